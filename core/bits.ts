@@ -1,0 +1,19 @@
+/**
+ * Small arithmetic that everyone shares.
+ * @module
+ */
+
+/** Lower-case hexadecimal of an unsigned 32-bit value, zero-padded to `digits`. */
+export function hex(value: number, digits: number = 8): string {
+  return (value >>> 0).toString(16).padStart(digits, "0");
+}
+
+/** All ones of an access size in bytes: 0xff, 0xffff or 0xffffffff. */
+export function allOnes(size: number): number {
+  return size === 4 ? 0xffffffff : (1 << (size * 8)) - 1;
+}
+
+/** The low `size` bytes of a value, unsigned. */
+export function truncate(value: number, size: number): number {
+  return size === 4 ? value >>> 0 : value & allOnes(size);
+}

@@ -1,0 +1,54 @@
+/**
+ * Errors that leave the emulator, each with the exit code it means. Guest mistakes are not errors:
+ * they get their architectural answer.
+ * @module
+ */
+
+/** Exit codes of the command line. */
+export const EXIT_CODE = {
+  POWER_OFF: 0,
+  GUEST_CRASH: 1,
+  IMAGE_ERROR: 1,
+  USAGE: 2,
+  INTERNAL: 70,
+  LIMIT: 124,
+  INTERRUPTED: 130,
+} as const;
+
+/** The user asked for something that cannot be done. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly exitCode: number = EXIT_CODE.USAGE;
+  readonly hint: string | undefined;
+  /**
+   * @param message what was attempted and why it fails, no final period
+   * @param hint a working example or the nearest valid choice
+   */
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** A disk image or its host file cannot be used. */
+export class ImageError extends Error {
+  override readonly name = "ImageError";
+  readonly exitCode: number = EXIT_CODE.IMAGE_ERROR;
+  readonly hint: string | undefined;
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** The guest came to an end that is none: triple fault, HLT for ever. */
+export class GuestPanic extends Error {
+  override readonly name = "GuestPanic";
+  readonly exitCode: number = EXIT_CODE.GUEST_CRASH;
+}
+
+/** A bug of ours. Never swallowed, never logged and continued. */
+export class InternalError extends Error {
+  override readonly name = "InternalError";
+  readonly exitCode: number = EXIT_CODE.INTERNAL;
+}

@@ -1,0 +1,72 @@
+/**
+ * What a machine is made of and what a run of it gives back: plain records.
+ * @module
+ */
+
+import type { BlockBackend, CostKind, Dom0CostKind, Ns, VcpuState } from "../types.ts";
+import type { CostPreset } from "../hypervisor/costs.ts";
+import type { GuestImage } from "../load/image.ts";
+import type { MediaPreset } from "../../devices/disk/timed.ts";
+
+/** One disk, reachable as hda (then hdb) on emulated IDE and as vbd 768 (832) over blkfront. */
+export interface DiskConfig {
+  readonly backend: BlockBackend;
+  readonly media: MediaPreset;
+}
+
+/** Everything that decides what a machine does. The same config gives the same run, byte for byte. */
+export interface MachineConfig {
+  readonly ramBytes: number;
+  readonly guest: GuestImage;
+  /** At most two: primary master, primary slave. */
+  readonly disks: readonly DiskConfig[];
+  readonly cost: CostPreset;
+  /** Stops the run with reason `limit` after that many retired instructions. */
+  readonly maxInsns?: number;
+  /** Stops the run with reason `limit` at that virtual time. */
+  readonly maxTime?: Ns;
+  readonly onSerialByte?: (byte: number) => void;
+  readonly onDebugByte?: (byte: number) => void;
+  /** A byte written to the POST port 0x80; costs the guest no time beyond the instruction. */
+  readonly onMark?: (value: number, vcpu: VcpuState) => void;
+}
+
+/** Sums since power-on; subtract two snapshots to get a phase. */
+export interface Counters {
+  readonly elapsedNs: Ns;
+  readonly instructions: number;
+  readonly books: Readonly<Record<CostKind, Ns>>;
+  readonly dom0Books: Readonly<Record<Dom0CostKind, Ns>>;
+  readonly exits: {
+    readonly total: number;
+    /** By name of {@link EXIT}; only those that happened. Keys sorted. */
+    readonly byReason: Readonly<Record<string, number>>;
+    /** By `"0x1f7:in"`, `"0x1f0:out"`; only those that happened. Keys sorted. */
+    readonly byPort: Readonly<Record<string, number>>;
+  };
+  /** Items moved by port accesses: a `rep insw` of 256 words is one exit and 256 of these. */
+  readonly portItems: number;
+  readonly ioreqs: number;
+  readonly hypercalls: { readonly total: number; readonly byName: Readonly<Record<string, number>> };
+  /** Ring notifications of both directions: sent, and held back by req_event/rsp_event. */
+  readonly events: { readonly sent: number; readonly suppressed: number };
+  readonly grants: { readonly map: number; readonly unmap: number; readonly copy: number };
+  /** Interrupts and upcalls injected. */
+  readonly interrupts: number;
+  readonly guestErrors: number;
+}
+
+/** Why a run ended. */
+export type StopReason = "power-off" | "guest-exit" | "guest-crash" | "limit" | "interrupted";
+
+/** The end of a run. */
+export interface RunResult {
+  readonly reason: StopReason;
+  /** Exit code for the shell, as `core/errors.ts` and QEMU's isa-debug-exit define it. */
+  readonly code: number;
+  /** One line, when there is something to say: which limit, where the guest crashed. */
+  readonly message?: string;
+  /** Several lines about a crash: registers, last exits. */
+  readonly dump?: string;
+  readonly counters: Counters;
+}

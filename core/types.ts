@@ -1,0 +1,324 @@
+/**
+ * Every seam of the machine: interfaces and constants, no code that runs.
+ *
+ * Data flows one way: guest → exit → handler → device or backend → completion → interrupt.
+ * A part knows its neighbours only through the types of this file.
+ * @module
+ */
+
+/** Virtual nanoseconds since power-on, an integer. */
+export type Ns = number;
+
+/** Bytes of one port or MMIO access. */
+export type AccessSize = 1 | 2 | 4;
+
+/** Guest-physical byte address. */
+export type Gpa = number;
+
+/** Guest page frame number: guest-physical address divided by {@link PAGE_SIZE}. */
+export type Gfn = number;
+
+/** Bytes of a guest page. */
+export const PAGE_SIZE = 4096;
+
+/** Bytes of a disk sector, on every path and in every interface. */
+export const SECTOR_SIZE = 512;
+
+// ---- time ----------------------------------------------------------------------------------
+
+/** The one virtual clock, as a device sees it. */
+export interface Clock {
+  readonly now: Ns;
+  /**
+   * Creates a disarmed timer.
+   * @param name for traces and dumps
+   * @param fire called between instructions, after the timer has been disarmed
+   */
+  timer(name: string, fire: () => void): Timer;
+}
+
+/** One alarm on the {@link Clock}. Equal deadlines fire in arming order. */
+export interface Timer {
+  /** Absolute time of the alarm, `undefined` while disarmed. */
+  readonly deadline: Ns | undefined;
+  armAt(deadline: Ns): void;
+  armAfter(delay: Ns): void;
+  cancel(): void;
+}
+
+/** What a nanosecond of the vCPU was spent on. Elapsed time is the sum of these books, exactly. */
+export const COST_KINDS = [
+  "guest", // instructions retired by the guest
+  "exit", // VM exit and VM entry
+  "emulation", // answered inside the hypervisor
+  "ioreq", // round trip to the device model, waiting for dom0 included
+  "device", // work of the device model while the vCPU waits for it
+  "hypercall", // work of the hypervisor on a hypercall
+  "injection", // delivering an interrupt or an upcall
+  "bios", // the built-in BIOS services
+  "media", // halted while a disk request is in flight
+  "idle", // halted otherwise
+] as const;
+
+/** One book of the vCPU. */
+export type CostKind = typeof COST_KINDS[number];
+
+/** What a nanosecond of dom0 was spent on. dom0 has its own timeline; its books do not add up to elapsed. */
+export const DOM0_COST_KINDS = [
+  "ioreq", // device model answering an ioreq
+  "blockLayer", // submitting to and completing from the disk
+  "backend", // blkback: wake-up, parse, respond
+  "grantMap",
+  "grantUnmap", // TLB shootdown included
+  "grantCopy",
+  "notify", // EVTCHNOP_send by dom0
+  "xenstore",
+] as const;
+
+/** One book of dom0. */
+export type Dom0CostKind = typeof DOM0_COST_KINDS[number];
+
+/** Moves vCPU time and books it. Timers never fire inside a charge. */
+export interface Ledger {
+  charge(kind: CostKind, ns: Ns): void;
+}
+
+/** The control domain's CPU: serial, on its own timeline. */
+export interface Dom0 {
+  /** Spends time of the running task: whatever is posted next starts after it. */
+  charge(kind: Dom0CostKind, ns: Ns): void;
+  /** Queues a task behind all earlier ones; `then` runs from the clock when its `cost` has been spent. */
+  post(kind: Dom0CostKind, cost: Ns, then: () => void): void;
+}
+
+// ---- memory --------------------------------------------------------------------------------
+
+/** Guest-physical memory as devices, backends and the hypervisor see it. */
+export interface GuestMemory {
+  /** Bytes of RAM from address 0 up. Some of it may be hidden behind MMIO holes. */
+  readonly size: number;
+  /** The page's bytes, always the same view for the same frame; `undefined` where no memory is. */
+  page(gfn: Gfn): Uint8Array | undefined;
+  /** The bytes of a range that is memory throughout and contiguous on the host, else `undefined`. */
+  range(gpa: Gpa, length: number): Uint8Array | undefined;
+  /** Little-endian; all ones where no memory is. Unsigned. `gpa` may be unaligned and may cross pages. */
+  read8(gpa: Gpa): number;
+  read16(gpa: Gpa): number;
+  read32(gpa: Gpa): number;
+  /** Little-endian; dropped where no memory is. */
+  write8(gpa: Gpa, value: number): void;
+  write16(gpa: Gpa, value: number): void;
+  write32(gpa: Gpa, value: number): void;
+  /**
+   * Must follow every write through a view from {@link page} or {@link range}: instructions
+   * decoded from those bytes are dropped. The write methods above do it themselves.
+   */
+  wrote(view: Uint8Array): void;
+}
+
+/** Which host page stands behind which guest frame. */
+export interface Physmap {
+  /** A zeroed 4 KiB page outside guest RAM, not mapped anywhere yet. */
+  allocateFrame(): Uint8Array;
+  /** Puts a page from {@link allocateFrame} (or `undefined`: what is there by nature) behind a frame. */
+  mapFrame(gfn: Gfn, frame: Uint8Array | undefined): void;
+}
+
+// ---- devices -------------------------------------------------------------------------------
+
+/** A device on the port bus. It knows offsets, never its base port; values are unsigned. */
+export interface PortDevice {
+  readPort(offset: number, size: AccessSize): number;
+  writePort(offset: number, size: AccessSize, value: number): void;
+  /** `rep ins`: fills `into` (whole items of `size` bytes, at most a page) as that many reads would. */
+  readPortString?(offset: number, size: AccessSize, into: Uint8Array): void;
+  /** `rep outs`: takes `from` as that many writes would. */
+  writePortString?(offset: number, size: AccessSize, from: Uint8Array): void;
+}
+
+/** A device in guest-physical address space. */
+export interface MmioDevice {
+  readMmio(offset: number, size: AccessSize): number;
+  writeMmio(offset: number, size: AccessSize, value: number): void;
+}
+
+/** The I/O port space. */
+export interface PortBus {
+  /** @throws {InternalError} when the range overlaps another owner's; names both */
+  map(name: string, base: number, length: number, device: PortDevice): void;
+  unmap(name: string): void;
+}
+
+/** A level. Edges belong to the interrupt controller. */
+export interface InterruptLine {
+  set(asserted: boolean): void;
+}
+
+/** Tells of a guest's mistake that got its architectural answer. Counted, traced, never thrown. */
+export interface GuestErrors {
+  /**
+   * @param source the part that answered, e.g. `"ide"`
+   * @param text what was attempted, without a final period
+   */
+  guestError(source: string, text: string): void;
+}
+
+// ---- vCPU ----------------------------------------------------------------------------------
+
+/** VMX basic exit reasons (Intel SDM vol. 3, appendix C), by the names `perf kvm stat` prints. */
+export const EXIT = {
+  EXCEPTION_NMI: 0,
+  EXTERNAL_INTERRUPT: 1,
+  TRIPLE_FAULT: 2,
+  INTERRUPT_WINDOW: 7,
+  CPUID: 10,
+  HLT: 12,
+  INVD: 13,
+  RDPMC: 15,
+  VMCALL: 18,
+  CR_ACCESS: 28,
+  DR_ACCESS: 29,
+  IO_INSTRUCTION: 30,
+  MSR_READ: 31,
+  MSR_WRITE: 32,
+  EPT_VIOLATION: 48,
+  WBINVD: 54,
+} as const;
+
+/** A VMX basic exit reason. */
+export type ExitReason = typeof EXIT[keyof typeof EXIT];
+
+/**
+ * One VM exit. There is one object per vCPU, reused: copy what you keep.
+ * `value` carries the datum: what the guest writes, or what the handler answers to a read.
+ */
+export interface VmExit {
+  reason: ExitReason;
+  /** Virtual time of the exit. Set by the host. */
+  at: Ns;
+  /** Linear address of the instruction. */
+  rip: number;
+  /** Guest → outside. */
+  write: boolean;
+  size: AccessSize;
+  /** I/O port, MSR number, or CPUID leaf, by `reason`. */
+  port: number;
+  /** Guest-physical address: of the access (EPT_VIOLATION) or of the lowest byte of the buffer (string I/O). */
+  gpa: Gpa;
+  /** Items of this exit; 1 unless `string`. */
+  count: number;
+  /** INS/OUTS, or a REP string instruction on MMIO. */
+  string: boolean;
+  /** EFLAGS.DF of a string access: items go down in memory from the highest. */
+  descending: boolean;
+  /** Port in the instruction (`in al, imm8`) instead of DX. */
+  immediate: boolean;
+  value: number;
+  /** Instructions retired since the last exit or the begin of the slice, this one not included. */
+  retired: number;
+}
+
+/** Registers that handlers of CPUID, MSR and hypercall exits, and debuggers, may read and edit. */
+export interface VcpuState {
+  /** EAX ECX EDX EBX ESP EBP ESI EDI. */
+  readonly regs: Uint32Array;
+  eip: number;
+  eflags: number;
+  /** CR0, CR2, CR3, CR4 at their own indexes (0, 2, 3, 4). */
+  readonly cr: Readonly<Uint32Array>;
+  /** Current privilege level, 0–3. */
+  readonly cpl: number;
+  /** Selector of ES CS SS DS FS GS. */
+  selector(segment: number): number;
+  /** Linear base of ES CS SS DS FS GS. */
+  segmentBase(segment: number): number;
+  /** Walks the page tables with supervisor rights; `undefined` where not mapped. */
+  linearToGpa(linear: number): Gpa | undefined;
+}
+
+/** What the vCPU asks of the hypervisor. */
+export interface VcpuHost {
+  /**
+   * Serves one exit; on return `exit.value` holds the answer to a read.
+   * @returns instructions that may retire before the vCPU must leave its slice; 0 = leave now
+   */
+  exit(exit: VmExit): number;
+  /** An external interrupt or upcall could be injected. */
+  readonly interruptPending: boolean;
+  /** Takes the pending interrupt; returns its vector. */
+  acknowledgeInterrupt(): number;
+  /** A port access that real Xen lets through without an exit (0x80, 0xed): no time, no exit. */
+  passthroughPort(exit: VmExit): void;
+}
+
+// ---- storage -------------------------------------------------------------------------------
+
+/** Bytes of an image, no time. Whole sectors; throws `ImageError` on a host failure. */
+export interface BlockBackend {
+  readonly sectorCount: number;
+  readonly readOnly: boolean;
+  read(sector: number, into: Uint8Array): void;
+  write(sector: number, from: Uint8Array): void;
+  /** Returns when all earlier writes are durable. */
+  flush(): void;
+  close(): void;
+}
+
+/** Outcome of a {@link BlockRequest}. */
+export type BlockStatus = "ok" | "error";
+
+/** One request to a {@link Disk}. The submitter has checked range and alignment. */
+export interface BlockRequest {
+  op: "read" | "write" | "flush";
+  /** First sector. */
+  sector: number;
+  /** Contiguous on disk, in order; each a multiple of 512 bytes. Empty for flush. Bytes move just before `done`. */
+  segments: readonly Uint8Array[];
+  /** Called from the clock, never from inside `submit`. */
+  done(status: BlockStatus): void;
+}
+
+/** A disk with a queue and a latency. Both paths share the same one. */
+export interface Disk {
+  readonly sectorCount: number;
+  readonly readOnly: boolean;
+  /** Never calls `done()` itself. Requests complete in the order of submission. */
+  submit(request: BlockRequest): void;
+}
+
+// ---- Xen: what dom0's kernel offers a backend of one guest --------------------------------------
+
+/** Maps pages that the guest has granted to dom0. Every operation is counted, and charged to dom0. */
+export interface GrantMapper {
+  /** The granted page; `undefined` if the entry does not permit it (a guest error, already told). */
+  map(gref: number, access: "read" | "write"): Uint8Array | undefined;
+  /** Ends one mapping made by {@link map}. */
+  unmap(gref: number): void;
+  /** Ends several as one batch: one TLB shootdown for every 32. */
+  unmapAll(grefs: readonly number[]): void;
+}
+
+/** dom0's end of an interdomain event channel. */
+export interface EventPort {
+  notify(): void;
+  close(): void;
+}
+
+/** xenstore as a privileged (dom0) client. Paths are absolute. */
+export interface StoreClient {
+  read(path: string): string | undefined;
+  write(path: string, value: string): void;
+  list(path: string): readonly string[];
+  remove(path: string): void;
+  /** Fires once at once and then for every change at or below `path`. Returns the function that ends it. */
+  watch(path: string, fire: (path: string) => void): () => void;
+}
+
+/** Everything a backend driver in dom0 is given to serve one guest. */
+export interface BackendHost {
+  readonly domid: number;
+  readonly grants: GrantMapper;
+  readonly store: StoreClient;
+  /** Binds the guest's unbound port. `undefined` if it is not one that names dom0. */
+  bindInterdomain(remotePort: number, onEvent: () => void): EventPort | undefined;
+}
