@@ -1,0 +1,101 @@
+/**
+ * The virtual clock: the only time there is.
+ * @module
+ */
+
+import { InternalError } from "./errors.ts";
+import type { Clock, Ns, Timer } from "./types.ts";
+
+/** What timers and the clock share: the time, and the armed timers, earliest first. */
+class Agenda {
+  now: Ns = 0;
+  first: Alarm | undefined = undefined;
+
+  /** Puts an alarm behind all others of the same deadline. */
+  insert(alarm: Alarm, deadline: Ns): void {
+    let before: Alarm | undefined = undefined;
+    let after = this.first;
+    while (after !== undefined && after.deadline! <= deadline) {
+      before = after;
+      after = after.next;
+    }
+    alarm.deadline = deadline;
+    alarm.next = after;
+    this.#relink(before, alarm);
+  }
+
+  remove(alarm: Alarm): void {
+    let before: Alarm | undefined = undefined;
+    for (let link = this.first; link !== alarm; link = link!.next) before = link;
+    this.#relink(before, alarm.next);
+    alarm.deadline = undefined;
+    alarm.next = undefined;
+  }
+
+  #relink(before: Alarm | undefined, next: Alarm | undefined): void {
+    if (before === undefined) this.first = next;
+    else before.next = next;
+  }
+}
+
+class Alarm implements Timer {
+  readonly #agenda: Agenda;
+  readonly #name: string;
+  readonly fire: () => void;
+  deadline: Ns | undefined = undefined;
+  next: Alarm | undefined = undefined;
+
+  constructor(agenda: Agenda, name: string, fire: () => void) {
+    this.#agenda = agenda;
+    this.#name = name;
+    this.fire = fire;
+  }
+  armAt(deadline: Ns): void {
+    if (!Number.isSafeInteger(deadline)) {
+      throw new InternalError(`timer ${this.#name}: deadline ${deadline} is not a whole number`);
+    }
+    this.cancel();
+    this.#agenda.insert(this, deadline);
+  }
+  armAfter(delay: Ns): void {
+    this.armAt(this.#agenda.now + delay);
+  }
+  cancel(): void {
+    if (this.deadline !== undefined) this.#agenda.remove(this);
+  }
+}
+
+/**
+ * Time since power-on. A machine has a dozen timers, most of them disarmed: a sorted list is the
+ * fastest queue for that.
+ */
+export class VirtualClock implements Clock {
+  readonly #agenda = new Agenda();
+
+  get now(): Ns {
+    return this.#agenda.now;
+  }
+
+  /** The earliest armed deadline, `Infinity` if there is none. */
+  get nextDeadline(): Ns {
+    return this.#agenda.first?.deadline ?? Infinity;
+  }
+
+  timer(name: string, fire: () => void): Timer {
+    return new Alarm(this.#agenda, name, fire);
+  }
+
+  /** Moves time and fires nothing. Only the books may call it. */
+  advance(ns: Ns): void {
+    this.#agenda.now += ns;
+  }
+
+  /** Fires every timer that is due, in the order of deadlines, equal ones in arming order. */
+  fireDue(): void {
+    while (this.nextDeadline <= this.now) {
+      const due = this.#agenda.first!;
+      due.cancel();
+      due.fire();
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The control domain's CPU: one task at a time, on a timeline of its own.
+ *
+ * A vCPU that sends an ioreq waits for dom0 and pays for the wait ({@link Dom0Timeline.serve}). A ring
+ * notification only posts a task: the guest runs on, and the task's outcome comes from the clock.
+ * @module
+ */
+
+import type { VirtualClock } from "./clock.ts";
+import { DOM0_COST_KINDS } from "./types.ts";
+import type { Dom0, Dom0CostKind, Ns, Timer } from "./types.ts";
+
+interface Task {
+  /** End of the task, before {@link Dom0Timeline} adds what earlier tasks have charged since. */
+  readonly endsAt: Ns;
+  readonly then: () => void;
+}
+
+const INDEX = Object.fromEntries(DOM0_COST_KINDS.map((kind, i) => [kind, i])) as Record<
+  Dom0CostKind,
+  number
+>;
+
+/** The timeline of dom0 and its books. */
+export class Dom0Timeline implements Dom0 {
+  readonly #clock: VirtualClock;
+  readonly #timer: Timer;
+  readonly #tasks: Task[] = [];
+  readonly #ns = new Float64Array(DOM0_COST_KINDS.length);
+  /** When everything accepted so far is done. */
+  #freeAt: Ns = 0;
+  /** Sum of all charges that have delayed posted tasks. */
+  #delay: Ns = 0;
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+    this.#timer = clock.timer("dom0", () => this.#finish());
+  }
+
+  charge(kind: Dom0CostKind, ns: Ns): void {
+    this.#accept(kind, ns);
+    if (this.#tasks.length === 0) return;
+    this.#delay += ns;
+    if (this.#timer.deadline !== undefined) this.#armForFirst();
+  }
+
+  post(kind: Dom0CostKind, cost: Ns, then: () => void): void {
+    this.#accept(kind, cost);
+    this.#tasks.push({ endsAt: this.#freeAt - this.#delay, then });
+    if (this.#tasks.length === 1) this.#armForFirst();
+  }
+
+  /**
+   * Does a task for a vCPU that stands still meanwhile.
+   * @returns how long it stands: earlier tasks of dom0, then its own
+   */
+  serve(kind: Dom0CostKind, cost: Ns): Ns {
+    this.#accept(kind, cost);
+    return this.#freeAt - this.#clock.now;
+  }
+
+  /** Booked so far, by kind. */
+  snapshot(): Record<Dom0CostKind, Ns> {
+    const entries = DOM0_COST_KINDS.map((kind, i) => [kind, this.#ns[i]!] as const);
+    return Object.fromEntries(entries) as Record<Dom0CostKind, Ns>;
+  }
+
+  #accept(kind: Dom0CostKind, ns: Ns): void {
+    this.#ns[INDEX[kind]]! += ns;
+    this.#freeAt = Math.max(this.#freeAt, this.#clock.now) + ns;
+  }
+
+  #armForFirst(): void {
+    this.#timer.armAt(this.#tasks[0]!.endsAt + this.#delay);
+  }
+
+  #finish(): void {
+    const task = this.#tasks.shift()!;
+    task.then();
+    if (this.#tasks.length > 0 && this.#timer.deadline === undefined) this.#armForFirst();
+  }
+}
