@@ -1,0 +1,116 @@
+/**
+ * 32-bit x86 executables in the Executable and Linkable Format.
+ * Source: System V ABI, chapters 4 and 5; Intel386 processor supplement.
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import type { GuestSegment } from "./image.ts";
+
+const MAGIC = 0x464c457f;
+const CLASS_32 = 1;
+const LITTLE_ENDIAN = 1;
+const ET_EXEC = 2;
+const EM_386 = 3;
+const PT_LOAD = 1;
+
+/** Offsets in the file header. */
+const EHDR = {
+  class: 4,
+  data: 5,
+  type: 16,
+  machine: 18,
+  entry: 24,
+  phoff: 28,
+  phnum: 44,
+  size: 52,
+};
+/** Offsets in a program header. */
+const PHDR = { type: 0, offset: 4, vaddr: 8, paddr: 12, filesz: 16, memsz: 20, size: 32 };
+
+/** What a loader needs of an executable. */
+export interface Elf32 {
+  /** Loadable segments at their physical addresses, in file order; empty ones left out. */
+  readonly segments: readonly GuestSegment[];
+  /** Guest-physical address of the entry point. */
+  readonly entry: number;
+}
+
+/** The file starts with 7F "ELF". */
+export function isElf(file: Uint8Array): boolean {
+  return file.length >= 4 && view(file).getUint32(0, true) === MAGIC;
+}
+
+/**
+ * Reads the program headers.
+ * @param name the file's name, for messages
+ * @throws {UsageError} when it is not a complete 32-bit x86 executable
+ */
+export function parseElf32(file: Uint8Array, name: string): Elf32 {
+  checkHeader(file, name);
+  const data = view(file);
+  const first = data.getUint32(EHDR.phoff, true);
+  const count = data.getUint16(EHDR.phnum, true);
+  if (first + count * PHDR.size > file.length) throw truncated(file, name);
+  const virtualEntry = data.getUint32(EHDR.entry, true);
+  let entry = virtualEntry;
+  const segments: GuestSegment[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = first + i * PHDR.size;
+    const field = (offset: number) => data.getUint32(at + offset, true);
+    if (field(PHDR.type) !== PT_LOAD || field(PHDR.memsz) === 0) continue;
+    segments.push(loadSegment(file, name, at));
+    // The entry point is virtual; before paging it runs at the segment's physical place.
+    const offset = virtualEntry - field(PHDR.vaddr);
+    if (offset >= 0 && offset < field(PHDR.memsz)) entry = field(PHDR.paddr) + offset;
+  }
+  if (segments.length === 0) {
+    throw new UsageError(`Cannot load guest "${name}": the ELF file has no loadable segment`);
+  }
+  return { segments, entry };
+}
+
+function loadSegment(file: Uint8Array, name: string, at: number): GuestSegment {
+  const data = view(file);
+  const offset = data.getUint32(at + PHDR.offset, true);
+  const filesz = data.getUint32(at + PHDR.filesz, true);
+  const memsz = data.getUint32(at + PHDR.memsz, true);
+  if (offset + filesz > file.length || filesz > memsz) throw truncated(file, name);
+  return {
+    gpa: data.getUint32(at + PHDR.paddr, true),
+    bytes: file.subarray(offset, offset + filesz),
+    zero: memsz - filesz,
+  };
+}
+
+function checkHeader(file: Uint8Array, name: string): void {
+  if (file.length < EHDR.size) throw truncated(file, name);
+  const data = view(file);
+  if (file[EHDR.class] !== CLASS_32 || file[EHDR.data] !== LITTLE_ENDIAN) {
+    throw new UsageError(
+      `Cannot load guest "${name}": a 64-bit or big-endian ELF file, wanted 32-bit x86`,
+      "build it with gcc -m32, or objcopy -O elf32-i386",
+    );
+  }
+  if (data.getUint16(EHDR.machine, true) !== EM_386) {
+    throw new UsageError(`Cannot load guest "${name}": an ELF file for another CPU, wanted 80386`);
+  }
+  if (data.getUint16(EHDR.type, true) !== ET_EXEC) {
+    throw new UsageError(
+      `Cannot load guest "${name}": an ELF object or shared library, wanted an executable`,
+      "link it at a fixed address: ld -m elf_i386 -Ttext 0x100000",
+    );
+  }
+}
+
+function truncated(file: Uint8Array, name: string): UsageError {
+  return new UsageError(
+    `Cannot load guest "${name}": the ELF file is damaged, its headers point outside its ` +
+      `${file.length} bytes`,
+    "copy or link it again",
+  );
+}
+
+function view(file: Uint8Array): DataView {
+  return new DataView(file.buffer, file.byteOffset, file.byteLength);
+}
