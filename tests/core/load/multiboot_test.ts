@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../core/errors.ts";
-import { findMultibootHeader, loadMultiboot } from "../../core/load/multiboot.ts";
-import type { GuestImage } from "../../core/load/image.ts";
-import { elf32, multibootHeader } from "../helpers/guest_files.ts";
+import { UsageError } from "../../../core/errors.ts";
+import { findMultibootHeader, loadMultiboot } from "../../../core/load/multiboot.ts";
+import type { GuestImage } from "../../../core/load/image.ts";
+import { elf32, multibootHeader } from "../../helpers/guest_files.ts";
 
 const MIB = 1 << 20;
 const options = { name: "k.bin", ramBytes: 64 * MIB, append: "op=read bs=4096" };

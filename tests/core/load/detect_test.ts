@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../core/errors.ts";
-import { isBootDisk, loadGuest } from "../../core/load/detect.ts";
-import { bootDisk, elf32, multibootHeader } from "../helpers/guest_files.ts";
+import { UsageError } from "../../../core/errors.ts";
+import { isBootDisk, loadGuest } from "../../../core/load/detect.ts";
+import { bootDisk, elf32, multibootHeader } from "../../helpers/guest_files.ts";
 
 const MIB = 1 << 20;
 const options = { name: "guest.bin", ramBytes: 32 * MIB };

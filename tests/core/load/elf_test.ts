@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../core/errors.ts";
-import { isElf, parseElf32 } from "../../core/load/elf.ts";
-import { elf32 } from "../helpers/guest_files.ts";
+import { UsageError } from "../../../core/errors.ts";
+import { isElf, parseElf32 } from "../../../core/load/elf.ts";
+import { elf32 } from "../../helpers/guest_files.ts";
 
 const code = { vaddr: 0xc0100000, paddr: 0x100000, bytes: new Uint8Array([0x90, 0xf4]) };
 const data = {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../core/errors.ts";
-import { loadFlat, parsePlacement } from "../../core/load/flat.ts";
+import { UsageError } from "../../../core/errors.ts";
+import { loadFlat, parsePlacement } from "../../../core/load/flat.ts";
 
 Deno.test("parsePlacement() reads both modes, hexadecimal and decimal", () => {
   assertEquals(parsePlacement("flat@0x100000"), { mode: "protected32", gpa: 0x100000 });
