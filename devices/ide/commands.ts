@@ -1,0 +1,191 @@
+/**
+ * The ATA command set of the disk, as a table. What the table does not have is aborted.
+ * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §6; retired opcodes (21h, 31h, 94h-99h, C9h, CBh) from ATA-1 to 3.
+ * @module
+ */
+
+import type { Drive } from "./drive.ts";
+import { MAX_MULTIPLE } from "./identify.ts";
+import { ER_ABRT, ER_IDNF } from "./taskfile.ts";
+
+/**
+ * How a command moves data, in the standard's terms. `identify` is PIO data-in and `flush` non-data, neither
+ * with a sector range; `diagnostic` is executed by both drives of the channel.
+ */
+export type Protocol =
+  | "non-data"
+  | "pio-in"
+  | "pio-out"
+  | "dma-in"
+  | "dma-out"
+  | "identify"
+  | "flush"
+  | "diagnostic";
+
+/** One row of the command table. */
+export interface Command {
+  readonly opcode: number;
+  readonly name: string;
+  readonly protocol: Protocol;
+  /** 48-bit address and 16-bit count. */
+  readonly ext: boolean;
+  /** DRQ blocks of as many sectors as SET MULTIPLE MODE said. */
+  readonly multiple: boolean;
+  /** All the work of a non-data command; returns the Error register, 0 for success. */
+  readonly run: (drive: Drive, ext: boolean) => number;
+}
+
+type Variant = "" | "ext" | "multiple" | "ext multiple";
+
+function row(opcode: number, name: string, protocol: Protocol, variant: Variant = ""): Command {
+  const [ext, multiple] = [variant.includes("ext"), variant.includes("multiple")];
+  return { opcode, name, protocol, ext, multiple, run: succeed };
+}
+
+function nonData(opcode: number, name: string, run: Command["run"], ext: boolean = false): Command {
+  return { opcode, name, protocol: "non-data", ext, multiple: false, run };
+}
+
+const ROWS: readonly Command[] = [
+  row(0x20, "READ SECTORS", "pio-in"),
+  row(0x21, "READ SECTORS (no retry)", "pio-in"),
+  row(0x24, "READ SECTORS EXT", "pio-in", "ext"),
+  row(0xc4, "READ MULTIPLE", "pio-in", "multiple"),
+  row(0x29, "READ MULTIPLE EXT", "pio-in", "ext multiple"),
+  row(0x30, "WRITE SECTORS", "pio-out"),
+  row(0x31, "WRITE SECTORS (no retry)", "pio-out"),
+  row(0x3c, "WRITE VERIFY", "pio-out"),
+  row(0x34, "WRITE SECTORS EXT", "pio-out", "ext"),
+  row(0xc5, "WRITE MULTIPLE", "pio-out", "multiple"),
+  row(0x39, "WRITE MULTIPLE EXT", "pio-out", "ext multiple"),
+  row(0xc8, "READ DMA", "dma-in"),
+  row(0xc9, "READ DMA (no retry)", "dma-in"),
+  row(0x25, "READ DMA EXT", "dma-in", "ext"),
+  row(0xca, "WRITE DMA", "dma-out"),
+  row(0xcb, "WRITE DMA (no retry)", "dma-out"),
+  row(0x35, "WRITE DMA EXT", "dma-out", "ext"),
+  row(0xec, "IDENTIFY DEVICE", "identify"),
+  row(0xe7, "FLUSH CACHE", "flush"),
+  row(0xea, "FLUSH CACHE EXT", "flush", "ext"),
+  row(0x90, "EXECUTE DEVICE DIAGNOSTIC", "diagnostic"),
+  nonData(0x00, "NOP", abort),
+  nonData(0x08, "DEVICE RESET", abort), // packet devices only, as are A0h and A1h:
+  nonData(0xa0, "PACKET", abort), // drivers find out what they talk to by these aborts
+  nonData(0xa1, "IDENTIFY PACKET DEVICE", abort),
+  nonData(0x10, "RECALIBRATE", succeed),
+  nonData(0x70, "SEEK", succeed),
+  nonData(0x40, "READ VERIFY SECTORS", verify),
+  nonData(0x41, "READ VERIFY SECTORS (no retry)", verify),
+  nonData(0x42, "READ VERIFY SECTORS EXT", verify, true),
+  nonData(0xf8, "READ NATIVE MAX ADDRESS", readNativeMax),
+  nonData(0x27, "READ NATIVE MAX ADDRESS EXT", readNativeMax, true),
+  nonData(0x91, "INITIALIZE DEVICE PARAMETERS", initializeParameters),
+  nonData(0xc6, "SET MULTIPLE MODE", setMultiple),
+  nonData(0xef, "SET FEATURES", setFeatures),
+  nonData(0xe0, "STANDBY IMMEDIATE", succeed),
+  nonData(0x94, "STANDBY IMMEDIATE", succeed),
+  nonData(0xe1, "IDLE IMMEDIATE", succeed),
+  nonData(0x95, "IDLE IMMEDIATE", succeed),
+  nonData(0xe2, "STANDBY", succeed),
+  nonData(0x96, "STANDBY", succeed),
+  nonData(0xe3, "IDLE", succeed),
+  nonData(0x97, "IDLE", succeed),
+  nonData(0xe5, "CHECK POWER MODE", checkPower),
+  nonData(0x98, "CHECK POWER MODE", checkPower),
+  nonData(0xe6, "SLEEP", succeed),
+  nonData(0x99, "SLEEP", succeed),
+];
+
+/** The rows by opcode. */
+export const COMMANDS: readonly (Command | undefined)[] = byOpcode(ROWS);
+
+function byOpcode(rows: readonly Command[]): (Command | undefined)[] {
+  const table = new Array<Command | undefined>(256).fill(undefined);
+  for (const command of rows) table[command.opcode] = command;
+  return table;
+}
+
+function succeed(): number {
+  return 0;
+}
+
+function abort(): number {
+  return ER_ABRT;
+}
+
+function verify(drive: Drive, ext: boolean): number {
+  const first = drive.firstSector(ext);
+  if (first < 0) return ER_IDNF;
+  const end = first + drive.taskfile.sectorCount(ext);
+  const stop = Math.min(end, Math.max(first, drive.sectorCount));
+  drive.report(ext, stop, end - stop);
+  return stop < end ? ER_IDNF : 0;
+}
+
+function readNativeMax(drive: Drive, ext: boolean): number {
+  const last = drive.sectorCount - 1;
+  const largest = ext ? last : Math.min(last, 0x0fffffff);
+  drive.taskfile.setFirstSector(ext, drive.geometry, largest);
+  return 0;
+}
+
+function initializeParameters(drive: Drive): number {
+  const sectorsPerTrack = drive.taskfile.count;
+  if (sectorsPerTrack === 0) return ER_ABRT;
+  drive.setGeometry(drive.taskfile.head + 1, sectorsPerTrack);
+  return 0;
+}
+
+function setMultiple(drive: Drive): number {
+  const sectors = drive.taskfile.count;
+  const isPowerOfTwoOrZero = (sectors & (sectors - 1)) === 0;
+  if (sectors > MAX_MULTIPLE || !isPowerOfTwoOrZero) return ER_ABRT;
+  drive.multiple = sectors;
+  return 0;
+}
+
+function checkPower(drive: Drive): number {
+  drive.taskfile.count = 0xff; // active
+  return 0;
+}
+
+const FEATURES: Readonly<Record<number, (drive: Drive) => number>> = {
+  0x02: (drive) => setWriteCache(drive, true),
+  0x82: (drive) => setWriteCache(drive, false),
+  0x03: setTransferMode,
+  0x05: succeed, // advanced power management on, off
+  0x85: succeed,
+  0x42: succeed, // automatic acoustic management on, off
+  0xc2: succeed,
+  0x55: succeed, // look-ahead off, on
+  0xaa: succeed,
+  0x66: (drive) => setRevert(drive, false),
+  0xcc: (drive) => setRevert(drive, true),
+};
+
+function setFeatures(drive: Drive): number {
+  const set = FEATURES[drive.taskfile.features];
+  return set === undefined ? ER_ABRT : set(drive);
+}
+
+function setWriteCache(drive: Drive, enabled: boolean): number {
+  drive.writeCache = enabled;
+  return 0;
+}
+
+function setRevert(drive: Drive, enabled: boolean): number {
+  drive.revertOnReset = enabled;
+  return 0;
+}
+
+/** Modes by the high five bits of the count register, and the highest of each family. */
+const HIGHEST_MODE: Readonly<Record<number, number>> = { 0x00: 1, 0x08: 4, 0x20: 2, 0x40: 5 };
+
+function setTransferMode(drive: Drive): number {
+  const mode = drive.taskfile.count;
+  const highest = HIGHEST_MODE[mode & ~7];
+  if (highest === undefined || (mode & 7) > highest) return ER_ABRT;
+  // A drive keeps its DMA mode when the host sets a PIO mode.
+  if (mode >= 0x20) drive.transferMode = mode;
+  return 0;
+}

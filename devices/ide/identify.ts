@@ -1,0 +1,119 @@
+/**
+ * The 256 words of IDENTIFY DEVICE, as a table.
+ * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §6.16, table 27; values as QEMU 7.2's disk answers them, less
+ * SMART and TRIM, which this disk does not have.
+ * @module
+ */
+
+import { SECTOR_SIZE } from "../../core/types.ts";
+import type { Geometry } from "./taskfile.ts";
+
+/** What a drive calls itself. ASCII; cut or blank-padded to 40, 20 and 8 characters. */
+export interface DriveIdentity {
+  readonly model: string;
+  readonly serial: string;
+  readonly firmware: string;
+}
+
+/** The built-in hard disk. */
+export const HARD_DISK: DriveIdentity = {
+  model: "TRAPRING HARDDISK",
+  serial: "TR00001",
+  firmware: "1.0",
+};
+
+/** Most sectors in one DRQ block of READ/WRITE MULTIPLE. */
+export const MAX_MULTIPLE = 16;
+
+/** What the words tell about a drive. */
+export interface IdentifyState {
+  readonly identity: DriveIdentity;
+  readonly sectorCount: number;
+  /** Translation after power-on. */
+  readonly defaultGeometry: Readonly<Geometry>;
+  /** Translation in use. */
+  readonly geometry: Readonly<Geometry>;
+  /** Sectors per DRQ block, 0 = MULTIPLE commands disabled. */
+  readonly multiple: number;
+  /** As SET FEATURES 03h encodes it: 08h+n PIO, 20h+n multiword DMA, 40h+n Ultra DMA. */
+  readonly transferMode: number;
+  readonly writeCache: boolean;
+}
+
+type Word = number | ((drive: IdentifyState) => number);
+
+const WRITE_CACHE = 0x0020; // words 82, 85
+
+/** Rows are the first word number and the values from there on; all other words are 0. */
+const WORDS: readonly (readonly [first: number, ...values: Word[]])[] = [
+  [0, 0x0040], // ATA, not removable
+  [1, (d) => d.defaultGeometry.cylinders],
+  [3, (d) => d.defaultGeometry.heads],
+  [6, (d) => d.defaultGeometry.sectorsPerTrack],
+  [47, 0x8000 | MAX_MULTIPLE],
+  [48, 0x0001], // 32-bit data port access
+  [49, 0x0b00], // IORDY, LBA, DMA
+  [51, 0x0200, 0x0200], // PIO and DMA timing mode 2, obsolete
+  [53, 0x0007], // words 54-58, 64-70 and 88 are valid
+  [54, (d) => d.geometry.cylinders, (d) => d.geometry.heads, (d) => d.geometry.sectorsPerTrack],
+  [57, (d) => chsCapacity(d) & 0xffff, (d) => chsCapacity(d) >>> 16],
+  [59, (d) => d.multiple === 0 ? 0 : 0x0100 | d.multiple],
+  [60, (d) => lba28Capacity(d) & 0xffff, (d) => lba28Capacity(d) >>> 16],
+  [63, (d) => 0x0007 | selected(d, 0x20)], // multiword DMA 0-2
+  [64, 0x0003, 120, 120, 120, 120], // PIO 3 and 4; cycle times in ns
+  [80, 0x00f0, 0x0016], // ATA-4 to ATA-7; ATA/ATAPI-6 T13 1410D revision 3b
+  [82, 0x4020, 0x7400, 0x4000], // NOP, write cache; FLUSH CACHE, FLUSH CACHE EXT, 48-bit addresses
+  [85, (d) => 0x4000 | (d.writeCache ? WRITE_CACHE : 0), 0x3400, 0x4000], // the same, enabled
+  [88, (d) => 0x003f | selected(d, 0x40)], // Ultra DMA 0-5
+  [93, 0x6001], // 80-conductor cable
+  [
+    100,
+    (d) => word(d.sectorCount, 0),
+    (d) => word(d.sectorCount, 1),
+    (d) => word(d.sectorCount, 2),
+  ],
+  [106, 0x6000], // one 512-byte logical sector per physical sector
+];
+
+const STRINGS: readonly (readonly [first: number, words: number, key: keyof DriveIdentity])[] = [
+  [10, 10, "serial"],
+  [23, 4, "firmware"],
+  [27, 20, "model"],
+];
+
+/**
+ * Answers IDENTIFY DEVICE.
+ * @param into 512 bytes; words little-endian, strings with the first character in the high byte
+ */
+export function fillIdentify(drive: IdentifyState, into: Uint8Array): void {
+  const view = new DataView(into.buffer, into.byteOffset, SECTOR_SIZE);
+  into.fill(0);
+  for (const [first, ...values] of WORDS) {
+    values.forEach((value, i) => {
+      view.setUint16((first + i) * 2, typeof value === "number" ? value : value(drive), true);
+    });
+  }
+  for (const [first, words, key] of STRINGS) {
+    const text = drive.identity[key].padEnd(words * 2);
+    for (let i = 0; i < words; i++) {
+      view.setUint8((first + i) * 2, text.charCodeAt(i * 2 + 1));
+      view.setUint8((first + i) * 2 + 1, text.charCodeAt(i * 2));
+    }
+  }
+}
+
+function chsCapacity({ geometry }: IdentifyState): number {
+  return geometry.cylinders * geometry.heads * geometry.sectorsPerTrack;
+}
+
+function lba28Capacity({ sectorCount }: IdentifyState): number {
+  return Math.min(sectorCount, 0x0fffffff);
+}
+
+function selected({ transferMode }: IdentifyState, family: number): number {
+  return (transferMode & ~7) === family ? 0x0100 << (transferMode & 7) : 0;
+}
+
+function word(value: number, index: number): number {
+  return Math.floor(value / 0x10000 ** index) % 0x10000;
+}

@@ -1,0 +1,245 @@
+/**
+ * Executes the one command that an IDE channel can be working on.
+ * Source: ATA/ATAPI-7 (T13/1532D) vol. 2 §11 (protocols); Bus Master IDE rev. 1.0 §3 (end conditions).
+ *
+ * ```
+ * PIO in    BSY → disk → DRQ, INTRQ → host takes the block → BSY … idle
+ * PIO out   DRQ → host gives the block → BSY → disk → DRQ, INTRQ … idle, INTRQ
+ * DMA       DRQ, wait for Start → disk to or from guest memory → idle, INTRQ
+ * ```
+ * @module
+ */
+
+import { hex } from "../../core/bits.ts";
+import { SECTOR_SIZE } from "../../core/types.ts";
+import type { BlockRequest, BlockStatus, Disk, GuestErrors } from "../../core/types.ts";
+import type { BusMaster } from "./bus_master.ts";
+import type { Command } from "./commands.ts";
+import type { Drive } from "./drive.ts";
+import { DrqBlock } from "./drq_block.ts";
+import { fillIdentify } from "./identify.ts";
+import { ER_ABRT, ER_IDNF, ER_UNC, SR_BSY, SR_DF, SR_DRQ, SR_ERR, SR_IDLE } from "./taskfile.ts";
+
+const SR_DATA_READY = SR_IDLE | SR_DRQ;
+const SR_WORKING = SR_IDLE | SR_BSY;
+
+/** A command's way through its protocol: data blocks, disk requests, status, interrupts. */
+export class CommandRunner {
+  /** The data port's block. */
+  readonly block: DrqBlock = new DrqBlock(() => this.#blockEnded());
+  readonly #busMaster: BusMaster;
+  readonly #errors: GuestErrors;
+  readonly #interrupt: () => void;
+  readonly #request: BlockRequest = {
+    op: "read",
+    sector: 0,
+    segments: [],
+    done: (status) => this.#diskDone(status),
+  };
+  #running = false;
+  #drive!: Drive; // these three are set by run()
+  #disk!: Disk;
+  #command!: Command;
+  #sector = 0; // first sector not yet transferred
+  #remaining = 0; // sectors from there on
+  #sectors = 0; // of the block or DMA transfer under way
+  #inFlight: "nothing" | "block" | "dma" | "flush" = "nothing";
+
+  /** @param interrupt called when the drive wants the host's attention */
+  constructor(busMaster: BusMaster, errors: GuestErrors, interrupt: () => void) {
+    this.#busMaster = busMaster;
+    this.#errors = errors;
+    this.#interrupt = interrupt;
+  }
+
+  /** The disk still works for a command that was abandoned; until it is done the channel is busy. */
+  get draining(): boolean {
+    return this.#inFlight !== "nothing" && !this.#running;
+  }
+
+  /** Starts a command. The caller has seen to it that nothing runs or drains. */
+  run(drive: Drive, disk: Disk, command: Command): void {
+    this.#running = true;
+    this.#drive = drive;
+    this.#disk = disk;
+    this.#command = command;
+    this.#remaining = 0;
+    drive.error = 0;
+    switch (command.protocol) {
+      case "non-data":
+        return this.#end(command.run(drive, command.ext));
+      case "identify":
+        return this.#identify();
+      case "flush":
+        return this.#submit("flush", []);
+      default:
+        return this.#beginSectors();
+    }
+  }
+
+  /** Drops the command without a word to the host. What the disk has been given, it finishes. */
+  abandon(): void {
+    this.#running = false;
+    this.block.close();
+  }
+
+  /** Starts the transfer of a DMA command as soon as both the command and the Start bit are there. */
+  tryDma(): void {
+    if (!this.#running || !this.#isDma || this.#inFlight !== "nothing") return;
+    if (!this.#busMaster.started) return;
+    this.#sectors = Math.min(this.#remaining, this.#disk.sectorCount - this.#sector);
+    const bytes = this.#sectors * SECTOR_SIZE;
+    switch (this.#busMaster.prepare(bytes, this.#isRead)) {
+      case "short":
+        return this.#starve(bytes);
+      case "fault":
+        this.#guestError("PRD table names an address without memory");
+        return this.#end(ER_ABRT);
+      default:
+        return this.#submit(this.#isRead ? "read" : "write", this.#busMaster.segments);
+    }
+  }
+
+  get #isDma(): boolean {
+    return this.#command.protocol === "dma-in" || this.#command.protocol === "dma-out";
+  }
+
+  get #isRead(): boolean {
+    return this.#command.protocol === "dma-in" || this.#command.protocol === "pio-in";
+  }
+
+  #identify(): void {
+    fillIdentify(this.#drive, this.block.segments(1)[0]);
+    this.#sectors = 1;
+    this.#offerBlock("in");
+    this.#interrupt();
+  }
+
+  #beginSectors(): void {
+    const { ext, multiple } = this.#command;
+    if (!this.#isRead && this.#disk.readOnly) {
+      this.#guestError("disk is read-only");
+      return this.#end(ER_ABRT);
+    }
+    if (multiple && this.#drive.multiple === 0) return this.#end(ER_ABRT);
+    this.#sector = this.#drive.firstSector(ext);
+    this.#remaining = this.#drive.taskfile.sectorCount(ext);
+    if (!this.#isDma) this.#nextBlock();
+    else if (this.#reaches(1)) this.#awaitDma();
+    else this.#endOutOfRange();
+  }
+
+  #awaitDma(): void {
+    this.#drive.status = SR_DATA_READY;
+    this.tryDma();
+  }
+
+  /** @returns whether a block began; if not the command has ended */
+  #nextBlock(): boolean {
+    this.#sectors = this.#command.multiple ? Math.min(this.#drive.multiple, this.#remaining) : 1;
+    if (!this.#reaches(this.#sectors)) {
+      this.#endOutOfRange();
+      return false;
+    }
+    if (this.#isRead) this.#submit("read", this.block.segments(this.#sectors));
+    else this.#offerBlock("out");
+    return true;
+  }
+
+  #offerBlock(direction: "in" | "out"): void {
+    this.#drive.status = SR_DATA_READY;
+    this.block.open(this.#sectors, direction);
+  }
+
+  /** The host has moved the last word of a block. */
+  #blockEnded(): void {
+    if (this.#command.protocol === "pio-out") {
+      this.#submit("write", this.block.segments(this.#sectors));
+    } else if (this.#remaining > 0) {
+      this.#nextBlock();
+    } else {
+      this.#running = false;
+      this.#drive.status = SR_IDLE;
+    }
+  }
+
+  #submit(op: BlockRequest["op"], segments: readonly Uint8Array[]): void {
+    this.#inFlight = op === "flush" ? "flush" : this.#isDma ? "dma" : "block";
+    if (!this.#isDma) this.#drive.status = SR_WORKING;
+    this.#request.op = op;
+    this.#request.sector = this.#sector;
+    this.#request.segments = segments;
+    this.#disk.submit(this.#request);
+  }
+
+  #diskDone(status: BlockStatus): void {
+    const finished = this.#inFlight;
+    this.#inFlight = "nothing";
+    if (finished === "dma") this.#busMaster.transferred();
+    if (!this.#running) return;
+    if (status === "error") this.#endMediaError();
+    else if (finished === "flush") this.#end(0);
+    else this.#advance();
+  }
+
+  /** The disk has moved the sectors of a block or of a DMA transfer. */
+  #advance(): void {
+    this.#sector += this.#sectors;
+    this.#remaining -= this.#sectors;
+    this.#report(this.#sector);
+    if (this.#command.protocol === "pio-in") {
+      this.#offerBlock("in");
+      this.#interrupt();
+    } else if (this.#remaining === 0) {
+      this.#end(0);
+    } else if (this.#isDma) {
+      this.#endOutOfRange();
+    } else if (this.#nextBlock()) {
+      this.#interrupt();
+    }
+  }
+
+  #reaches(sectors: number): boolean {
+    return this.#sector >= 0 && this.#sector + sectors <= this.#disk.sectorCount;
+  }
+
+  #report(sector: number): void {
+    this.#drive.report(this.#command.ext, sector, this.#remaining);
+  }
+
+  #endOutOfRange(): void {
+    this.#guestError(`sectors ${this.#sector}+${this.#remaining} reach past the end of the disk`);
+    if (this.#sector >= 0) {
+      const bad = Math.max(this.#sector, this.#disk.sectorCount);
+      this.#remaining -= bad - this.#sector;
+      this.#report(bad);
+    }
+    this.#end(ER_IDNF);
+  }
+
+  #endMediaError(): void {
+    if (this.#command.protocol !== "flush") this.#report(this.#sector);
+    if (this.#isRead) this.#end(ER_UNC);
+    else this.#end(ER_ABRT, SR_DF);
+  }
+
+  /** A PRD table that ends too early: nothing moves, no interrupt; the host finds out by its timeout. */
+  #starve(bytes: number): void {
+    this.#guestError(`PRD table ends before ${bytes} bytes`);
+    this.#running = false;
+    this.#drive.status = SR_IDLE;
+  }
+
+  #end(error: number, fault: number = 0): void {
+    this.#running = false;
+    if (error !== 0) this.#busMaster.stop();
+    this.#drive.error = error;
+    this.#drive.status = SR_IDLE | fault | (error === 0 ? 0 : SR_ERR);
+    this.#interrupt();
+  }
+
+  #guestError(what: string): void {
+    const { name, opcode } = this.#command;
+    this.#errors.guestError("ide", `${name} (${hex(opcode, 2)}): ${what}`);
+  }
+}
