@@ -1,0 +1,149 @@
+/**
+ * What a xenstore caller may name and touch: error names, path rules, permissions.
+ *
+ * Strings are byte strings: one character a byte, as they travel on the wire.
+ * Source: xen/docs/misc/xenstore.txt; xen/tools/xenstore/xenstored_core.c.
+ * @module
+ */
+
+/** Errors the protocol can carry, by the names it sends. */
+export type StoreErrorName =
+  | "EINVAL"
+  | "EACCES"
+  | "EEXIST"
+  | "EISDIR"
+  | "ENOENT"
+  | "ENOMEM"
+  | "ENOSPC"
+  | "EIO"
+  | "ENOTEMPTY"
+  | "ENOSYS"
+  | "EROFS"
+  | "EBUSY"
+  | "EAGAIN"
+  | "EISCONN"
+  | "E2BIG"
+  | "EPERM";
+
+/** The answer of a xenstore operation that was refused. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly code: StoreErrorName;
+  /** @param subject what the operation was about: a path, a token, a transaction */
+  constructor(code: StoreErrorName, subject: string) {
+    super(`${code}: ${subject}`);
+    this.code = code;
+  }
+}
+
+/** The control domain. It may do everything. */
+export const DOM0 = 0;
+
+/** Domain numbers from here up are reserved for special purposes (xen.h, DOMID_FIRST_RESERVED). */
+const DOMID_FIRST_RESERVED = 0x7ff0;
+
+const ABSOLUTE_PATH_MAX = 3072;
+const RELATIVE_PATH_MAX = 2048;
+const PATH = /^\/?[A-Za-z0-9\-_@]+(?:\/[A-Za-z0-9\-_@]+)*$/;
+const SPECIAL_WATCHES: readonly string[] = ["@introduceDomain", "@releaseDomain"];
+
+/** The directory that a domain's relative paths start from. */
+export function homePath(domid: number): string {
+  return `/local/domain/${domid}`;
+}
+
+/**
+ * Resolves the path of a node as a domain names it.
+ * @throws {StoreError} EINVAL
+ */
+export function absolutePath(domid: number, path: string): string {
+  if (path === "/") return path;
+  const absolute = path.startsWith("/");
+  const limit = absolute ? ABSOLUTE_PATH_MAX : RELATIVE_PATH_MAX;
+  if (path.length > limit || path.startsWith("@") || !PATH.test(path)) {
+    throw new StoreError("EINVAL", path);
+  }
+  return absolute ? path : `${homePath(domid)}/${path}`;
+}
+
+/**
+ * Resolves the path of a watch: a node's, or one of the special names.
+ * @throws {StoreError} EINVAL
+ */
+export function absoluteWatchPath(domid: number, path: string): string {
+  return SPECIAL_WATCHES.includes(path) ? path : absolutePath(domid, path);
+}
+
+/** The path one level up; `/` is its own parent. */
+export function parentPath(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}
+
+/** `path` is `ancestor` or lies below it. */
+export function isAtOrBelow(path: string, ancestor: string): boolean {
+  if (!path.startsWith(ancestor)) return false;
+  return path.length === ancestor.length || ancestor === "/" || path[ancestor.length] === "/";
+}
+
+/**
+ * Reads a decimal domain number.
+ * @throws {StoreError} EINVAL
+ */
+export function parseDomid(text: string): number {
+  const domid = /^[0-9]{1,5}$/.test(text) ? Number(text) : DOMID_FIRST_RESERVED;
+  if (domid >= DOMID_FIRST_RESERVED) throw new StoreError("EINVAL", text);
+  return domid;
+}
+
+/** Bits of an access. */
+export const MAY = { READ: 1, WRITE: 2 } as const;
+
+const ACCESS_LETTERS = "nrwb";
+
+/**
+ * One entry of a node's list. In the first, `domid` owns the node and `access` is for everyone
+ * who has no entry; any other gives `access` to `domid`.
+ */
+export interface Permission {
+  readonly domid: number;
+  /** Bits of {@link MAY}. */
+  readonly access: number;
+}
+
+/** A node's list. Its first entry names the owner. */
+export type Permissions = readonly [Permission, ...Permission[]];
+
+/** Access of a domain to a node: dom0 and the owner have all of it. */
+export function accessOf(permissions: Permissions, domid: number): number {
+  const [owner, ...others] = permissions;
+  if (domid === DOM0 || domid === owner.domid) return MAY.READ | MAY.WRITE;
+  return others.find((entry) => entry.domid === domid)?.access ?? owner.access;
+}
+
+/** The list of a new node: its parent's, and a guest owns what it creates. */
+export function inheritPermissions(parent: Permissions, creator: number): Permissions {
+  if (creator === DOM0) return parent;
+  const [owner, ...others] = parent;
+  return [{ domid: creator, access: owner.access }, ...others];
+}
+
+/**
+ * Reads a list such as `["n0", "r1"]`.
+ * @throws {StoreError} EINVAL
+ */
+export function parsePermissions(texts: readonly string[]): Permissions {
+  const [owner, ...others] = texts.map(parsePermission);
+  if (owner === undefined) throw new StoreError("EINVAL", "empty permission list");
+  return [owner, ...others];
+}
+
+function parsePermission(text: string): Permission {
+  const access = ACCESS_LETTERS.indexOf(text.slice(0, 1));
+  if (text === "" || access < 0) throw new StoreError("EINVAL", text);
+  return { domid: parseDomid(text.slice(1)), access };
+}
+
+/** The inverse of {@link parsePermissions}. */
+export function formatPermissions(permissions: Permissions): string[] {
+  return permissions.map(({ domid, access }) => ACCESS_LETTERS.charAt(access) + domid);
+}
