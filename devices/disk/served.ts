@@ -1,0 +1,83 @@
+/**
+ * A disk reached through a process in dom0: submitting and completing take dom0's time.
+ * @module
+ */
+
+import type { BlockRequest, BlockStatus, Disk, Dom0, Ns } from "../../core/types.ts";
+
+/** What dom0's block layer takes for one request. */
+export interface BlockLayerCosts {
+  readonly submit: Ns;
+  readonly complete: Ns;
+}
+
+/** Posts both ends of every request on dom0. Order is kept: dom0 is serial. */
+export class ServedDisk implements Disk {
+  readonly sectorCount: number;
+  readonly readOnly: boolean;
+  readonly #dom0: Dom0;
+  readonly #inner: Disk;
+  readonly #costs: BlockLayerCosts;
+  readonly #free: Passage[] = [];
+
+  constructor(dom0: Dom0, inner: Disk, costs: BlockLayerCosts) {
+    this.sectorCount = inner.sectorCount;
+    this.readOnly = inner.readOnly;
+    this.#dom0 = dom0;
+    this.#inner = inner;
+    this.#costs = costs;
+  }
+
+  submit(request: BlockRequest): void {
+    const passage = this.#free.pop() ?? this.#newPassage();
+    passage.carry(request);
+    this.#dom0.post("blockLayer", this.#costs.submit, passage.submit);
+  }
+
+  #newPassage(): Passage {
+    return new Passage(
+      (passage) => this.#inner.submit(passage),
+      (passage) => this.#dom0.post("blockLayer", this.#costs.complete, passage.complete),
+      (passage) => this.#free.push(passage),
+    );
+  }
+}
+
+/** A request on its way, reused. */
+class Passage implements BlockRequest {
+  op: BlockRequest["op"] = "flush";
+  sector = 0;
+  segments: readonly Uint8Array[] = [];
+  readonly submit: () => void;
+  readonly complete: () => void;
+  readonly #onDone: (passage: Passage) => void;
+  #request: BlockRequest | undefined;
+  #status: BlockStatus = "ok";
+
+  constructor(
+    onSubmit: (passage: Passage) => void,
+    onDone: (passage: Passage) => void,
+    onEnd: (passage: Passage) => void,
+  ) {
+    this.#onDone = onDone;
+    this.submit = () => onSubmit(this);
+    this.complete = () => {
+      const request = this.#request!;
+      this.#request = undefined;
+      onEnd(this);
+      request.done(this.#status);
+    };
+  }
+
+  carry(request: BlockRequest): void {
+    this.#request = request;
+    this.op = request.op;
+    this.sector = request.sector;
+    this.segments = request.segments;
+  }
+
+  done(status: BlockStatus): void {
+    this.#status = status;
+    this.#onDone(this);
+  }
+}

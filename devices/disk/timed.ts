@@ -1,0 +1,188 @@
+/**
+ * The disk that both paths share: a queue and a latency in front of a store of bytes.
+ *
+ * Completion times are fixed at submission. Bytes move at completion, just before `done()`, so that a
+ * buffer holds old data for as long as it would on hardware.
+ * @module
+ */
+
+import { ImageError, InternalError } from "../../core/errors.ts";
+import { SECTOR_SIZE } from "../../core/types.ts";
+import type {
+  BlockBackend,
+  BlockRequest,
+  BlockStatus,
+  Clock,
+  Disk,
+  Ns,
+  Timer,
+} from "../../core/types.ts";
+import { Actuator } from "./actuator.ts";
+import type { MediaPreset } from "./media.ts";
+
+export { MEDIA_PRESETS, type MediaPreset, type Spindle } from "./media.ts";
+
+const INITIAL_QUEUE = 64;
+
+/** A {@link Disk} with the timing of a {@link MediaPreset}. */
+export class TimedDisk implements Disk {
+  readonly sectorCount: number;
+  readonly readOnly: boolean;
+  readonly #clock: Clock;
+  readonly #backend: BlockBackend;
+  readonly #preset: MediaPreset;
+  readonly #onHostError: (error: ImageError) => void;
+  readonly #timer: Timer;
+  readonly #actuator: Actuator | undefined;
+  readonly #channelFreeAt: Float64Array;
+  #interfaceFreeAt: Ns = 0;
+  #requests: (BlockRequest | undefined)[] = new Array(INITIAL_QUEUE).fill(undefined);
+  #deadlines: Float64Array = new Float64Array(INITIAL_QUEUE);
+  #head = 0;
+  #inFlight = 0;
+
+  /** @param onHostError told of every host failure; the request itself ends with status `error` */
+  constructor(
+    clock: Clock,
+    backend: BlockBackend,
+    preset: MediaPreset,
+    onHostError: (error: ImageError) => void,
+  ) {
+    this.sectorCount = backend.sectorCount;
+    this.readOnly = backend.readOnly;
+    this.#clock = clock;
+    this.#backend = backend;
+    this.#preset = preset;
+    this.#onHostError = onHostError;
+    this.#timer = clock.timer("disk", () => this.#completeFirst());
+    this.#actuator = preset.spindle && new Actuator(preset.spindle);
+    this.#channelFreeAt = new Float64Array(preset.parallelism);
+  }
+
+  /** Requests submitted and not completed. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  submit(request: BlockRequest): void {
+    const bytes = byteLength(request.segments);
+    this.#checkRange(request, bytes);
+    if (this.#inFlight === this.#requests.length) this.#grow();
+    const slot = (this.#head + this.#inFlight) % this.#requests.length;
+    const deadline = this.#schedule(request, bytes);
+    this.#requests[slot] = request;
+    this.#deadlines[slot] = deadline;
+    if (this.#inFlight++ === 0) this.#timer.armAt(deadline);
+  }
+
+  #checkRange(request: BlockRequest, bytes: number): void {
+    const end = request.sector + bytes / SECTOR_SIZE;
+    if (request.sector < 0 || end > this.sectorCount || !Number.isInteger(end)) {
+      throw new InternalError(
+        `Cannot ${request.op} ${bytes} bytes at sector ${request.sector}: ` +
+          `the disk has ${this.sectorCount} sectors`,
+      );
+    }
+  }
+
+  #grow(): void {
+    const length = this.#requests.length;
+    const at = (i: number): number => (this.#head + i) % length;
+    this.#requests = Array.from(
+      { length: 2 * length },
+      (_, i) => i < length ? this.#requests[at(i)] : undefined,
+    );
+    this.#deadlines = Float64Array.from(
+      { length: 2 * length },
+      (_, i) => i < length ? this.#deadlines[at(i)]! : 0,
+    );
+    this.#head = 0;
+  }
+
+  /** @returns the completion time, never before that of an earlier request */
+  #schedule(request: BlockRequest, bytes: number): Ns {
+    const { now } = this.#clock;
+    const finish = request.op === "flush"
+      ? Math.max(now, this.#interfaceFreeAt) + this.#preset.flushLatencyNs
+      : this.#scheduleTransfer(now, request, bytes);
+    this.#interfaceFreeAt = finish;
+    return finish;
+  }
+
+  #scheduleTransfer(now: Ns, request: BlockRequest, bytes: number): Ns {
+    const { readLatencyNs, writeLatencyNs, bytesPerSecond } = this.#preset;
+    const write = request.op === "write";
+    const channel = this.#firstFreeChannel();
+    const begin = Math.max(now, this.#channelFreeAt[channel]!);
+    const decoded = begin + (write ? writeLatencyNs : readLatencyNs);
+    const ready = this.#actuator?.access(decoded, write, request.sector, bytes / SECTOR_SIZE) ??
+      decoded;
+    const finish = Math.max(ready, this.#interfaceFreeAt) + Math.ceil(bytes * 1e9 / bytesPerSecond);
+    this.#channelFreeAt[channel] = finish;
+    return finish;
+  }
+
+  #firstFreeChannel(): number {
+    let first = 0;
+    for (let i = 1; i < this.#channelFreeAt.length; i++) {
+      if (this.#channelFreeAt[i]! < this.#channelFreeAt[first]!) first = i;
+    }
+    return first;
+  }
+
+  #completeFirst(): void {
+    const request = this.#requests[this.#head]!;
+    this.#requests[this.#head] = undefined;
+    this.#head = (this.#head + 1) % this.#requests.length;
+    if (--this.#inFlight > 0) this.#timer.armAt(this.#deadlines[this.#head]!);
+    request.done(this.#perform(request));
+  }
+
+  #perform(request: BlockRequest): BlockStatus {
+    try {
+      if (request.op === "flush") this.#backend.flush();
+      else this.#move(request);
+      return "ok";
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error;
+      this.#onHostError(error);
+      return "error";
+    }
+  }
+
+  #move(request: BlockRequest): void {
+    const { segments } = request;
+    let sector = request.sector;
+    for (let i = 0; i < segments.length;) {
+      const end = endOfRun(segments, i);
+      const bytes = end === i + 1 ? segments[i]! : joined(segments[i]!, segments[end - 1]!);
+      if (request.op === "read") this.#backend.read(sector, bytes);
+      else this.#backend.write(sector, bytes);
+      sector += bytes.length / SECTOR_SIZE;
+      i = end;
+    }
+  }
+}
+
+function byteLength(segments: readonly Uint8Array[]): number {
+  let total = 0;
+  for (let i = 0; i < segments.length; i++) total += segments[i]!.length;
+  return total;
+}
+
+/** Index after the last segment that continues segment `first` in host memory. */
+function endOfRun(segments: readonly Uint8Array[], first: number): number {
+  let end = first + 1;
+  while (end < segments.length && follows(segments[end - 1]!, segments[end]!)) end++;
+  return end;
+}
+
+function follows(a: Uint8Array, b: Uint8Array): boolean {
+  return a.buffer === b.buffer && a.byteOffset + a.length === b.byteOffset;
+}
+
+/** One view over a run: a host call costs thirty times as much as a view. */
+function joined(first: Uint8Array, last: Uint8Array): Uint8Array {
+  const length = last.byteOffset + last.length - first.byteOffset;
+  return new Uint8Array(first.buffer, first.byteOffset, length);
+}
