@@ -1,0 +1,303 @@
+/**
+ * The hypervisor: takes every VM exit, books it, finds who answers, and lets the vCPU go on.
+ *
+ * | exit | answered by | books |
+ * |---|---|---|
+ * | port of PIC, PIT, RTC, PCI latch | the hypervisor | exit, emulation |
+ * | any other port | device model in dom0, by ioreq | exit, ioreq, device |
+ * | hypercall | Xen's interface | exit, hypercall |
+ * | CPUID, MSR, HLT, MMIO without a device | the hypervisor | exit, emulation |
+ *
+ * A VMCALL from the built-in BIOS is no exit: it stands for instructions that a real BIOS would run.
+ * @module
+ */
+
+import { allOnes } from "../bits.ts";
+import { InternalError } from "../errors.ts";
+import { EXIT } from "../types.ts";
+import type {
+  Dom0CostKind,
+  GuestMemory,
+  Ledger,
+  Ns,
+  Physmap,
+  VcpuHost,
+  VcpuState,
+  VmExit,
+} from "../types.ts";
+import type { Accounting } from "./accounting.ts";
+import type { CostPreset } from "./costs.ts";
+import { DeviceModel, IoreqSlot } from "./ioreq.ts";
+import { StringPorts } from "./port_access.ts";
+import type { PortSpace } from "./port_access.ts";
+
+/** One retired instruction, as QEMU's `-icount shift=0`. */
+export const NS_PER_INSTRUCTION: Ns = 1;
+
+/** Most instructions of one budget, whatever the clock says: budgets are 31-bit numbers in the CPU. */
+const LARGEST_BUDGET = 1 << 30;
+
+const FLAG_IF = 1 << 9;
+
+/** When the vCPU must be interrupted next. */
+export interface Deadlines {
+  readonly now: Ns;
+  readonly nextDeadline: Ns;
+}
+
+/** dom0 as a vCPU waits for it. */
+export interface ServingDom0 {
+  /** Returns how long the vCPU stands still: dom0's earlier tasks, then this one. */
+  serve(kind: Dom0CostKind, cost: Ns): Ns;
+}
+
+/** The 8259 pair's INTR and INTA. */
+export interface InterruptController {
+  readonly pending: boolean;
+  acknowledge(): number;
+}
+
+/** Xen's own interface to the guest, as exits and VM entries reach it. */
+export interface Paravirt {
+  /** An event is pending and the guest has named a vector for it. */
+  readonly upcallPending: boolean;
+  readonly upcallVector: number;
+  /** Serves the hypercall in the registers and books its time. */
+  hypercall(vcpu: VcpuState): void;
+  /** Replaces the answer to a leaf of Xen's; the registers hold the CPU's own. */
+  cpuid(leaf: number, vcpu: VcpuState): void;
+  /** EDX:EAX takes the value. */
+  readMsr(msr: number, vcpu: VcpuState): void;
+  /** EDX:EAX holds the value. */
+  writeMsr(msr: number, vcpu: VcpuState): void;
+}
+
+/** The built-in BIOS services. */
+export interface BiosTraps {
+  /** A VMCALL at that linear address belongs to the BIOS. */
+  covers(rip: number): boolean;
+  /** Serves it and books its time. */
+  call(rip: number, vcpu: VcpuState): void;
+}
+
+/** Ports `base` up to `base + length - 1`, for accesses of these sizes only. */
+export interface HypervisorPorts {
+  readonly base: number;
+  readonly length: number;
+  /** Sum of the access sizes in bytes: 7 = all, 4 = dword only. */
+  readonly sizes: number;
+}
+
+/** What the hypervisor is built from. */
+export interface HypervisorOptions {
+  readonly clock: Deadlines;
+  readonly ledger: Ledger;
+  readonly dom0: ServingDom0;
+  readonly costs: CostPreset;
+  readonly accounting: Accounting;
+  readonly memory: GuestMemory & Physmap;
+  readonly ports: PortSpace;
+  /** Ports that the hypervisor answers itself. */
+  readonly ownPorts: readonly HypervisorPorts[];
+  readonly pic: InterruptController;
+  readonly xen: Paravirt;
+  readonly bios: BiosTraps;
+  /** Budgets end there, in retired instructions since power-on. */
+  readonly maxInsns?: number | undefined;
+  /** Budgets end there. */
+  readonly maxTime?: Ns | undefined;
+}
+
+/** The host of one vCPU. */
+export class Hypervisor implements VcpuHost {
+  readonly #clock: Deadlines;
+  readonly #ledger: Ledger;
+  readonly #dom0: ServingDom0;
+  readonly #costs: CostPreset;
+  readonly #accounting: Accounting;
+  readonly #ports: PortSpace;
+  readonly #strings: StringPorts;
+  readonly #pic: InterruptController;
+  readonly #xen: Paravirt;
+  readonly #bios: BiosTraps;
+  readonly #ioreq: IoreqSlot;
+  readonly #deviceModel: DeviceModel;
+  /** Port → access sizes that the hypervisor answers itself. */
+  readonly #ownSizes = new Uint8Array(0x10000);
+  readonly #maxInsns: number;
+  readonly #maxTime: Ns;
+  #vcpu: VcpuState | undefined;
+  #mustLeave = false;
+  #sliceEndsAt: Ns = Infinity;
+  /** VM entries happen with interrupt-window exiting on. */
+  #windowArmed = false;
+
+  constructor(options: HypervisorOptions) {
+    const { memory, ports } = options;
+    this.#clock = options.clock;
+    this.#ledger = options.ledger;
+    this.#dom0 = options.dom0;
+    this.#costs = options.costs;
+    this.#accounting = options.accounting;
+    this.#ports = ports;
+    this.#strings = new StringPorts(ports, memory);
+    this.#pic = options.pic;
+    this.#xen = options.xen;
+    this.#bios = options.bios;
+    this.#ioreq = new IoreqSlot(memory.allocateFrame(), 0);
+    this.#deviceModel = new DeviceModel(ports, memory);
+    for (const { base, length, sizes } of options.ownPorts) {
+      this.#ownSizes.fill(sizes, base, base + length);
+    }
+    this.#maxInsns = options.maxInsns ?? Infinity;
+    this.#maxTime = options.maxTime ?? Infinity;
+  }
+
+  /** Names the vCPU whose exits these are. Before the first exit, once. */
+  attach(vcpu: VcpuState): void {
+    this.#vcpu = vcpu;
+  }
+
+  // ---- what the vCPU asks -----------------------------------------------------------------------
+
+  exit(exit: VmExit): number {
+    this.retire(exit.retired);
+    exit.at = this.#clock.now;
+    if (exit.reason === EXIT.VMCALL && this.#bios.covers(exit.rip)) {
+      this.#bios.call(exit.rip, this.#state);
+      return this.budget;
+    }
+    this.#accounting.exit(exit.reason, exit.rip);
+    this.#ledger.charge("exit", this.#costs.exitEntry);
+    this.#handle(exit);
+    this.#armWindow();
+    return this.budget;
+  }
+
+  /** An upcall goes before the 8259: Xen looks at it first. */
+  get interruptPending(): boolean {
+    return this.#xen.upcallPending || this.#pic.pending;
+  }
+
+  /** Returns the vector. An interrupt that had to wait for IF = 1 comes by an interrupt-window exit. */
+  acknowledgeInterrupt(): number {
+    if (this.#windowArmed) this.#exitWithoutInstruction(EXIT.INTERRUPT_WINDOW);
+    this.#windowArmed = false;
+    this.#accounting.interrupt();
+    this.#ledger.charge("injection", this.#costs.injection);
+    return this.#xen.upcallPending ? this.#xen.upcallVector : this.#pic.acknowledge();
+  }
+
+  passthroughPort(exit: VmExit): void {
+    this.retire(exit.retired);
+    exit.at = this.#clock.now;
+    if (exit.write) this.#ports.write(exit.port, exit.size, exit.value);
+    else exit.value = this.#ports.read(exit.port, exit.size);
+  }
+
+  // ---- what the machine asks --------------------------------------------------------------------
+
+  /** Books instructions that retired since the last report. */
+  retire(instructions: number): void {
+    this.#accounting.retire(instructions);
+    this.#ledger.charge("guest", instructions * NS_PER_INSTRUCTION);
+  }
+
+  /** Instructions that may retire until something must happen outside the vCPU; 0 = now. */
+  get budget(): number {
+    if (this.#mustLeave) return 0;
+    const until = Math.min(this.#clock.nextDeadline, this.#sliceEndsAt, this.#maxTime);
+    const instructions = Math.min(
+      Math.floor((until - this.#clock.now) / NS_PER_INSTRUCTION),
+      this.#maxInsns - this.#accounting.instructions,
+      LARGEST_BUDGET,
+    );
+    return instructions > 0 ? instructions : 0;
+  }
+
+  /** Budgets also end at that time, which shows to nobody but the caller. */
+  set sliceEndsAt(at: Ns) {
+    this.#sliceEndsAt = at;
+  }
+
+  /** Ends the current budget at the next exit and gives no further one. */
+  stop(): void {
+    this.#mustLeave = true;
+  }
+
+  /** A timer has made an interrupt pending while the guest was running. */
+  interruptWhileRunning(): void {
+    this.#exitWithoutInstruction(EXIT.EXTERNAL_INTERRUPT);
+    this.#armWindow();
+  }
+
+  // ---- exits ------------------------------------------------------------------------------------
+
+  get #state(): VcpuState {
+    if (this.#vcpu === undefined) throw new InternalError("VM exit before a vCPU was attached");
+    return this.#vcpu;
+  }
+
+  #handle(exit: VmExit): void {
+    switch (exit.reason) {
+      case EXIT.IO_INSTRUCTION:
+        this.#accessPort(exit);
+        return;
+      case EXIT.VMCALL:
+        this.#xen.hypercall(this.#state);
+        return;
+      case EXIT.EPT_VIOLATION:
+        if (!exit.write) exit.value = allOnes(exit.size); // no device claims guest-physical space
+        break;
+      case EXIT.CPUID:
+        this.#xen.cpuid(exit.port, this.#state);
+        break;
+      case EXIT.MSR_READ:
+        this.#xen.readMsr(exit.port, this.#state);
+        break;
+      case EXIT.MSR_WRITE:
+        this.#xen.writeMsr(exit.port, this.#state);
+        break;
+    }
+    this.#ledger.charge("emulation", this.#costs.emulation);
+  }
+
+  #accessPort(exit: VmExit): void {
+    this.#accounting.port(exit.port, exit.write, exit.count);
+    if ((this.#ownSizes[exit.port]! & exit.size) === 0) {
+      this.#askDeviceModel(exit);
+      return;
+    }
+    this.#ledger.charge("emulation", this.#costs.emulation);
+    if (exit.string) this.#strings.transfer(exit);
+    else if (exit.write) this.#ports.write(exit.port, exit.size, exit.value);
+    else exit.value = this.#ports.read(exit.port, exit.size);
+  }
+
+  /** The vCPU is blocked from request to response; time passes before the device acts. */
+  #askDeviceModel(exit: VmExit): void {
+    const { ioreq, deviceAccess, deviceItem } = this.#costs;
+    const work = deviceAccess + deviceItem * (exit.count - 1);
+    this.#accounting.ioreq();
+    this.#ioreq.request(exit);
+    const wait = this.#dom0.serve("ioreq", work);
+    this.#ledger.charge("ioreq", ioreq + wait - work);
+    this.#ledger.charge("device", work);
+    this.#deviceModel.serve(this.#ioreq);
+    const answer = this.#ioreq.complete();
+    if (!exit.string && !exit.write) exit.value = answer;
+  }
+
+  // ---- interrupts -------------------------------------------------------------------------------
+
+  #exitWithoutInstruction(reason: number): void {
+    this.#accounting.exit(reason, this.#state.eip);
+    this.#ledger.charge("exit", this.#costs.exitEntry);
+  }
+
+  /** At a VM entry: an interrupt that the guest cannot take now is waited for. */
+  #armWindow(): void {
+    if (!this.interruptPending) this.#windowArmed = false;
+    else if ((this.#state.eflags & FLAG_IF) === 0) this.#windowArmed = true;
+  }
+}
