@@ -1,0 +1,258 @@
+/**
+ * The backend of one paravirtual disk: its side of the XenBus handshake, and the ring while connected.
+ *
+ * Whatever the frontend writes is checked; a value that cannot be ends the connection in Closing, and the
+ * backend waits for the frontend to start again.
+ * Source: xen/include/public/io/blkif.h; drivers/block/xen-blkback/xenbus.c of Linux 6.1 for reactions.
+ * @module
+ */
+
+import { InternalError } from "../../core/errors.ts";
+import { SECTOR_SIZE } from "../../core/types.ts";
+import type {
+  BackendHost,
+  Disk,
+  Dom0,
+  EventPort,
+  GuestErrors,
+  GuestMemory,
+} from "../../core/types.ts";
+import { BlkbackRing } from "./blkback_ring.ts";
+import type { BlkbackCosts, NotificationStats } from "./blkback_ring.ts";
+import { PROTOCOL_I386, VDISK } from "./blkif.ts";
+import { parseU32, XENBUS_STATE } from "./xenbus.ts";
+import type { XenbusState } from "./xenbus.ts";
+
+export type { BlkbackCosts, NotificationStats } from "./blkback_ring.ts";
+
+/** What distinguishes one backend from another. */
+export interface BlkbackOptions {
+  /** Number of the virtual device, e.g. 768 for hda. */
+  readonly vdev: number;
+  readonly costs: BlkbackCosts;
+  /** Offer feature-persistent. */
+  readonly persistent: boolean;
+  readonly stats: NotificationStats;
+}
+
+/** What a frontend in state Initialised has written. */
+interface FrontendKeys {
+  readonly ringRef: number;
+  readonly evtchnPort: number;
+  readonly persistent: boolean;
+}
+
+/** A ring that is connected, and what ends it. */
+interface Connection {
+  readonly ring: BlkbackRing;
+  readonly event: EventPort;
+  readonly ringRef: number;
+}
+
+/** Block backend of one vbd. The toolstack has written both directories before it is made. */
+export class Blkback {
+  readonly #host: BackendHost;
+  readonly #dom0: Dom0;
+  readonly #disk: Disk;
+  readonly #memory: GuestMemory;
+  readonly #errors: GuestErrors;
+  readonly #options: BlkbackOptions;
+  readonly #node: string;
+  readonly #path: string;
+  readonly #frontend: string;
+  readonly #readOnly: boolean;
+  #state: XenbusState = XENBUS_STATE.INITIALISING;
+  #connection: Connection | undefined;
+  #endWatch: () => void;
+  #reactionPending = false;
+  #gone = false;
+
+  constructor(
+    host: BackendHost,
+    dom0: Dom0,
+    disk: Disk,
+    memory: GuestMemory,
+    errors: GuestErrors,
+    options: BlkbackOptions,
+  ) {
+    this.#host = host;
+    this.#dom0 = dom0;
+    this.#disk = disk;
+    this.#memory = memory;
+    this.#errors = errors;
+    this.#options = options;
+    this.#node = `backend/vbd/${host.domid}/${options.vdev}`;
+    this.#path = `/local/domain/0/${this.#node}`;
+    this.#frontend = this.#required("frontend");
+    this.#readOnly = disk.readOnly || !this.#required("mode").includes("w");
+    this.#prepare();
+    this.#endWatch = host.store.watch(`${this.#frontend}/state`, () => this.#postReaction());
+  }
+
+  /** The backend's own XenBus state. */
+  get state(): XenbusState {
+    return this.#state;
+  }
+
+  #required(key: string): string {
+    const value = this.#host.store.read(`${this.#path}/${key}`);
+    if (value === undefined) {
+      throw new InternalError(`Cannot start blkback: no ${this.#path}/${key}`);
+    }
+    return value;
+  }
+
+  #write(key: string, value: number | string): void {
+    this.#host.store.write(`${this.#path}/${key}`, String(value));
+  }
+
+  #readFrontend(key: string): string | undefined {
+    return this.#host.store.read(`${this.#frontend}/${key}`);
+  }
+
+  /** Does nothing when the node has vanished: the toolstack has removed the device. */
+  #switchTo(state: XenbusState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    if (this.#host.store.read(`${this.#path}/state`) !== undefined) this.#write("state", state);
+  }
+
+  /** Writes what a frontend reads before it makes a ring. */
+  #prepare(): void {
+    this.#write("multi-queue-max-queues", 1);
+    this.#write("max-ring-page-order", 0);
+    this.#switchTo(XENBUS_STATE.INIT_WAIT);
+  }
+
+  /** Watch events fire inside the guest's write; dom0 reacts later, once for all that came meanwhile. */
+  #postReaction(): void {
+    if (this.#reactionPending || this.#gone) return;
+    this.#reactionPending = true;
+    this.#dom0.post("backend", this.#options.costs.wakeup, () => {
+      this.#reactionPending = false;
+      if (!this.#gone) this.#react();
+    });
+  }
+
+  #react(): void {
+    const text = this.#readFrontend("state");
+    switch (text === undefined ? XENBUS_STATE.UNKNOWN : parseU32(text)) {
+      case XENBUS_STATE.UNKNOWN:
+        return this.#close(true);
+      case XENBUS_STATE.INITIALISING:
+        if (this.#state === XENBUS_STATE.CLOSED) this.#prepare();
+        return;
+      case XENBUS_STATE.INIT_WAIT:
+        return;
+      case XENBUS_STATE.INITIALISED:
+      case XENBUS_STATE.CONNECTED:
+        if (this.#state !== XENBUS_STATE.CONNECTED) this.#connect();
+        return;
+      case XENBUS_STATE.CLOSING:
+        return this.#switchTo(XENBUS_STATE.CLOSING);
+      case XENBUS_STATE.CLOSED:
+        return this.#close(this.#host.store.read(`${this.#path}/online`) !== "1");
+      default:
+        return this.#fail(`saw state ${JSON.stringify(text)} at frontend`);
+    }
+  }
+
+  #close(forGood: boolean): void {
+    if (!this.#disconnect()) return;
+    this.#switchTo(XENBUS_STATE.CLOSED);
+    if (!forGood) return;
+    this.#gone = true;
+    this.#endWatch();
+  }
+
+  /** @returns false while requests are in flight; the reaction is repeated when they are not */
+  #disconnect(): boolean {
+    if (this.#connection === undefined) return true;
+    const { ring, event, ringRef } = this.#connection;
+    if (!ring.close()) return false;
+    this.#connection = undefined;
+    event.close();
+    this.#host.grants.unmap(ringRef);
+    return true;
+  }
+
+  #connect(): void {
+    if (!this.#disconnect()) return;
+    const keys = this.#readKeys();
+    if (typeof keys === "string") return this.#fail(keys);
+    const connection = this.#attach(keys);
+    if (typeof connection === "string") return this.#fail(connection);
+    this.#connection = connection;
+    this.#publish();
+    this.#switchTo(XENBUS_STATE.CONNECTED);
+    connection.ring.wake();
+  }
+
+  /** @returns the frontend's keys, or what is wrong with them */
+  #readKeys(): FrontendKeys | string {
+    const protocol = this.#readFrontend("protocol") ?? PROTOCOL_I386;
+    if (protocol !== PROTOCOL_I386) return `unknown protocol ${JSON.stringify(protocol)}`;
+    const queues = this.#readFrontend("multi-queue-num-queues") ?? "1";
+    if (parseU32(queues) !== 1) return `multi-queue-num-queues is ${JSON.stringify(queues)}, not 1`;
+    const order = this.#readFrontend("ring-page-order") ?? "0";
+    if (parseU32(order) !== 0) return `ring-page-order is ${JSON.stringify(order)}, not 0`;
+    const ringRef = parseU32(this.#readFrontend("ring-ref") ?? this.#readFrontend("ring-ref0"));
+    if (ringRef === undefined) return "ring-ref is not a number";
+    const evtchnPort = parseU32(this.#readFrontend("event-channel"));
+    if (evtchnPort === undefined) return "event-channel is not a number";
+    const persistent = this.#options.persistent && this.#readFrontend("feature-persistent") === "1";
+    return { ringRef, evtchnPort, persistent };
+  }
+
+  /** @returns the connection, or why there is none; then nothing stays mapped or bound */
+  #attach({ ringRef, evtchnPort, persistent }: FrontendKeys): Connection | string {
+    const { grants } = this.#host;
+    const page = grants.map(ringRef, "write");
+    if (page === undefined) return `cannot map ring-ref ${ringRef}`;
+    const event = this.#host.bindInterdomain(evtchnPort, () => this.#connection?.ring.wake());
+    if (event === undefined) {
+      grants.unmap(ringRef);
+      return `cannot bind event-channel ${evtchnPort}`;
+    }
+    const ring = this.#newRing(page, event, persistent);
+    if (!ring.overrun) return { ring, event, ringRef };
+    event.close();
+    grants.unmap(ringRef);
+    return "req_prod claims more than the ring holds";
+  }
+
+  #newRing(page: Uint8Array, event: EventPort, persistent: boolean): BlkbackRing {
+    return new BlkbackRing({
+      grants: this.#host.grants,
+      dom0: this.#dom0,
+      disk: this.#disk,
+      readOnly: this.#readOnly,
+      memory: this.#memory,
+      errors: this.#errors,
+      costs: this.#options.costs,
+      stats: this.#options.stats,
+      page,
+      event,
+      persistent,
+      onDrained: () => this.#postReaction(),
+    });
+  }
+
+  #publish(): void {
+    this.#write("feature-flush-cache", 1);
+    this.#write("feature-barrier", 0);
+    this.#write("feature-discard", 0);
+    this.#write("feature-persistent", this.#options.persistent ? 1 : 0);
+    this.#write("sectors", this.#disk.sectorCount);
+    this.#write("info", this.#readOnly ? VDISK.READONLY : 0);
+    this.#write("sector-size", SECTOR_SIZE);
+    this.#write("physical-sector-size", SECTOR_SIZE);
+  }
+
+  /** The frontend's mistake: told where `xenbus_dev_fatal` of Linux tells it, and Closing. */
+  #fail(text: string): void {
+    this.#errors.guestError("blkback", `vbd ${this.#options.vdev}: ${text}`);
+    this.#host.store.write(`/local/domain/0/error/${this.#node}/error`, text);
+    this.#switchTo(XENBUS_STATE.CLOSING);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * The guest pages a block backend works on: mapped for one request, or kept mapped between requests.
+ * @module
+ */
+
+import { SECTOR_SIZE } from "../../core/types.ts";
+import type { GrantMapper } from "../../core/types.ts";
+import { MAX_SEGMENTS } from "./blkif.ts";
+import type { BlkifRequest } from "./blkif.ts";
+
+/** Ring entries times segments: the bound of the persistent grants protocol. */
+export const MAX_PERSISTENT: number = 32 * MAX_SEGMENTS;
+
+/** A page that stays mapped. One segment at a time uses it. */
+interface PersistentPage {
+  readonly page: Uint8Array;
+  busy: boolean;
+}
+
+/** The pages of one ring that stay mapped between requests, by grant reference. */
+export class PersistentPages {
+  readonly #pages: Map<number, PersistentPage> = new Map();
+
+  get size(): number {
+    return this.#pages.size;
+  }
+
+  /** The page of `gref`, now busy; `undefined` if it is not kept or another segment has it. */
+  take(gref: number): PersistentPage | undefined {
+    const entry = this.#pages.get(gref);
+    if (entry === undefined || entry.busy) return undefined;
+    entry.busy = true;
+    return entry;
+  }
+
+  /** Keeps a freshly mapped page, busy; `undefined` if there is no room or `gref` is kept already. */
+  keep(gref: number, page: Uint8Array): PersistentPage | undefined {
+    if (this.#pages.size >= MAX_PERSISTENT || this.#pages.has(gref)) return undefined;
+    const entry = { page, busy: true };
+    this.#pages.set(gref, entry);
+    return entry;
+  }
+
+  /** Unmaps all pages, as one batch. None may be busy. */
+  unmapAll(grants: GrantMapper): void {
+    if (this.#pages.size > 0) grants.unmapAll([...this.#pages.keys()]);
+    this.#pages.clear();
+  }
+}
+
+/** The data pages of one request. Its arrays keep their length from one request to the next. */
+export class RequestPages {
+  /** The sectors of every segment, in disk order. */
+  readonly views: Uint8Array[] = [];
+  readonly #grants: GrantMapper;
+  readonly #persistent: PersistentPages | undefined;
+  readonly #held: PersistentPage[] = [];
+  #heldCount = 0;
+  /** Mapped for this request alone. */
+  readonly #grefs: number[] = [];
+  readonly #pages: Uint8Array[] = [];
+  #mappedCount = 0;
+
+  constructor(grants: GrantMapper, persistent: PersistentPages | undefined) {
+    this.#grants = grants;
+    this.#persistent = persistent;
+  }
+
+  /**
+   * Maps every segment's page.
+   * @param access as the data moves; persistent pages are writable whatever it says
+   * @returns false if a grant does not permit it; then nothing of this request is mapped
+   */
+  map(request: BlkifRequest, access: "read" | "write"): boolean {
+    const count = request.segmentCount;
+    this.views.length = count;
+    for (let i = 0; i < count; i++) {
+      const page = this.#page(request.gref(i), this.#persistent ? "write" : access);
+      if (page === undefined) {
+        this.unmap();
+        this.release();
+        return false;
+      }
+      const start = request.firstSector(i) * SECTOR_SIZE;
+      const end = (request.lastSector(i) + 1) * SECTOR_SIZE;
+      this.views[i] = window(page, start, end, this.views[i]);
+    }
+    if (this.#persistent) this.#keepNew(this.#persistent);
+    return true;
+  }
+
+  /** Some pages must be unmapped before the response. */
+  get mustUnmap(): boolean {
+    return this.#mappedCount > 0;
+  }
+
+  /** Unmaps what was mapped for this request alone, as one batch. */
+  unmap(): void {
+    if (this.#mappedCount === 0) return;
+    this.#grefs.length = this.#mappedCount;
+    this.#mappedCount = 0;
+    this.#grants.unmapAll(this.#grefs);
+  }
+
+  /** Gives the persistent pages back to the next request. */
+  release(): void {
+    for (let i = 0; i < this.#heldCount; i++) this.#held[i]!.busy = false;
+    this.#heldCount = 0;
+  }
+
+  #page(gref: number, access: "read" | "write"): Uint8Array | undefined {
+    const kept = this.#persistent?.take(gref);
+    if (kept !== undefined) {
+      this.#held[this.#heldCount++] = kept;
+      return kept.page;
+    }
+    const page = this.#grants.map(gref, access);
+    if (page === undefined) return undefined;
+    this.#grefs[this.#mappedCount] = gref;
+    this.#pages[this.#mappedCount++] = page;
+    return page;
+  }
+
+  /** Only a request whose pages are all mapped leaves persistent entries behind. */
+  #keepNew(persistent: PersistentPages): void {
+    let transient = 0;
+    for (let i = 0; i < this.#mappedCount; i++) {
+      const kept = persistent.keep(this.#grefs[i]!, this.#pages[i]!);
+      if (kept !== undefined) this.#held[this.#heldCount++] = kept;
+      else this.#grefs[transient++] = this.#grefs[i]!;
+    }
+    this.#mappedCount = transient;
+  }
+}
+
+/** The page itself when it is wanted whole; else a view, the `previous` one if that is it. */
+function window(
+  page: Uint8Array,
+  start: number,
+  end: number,
+  previous: Uint8Array | undefined,
+): Uint8Array {
+  if (end - start === page.length) return page;
+  const same = previous !== undefined && previous.buffer === page.buffer &&
+    previous.byteOffset === page.byteOffset + start && previous.length === end - start;
+  return same ? previous : page.subarray(start, end);
+}
