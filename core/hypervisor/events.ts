@@ -1,0 +1,277 @@
+/**
+ * Event channels of one guest, 2-level ABI: 1024 ports, a bitmap each for pending and masked.
+ * Source: Xen public header event_channel.h; state changes as in xen/common/event_2l.c. There is no
+ * FIFO ABI: init_control answers -ENOSYS, which makes a guest choose this one.
+ *
+ * Port 0 is never valid. The guest's unbound ports that name dom0 are bound by backends through
+ * {@link EventChannels.bindInterdomain}; dom0's own ports are callbacks.
+ * @module
+ */
+
+import type { Dom0, EventPort, Ns } from "../types.ts";
+import { DOM0, DOMID_SELF, ERRNO } from "./errno.ts";
+import { EVENT_CHANNEL_LIMIT } from "./shared_info.ts";
+import type { SharedInfo } from "./shared_info.ts";
+
+/** The timer of a vCPU. */
+export const VIRQ_TIMER = 0;
+
+/** VIRQs that a guest may bind are below this number (NR_VIRQS). */
+const VIRQ_LIMIT = 24;
+
+/** EVTCHNSTAT_*: what EVTCHNOP_status calls the states. */
+export const CHANNEL_STATUS = { closed: 0, unbound: 1, interdomain: 2, virq: 4, ipi: 5 } as const;
+
+/** What is behind a port. A closed port has none. */
+export type Channel =
+  | { readonly state: "unbound"; readonly remoteDomid: number }
+  | InterdomainChannel
+  | { readonly state: "virq"; readonly virq: number }
+  | { readonly state: "ipi" };
+
+/** One end of a connected pair. */
+export interface InterdomainChannel {
+  readonly state: "interdomain";
+  readonly remoteDomid: number;
+  readonly remotePort: number;
+  /** Sets the other end pending. */
+  readonly signal: () => void;
+  /** Tells the other end that this one is gone. */
+  readonly hangUp: () => void;
+}
+
+/** Events that crossed between the guest and dom0. */
+export interface EventCounters {
+  readonly sentByGuest: number;
+  readonly sentByDom0: number;
+}
+
+/** What event channels work with. */
+export interface EventChannelsOptions {
+  readonly shared: SharedInfo;
+  readonly dom0: Dom0;
+  /** The guest's own. */
+  readonly domid: number;
+  /** EVTCHNOP_send by dom0, all of it. */
+  readonly notifyNs: Ns;
+}
+
+/** The event channels of one guest with one vCPU, and dom0's ends of them. */
+export class EventChannels {
+  readonly domid: number;
+  readonly #shared: SharedInfo;
+  readonly #dom0: Dom0;
+  readonly #notifyNs: Ns;
+  readonly #channels: (Channel | undefined)[];
+  /** By VIRQ: the port it is bound to, 0 = none. */
+  readonly #virqPorts: Uint16Array = new Uint16Array(VIRQ_LIMIT);
+  #nextDom0Port = 1;
+  #sentByGuest = 0;
+  #sentByDom0 = 0;
+
+  constructor({ shared, dom0, domid, notifyNs }: EventChannelsOptions) {
+    this.domid = domid;
+    this.#shared = shared;
+    this.#dom0 = dom0;
+    this.#notifyNs = notifyNs;
+    this.#channels = new Array(EVENT_CHANNEL_LIMIT).fill(undefined);
+  }
+
+  /** The guest has an event that it has not taken note of. */
+  get upcallPending(): boolean {
+    return this.#shared.upcallPending;
+  }
+
+  get counters(): EventCounters {
+    return { sentByGuest: this.#sentByGuest, sentByDom0: this.#sentByDom0 };
+  }
+
+  /** What is behind a port; `undefined` when it is closed or no port. */
+  channel(evtchnPort: number): Channel | undefined {
+    return this.#channels[evtchnPort];
+  }
+
+  /** A number that a port can have. */
+  isPort(evtchnPort: number): boolean {
+    return evtchnPort > 0 && evtchnPort < EVENT_CHANNEL_LIMIT;
+  }
+
+  isPending(evtchnPort: number): boolean {
+    return this.#shared.isPending(evtchnPort);
+  }
+
+  // ---- the guest's operations: a port or 0, or a negative error number ---------------------------
+
+  /** EVTCHNOP_alloc_unbound: a port that `remoteDomid` may bind. */
+  allocateUnbound(remoteDomid: number): number {
+    return this.#open({ state: "unbound", remoteDomid: this.#resolve(remoteDomid) });
+  }
+
+  /**
+   * EVTCHNOP_bind_interdomain: connects to a port that the remote domain holds open for the guest.
+   * dom0 is never a frontend here, so the only such ports are the guest's own (loopback).
+   */
+  connect(remoteDomid: number, remotePort: number): number {
+    const remote = this.#resolve(remoteDomid);
+    if (remote !== this.domid) return remote === DOM0 ? -ERRNO.EINVAL : -ERRNO.ESRCH;
+    const peer = this.#channels[remotePort];
+    if (peer?.state !== "unbound" || peer.remoteDomid !== this.domid) return -ERRNO.EINVAL;
+    const port = this.#free();
+    if (port < 0) return port;
+    this.#channels[port] = this.#loopback(remotePort);
+    this.#channels[remotePort] = this.#loopback(port);
+    this.#raise(port);
+    return port;
+  }
+
+  /** EVTCHNOP_bind_virq. */
+  bindVirq(virq: number, vcpu: number): number {
+    if (virq >= VIRQ_LIMIT) return -ERRNO.EINVAL;
+    if (vcpu !== 0) return -ERRNO.ENOENT;
+    if (this.#virqPorts[virq] !== 0) return -ERRNO.EEXIST;
+    const port = this.#open({ state: "virq", virq });
+    if (port > 0) this.#virqPorts[virq] = port;
+    return port;
+  }
+
+  /** EVTCHNOP_bind_ipi. */
+  bindIpi(vcpu: number): number {
+    return vcpu === 0 ? this.#open({ state: "ipi" }) : -ERRNO.ENOENT;
+  }
+
+  /** EVTCHNOP_bind_vcpu: with one vCPU only the checks remain. */
+  bindVcpu(evtchnPort: number, vcpu: number): number {
+    if (vcpu !== 0) return -ERRNO.ENOENT;
+    const state = this.#channels[evtchnPort]?.state;
+    return state === "unbound" || state === "interdomain" ? 0 : -ERRNO.EINVAL;
+  }
+
+  /** EVTCHNOP_close. Takes a pending event away, so that a later owner of the port sees none. */
+  close(evtchnPort: number): number {
+    const channel = this.#channels[evtchnPort];
+    if (channel === undefined) return -ERRNO.EINVAL;
+    this.#channels[evtchnPort] = undefined;
+    this.#shared.setPending(evtchnPort, false);
+    if (channel.state === "interdomain") channel.hangUp();
+    if (channel.state === "virq") this.#virqPorts[channel.virq] = 0;
+    return 0;
+  }
+
+  /** EVTCHNOP_send. A port whose other end is not there swallows the event. */
+  send(evtchnPort: number): number {
+    const channel = this.#channels[evtchnPort];
+    switch (channel?.state) {
+      case "interdomain":
+        this.#sentByGuest++;
+        channel.signal();
+        return 0;
+      case "ipi":
+        this.#raise(evtchnPort);
+        return 0;
+      case "unbound":
+        return 0;
+      default:
+        return -ERRNO.EINVAL;
+    }
+  }
+
+  /** EVTCHNOP_unmask: delivers what became pending while masked. */
+  unmask(evtchnPort: number): number {
+    if (!this.isPort(evtchnPort)) return -ERRNO.EINVAL;
+    if (!this.#shared.isMasked(evtchnPort)) return 0;
+    this.#shared.clearMask(evtchnPort);
+    if (this.#shared.isPending(evtchnPort)) this.#select(evtchnPort);
+    return 0;
+  }
+
+  /** EVTCHNOP_reset: closes every port. */
+  reset(): number {
+    for (let port = 1; port < EVENT_CHANNEL_LIMIT; port++) this.close(port);
+    return 0;
+  }
+
+  // ---- Xen's and dom0's side --------------------------------------------------------------------
+
+  /** Raises a VIRQ; nothing happens while the guest has not bound it. */
+  raiseVirq(virq: number): void {
+    const port = this.#virqPorts[virq] ?? 0;
+    if (port !== 0) this.#raise(port);
+  }
+
+  /** A port that the toolstack opens in the guest for dom0, for xenstore or the console. */
+  allocateToolstackPort(): number {
+    return this.allocateUnbound(DOM0);
+  }
+
+  /**
+   * Binds the guest's unbound port for a backend in dom0. As dom0's new port is pending at once,
+   * `onEvent` is called a first time, from the clock.
+   * @param onEvent the guest's EVTCHNOP_send; called inside the hypercall, so it only posts work
+   * @returns `undefined` when the port is not one that names dom0
+   */
+  bindInterdomain(remotePort: number, onEvent: () => void): EventPort | undefined {
+    const waiting = this.#channels[remotePort];
+    if (waiting?.state !== "unbound" || waiting.remoteDomid !== DOM0) return undefined;
+    const channel: InterdomainChannel = {
+      state: "interdomain",
+      remoteDomid: DOM0,
+      remotePort: this.#nextDom0Port++,
+      signal: onEvent,
+      hangUp: () => {},
+    };
+    this.#channels[remotePort] = channel;
+    const isBound = () => this.#channels[remotePort] === channel;
+    this.#dom0.post("notify", 0, () => {
+      if (isBound()) onEvent();
+    });
+    return {
+      notify: () => {
+        if (!isBound()) return;
+        this.#sentByDom0++;
+        this.#dom0.charge("notify", this.#notifyNs);
+        this.#raise(remotePort);
+      },
+      close: () => {
+        if (isBound()) this.#channels[remotePort] = waiting;
+      },
+    };
+  }
+
+  #loopback(peerPort: number): InterdomainChannel {
+    return {
+      state: "interdomain",
+      remoteDomid: this.domid,
+      remotePort: peerPort,
+      signal: () => this.#raise(peerPort),
+      hangUp: () => {
+        this.#channels[peerPort] = { state: "unbound", remoteDomid: this.domid };
+      },
+    };
+  }
+
+  /** event_2l.c, evtchn_2l_set_pending: an event that is already pending says nothing new. */
+  #raise(evtchnPort: number): void {
+    if (this.#shared.isPending(evtchnPort)) return;
+    this.#shared.setPending(evtchnPort, true);
+    if (!this.#shared.isMasked(evtchnPort)) this.#select(evtchnPort);
+  }
+
+  #select(evtchnPort: number): void {
+    if (!this.#shared.testAndSetSelector(evtchnPort >>> 5)) this.#shared.setUpcallPending();
+  }
+
+  #open(channel: Channel): number {
+    const port = this.#free();
+    if (port > 0) this.#channels[port] = channel;
+    return port;
+  }
+
+  #free(): number {
+    const port = this.#channels.indexOf(undefined, 1);
+    return port < 0 ? -ERRNO.ENOSPC : port;
+  }
+
+  #resolve(domid: number): number {
+    return domid === DOMID_SELF ? this.domid : domid;
+  }
+}

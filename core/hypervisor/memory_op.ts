@@ -1,0 +1,94 @@
+/**
+ * The memory_op hypercall: EBX = command, ECX = pointer. It places Xen's pages in guest-physical space.
+ * Source: Xen public header memory.h, i386 layout.
+ * @module
+ */
+
+import { PAGE_SIZE } from "../types.ts";
+import type { GuestMemory } from "../types.ts";
+import { checkTarget, ERRNO } from "./errno.ts";
+import type { GrantTable } from "./grants.ts";
+import type { GuestCall } from "./guest_pointer.ts";
+import type { SharedInfo } from "./shared_info.ts";
+import type { XenFrames } from "./xen_frames.ts";
+
+const XENMEM_CURRENT_RESERVATION = 3;
+const XENMEM_MAXIMUM_RESERVATION = 4;
+const XENMEM_ADD_TO_PHYSMAP = 7;
+const XENMEM_REMOVE_FROM_PHYSMAP = 15;
+
+const XENMAPSPACE_SHARED_INFO = 0;
+const XENMAPSPACE_GRANT_TABLE = 1;
+
+/** Offsets of xen_add_to_physmap. */
+const ADD = { DOMID: 0, SPACE: 4, IDX: 8, GPFN: 12, SIZE: 16 } as const;
+
+/** Offsets of xen_remove_from_physmap. */
+const REMOVE = { DOMID: 0, GPFN: 4, SIZE: 8 } as const;
+
+/** Frames below 4 GiB: all that the board decodes. */
+const GFN_LIMIT = 0x100000;
+
+/** What memory_op works on. */
+export interface MemoryOpTargets {
+  readonly domid: number;
+  readonly memory: GuestMemory;
+  readonly frames: XenFrames;
+  readonly shared: SharedInfo;
+  readonly grants: GrantTable;
+}
+
+/** Serves one memory_op. There is no ballooning: its commands answer -ENOSYS. */
+export function memoryOp(targets: MemoryOpTargets, call: GuestCall): number {
+  switch (call.first) {
+    case XENMEM_CURRENT_RESERVATION:
+    case XENMEM_MAXIMUM_RESERVATION:
+      return reservation(targets, call);
+    case XENMEM_ADD_TO_PHYSMAP:
+      return addToPhysmap(targets, call);
+    case XENMEM_REMOVE_FROM_PHYSMAP:
+      return removeFromPhysmap(targets, call);
+    default:
+      return -ERRNO.ENOSYS;
+  }
+}
+
+function reservation(targets: MemoryOpTargets, call: GuestCall): number {
+  if (!call.load(call.second, 2)) return -ERRNO.EFAULT;
+  return checkTarget(call.fields.getUint16(0, true), targets.domid) ||
+    Math.floor(targets.memory.size / PAGE_SIZE);
+}
+
+function addToPhysmap(targets: MemoryOpTargets, call: GuestCall): number {
+  const { fields } = call;
+  if (!call.load(call.second, ADD.SIZE)) return -ERRNO.EFAULT;
+  const denied = checkTarget(fields.getUint16(ADD.DOMID, true), targets.domid);
+  if (denied !== 0) return denied;
+  const gfn = fields.getUint32(ADD.GPFN, true);
+  if (gfn >= GFN_LIMIT) return -ERRNO.EINVAL;
+  const index = fields.getUint32(ADD.IDX, true);
+  const frame = frameOf(targets, fields.getUint32(ADD.SPACE, true), index);
+  if (frame === undefined) return -ERRNO.EINVAL;
+  targets.frames.place(frame, gfn);
+  return 0;
+}
+
+/** In the grant space bit 31 of `index` asks for status frames of version 2: beyond any table. */
+function frameOf(targets: MemoryOpTargets, space: number, index: number): Uint8Array | undefined {
+  switch (space) {
+    case XENMAPSPACE_SHARED_INFO:
+      return index === 0 ? targets.shared.frame : undefined;
+    case XENMAPSPACE_GRANT_TABLE:
+      return targets.grants.frame(index);
+    default:
+      return undefined;
+  }
+}
+
+/** Takes a page of Xen's away; the guest's own RAM stays where it is. */
+function removeFromPhysmap(targets: MemoryOpTargets, call: GuestCall): number {
+  if (!call.load(call.second, REMOVE.SIZE)) return -ERRNO.EFAULT;
+  const denied = checkTarget(call.fields.getUint16(REMOVE.DOMID, true), targets.domid);
+  if (denied !== 0) return denied;
+  return targets.frames.remove(call.fields.getUint32(REMOVE.GPFN, true)) ? 0 : -ERRNO.ENOENT;
+}

@@ -1,0 +1,142 @@
+/**
+ * The sched_op hypercall: EBX = command, ECX = pointer.
+ * Source: Xen public header sched.h, i386 layout.
+ *
+ * A call that blocks has its answer (0) in EAX when it returns here; the vCPU just must not run on
+ * while {@link SchedOps.blocked}. Waking up early is allowed: callers test their condition again.
+ * @module
+ */
+
+import type { Clock, Timer } from "../types.ts";
+import { ERRNO } from "./errno.ts";
+import type { EventChannels } from "./events.ts";
+import type { GuestCall } from "./guest_pointer.ts";
+import { EVENT_CHANNEL_LIMIT } from "./shared_info.ts";
+import { deadlineOf } from "./vcpu_op.ts";
+
+const SCHEDOP_YIELD = 0;
+const SCHEDOP_BLOCK = 1;
+const SCHEDOP_SHUTDOWN = 2;
+const SCHEDOP_POLL = 3;
+
+/** Why a domain ends, by SHUTDOWN_* number. Suspend (2) is no end, see {@link SchedOps}. */
+export const SHUTDOWN_REASONS = [
+  "poweroff",
+  "reboot",
+  "suspend",
+  "crash",
+  "watchdog",
+  "soft_reset",
+] as const;
+
+/** How a domain may end. */
+export type ShutdownReason = Exclude<typeof SHUTDOWN_REASONS[number], "suspend">;
+
+/** What the shutdown call answers when a suspend was cancelled, as always here. */
+const SUSPEND_CANCELLED = 1;
+
+/** Offsets of sched_poll. */
+const POLL = { PORTS: 0, NR_PORTS: 4, TIMEOUT: 8, SIZE: 16 } as const;
+
+/** Most ports of one poll. */
+const POLL_LIMIT = 128;
+
+/** Scheduling requests of vCPU 0, the only one. */
+export class SchedOps {
+  readonly #clock: Clock;
+  readonly #events: EventChannels;
+  readonly #onShutdown: (reason: ShutdownReason) => void;
+  readonly #pollTimer: Timer;
+  readonly #pollPorts: Uint16Array = new Uint16Array(POLL_LIMIT);
+  #pollCount = 0;
+  #waitingFor: "nothing" | "upcall" | "ports" = "nothing";
+
+  constructor(
+    clock: Clock,
+    events: EventChannels,
+    onShutdown: (reason: ShutdownReason) => void,
+  ) {
+    this.#clock = clock;
+    this.#events = events;
+    this.#onShutdown = onShutdown;
+    this.#pollTimer = clock.timer("xen poll", () => this.unblock());
+  }
+
+  /** The vCPU waits for an event or for the end of a poll's timeout. */
+  get blocked(): boolean {
+    switch (this.#waitingFor) {
+      case "upcall":
+        return !this.#events.upcallPending;
+      case "ports":
+        return !this.#polledPortPending();
+      default:
+        return false;
+    }
+  }
+
+  /** Ends the waiting: an interrupt can be delivered, or the condition came true. */
+  unblock(): void {
+    this.#waitingFor = "nothing";
+    this.#pollTimer.cancel();
+  }
+
+  /** Serves one sched_op. */
+  schedOp(call: GuestCall): number {
+    switch (call.first) {
+      case SCHEDOP_YIELD:
+        return 0;
+      case SCHEDOP_BLOCK:
+        this.unblock();
+        this.#waitingFor = "upcall";
+        return 0;
+      case SCHEDOP_SHUTDOWN:
+        return this.#shutdown(call);
+      case SCHEDOP_POLL:
+        return this.#poll(call);
+      default:
+        return -ERRNO.ENOSYS;
+    }
+  }
+
+  #shutdown(call: GuestCall): number {
+    if (!call.load(call.second, 4)) return -ERRNO.EFAULT;
+    const reason = SHUTDOWN_REASONS[call.fields.getUint32(0, true)];
+    if (reason === undefined) return -ERRNO.EINVAL;
+    if (reason === "suspend") return SUSPEND_CANCELLED;
+    this.#onShutdown(reason);
+    return 0;
+  }
+
+  #poll(call: GuestCall): number {
+    const { fields } = call;
+    if (!call.load(call.second, POLL.SIZE)) return -ERRNO.EFAULT;
+    const ports = fields.getUint32(POLL.PORTS, true);
+    const count = fields.getUint32(POLL.NR_PORTS, true);
+    const low = fields.getUint32(POLL.TIMEOUT, true);
+    const deadline = deadlineOf(low, fields.getUint32(POLL.TIMEOUT + 4, true));
+    if (count > POLL_LIMIT) return -ERRNO.EINVAL;
+    if (!call.load(ports, count * 4)) return -ERRNO.EFAULT;
+    for (let i = 0; i < count; i++) {
+      const port = fields.getUint32(i * 4, true);
+      if (port >= EVENT_CHANNEL_LIMIT) return -ERRNO.EINVAL;
+      this.#pollPorts[i] = port;
+    }
+    this.unblock();
+    this.#pollCount = count;
+    if (!this.#polledPortPending()) this.#waitUntil(deadline);
+    return 0;
+  }
+
+  #waitUntil(deadline: number): void {
+    if (deadline !== 0 && deadline <= this.#clock.now) return;
+    this.#waitingFor = "ports";
+    if (deadline !== 0 && deadline !== Infinity) this.#pollTimer.armAt(deadline);
+  }
+
+  #polledPortPending(): boolean {
+    for (let i = 0; i < this.#pollCount; i++) {
+      if (this.#events.isPending(this.#pollPorts[i] ?? 0)) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * The shared_info page, i386 layout: event-channel bitmaps, vcpu_info of vCPU 0, clocks.
+ * Source: Xen public headers xen.h and arch-x86/xen.h, offsets as compiled for i386.
+ * @module
+ */
+
+import { PAGE_SIZE } from "../types.ts";
+import type { Gfn, GuestMemory, Physmap } from "../types.ts";
+import { ERRNO } from "./errno.ts";
+
+/** Byte offsets in shared_info. */
+export const SHARED_INFO = {
+  VCPU_INFO: 0,
+  EVTCHN_PENDING: 2048,
+  EVTCHN_MASK: 2176,
+  WC_VERSION: 2304,
+  WC_SEC: 2308,
+  WC_NSEC: 2312,
+  WC_SEC_HI: 2340,
+  SIZE: 2344,
+} as const;
+
+/** Byte offsets in vcpu_info. */
+export const VCPU_INFO = {
+  UPCALL_PENDING: 0,
+  UPCALL_MASK: 1,
+  PENDING_SEL: 4,
+  TIME: 32,
+  SIZE: 64,
+} as const;
+
+/** Byte offsets in vcpu_time_info, the pvclock record. */
+export const VCPU_TIME = {
+  VERSION: 0,
+  TSC_TIMESTAMP: 8,
+  SYSTEM_TIME: 16,
+  TSC_TO_SYSTEM_MUL: 24,
+  TSC_SHIFT: 28,
+  FLAGS: 29,
+  SIZE: 32,
+} as const;
+
+/** UTC at power-on in seconds since 1970: 2026-01-01T00:00:00Z. The same in every run. */
+export const WALL_CLOCK_AT_POWER_ON = 1_767_225_600;
+
+/** Event channels of the 2-level ABI: 32 selector bits of 32 ports. */
+export const EVENT_CHANNEL_LIMIT = 1024;
+
+/** How TSC ticks become nanoseconds: `((ticks << shift) * mul) >> 32`; a negative shift goes right. */
+export interface TscScale {
+  /** 32 bits with the top bit set. */
+  readonly mul: number;
+  readonly shift: number;
+}
+
+/**
+ * The pvclock scale of a TSC.
+ * @param tscHz ticks per second, a positive integer
+ */
+export function tscScale(tscHz: number): TscScale {
+  let shift = 0;
+  while (tscHz * 2 ** shift > 2e9) shift--;
+  while (tscHz * 2 ** shift <= 1e9) shift++;
+  return { mul: Number((1_000_000_000n << BigInt(32 - shift)) / BigInt(tscHz)), shift };
+}
+
+/** The shared_info page and the vcpu_info of vCPU 0, wherever the guest has put them. */
+export class SharedInfo {
+  /** The page itself, zeroed but for its live fields. Placed by XENMEM_add_to_physmap. */
+  readonly frame: Uint8Array;
+  readonly #memory: GuestMemory;
+  readonly #scale: TscScale;
+  readonly #shared: DataView;
+  readonly #bitmaps: Uint8Array;
+  #vcpuBytes: Uint8Array;
+  #vcpu: DataView;
+  #vcpuMoved = false;
+
+  /** @param tscHz rate of the guest's TSC, which is 0 when the clock is 0 */
+  constructor(memory: GuestMemory, physmap: Physmap, tscHz: number) {
+    this.#memory = memory;
+    this.#scale = tscScale(tscHz);
+    this.frame = physmap.allocateFrame();
+    this.#shared = viewOf(this.frame);
+    this.#bitmaps = this.frame.subarray(SHARED_INFO.EVTCHN_PENDING, SHARED_INFO.WC_VERSION);
+    this.#vcpuBytes = this.frame.subarray(0, VCPU_INFO.SIZE);
+    this.#vcpu = viewOf(this.#vcpuBytes);
+    this.#writeWallClock();
+    this.#writeTime();
+  }
+
+  /** The guest's evtchn_upcall_pending of vCPU 0, as it is now. */
+  get upcallPending(): boolean {
+    return this.#vcpuBytes[VCPU_INFO.UPCALL_PENDING] !== 0;
+  }
+
+  /** Sets evtchn_upcall_pending of vCPU 0. */
+  setUpcallPending(): void {
+    this.#vcpuBytes[VCPU_INFO.UPCALL_PENDING] = 1;
+    this.#memory.wrote(this.#vcpuBytes);
+  }
+
+  /** Sets a selector bit of vCPU 0; returns what it was. */
+  testAndSetSelector(word: number): boolean {
+    const before = this.#vcpu.getUint32(VCPU_INFO.PENDING_SEL, true);
+    const bit = 1 << word;
+    if ((before & bit) !== 0) return true;
+    this.#vcpu.setUint32(VCPU_INFO.PENDING_SEL, before | bit, true);
+    this.#memory.wrote(this.#vcpuBytes);
+    return false;
+  }
+
+  isPending(evtchnPort: number): boolean {
+    return this.#bit(SHARED_INFO.EVTCHN_PENDING, evtchnPort);
+  }
+
+  isMasked(evtchnPort: number): boolean {
+    return this.#bit(SHARED_INFO.EVTCHN_MASK, evtchnPort);
+  }
+
+  setPending(evtchnPort: number, pending: boolean): void {
+    this.#setBit(SHARED_INFO.EVTCHN_PENDING, evtchnPort, pending);
+  }
+
+  clearMask(evtchnPort: number): void {
+    this.#setBit(SHARED_INFO.EVTCHN_MASK, evtchnPort, false);
+  }
+
+  /**
+   * VCPUOP_register_vcpu_info: from now on vcpu_info of vCPU 0 is in a page of the guest's. It takes
+   * its contents along, with everything marked pending so that nothing gets lost.
+   * @returns 0; -EBUSY the second time; -EINVAL where it does not fit into one page of memory
+   */
+  moveVcpuInfo(gfn: Gfn, offset: number): number {
+    if (this.#vcpuMoved) return -ERRNO.EBUSY;
+    const page = this.#memory.page(gfn);
+    if (page === undefined || offset > PAGE_SIZE - VCPU_INFO.SIZE) return -ERRNO.EINVAL;
+    const bytes = page.subarray(offset, offset + VCPU_INFO.SIZE);
+    bytes.set(this.#vcpuBytes);
+    this.#vcpuBytes = bytes;
+    this.#vcpu = viewOf(bytes);
+    this.#vcpuMoved = true;
+    this.#writeTime();
+    this.#vcpu.setUint32(VCPU_INFO.PENDING_SEL, 0xffffffff, true);
+    this.setUpcallPending();
+    return 0;
+  }
+
+  // The TSC counts from power-on, so one record holds for the whole run.
+  #writeTime(): void {
+    const time = VCPU_INFO.TIME;
+    const version = this.#vcpu.getUint32(time + VCPU_TIME.VERSION, true) & ~1;
+    this.#vcpu.setBigUint64(time + VCPU_TIME.TSC_TIMESTAMP, 0n, true);
+    this.#vcpu.setBigUint64(time + VCPU_TIME.SYSTEM_TIME, 0n, true);
+    this.#vcpu.setUint32(time + VCPU_TIME.TSC_TO_SYSTEM_MUL, this.#scale.mul, true);
+    this.#vcpu.setInt8(time + VCPU_TIME.TSC_SHIFT, this.#scale.shift);
+    this.#vcpu.setUint8(time + VCPU_TIME.FLAGS, 0);
+    this.#vcpu.setUint32(time + VCPU_TIME.VERSION, version + 2, true);
+  }
+
+  #writeWallClock(): void {
+    this.#shared.setUint32(SHARED_INFO.WC_SEC, WALL_CLOCK_AT_POWER_ON, true);
+    this.#shared.setUint32(SHARED_INFO.WC_NSEC, 0, true);
+    this.#shared.setUint32(SHARED_INFO.WC_SEC_HI, 0, true);
+    this.#shared.setUint32(SHARED_INFO.WC_VERSION, 2, true);
+  }
+
+  #bit(bitmap: number, evtchnPort: number): boolean {
+    const byte = this.frame[bitmap + (evtchnPort >>> 3)] ?? 0;
+    return (byte & (1 << (evtchnPort & 7))) !== 0;
+  }
+
+  #setBit(bitmap: number, evtchnPort: number, set: boolean): void {
+    const at = bitmap + (evtchnPort >>> 3);
+    const bit = 1 << (evtchnPort & 7);
+    const byte = this.frame[at] ?? 0;
+    this.frame[at] = set ? byte | bit : byte & ~bit;
+    this.#memory.wrote(this.#bitmaps);
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

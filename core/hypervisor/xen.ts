@@ -1,0 +1,169 @@
+/**
+ * All that one HVM domain with one vCPU sees of Xen, assembled.
+ * Source: Xen public headers; what each part answers is told where it is.
+ * @module
+ */
+
+import type { Clock, Dom0, GuestErrors, GuestMemory, Ns, Physmap, VcpuState } from "../types.ts";
+import { ERRNO } from "./errno.ts";
+import { eventChannelOp } from "./event_channel_op.ts";
+import { EventChannels } from "./events.ts";
+import type { EventCounters } from "./events.ts";
+import { grantTableOp } from "./grant_table_op.ts";
+import { GrantTable } from "./grants.ts";
+import type { GrantCosts, GrantCounters } from "./grants.ts";
+import type { GuestCall } from "./guest_pointer.ts";
+import { Hypercalls } from "./hypercall.ts";
+import type { HypercallCounters, HypercallHandlers } from "./hypercall.ts";
+import { hvmOp, HvmParams } from "./hvm_params.ts";
+import { memoryOp } from "./memory_op.ts";
+import { SchedOps } from "./sched_op.ts";
+import type { ShutdownReason } from "./sched_op.ts";
+import { SharedInfo } from "./shared_info.ts";
+import { VcpuOps } from "./vcpu_op.ts";
+import { writeHypercallPage, XEN_HYPERCALL_MSR, XenCpuid } from "./xen_cpuid.ts";
+import { XenFrames } from "./xen_frames.ts";
+import { xenVersion } from "./xen_version.ts";
+
+/** The domid of the one guest, unless told otherwise. */
+export const FIRST_DOMID = 1;
+
+/** What the interface works with. */
+export interface XenOptions {
+  readonly memory: GuestMemory;
+  readonly physmap: Physmap;
+  readonly clock: Clock;
+  readonly dom0: Dom0;
+  readonly errors: GuestErrors;
+  readonly grantCosts: GrantCosts;
+  /** EVTCHNOP_send by dom0, all of it. */
+  readonly notifyNs: Ns;
+  /** Rate of the guest's TSC, which is 0 when the clock is 0. */
+  readonly tscHz: number;
+  readonly domid?: number;
+  /** The guest ended itself; its vCPU must not run on. */
+  readonly onShutdown: (reason: ShutdownReason) => void;
+  /** Told the name of each hypercall before its work is done, to charge it. */
+  readonly onHypercall?: (name: string) => void;
+}
+
+/** Sums since power-on. */
+export interface XenStats {
+  readonly hypercalls: HypercallCounters;
+  readonly grants: GrantCounters;
+  readonly events: EventCounters;
+}
+
+/** Xen, as one domain sees it. */
+export class XenInterface {
+  readonly domid: number;
+  readonly events: EventChannels;
+  readonly grants: GrantTable;
+  readonly params: HvmParams = new HvmParams();
+  readonly #memory: GuestMemory;
+  readonly #shared: SharedInfo;
+  readonly #sched: SchedOps;
+  readonly #cpuid: XenCpuid;
+  readonly #hypercalls: Hypercalls;
+
+  constructor(options: XenOptions) {
+    const { memory, physmap, clock, dom0, errors, notifyNs, tscHz, domid = FIRST_DOMID } = options;
+    this.domid = domid;
+    this.#memory = memory;
+    this.#shared = new SharedInfo(memory, physmap, tscHz);
+    this.events = new EventChannels({ shared: this.#shared, dom0, domid, notifyNs });
+    this.grants = new GrantTable({ memory, physmap, dom0, errors, costs: options.grantCosts });
+    this.#sched = new SchedOps(clock, this.events, options.onShutdown);
+    this.#cpuid = new XenCpuid(domid, tscHz);
+    const handlers = this.#handlers(clock, new XenFrames(physmap));
+    const { onHypercall } = options;
+    this.#hypercalls = new Hypercalls(
+      onHypercall === undefined
+        ? { memory, errors, handlers }
+        : { memory, errors, handlers, onCall: onHypercall },
+    );
+  }
+
+  /** Serves the hypercall in the vCPU's registers; look at {@link blocked} before running on. */
+  hypercall(vcpu: VcpuState): void {
+    this.#hypercalls.dispatch(vcpu);
+  }
+
+  /** The guest's evtchn_upcall_pending, as it is now. */
+  get upcallPending(): boolean {
+    return this.#shared.upcallPending;
+  }
+
+  /** Vector that an upcall injects; `undefined` while the guest has not asked for upcalls. */
+  get callbackVector(): number | undefined {
+    return this.params.callbackVector;
+  }
+
+  /** A hypercall has put the vCPU to sleep: idle until this is false or an interrupt is deliverable. */
+  get blocked(): boolean {
+    return this.#sched.blocked;
+  }
+
+  /** Ends the sleep of {@link blocked}; call it before the vCPU runs on. */
+  unblock(): void {
+    this.#sched.unblock();
+  }
+
+  /** @returns EAX, EBX, ECX, EDX, reused by the next call; `undefined` for a leaf that is not Xen's */
+  cpuid(leaf: number, subLeaf: number): Readonly<Uint32Array> | undefined {
+    return this.#cpuid.read(leaf, subLeaf);
+  }
+
+  /** @returns the 64-bit value; `undefined` for an MSR that is not Xen's */
+  readMsr(msr: number): bigint | undefined {
+    return msr === XEN_HYPERCALL_MSR ? 0n : undefined;
+  }
+
+  /**
+   * @param low EAX
+   * @param high EDX
+   * @returns true when done, false to answer #GP, `undefined` for an MSR that is not Xen's
+   */
+  writeMsr(msr: number, low: number, high: number): boolean | undefined {
+    return msr === XEN_HYPERCALL_MSR ? writeHypercallPage(this.#memory, low, high) : undefined;
+  }
+
+  /** Counters as a record that can be kept. */
+  stats(): XenStats {
+    return {
+      hypercalls: this.#hypercalls.counters,
+      grants: this.grants.counters,
+      events: this.events.counters,
+    };
+  }
+
+  /**
+   * Everything else answers -ENOSYS: console_io, so that an early console writes to port 0xe9
+   * instead; physdev_op, as the guest has no pirqs; and what only PV guests or dom0 may call.
+   */
+  #handlers(clock: Clock, frames: XenFrames): HypercallHandlers {
+    const { domid, events, grants, params } = this;
+    const vcpu = new VcpuOps(clock, events, this.#shared);
+    const targets = { domid, memory: this.#memory, frames, shared: this.#shared, grants };
+    return {
+      memory_op: (call) => memoryOp(targets, call),
+      set_timer_op: (call) => vcpu.setTimerOp(call),
+      xen_version: xenVersion,
+      grant_table_op: (call) => grantTableOp(grants, domid, call),
+      vm_assist: vmAssist,
+      vcpu_op: (call) => vcpu.vcpuOp(call),
+      sched_op: (call) => this.#sched.schedOp(call),
+      event_channel_op: (call) => eventChannelOp(events, call),
+      hvm_op: (call) => hvmOp(params, clock, domid, call),
+    };
+  }
+}
+
+/** The one assistance that an HVM guest may switch. */
+const VMASST_TYPE_RUNSTATE_UPDATE_FLAG = 5;
+
+/** EBX = 0 enable or 1 disable, ECX = type. The runstate area is never written, so nothing changes. */
+function vmAssist(call: GuestCall): number {
+  if (call.first > 1) return -ERRNO.ENOSYS;
+  return call.second === VMASST_TYPE_RUNSTATE_UPDATE_FLAG ? 0 : -ERRNO.EINVAL;
+}

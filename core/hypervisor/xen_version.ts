@@ -1,0 +1,78 @@
+/**
+ * The xen_version hypercall: EBX = command, ECX = pointer.
+ * Source: Xen public headers version.h and features.h.
+ * @module
+ */
+
+import { ERRNO } from "./errno.ts";
+import type { GuestCall } from "./guest_pointer.ts";
+
+/** 4.17, as CPUID leaf 0x40000001 and XENVER_version give it. */
+export const XEN_VERSION: number = 4 << 16 | 17;
+
+/**
+ * Submap 0: writable_page_tables (0), auto_translated_physmap (2), hvm_callback_vector (8),
+ * hvm_safe_pvclock (9). Not hvm_pirqs (10): it would move each interrupt line to an event channel.
+ */
+export const XEN_FEATURES = 0x305;
+
+const XENVER_VERSION = 0;
+const XENVER_GET_FEATURES = 6;
+const XENVER_PAGESIZE = 7;
+const XENVER_BUILD_ID = 10;
+
+/** A fixed-size answer: strings at their offsets, zeros between them. */
+interface Text {
+  readonly length: number;
+  readonly strings: readonly (readonly [offset: number, text: string])[];
+}
+
+const DENIED = "<denied>";
+
+/** By XENVER_* number. Where Xen keeps something from an unprivileged guest it says so. */
+const TEXTS: Readonly<Record<number, Text>> = {
+  1: { length: 16, strings: [[0, ".7"]] }, // extraversion
+  2: { // compile_info
+    length: 144,
+    strings: [[0, "gcc"], [64, "trapring"], [80, "localdomain"], [112, "2026-01-01"]],
+  },
+  3: { length: 1024, strings: [[0, "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p "]] }, // capabilities
+  4: { length: 64, strings: [[0, DENIED]] }, // changeset
+  5: { length: 4, strings: [] }, // platform_parameters: virt_start
+  8: { length: 16, strings: [] }, // guest_handle: the nil UUID
+  9: { length: 1024, strings: [[0, DENIED]] }, // commandline
+};
+
+/** Serves one xen_version. */
+export function xenVersion(call: GuestCall): number {
+  switch (call.first) {
+    case XENVER_VERSION:
+      return XEN_VERSION;
+    case XENVER_GET_FEATURES:
+      return getFeatures(call);
+    case XENVER_PAGESIZE:
+      return 4096;
+    case XENVER_BUILD_ID:
+      return -ERRNO.ENODATA;
+    default:
+      return answerText(call);
+  }
+}
+
+/** {submap_idx u32 @0, submap u32 @4} */
+function getFeatures(call: GuestCall): number {
+  if (!call.load(call.second, 4)) return -ERRNO.EFAULT;
+  if (call.fields.getUint32(0, true) !== 0) return -ERRNO.EINVAL;
+  call.fields.setUint32(4, XEN_FEATURES, true);
+  return call.store(call.second + 4, 4, 4) ? 0 : -ERRNO.EFAULT;
+}
+
+function answerText(call: GuestCall): number {
+  const answer = TEXTS[call.first];
+  if (answer === undefined) return -ERRNO.ENOSYS;
+  call.bytes.fill(0, 0, answer.length);
+  for (const [offset, text] of answer.strings) {
+    for (let i = 0; i < text.length; i++) call.bytes[offset + i] = text.charCodeAt(i);
+  }
+  return call.store(call.second, answer.length) ? 0 : -ERRNO.EFAULT;
+}
