@@ -121,20 +121,20 @@ export class IdeChannel {
     return this.#drives[this.#selected];
   }
 
-  get #isResetting(): boolean {
-    return (this.#control & DC_SRST) !== 0;
+  /** In reset, or waiting for a disk that still has the buffer of a dropped command. */
+  get #isHeld(): boolean {
+    return (this.#control & DC_SRST) !== 0 || this.#runner.draining;
   }
 
   /** Status of the selected position. */
   get #status(): number {
     if (!this.#drive.present) return 0;
-    return this.#isResetting || this.#runner.draining ? SR_BSY : this.#drive.status;
+    return this.#isHeld ? SR_BSY : this.#drive.status;
   }
 
-  /** The registers and the data port belong to a command in progress. */
+  /** The registers belong to a command in progress. */
   get #isBusy(): boolean {
-    return this.#isResetting || this.#runner.draining ||
-      (this.#status & (SR_BSY | SR_DRQ)) !== 0;
+    return (this.#status & (SR_BSY | SR_DRQ)) !== 0;
   }
 
   get #isEmpty(): boolean {
@@ -160,12 +160,13 @@ export class IdeChannel {
   }
 
   #writeControl(value: number): void {
-    const wasResetting = this.#isResetting;
+    const changed = this.#control ^ value;
     this.#control = value & (DC_HOB | DC_SRST | DC_NIEN);
-    if (this.#isResetting && !wasResetting) {
+    if ((changed & DC_SRST) === 0) return;
+    if ((value & DC_SRST) !== 0) {
       this.#runner.abandon();
       this.#setIntrq(false);
-    } else if (wasResetting && !this.#isResetting) {
+    } else {
       for (const drive of this.#drives) drive.softReset();
       this.#selected = 0;
     }
@@ -174,7 +175,7 @@ export class IdeChannel {
   #execute(opcode: number): void {
     this.#setIntrq(false);
     if (this.#isEmpty) return;
-    if (this.#isBusy) return this.#guestError(opcode, "the drive is busy");
+    if (this.#isHeld || this.#isBusy) return this.#guestError(opcode, "the drive is busy");
     const command = COMMANDS[opcode];
     if (command?.protocol === "diagnostic") return this.#diagnose();
     const drive = this.#drive;

@@ -63,7 +63,7 @@ export class CommandRunner {
     this.#drive = drive;
     this.#disk = disk;
     this.#command = command;
-    this.#remaining = 0;
+    this.#sector = this.#remaining = 0;
     drive.error = 0;
     switch (command.protocol) {
       case "non-data":
