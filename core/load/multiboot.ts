@@ -157,7 +157,8 @@ function damaged(name: string, why: string): UsageError {
 /** The structure, the memory map and the two strings in one segment of low memory. */
 function bootInformation(kernel: readonly GuestSegment[], options: MultibootOptions): GuestSegment {
   const { name, ramBytes, append } = options;
-  const strings = new TextEncoder().encode(`${name} ${append}`.trimEnd() + `\0${LOADER_NAME}\0`);
+  const commandLine = `${firstWord(name)} ${append}`.trimEnd();
+  const strings = new TextEncoder().encode(`${commandLine}\0${LOADER_NAME}\0`);
   const map = memoryMap(ramBytes);
   const mmapLength = map.length * (MMAP_ENTRY_SIZE + 4);
   const stringsAt = INFO.size + mmapLength;
@@ -180,6 +181,11 @@ function bootInformation(kernel: readonly GuestSegment[], options: MultibootOpti
   });
   bytes.set(strings, stringsAt);
   return { gpa, bytes, zero: 0 };
+}
+
+/** The file's own name; a blank in it would begin the next word. */
+function firstWord(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1).replace(/\s/g, "_");
 }
 
 /** Base, length, type: what hvmloader reports through E820, without its ACPI tables. */

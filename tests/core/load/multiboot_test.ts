@@ -51,6 +51,13 @@ Deno.test("loadMultiboot() enters with the magic in EAX and the information in E
   assertEquals(text(word(64)), "trapring");
 });
 
+Deno.test("loadMultiboot() makes one word of a file name with folders and blanks", () => {
+  const file = elf32(MIB, [{ vaddr: MIB, paddr: MIB, bytes: multibootHeader(2) }]);
+  const image = loadMultiboot(file, 84, { ...options, name: "/my guests/a b.bin", append: "x=1" });
+  const { word, text } = information(image);
+  assertEquals(text(word(16)), "a_b.bin x=1");
+});
+
 Deno.test("loadMultiboot() lists RAM and holes in the memory map", () => {
   const file = elf32(MIB, [{ vaddr: MIB, paddr: MIB, bytes: multibootHeader(2) }]);
   const { segment, word } = information(loadMultiboot(file, 84, options));

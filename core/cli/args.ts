@@ -1,0 +1,278 @@
+/**
+ * The command line. Long options are accepted with one dash, as QEMU spells them, and with two.
+ * @module
+ */
+
+import { Command, CommanderError, Option } from "commander";
+import { UsageError } from "../errors.ts";
+import { type FlatPlacement, parsePlacement } from "../load/flat.ts";
+import { DEFAULT_COST, DEFAULT_MEDIA } from "../machine/storage.ts";
+import { DISK_OPS, type DiskOp } from "../report/compare.ts";
+import { TOOL, VERSION } from "../version.ts";
+import { parseBytes, parseCount, parseMemory, parseTime } from "./units.ts";
+
+/** What every command that boots a guest knows. */
+export interface CommonOptions {
+  /** Name of the cost preset. */
+  readonly cost: string;
+  /** Name of the media preset. */
+  readonly media: string;
+  readonly ramBytes: number;
+  readonly maxInsns?: number;
+  readonly maxTime?: number;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly progress: boolean;
+}
+
+/** `run GUEST`. */
+export interface RunOptions extends CommonOptions {
+  readonly command: "run";
+  readonly guest: string;
+  readonly disks: readonly string[];
+  readonly append?: string;
+  readonly snapshot: boolean;
+  readonly placement?: FlatPlacement;
+}
+
+/** `compare [GUEST]`. */
+export interface CompareOptions extends CommonOptions {
+  readonly command: "compare";
+  readonly guest?: string;
+  readonly disk?: string;
+  readonly op: DiskOp;
+  readonly bs: number;
+  readonly count: number;
+  readonly depth: number;
+  readonly out?: string;
+}
+
+/** A preset list or the JSON schema, to be printed instead of a run. */
+export interface ListRequest {
+  readonly command: "list";
+  readonly what: "cost" | "media" | "schema";
+}
+
+/** Help or version, ready to print. */
+export interface TextRequest {
+  readonly command: "text";
+  readonly text: string;
+}
+
+/** What the user asked for. */
+export type Invocation = RunOptions | CompareOptions | ListRequest | TextRequest;
+
+const MIB = 1 << 20;
+const MIN_RAM = 2 * MIB;
+/** Below the PCI hole of the i440FX board. */
+const MAX_RAM = 2048 * MIB;
+/** Tags of requests in flight fit into the marks of `report/phases.ts`. */
+const MAX_DEPTH = 32;
+/** A READ DMA with sector count 0 (256 sectors) moves this much, the largest LBA28 transfer. */
+const MAX_BLOCK = 256 * 512;
+
+/**
+ * Reads the arguments after the program name.
+ * @throws {UsageError} with a hint, when they make no sense
+ */
+export function parseArgs(args: readonly string[]): Invocation {
+  let invocation: Invocation | undefined;
+  const outputs: string[] = [];
+  const program = new Command(TOOL)
+    .description(
+      "Watches a guest kernel reach its disk, over emulated IDE and over Xen's blkfront.",
+    )
+    .version(VERSION, "--version")
+    .helpCommand(false)
+    .addCommand(runCommand((options) => invocation = options), { isDefault: true })
+    .addCommand(compareCommand((options) => invocation = options));
+  for (const command of [program, ...program.commands]) prepare(command, outputs);
+  try {
+    program.parse(rewriteDashes(args, program), { from: "user" });
+  } catch (error) {
+    if (error instanceof Listing) return { command: "list", what: error.what };
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) throw toUsageError(error);
+    return { command: "text", text: outputs.join("") };
+  }
+  return invocation ?? { command: "text", text: program.helpInformation() };
+}
+
+/** Unwinds commander when an option asks for a list. */
+class Listing extends Error {
+  readonly what: ListRequest["what"];
+  constructor(what: ListRequest["what"]) {
+    super(what);
+    this.what = what;
+  }
+}
+
+function runCommand(done: (options: RunOptions) => void): Command {
+  const command = new Command("run")
+    .description("Boot a guest: its serial port is standard output.")
+    .argument("<guest>", "boot sector, bootable disk image, Multiboot kernel, or raw code")
+    .option("--disk <file>", "raw image, hda; again for hdb", append, [])
+    .option("--append <text>", "command line of a Multiboot kernel")
+    .option("--snapshot", "keep writes in memory, leave the images alone", false)
+    .option("--load <format@address>", "raw code: flat@0x100000 (32-bit) or flat16@0x7c00")
+    .addHelpText("after", "\nExample: deno task run guests/bin/hello.bin --disk a.img -snapshot");
+  addCommon(command);
+  return command.action((guest: string, flags: Flags) => {
+    const disks = flags.disk as readonly string[];
+    if (disks.length > 2) {
+      throw new UsageError(
+        `Cannot attach ${disks.length} disks: the primary channel has a master and a slave`,
+        "give --disk at most twice",
+      );
+    }
+    done({
+      command: "run",
+      guest,
+      disks,
+      snapshot: flags.snapshot as boolean,
+      ...(flags.append === undefined ? {} : { append: flags.append as string }),
+      ...(flags.load === undefined ? {} : { placement: parsePlacement(flags.load as string) }),
+      ...common(flags),
+    });
+  });
+}
+
+function compareCommand(done: (options: CompareOptions) => void): Command {
+  const command = new Command("compare")
+    .description("Move the same sectors over five paths to one disk and compare what it costs.")
+    .argument("[guest]", "benchmark guest; the bundled guests/bin/diskcmp.bin unless given")
+    .option("--disk <file>", "raw image, never modified; out/compare.img unless given")
+    .addOption(new Option("--op <op>", "what to do").choices(DISK_OPS).default("read"))
+    .option("--bs <bytes>", "bytes of a request, a multiple of 512", "4k")
+    .option("--count <n>", "requests a path", "256")
+    .option("--depth <n>", "requests in flight, where the path can", "1")
+    .option("--out <folder>", "also write compare.json there")
+    .option("--schema", "print the JSON schema of --json")
+    .addHelpText("after", "\nExample: deno task compare --op randread --depth 16 --cost xen-2007");
+  addCommon(command);
+  command.on("option:schema", () => {
+    throw new Listing("schema");
+  });
+  return command.action((guest: string | undefined, flags: Flags) => {
+    done({
+      command: "compare",
+      ...(guest === undefined ? {} : { guest }),
+      ...(flags.disk === undefined ? {} : { disk: flags.disk as string }),
+      ...(flags.out === undefined ? {} : { out: flags.out as string }),
+      op: flags.op as DiskOp,
+      bs: blockSize(flags.bs as string),
+      count: parseCount("--count", flags.count as string),
+      depth: depth(flags.depth as string),
+      ...common(flags),
+    });
+  });
+}
+
+type Flags = Readonly<Record<string, unknown>>;
+
+function addCommon(command: Command): void {
+  command
+    .option("-m <size>", "guest memory in MiB, or with unit K, M, G", "32")
+    .option("--cost <preset>", "prices of the hypervisor; help lists them", DEFAULT_COST)
+    .option("--media <preset>", "latency of the disk; help lists them", DEFAULT_MEDIA)
+    .option("--max-insns <n>", "stop after that many instructions, code 124")
+    .option("--max-time <time>", "stop at that virtual time (5s, 100ms), code 124")
+    .option("--json", "one JSON object on standard output, all else on standard error", false)
+    .option("--quiet", "no tables", false)
+    .option("--no-progress", "no progress display on a terminal");
+  for (const what of ["cost", "media"] as const) {
+    command.on(`option:${what}`, (name: string) => {
+      if (name === "help") throw new Listing(what);
+    });
+  }
+}
+
+function common(flags: Flags): CommonOptions {
+  const { maxInsns, maxTime } = flags;
+  return {
+    cost: flags.cost as string,
+    media: flags.media as string,
+    ramBytes: memory(flags.m as string),
+    ...(maxInsns === undefined ? {} : { maxInsns: parseCount("--max-insns", `${maxInsns}`) }),
+    ...(maxTime === undefined ? {} : { maxTime: parseTime("--max-time", `${maxTime}`) }),
+    json: flags.json as boolean,
+    quiet: flags.quiet as boolean,
+    progress: flags.progress as boolean,
+  };
+}
+
+function memory(text: string): number {
+  const bytes = parseMemory("-m", text);
+  if (bytes < MIN_RAM || bytes > MAX_RAM || bytes % MIB !== 0) {
+    throw new UsageError(
+      `Cannot give the guest -m ${text}: wanted whole MiB from ${MIN_RAM / MIB} to ${
+        MAX_RAM / MIB
+      }`,
+      "-m 64",
+    );
+  }
+  return bytes;
+}
+
+function blockSize(text: string): number {
+  const bytes = parseBytes("--bs", text);
+  if (bytes % 512 !== 0 || bytes > MAX_BLOCK) {
+    throw new UsageError(
+      `Cannot use --bs ${text}: wanted a multiple of 512 up to ${MAX_BLOCK / 1024}k`,
+      "--bs 4k",
+    );
+  }
+  return bytes;
+}
+
+function depth(text: string): number {
+  const requests = parseCount("--depth", text);
+  if (requests > MAX_DEPTH) {
+    throw new UsageError(
+      `Cannot keep ${requests} requests in flight: the ring has ${MAX_DEPTH} slots`,
+      `--depth ${MAX_DEPTH}`,
+    );
+  }
+  return requests;
+}
+
+function append(value: string, list: readonly string[]): readonly string[] {
+  return [...list, value];
+}
+
+/** Errors are thrown, help is collected, and colours are left to the caller. */
+function prepare(command: Command, outputs: string[]): void {
+  command.helpOption("-h, --help", "show this help").exitOverride().configureOutput({
+    writeOut: (text) => outputs.push(text),
+    writeErr: () => {},
+    getOutHelpWidth: () => 100,
+    getErrHelpWidth: () => 100,
+    getOutHasColors: () => false,
+    getErrHasColors: () => false,
+  });
+  if (command.name() !== TOOL) command.version(VERSION, "--version", "show the version");
+}
+
+/** `-append x` becomes `--append x`; values of options, single letters and all after `--` stay. */
+function rewriteDashes(args: readonly string[], program: Command): string[] {
+  const takesValue = new Set(
+    [program, ...program.commands].flatMap((command) => command.options)
+      .filter((option) => option.required)
+      .flatMap((option) => [option.short, option.long]),
+  );
+  const result: string[] = [];
+  let plain = false;
+  for (const arg of args) {
+    const isValue: boolean = plain || takesValue.has(result.at(-1));
+    result.push(!isValue && /^-[a-z][a-z-]+(=.*)?$/s.test(arg) ? `-${arg}` : arg);
+    plain ||= !isValue && arg === "--";
+  }
+  return result;
+}
+
+function toUsageError(error: CommanderError): UsageError {
+  const [, message = error.message, suggestion] =
+    /^(?:error: )?([^\n]*)(?:\n\((.*)\))?/s.exec(error.message) ?? [];
+  const hint = suggestion ?? `deno task run --help and deno task compare --help list what there is`;
+  return new UsageError(message.replace(/\.$/, ""), hint);
+}

@@ -1,0 +1,108 @@
+/**
+ * Files that the user names, read and identified.
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { UsageError } from "../errors.ts";
+import { hasBootSignature } from "../load/bootsector.ts";
+import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
+
+const CHUNK_BYTES = 1 << 20;
+
+/** A guest file. */
+export interface GuestFile {
+  /** As the user named it. */
+  readonly name: string;
+  /** All of it, or only its boot sector when the file is a disk image larger than RAM. */
+  readonly bytes: Uint8Array;
+  readonly length: number;
+}
+
+/**
+ * Reads a guest.
+ * @param path where it is
+ * @param name as the user named it
+ * @param missingHint what to do when there is no such file
+ * @throws {UsageError} when it cannot be read, or is neither a disk nor small enough for RAM
+ */
+export function readGuest(
+  path: string,
+  name: string,
+  ramBytes: number,
+  missingHint?: string,
+): GuestFile {
+  try {
+    using file = Deno.openSync(path);
+    const { isDirectory, size: length } = file.statSync();
+    if (isDirectory) throw new UsageError(`Cannot read guest "${name}": it is a directory`);
+    const bytes = readStart(file, length > ramBytes ? SECTOR_SIZE : length);
+    if (length > ramBytes && !hasBootSignature(bytes)) throw tooBig(name, length, ramBytes);
+    return { name, bytes, length };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw unreadable(name, error, missingHint);
+  }
+}
+
+function readStart(file: Deno.FsFile, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const count = file.readSync(bytes.subarray(done));
+    if (count === null) break;
+    done += count;
+  }
+  return bytes.subarray(0, done);
+}
+
+function tooBig(name: string, length: number, ramBytes: number): UsageError {
+  const mib = 1 << 20;
+  return new UsageError(
+    `Cannot load guest "${name}": ${length} bytes do not fit into ${ramBytes / mib} MiB of RAM`,
+    `-m ${Math.ceil(length / mib) + 1} or more`,
+  );
+}
+
+function unreadable(name: string, error: unknown, missingHint: string | undefined): UsageError {
+  const message = `Cannot read guest "${name}": `;
+  if (error instanceof Deno.errors.NotFound) {
+    return new UsageError(message + "no such file", missingHint);
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return new UsageError(message + "no permission to read it", `chmod u+r ${name}`);
+  }
+  return new UsageError(message + (error instanceof Error ? error.message : String(error)));
+}
+
+/**
+ * Does something to the host's files.
+ * @param what as in "Cannot write x", for the message
+ * @throws {UsageError} when the host refuses
+ */
+export function onHost(what: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    throw new UsageError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** SHA-256 in hexadecimal. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** SHA-256 of everything on a disk. */
+export function sha256OfDisk(disk: BlockBackend): string {
+  const hash = createHash("sha256");
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  const sectorsPerChunk = CHUNK_BYTES / SECTOR_SIZE;
+  for (let sector = 0; sector < disk.sectorCount; sector += sectorsPerChunk) {
+    const sectors = Math.min(sectorsPerChunk, disk.sectorCount - sector);
+    const part = chunk.subarray(0, sectors * SECTOR_SIZE);
+    disk.read(sector, part);
+    hash.update(part);
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,73 @@
+/**
+ * What goes to the terminal or the pipe.
+ * @module
+ */
+
+import { styleText } from "node:util";
+import { TOOL } from "../version.ts";
+
+/** A synchronous byte stream such as `Deno.stdout`. */
+export interface ByteStream {
+  writeSync(bytes: Uint8Array): number;
+}
+
+/** The two streams of a command. */
+export interface Streams {
+  readonly stdout: ByteStream;
+  readonly stderr: ByteStream;
+}
+
+const encoder = new TextEncoder();
+
+/** Writes all of it, however often the stream must be asked. */
+export function writeAll(stream: ByteStream, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+}
+
+/** Writes a text as UTF-8. */
+export function writeText(stream: ByteStream, text: string): void {
+  writeAll(stream, encoder.encode(text));
+}
+
+/** One line that says what failed, and one that says what would work. */
+export function writeError(stream: ByteStream, message: string, hint?: string): void {
+  const colour = useColour();
+  const label = (name: string, style: "red" | "cyan") =>
+    colour ? styleText(style, name, { validateStream: false }) : name;
+  writeText(stream, `${label(`${TOOL}:`, "red")} ${message}\n`);
+  if (hint !== undefined) writeText(stream, `${label("hint:", "cyan")} ${hint}\n`);
+}
+
+/** Standard error is a terminal that shows colours, and the user has not declined them. */
+export function useColour(): boolean {
+  return !Deno.noColor && Deno.stderr.isTerminal() && Deno.env.get("TERM") !== "dumb";
+}
+
+/** Collects the bytes of a serial port and writes them in runs. */
+export class SerialSink {
+  readonly #stream: ByteStream;
+  #buffer: Uint8Array = new Uint8Array(4096);
+  #length = 0;
+
+  constructor(stream: ByteStream) {
+    this.#stream = stream;
+  }
+
+  /** Keeps one byte until the next {@link flush}. */
+  push(byte: number): void {
+    if (this.#length === this.#buffer.length) {
+      const larger = new Uint8Array(this.#length * 2);
+      larger.set(this.#buffer);
+      this.#buffer = larger;
+    }
+    this.#buffer[this.#length++] = byte;
+  }
+
+  /** Writes what has come in. */
+  flush(): void {
+    if (this.#length === 0) return;
+    const length = this.#length;
+    this.#length = 0;
+    writeAll(this.#stream, this.#buffer.subarray(0, length));
+  }
+}

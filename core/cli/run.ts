@@ -1,0 +1,146 @@
+/**
+ * `run`: boots a guest, connects its serial port, and says how it ended.
+ * @module
+ */
+
+import { isBootDisk, loadGuest } from "../load/detect.ts";
+import type { GuestImage } from "../load/image.ts";
+import type { DiskConfig, RunResult } from "../machine/config.ts";
+import { bootMachine, type Machine } from "../machine/machine.ts";
+import { openDisk } from "../machine/storage.ts";
+import { stableJson } from "../report/json.ts";
+import { buildRunRecord, type RunRecord } from "../report/run.ts";
+import { formatRun } from "../report/summary.ts";
+import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
+import { TOOL } from "../version.ts";
+import type { RunOptions } from "./args.ts";
+import { type GuestFile, readGuest, sha256 } from "./files.ts";
+import { SerialSink, type Streams, writeText } from "./output.ts";
+import {
+  choosePresets,
+  chooseProgress,
+  dropFileAccess,
+  limits,
+  reportEnd,
+  StopSignals,
+} from "./session.ts";
+
+/** An attached image. */
+interface NamedDisk {
+  readonly path: string;
+  readonly backend: BlockBackend;
+}
+
+/**
+ * Runs the command.
+ * @returns the exit code
+ */
+export async function runCommand(options: RunOptions, streams: Streams): Promise<number> {
+  const { cost, media } = choosePresets(options);
+  const file = readGuest(options.guest, options.guest, options.ramBytes);
+  const guest = loadGuest(file.bytes, {
+    name: options.guest,
+    ramBytes: options.ramBytes,
+    ...(options.append === undefined ? {} : { append: options.append }),
+    ...(options.placement === undefined ? {} : { placement: options.placement }),
+  });
+  const disks = openDisks(options, guest, file, streams);
+  const inputs = {
+    cost: cost.name,
+    media: media.name,
+    ramBytes: options.ramBytes,
+    guest: { path: options.guest, sha256: hashGuest(guest, file) },
+    disks: disks.map(({ path, backend }) => ({ path, sectors: backend.sectorCount })),
+  };
+  try {
+    dropFileAccess(["read", "write"]);
+    const attached = disks.map(({ backend }): DiskConfig => ({ backend, media }));
+    const serial = new SerialSink(options.json ? streams.stderr : streams.stdout);
+    const machine = bootMachine({
+      ramBytes: options.ramBytes,
+      guest,
+      disks: attached,
+      cost,
+      ...limits(options),
+      onSerialByte: (byte) => serial.push(byte),
+      onDebugByte: (byte) => serial.push(byte),
+    });
+    const result = await runToEnd(machine, serial, options);
+    reportEnd(result, streams);
+    writeRecord(buildRunRecord(inputs, result), options, streams);
+    return result.code;
+  } finally {
+    for (const { backend } of disks) backend.close();
+  }
+}
+
+/** Runs until the guest, a limit or the user ends it; what was written is durable afterwards. */
+async function runToEnd(
+  machine: Machine,
+  serial: SerialSink,
+  options: RunOptions,
+): Promise<RunResult> {
+  // The serial console has the terminal for itself.
+  const progress = await chooseProgress(
+    options,
+    !options.json && !Deno.stdout.isTerminal(),
+    options.maxInsns,
+  );
+  using signals = new StopSignals();
+  try {
+    return await machine.run({
+      interrupted: () => signals.requested,
+      onSlice: () => {
+        serial.flush();
+        progress.update(() => {
+          const counters = machine.counters();
+          return { counters, done: counters.instructions, label: "" };
+        });
+      },
+    });
+  } finally {
+    progress.stop();
+    serial.flush();
+    machine.flush();
+    machine.close();
+  }
+}
+
+/** The disks of the command line, or else the guest itself if it is one. */
+function openDisks(
+  options: RunOptions,
+  guest: GuestImage,
+  file: GuestFile,
+  streams: Streams,
+): NamedDisk[] {
+  const paths = [...options.disks];
+  let snapshot = options.snapshot;
+  if (paths.length === 0 && isBootDisk(guest, file.length)) {
+    paths.push(options.guest);
+    if (!snapshot && !options.quiet) {
+      const note = "is also the disk; its writes stay in memory unless --disk names it";
+      writeText(streams.stderr, `${TOOL}: guest "${options.guest}" ${note}\n`);
+    }
+    snapshot = true;
+  }
+  const opened: NamedDisk[] = [];
+  try {
+    for (const path of paths) {
+      opened.push({ path, backend: openDisk(path, { readOnly: false, snapshot }) });
+    }
+    return opened;
+  } catch (error) {
+    for (const { backend } of opened) backend.close();
+    throw error;
+  }
+}
+
+/** Of the file, or of its boot sector if it is a disk: those are the bytes that were loaded. */
+function hashGuest(guest: GuestImage, { bytes, length }: GuestFile): string {
+  return sha256(isBootDisk(guest, length) ? bytes.subarray(0, SECTOR_SIZE) : bytes);
+}
+
+function writeRecord(record: RunRecord, options: RunOptions, streams: Streams): void {
+  if (!options.quiet) writeText(streams.stderr, `${TOOL}: ${formatRun(record)}`);
+  if (options.json) writeText(streams.stdout, stableJson(record));
+}

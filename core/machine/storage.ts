@@ -1,0 +1,52 @@
+/**
+ * Disks and presets for front ends, which do not reach into `devices` or `hypervisor` themselves.
+ * @module
+ */
+
+import { MemoryDisk } from "../../devices/disk/memory.ts";
+import { OverlayDisk } from "../../devices/disk/overlay.ts";
+import { RawImage } from "../../devices/disk/raw.ts";
+import { MEDIA_PRESETS, type MediaPreset } from "../../devices/disk/timed.ts";
+import { COST_PRESETS, type CostPreset, DEFAULT_COST } from "../hypervisor/costs.ts";
+import type { BlockBackend } from "../types.ts";
+
+export { DEFAULT_COST };
+
+/** The media preset when the user names none. */
+export const DEFAULT_MEDIA = "ssd";
+
+/** How an image file is opened. */
+export interface OpenDiskOptions {
+  /** The guest sees a write-protected disk. */
+  readonly readOnly: boolean;
+  /** Writes stay in memory; the file is never changed. */
+  readonly snapshot: boolean;
+}
+
+/**
+ * Opens a raw image.
+ * @throws {ImageError} when the file is missing, empty, truncated or not permitted
+ */
+export function openDisk(path: string, options: OpenDiskOptions): BlockBackend {
+  const { readOnly, snapshot } = options;
+  const image = RawImage.open(path, { readOnly: readOnly || snapshot });
+  return snapshot ? new OverlayDisk(image) : image;
+}
+
+/**
+ * A disk whose content is lost with the machine.
+ * @param bytes a multiple of 512 of them; written in place
+ */
+export function memoryDisk(bytes: Uint8Array): BlockBackend {
+  return new MemoryDisk(bytes);
+}
+
+/** Media latencies by name. */
+export function mediaPresets(): Readonly<Record<string, MediaPreset>> {
+  return MEDIA_PRESETS;
+}
+
+/** Hypervisor costs by name. */
+export function costPresets(): Readonly<Record<string, CostPreset>> {
+  return COST_PRESETS;
+}

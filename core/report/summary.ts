@@ -1,0 +1,182 @@
+/**
+ * Tables for the screen, made from the same records as the JSON.
+ * @module
+ */
+
+import { COST_KINDS, DOM0_COST_KINDS } from "../types.ts";
+import type { CompareRecord, PathRecord } from "./compare.ts";
+import type { RunRecord } from "./run.ts";
+import { duration, formatTable, grouped } from "./table.ts";
+
+type Row = readonly string[];
+type Cell = (path: PathRecord) => string;
+
+const BOOK_LABELS: Readonly<Record<typeof COST_KINDS[number], string>> = {
+  guest: "guest instructions",
+  exit: "VM exit and entry",
+  emulation: "in-hypervisor emulation",
+  ioreq: "ioreq round trip",
+  device: "device model",
+  hypercall: "hypercall",
+  injection: "interrupt injection",
+  bios: "BIOS services",
+  media: "waiting for media",
+  idle: "idle",
+};
+
+const DOM0_LABELS: Readonly<Record<typeof DOM0_COST_KINDS[number], string>> = {
+  ioreq: "answering ioreqs",
+  blockLayer: "block layer",
+  backend: "blkback",
+  grantMap: "grant map",
+  grantUnmap: "grant unmap",
+  grantCopy: "grant copy",
+  notify: "event send",
+  xenstore: "xenstore",
+};
+
+/** One column a path: totals, then the cost of a request, then the ratio to the first path. */
+export function formatCompare(record: CompareRecord): string {
+  const { paths, disk } = record;
+  const head = `${record.op} ${record.bs} B x ${record.count}, depth ${record.depth}, ` +
+    `cost ${record.cost}, media ${record.media}\n` +
+    `disk ${disk.path}: ${grouped(disk.sectors)} sectors, sha256 ${disk.sha256.slice(0, 16)}...\n`;
+  const rows = [
+    ["", ...paths.map((path) => path.path)],
+    ...totalRows(paths),
+    ...latencyRows(paths),
+    [],
+    ["per request"],
+    ...countRows(paths),
+    [],
+    ["time per request, us"],
+    ...bookRows(paths),
+    [],
+    ["dom0 meanwhile, us"],
+    ...dom0Rows(paths),
+    [],
+    ...ratioRows(paths),
+  ];
+  return `${head}\n${formatTable(rows)}\nsame data: ${record.sameData ? "yes" : "no"}\n`;
+}
+
+function totalRows(paths: readonly PathRecord[]): Row[] {
+  return [
+    row(paths, "requests", (p) => grouped(p.requests)),
+    row(paths, "bytes", (p) => grouped(p.bytes)),
+    row(paths, "MB/s", (p) => (p.bandwidth / 1e6).toFixed(2)),
+    row(paths, "IOPS", (p) => grouped(Math.round(p.iops))),
+  ];
+}
+
+function latencyRows(paths: readonly PathRecord[]): Row[] {
+  return (["mean", "p50", "p99"] as const).map((key) =>
+    row(paths, `latency ${key}, us`, (p) => microseconds(p.latencyNs[key]))
+  );
+}
+
+function countRows(paths: readonly PathRecord[]): Row[] {
+  const reasons = sortedUnion(paths.map((p) => p.exits.byReason));
+  return [
+    perRequest(paths, "VM exits", (p) => p.exits.total),
+    ...reasons.map((name) => perRequest(paths, `  ${name}`, (p) => p.exits.byReason[name] ?? 0)),
+    perRequest(paths, "port accesses", (p) => p.portItems),
+    perRequest(paths, "ioreq round trips", (p) => p.ioreqs),
+    perRequest(paths, "hypercalls", (p) => p.hypercalls.total),
+    perRequest(paths, "events sent", (p) => p.events.sent),
+    perRequest(paths, "events suppressed", (p) => p.events.suppressed),
+    perRequest(paths, "grant maps", (p) => p.grants.map),
+    perRequest(paths, "grant unmaps", (p) => p.grants.unmap),
+    perRequest(paths, "grant copies", (p) => p.grants.copy),
+    perRequest(paths, "interrupts", (p) => p.interrupts),
+    perRequest(paths, "instructions", (p) => p.instructions),
+  ];
+}
+
+function bookRows(paths: readonly PathRecord[]): Row[] {
+  const used = COST_KINDS.filter((kind) => paths.some((p) => p.books[kind] > 0));
+  return [
+    ...used.map((kind) => timeRow(paths, `  ${BOOK_LABELS[kind]}`, (p) => p.books[kind])),
+    timeRow(paths, "  elapsed", (p) => p.elapsedNs),
+  ];
+}
+
+function dom0Rows(paths: readonly PathRecord[]): Row[] {
+  const used = DOM0_COST_KINDS.filter((kind) => paths.some((p) => p.dom0Books[kind] > 0));
+  return used.map((kind) => timeRow(paths, `  ${DOM0_LABELS[kind]}`, (p) => p.dom0Books[kind]));
+}
+
+function ratioRows(paths: readonly PathRecord[]): Row[] {
+  const base = paths[0];
+  if (base === undefined || base.iops === 0) return [];
+  return [
+    row(paths, `speed relative to ${base.path}`, (p) => `${(p.iops / base.iops).toFixed(2)}x`),
+  ];
+}
+
+function row(paths: readonly PathRecord[], label: string, cell: Cell): Row {
+  return [label, ...paths.map(cell)];
+}
+
+type Amount = (path: PathRecord) => number;
+
+function perRequest(paths: readonly PathRecord[], label: string, amount: Amount): Row {
+  return row(paths, label, (p) => p.requests === 0 ? "-" : (amount(p) / p.requests).toFixed(2));
+}
+
+function timeRow(paths: readonly PathRecord[], label: string, amount: Amount): Row {
+  return row(paths, label, (p) => p.requests === 0 ? "-" : microseconds(amount(p) / p.requests));
+}
+
+function microseconds(ns: number): string {
+  return (ns / 1000).toFixed(2);
+}
+
+function sortedUnion(tallies: readonly Readonly<Record<string, number>>[]): string[] {
+  return [...new Set(tallies.flatMap((tally) => Object.keys(tally)))].sort();
+}
+
+/** How a run ended, its exits by reason, its time by book. */
+export function formatRun(record: RunRecord): string {
+  const { counters } = record;
+  const rows: Row[] = [["VM-EXIT", "Samples", "Samples%"]];
+  for (const [reason, samples] of bySize(counters.exits.byReason)) {
+    rows.push([reason, grouped(samples), percent(samples, counters.exits.total)]);
+  }
+  rows.push([], ["TIME", "ns", "Time%"]);
+  for (const kind of COST_KINDS) {
+    const ns = counters.books[kind];
+    if (ns > 0) rows.push([BOOK_LABELS[kind], grouped(ns), percent(ns, counters.elapsedNs)]);
+  }
+  const end = `${endOfRun(record)} after ${duration(counters.elapsedNs)} of virtual time: ` +
+    `${plural(counters.instructions, "instruction")}, ${plural(counters.exits.total, "VM exit")}`;
+  const errors = counters.guestErrors === 0
+    ? ""
+    : `, ${plural(counters.guestErrors, "guest error")}`;
+  return `${end}${errors}\n\n${formatTable(rows)}`;
+}
+
+const ENDS: Readonly<Record<RunRecord["reason"], string>> = {
+  "power-off": "guest powered off",
+  "guest-exit": "guest exited",
+  "guest-crash": "guest crashed",
+  "limit": "limit reached",
+  "interrupted": "interrupted",
+};
+
+function endOfRun({ reason, code }: RunRecord): string {
+  return reason === "guest-exit" ? `${ENDS[reason]} with code ${code}` : ENDS[reason];
+}
+
+/** Largest first, equal ones by name. */
+function bySize(tally: Readonly<Record<string, number>>): [string, number][] {
+  return Object.entries(tally).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+}
+
+function percent(part: number, whole: number): string {
+  return `${(whole === 0 ? 0 : part * 100 / whole).toFixed(2)}%`;
+}
+
+function plural(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,32 @@
+/**
+ * Plain text tables.
+ * @module
+ */
+
+/** First column to the left, all others to the right, two spaces between. */
+export function formatTable(rows: readonly (readonly string[])[]): string {
+  const columns = Math.max(...rows.map((row) => row.length));
+  const widths = Array.from(
+    { length: columns },
+    (_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)),
+  );
+  return rows.map((row) => formatRow(row, widths)).join("");
+}
+
+function formatRow(row: readonly string[], widths: readonly number[]): string {
+  const cells = row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!));
+  return cells.join("  ").trimEnd() + "\n";
+}
+
+/** `1234567` as `1,234,567`. */
+export function grouped(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** Virtual time with the unit that leaves one to three digits before the point. */
+export function duration(ns: number): string {
+  if (ns < 1_000) return `${ns} ns`;
+  if (ns < 1_000_000) return `${(ns / 1e3).toFixed(2)} us`;
+  if (ns < 1_000_000_000) return `${(ns / 1e6).toFixed(2)} ms`;
+  return `${(ns / 1e9).toFixed(3)} s`;
+}

@@ -1,0 +1,5 @@
+/** The name every record and message carries. */
+export const TOOL = "trapring";
+
+/** Version of the tool, as in `deno.json`. */
+export const VERSION = "0.1.0";

@@ -1,0 +1,77 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { buildCompareRecord } from "../../../core/report/compare.ts";
+import { buildRunRecord } from "../../../core/report/run.ts";
+import { formatCompare, formatRun } from "../../../core/report/summary.ts";
+import { inputs } from "../../helpers/compare_inputs.ts";
+import { counters, phase } from "../../helpers/report.ts";
+
+const ide = phase({
+  elapsedNs: 400_000,
+  after: counters({
+    elapsedNs: 400_000,
+    instructions: 1000,
+    books: { ...counters().books, guest: 100_000, media: 300_000 },
+    exits: { total: 36, byReason: { HLT: 2, IO_INSTRUCTION: 34 }, byPort: { "0x1f7:in": 34 } },
+    portItems: 4096,
+  }),
+});
+const pv = phase({
+  path: "pv",
+  elapsedNs: 200_000,
+  after: counters({
+    elapsedNs: 200_000,
+    books: { ...counters().books, guest: 200_000 },
+    exits: { total: 2, byReason: { VMCALL: 2 }, byPort: {} },
+    grants: { map: 2, unmap: 2, copy: 0 },
+  }),
+});
+
+function cells(table: string, label: string): string[] | undefined {
+  const line = table.split("\n").find((text) => text.trim().startsWith(label));
+  return line?.trim().slice(label.length).trim().split(/\s{2,}/);
+}
+
+Deno.test("formatCompare() has one column a path and the cost of one request in each", () => {
+  const table = formatCompare(buildCompareRecord(inputs, [ide, pv]));
+  assertEquals(cells(table, "requests"), ["2", "2"]);
+  assertEquals(cells(table, "IOPS"), ["5,000", "10,000"]);
+  assertEquals(cells(table, "MB/s"), ["2.56", "5.12"]);
+  assertEquals(cells(table, "latency p99, us"), ["200.00", "100.00"]);
+  assertEquals(cells(table, "VM exits"), ["18.00", "1.00"]);
+  assertEquals(cells(table, "IO_INSTRUCTION"), ["17.00", "0.00"]);
+  assertEquals(cells(table, "VMCALL"), ["0.00", "1.00"]);
+  assertEquals(cells(table, "port accesses"), ["2048.00", "0.00"]);
+  assertEquals(cells(table, "grant maps"), ["0.00", "1.00"]);
+  assertEquals(cells(table, "waiting for media"), ["150.00", "0.00"]);
+  assertEquals(cells(table, "elapsed"), ["200.00", "100.00"]);
+  assertEquals(cells(table, "speed relative to ide-pio"), ["1.00x", "2.00x"]);
+  assertMatch(table, /\nsame data: yes\n$/);
+});
+
+Deno.test("formatCompare() says so when the data differ", () => {
+  const other = { ...pv, sha256: "1".repeat(64) };
+  assertMatch(formatCompare(buildCompareRecord(inputs, [ide, other])), /\nsame data: no\n$/);
+});
+
+Deno.test("formatRun() lists exits by number and only the books in use", () => {
+  const record = buildRunRecord(
+    {
+      cost: "xen-4.17",
+      media: "ssd",
+      ramBytes: 1 << 25,
+      guest: { path: "g.bin", sha256: "a".repeat(64) },
+      disks: [],
+    },
+    { reason: "guest-exit", code: 33, counters: ide.after },
+  );
+  const text = formatRun(record);
+  const [first = ""] = text.split("\n");
+  assertEquals(
+    first,
+    "guest exited with code 33 after 400.00 us of virtual time: 1,000 instructions, 36 VM exits",
+  );
+  assertEquals(cells(text, "IO_INSTRUCTION"), ["34", "94.44%"]);
+  assertEquals(cells(text, "waiting for media"), ["300,000", "75.00%"]);
+  assertEquals(text.includes("BIOS"), false);
+  assertEquals(text.indexOf("IO_INSTRUCTION") < text.indexOf("HLT"), true);
+});
