@@ -42,8 +42,7 @@ await Deno.mkdir(new URL("bin/", folder), { recursive: true });
 
 const binaries: Record<string, ManifestEntry> = {};
 for (const guest of GUESTS) binaries[`${guest}.bin`] = await takeOver(guest);
-const compiler = (await run("gcc", ["--version"])).split("\n")[0] ?? "";
-const linker = (await run("ld", ["--version"])).split("\n")[0] ?? "";
+const [compiler = "", linker = ""] = (await run("make", ["--silent", "versions"])).split("\n");
 const manifest: Manifest = { compiler, linker, binaries };
 await Deno.writeTextFile(MANIFEST_PATH, JSON.stringify(manifest, null, 2) + "\n");
 

@@ -9,6 +9,7 @@
 #include "cpu.h"
 #include "guest.h"
 #include "marks.h"
+#include "scramble.h"
 
 #define FNV_OFFSET 0x811c9dc5
 #define FNV_PRIME 0x01000193
@@ -32,14 +33,6 @@ void workload_init(const struct options *wanted, uint32_t disk_sectors)
     for (uint32_t tag = 0; tag < options->depth; tag++)
         buffer[tag] = take_pages(pages);
     expected = take_pages(pages);
-}
-
-/* A permutation of 32-bit numbers that looks like chance (Murmur3's finalizer). */
-static uint32_t scramble(uint32_t x)
-{
-    x = (x ^ x >> 16) * 0x85ebca6b;
-    x = (x ^ x >> 13) * 0xc2b2ae35;
-    return x ^ x >> 16;
 }
 
 static uint64_t sector_of(uint32_t index)

@@ -3,8 +3,8 @@
  *
  * Proves IDENTIFY; READ SECTORS polled; READ and WRITE SECTORS and MULTIPLE by IRQ 14, in LBA28 and
  * LBA48 forms, with FLUSH CACHE between write and read-back; a 256-sector request, whose count
- * register is 0; that an absent slave stays silent; that a read past the end is refused and leaves
- * the drive usable. The disk is left as it was found.
+ * register is 0; that an absent slave stays silent; that reads and writes past the end are refused
+ * and leave the drive usable. The disk is left as it was found.
  */
 #include "ata.h"
 #include "ata_driver.h"
@@ -58,7 +58,7 @@ static void compare_with_polled(uint64_t sector, uint32_t sectors)
           "%u sectors from %llu by interrupt differ from the polled read", sectors, sector);
 }
 
-/* A read that starts inside the disk and one that starts behind it; both must fail, and only once. */
+/* Requests that lie behind the disk or leave it must fail, and the drive must go on. */
 static void test_out_of_range(void)
 {
     static const uint8_t refused = ER_IDNF | ER_ABRT;
@@ -66,6 +66,8 @@ static void test_out_of_range(void)
     check(behind & refused, "read behind the last sector: error register %02x", behind);
     const int across = block_run(&ata_driver, BLOCK_READ, disk.sectors - 1, found, 2 * SECTOR_SIZE);
     check(across & refused, "read across the end: error register %02x", across);
+    const int write = block_run(&ata_driver, BLOCK_WRITE, disk.sectors, found, SECTOR_SIZE);
+    check(write & refused, "write behind the last sector: error register %02x", write);
     compare_with_polled(disk.sectors - 1, 1);
 }
 
@@ -99,7 +101,8 @@ void guest_main(const char *command_line)
     ata_identify(&disk);
     print("disk: %s, %llu sectors%s\n", disk.model, disk.sectors, disk.lba48 ? ", LBA48" : "");
     check(disk.sectors >= 2 * LONG_SECTORS, "the disk is too small for the test");
-    check(disk.max_multiple >= MULTIPLE, "READ MULTIPLE takes %u sectors at most", disk.max_multiple);
+    check(disk.max_multiple >= MULTIPLE, "READ MULTIPLE takes %u sectors at most",
+          disk.max_multiple);
     expected = take_pages(LONG_SECTORS * SECTOR_SIZE / PAGE_SIZE);
     found = take_pages(LONG_SECTORS * SECTOR_SIZE / PAGE_SIZE);
     scratch = take_pages(3 * TEST_SECTORS * SECTOR_SIZE / PAGE_SIZE);
@@ -110,7 +113,8 @@ void guest_main(const char *command_line)
     test_mode("sectors", &(struct ata_mode){.transfer = ATA_BY_SECTORS});
     test_mode("multiple", &(struct ata_mode){.transfer = ATA_BY_MULTIPLE, .multiple = MULTIPLE});
     if (disk.lba48) {
-        test_mode("sectors ext", &(struct ata_mode){.transfer = ATA_BY_SECTORS, .always_lba48 = true});
+        test_mode("sectors ext",
+                  &(struct ata_mode){.transfer = ATA_BY_SECTORS, .always_lba48 = true});
         test_mode("multiple ext", &(struct ata_mode){.transfer = ATA_BY_MULTIPLE,
                                                      .multiple = MULTIPLE,
                                                      .always_lba48 = true});

@@ -23,9 +23,9 @@ enum ata_transfer {
 /* How requests are carried out from now on. */
 struct ata_mode {
     enum ata_transfer transfer;
-    bool always_lba48;    /* use the EXT commands even where LBA28 would do */
-    uint32_t multiple;    /* ATA_BY_MULTIPLE: sectors a block, set by ata_driver_use() */
-    uint32_t prd_limit;   /* ATA_BY_DMA: most bytes of one descriptor, even; 0: what the format allows */
+    bool always_lba48;  /* use the EXT commands even where LBA28 would do */
+    uint32_t multiple;  /* ATA_BY_MULTIPLE: sectors a block, set by ata_driver_use() */
+    uint32_t prd_limit; /* ATA_BY_DMA: most bytes of a descriptor, even; 0: the format's own limit */
 };
 
 extern const struct block_driver ata_driver;

@@ -49,12 +49,12 @@ int block_run(const struct block_driver *driver, enum block_operation operation,
 void block_must(const struct block_driver *driver, enum block_operation operation, uint64_t sector,
                 void *data, uint32_t length);
 
-/* Fills `length` bytes with the test pattern of these sectors: f(sector, seed), never twice alike. */
+/* Fills `length` bytes with the test pattern of these sectors, a function of sector and seed. */
 void block_pattern(uint8_t *data, uint64_t sector, uint32_t length, uint32_t seed);
 
 /*
- * Writes a pattern through `driver`, reads it back, compares, and restores what was there, each time
- * with a flush. `scratch` has room for three times `length`.
+ * Writes a pattern through `driver`, reads it back, compares, and restores what was there, each
+ * time with a flush. `scratch` has room for three times `length`.
  */
 void block_write_test(const struct block_driver *driver, uint64_t sector, uint32_t length,
                       uint8_t *scratch);

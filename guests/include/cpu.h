@@ -30,7 +30,7 @@ static inline void cpu_wait(void)
     asm volatile("sti\n\thlt\n\tcli" : : : "memory");
 }
 
-/* Keeps the compiler from moving memory accesses across; x86 itself keeps loads and stores in order. */
+/* Keeps the compiler from moving memory accesses across; x86 itself keeps stores in order. */
 static inline void compiler_barrier(void)
 {
     asm volatile("" : : : "memory");

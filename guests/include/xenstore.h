@@ -24,7 +24,8 @@ bool xenstore_read_number(const char *directory, const char *key, uint32_t *valu
 /* The name of the first child of `directory`; false if it has none or does not exist. */
 bool xenstore_first_child(const char *directory, char *name, size_t size);
 
-void xenstore_write(uint32_t transaction, const char *directory, const char *key, const char *value);
+void xenstore_write(uint32_t transaction, const char *directory, const char *key,
+                    const char *value);
 void xenstore_write_number(uint32_t transaction, const char *directory, const char *key,
                            uint32_t value);
 

@@ -26,8 +26,8 @@ static bool flush_is_ext, can_lba48;
 
 static struct block_queue queue;
 static struct block_request *active;
-static uint8_t *next_data;      /* PIO: where the next DRQ block goes or comes from */
-static uint32_t sectors_left;   /* PIO: sectors of the blocks to come */
+static uint8_t *next_data;    /* PIO: where the next DRQ block goes or comes from */
+static uint32_t sectors_left; /* PIO: sectors of the blocks to come */
 
 static bool is_pio(const struct block_request *request)
 {
@@ -73,14 +73,19 @@ static void finish(int status)
     active = NULL;
 }
 
-/* The first block of a PIO write has no interrupt: the drive asks for it by DRQ alone. */
+/*
+ * The first block of a PIO write has no interrupt: the drive asks for it by DRQ alone. A refusal
+ * has one, but reading the status has taken it back, so it must be dealt with here.
+ */
 static void start_pio_write(void)
 {
     const uint8_t status = ata_wait_ready();
-    if (status & SR_DRQ)
-        move_block();
-    else if (!(status & (SR_ERR | SR_DF)))
-        fail("write without DRQ: status %02x", status);
+    if (status & (SR_ERR | SR_DF)) {
+        finish(inb(ATA_ERROR));
+        return;
+    }
+    check(status & SR_DRQ, "write without DRQ: status %02x", status);
+    move_block();
 }
 
 static void start(struct block_request *request)

@@ -27,7 +27,8 @@ static void find_device(void)
     check(xenstore_first_child("device/vbd", id, sizeof id), "xenstore has no device/vbd");
     check(parse_decimal(id, &handle), "vbd with the name %s", id);
     format_text(frontend, sizeof frontend, "device/vbd/%s", id);
-    check(xenstore_read(frontend, "backend", backend, sizeof backend), "%s has no backend", frontend);
+    check(xenstore_read(frontend, "backend", backend, sizeof backend), "%s has no backend",
+          frontend);
     check(xenstore_read(frontend, "device-type", type, sizeof type) && strcmp(type, "disk") == 0,
           "%s is no disk", frontend);
 }

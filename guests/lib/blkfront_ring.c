@@ -15,15 +15,21 @@
 #include "guest.h"
 
 #define SLOTS BLKIF_RING_ENTRIES
-#define SECTORS_PER_PAGE (PAGE_SIZE / SECTOR_SIZE)
 
-_Static_assert(BLKFRONT_RING_GREF + 1 + SLOTS * BLKIF_MAX_SEGMENTS <= GRANTS_MAX, "one grant frame");
+_Static_assert(BLKFRONT_RING_GREF + 1 + SLOTS * BLKIF_MAX_SEGMENTS <= GRANTS_MAX,
+               "one grant frame");
 
 /* What one ring request in flight covers. */
 struct slot {
     struct block_request *request; /* NULL while free */
     uint8_t *data;
     uint32_t length;
+};
+
+static const uint8_t operation_code[] = {
+    [BLOCK_READ] = BLKIF_OP_READ,
+    [BLOCK_WRITE] = BLKIF_OP_WRITE,
+    [BLOCK_FLUSH] = BLKIF_OP_FLUSH_DISKCACHE,
 };
 
 static struct blkfront_settings settings;
@@ -97,11 +103,6 @@ static uint32_t fill_segments(volatile struct blkif_request *to, uint32_t number
 /* Turns the next part of `request` into a ring request, which kick() will publish. */
 static void issue(struct block_request *request)
 {
-    static const uint8_t operation[] = {
-        [BLOCK_READ] = BLKIF_OP_READ,
-        [BLOCK_WRITE] = BLKIF_OP_WRITE,
-        [BLOCK_FLUSH] = BLKIF_OP_FLUSH_DISKCACHE,
-    };
     const uint32_t done = request->length - request->left;
     const uint32_t number = free_slots[--free_count];
     struct slot *const slot = &slots[number];
@@ -111,7 +112,7 @@ static void issue(struct block_request *request)
 
     volatile struct blkif_request *const to =
         &ring->entry[request_produced++ % BLKIF_RING_ENTRIES].request;
-    to->operation = operation[request->operation];
+    to->operation = operation_code[request->operation];
     to->handle = settings.handle;
     to->id = number;
     to->sector = request->sector + done / SECTOR_SIZE;
@@ -199,6 +200,8 @@ static void take_response(const volatile struct blkif_response *response)
 {
     const uint64_t id = response->id;
     check(id < SLOTS && slots[id].request, "response to request %llu, which is not in flight", id);
+    check(response->operation == operation_code[slots[id].request->operation],
+          "response to request %llu is for operation %u", id, response->operation);
     complete((uint32_t)id, response->status);
 }
 
@@ -206,7 +209,8 @@ void blkfront_ring_event(void)
 {
     for (;;) {
         const uint32_t produced = ring->response_produced;
-        check(produced - response_consumed <= BLKIF_RING_ENTRIES, "bogus response index %u", produced);
+        check(produced - response_consumed <= BLKIF_RING_ENTRIES, "bogus response index %u",
+              produced);
         compiler_barrier(); /* the index first, then the responses that it covers */
         for (; response_consumed != produced; response_consumed++)
             take_response(&ring->entry[response_consumed % BLKIF_RING_ENTRIES].response);

@@ -5,6 +5,7 @@
 
 #include "cpu.h"
 #include "guest.h"
+#include "scramble.h"
 
 void block_enqueue(struct block_queue *queue, struct block_request *request)
 {
@@ -44,19 +45,11 @@ void block_must(const struct block_driver *driver, enum block_operation operatio
           status);
 }
 
-/* Murmur3's finalizer: every input bit reaches every output bit. */
-static uint32_t mix(uint32_t x)
-{
-    x = (x ^ x >> 16) * 0x85ebca6b;
-    x = (x ^ x >> 13) * 0xc2b2ae35;
-    return x ^ x >> 16;
-}
-
 void block_pattern(uint8_t *data, uint64_t sector, uint32_t length, uint32_t seed)
 {
     uint32_t *word = (uint32_t *)data;
     for (; length; length -= SECTOR_SIZE, sector++) {
-        uint32_t x = mix(mix(seed ^ (uint32_t)(sector >> 32)) + (uint32_t)sector);
+        uint32_t x = scramble(scramble(seed ^ (uint32_t)(sector >> 32)) + (uint32_t)sector);
         for (uint32_t *end = word + SECTOR_SIZE / 4; word < end; word++, x += 0x9e3779b9)
             *word = x;
     }
@@ -65,7 +58,8 @@ void block_pattern(uint8_t *data, uint64_t sector, uint32_t length, uint32_t see
 void block_write_test(const struct block_driver *driver, uint64_t sector, uint32_t length,
                       uint8_t *scratch)
 {
-    uint8_t *const saved = scratch, *const pattern = saved + length, *const found = pattern + length;
+    uint8_t *const saved = scratch, *const pattern = saved + length;
+    uint8_t *const found = pattern + length;
     block_must(driver, BLOCK_READ, sector, saved, length);
     block_pattern(pattern, sector, length, *(uint32_t *)saved + 1);
     block_must(driver, BLOCK_WRITE, sector, pattern, length);

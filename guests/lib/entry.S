@@ -1,7 +1,7 @@
 /*
  * Multiboot 1 entry: header, own GDT, stack, then kernel_start(magic, info).
- * Source: Multiboot Specification 0.6.96, sections 3.1 and 3.2. The loader's selectors are undefined,
- * so the flat segments are loaded again from a table of our own.
+ * Source: Multiboot Specification 0.6.96, sections 3.1 and 3.2. The loader's selectors are
+ * undefined, so the flat segments are loaded again from a table of our own.
  */
 
 #define HEADER_MAGIC 0x1badb002

@@ -3,7 +3,7 @@
  */
 #include "guest.h"
 
-/* Divides in place by a 32-bit divisor with two DIVs; returns the remainder. libgcc is not linked. */
+/* Divides in place; returns the remainder. Two DIVs, as libgcc is not linked. */
 static uint32_t divide(uint64_t *value, uint32_t divisor)
 {
     uint32_t high = (uint32_t)(*value >> 32), low = (uint32_t)*value;

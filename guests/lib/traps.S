@@ -1,5 +1,5 @@
 /*
- * One stub for each vector in use: exceptions 0-31, the 8259 pair 0x20-0x2f and the Xen upcall 0xf3.
+ * One stub for each vector in use: exceptions 0-31, the 8259 pair 0x20-0x2f, the Xen upcall 0xf3.
  * A stub leaves a struct trap_frame (interrupts.h) on the stack and calls interrupt_dispatch().
  */
 

@@ -37,7 +37,8 @@ _Static_assert(offsetof(struct shared_info, pending) == 2048, "shared_info");
 _Static_assert(offsetof(struct shared_info, mask) == 2176, "shared_info");
 _Static_assert(sizeof(struct shared_info) == PAGE_SIZE, "shared_info");
 
-static uint8_t hypercall_page[PAGE_SIZE] __attribute__((aligned(4096))); /* Xen fills it with code */
+/* Xen fills it with code. */
+static uint8_t hypercall_page[PAGE_SIZE] __attribute__((aligned(4096)));
 volatile struct shared_info shared_info;
 
 static uint32_t find_leaves(void)

@@ -173,7 +173,8 @@ static bool finish_or(const char *expected)
 
 static void copy_payload(char *value, size_t size)
 {
-    check(strlen(in.payload) < size, "xenstore value of %s is too long: %s", out.payload, in.payload);
+    check(strlen(in.payload) < size, "xenstore value of %s is too long: %s", out.payload,
+          in.payload);
     memcpy(value, in.payload, strlen(in.payload) + 1);
 }
 
@@ -208,7 +209,8 @@ bool xenstore_first_child(const char *directory, char *name, size_t size)
     return true;
 }
 
-void xenstore_write(uint32_t transaction, const char *directory, const char *key, const char *value)
+void xenstore_write(uint32_t transaction, const char *directory, const char *key,
+                    const char *value)
 {
     begin_request(XS_WRITE, transaction);
     append_path(directory, key);
