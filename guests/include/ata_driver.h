@@ -25,7 +25,7 @@ struct ata_mode {
     enum ata_transfer transfer;
     bool always_lba48;  /* use the EXT commands even where LBA28 would do */
     uint32_t multiple;  /* ATA_BY_MULTIPLE: sectors a block, set by ata_driver_use() */
-    uint32_t prd_limit; /* ATA_BY_DMA: most bytes of a descriptor, even; 0: the format's own limit */
+    uint32_t prd_limit; /* ATA_BY_DMA: most bytes of a descriptor, even; 0: as the format allows */
 };
 
 extern const struct block_driver ata_driver;
