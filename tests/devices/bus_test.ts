@@ -85,6 +85,7 @@ Deno.test("IoPortBus.unmap() frees every range of the name, and a BAR can move f
   }
   bus.map("bmide", 0xc100, 8, device);
   bus.map("bmide", 0xc200, 8, device);
+  assertEquals([bus.ownerOf(0xc107), bus.ownerOf(0xc108, 0x100)], ["bmide", "bmide"]);
   bus.unmap("bmide");
   bus.unmap("nobody");
   assertEquals(bus.read(0xc100, 1), 0xff);
