@@ -1,0 +1,293 @@
+/** A dom0 of fakes for one block backend, and a frontend that drives it as a guest would. */
+
+import { PAGE_SIZE } from "../../core/types.ts";
+import type {
+  BackendHost,
+  Disk,
+  EventPort,
+  GrantMapper,
+  GuestMemory,
+  StoreClient,
+} from "../../core/types.ts";
+import { Blkback } from "../../devices/xen/blkback.ts";
+import { BLKIF_OP, REQUEST, RESPONSE, SEGMENT } from "../../devices/xen/blkif.ts";
+import { FrontRing } from "../../devices/xen/ring.ts";
+import { FakeClock, FakeDom0 } from "./disk.ts";
+
+/** Grants of a guest: pages by reference. */
+export class FakeGrants implements GrantMapper {
+  readonly log: string[] = [];
+  readonly #entries = new Map<number, { page: Uint8Array; readOnly: boolean; mapped: number }>();
+
+  grant(gref: number, page: Uint8Array, readOnly = false): void {
+    this.#entries.set(gref, { page, readOnly, mapped: 0 });
+  }
+
+  /** How often a page is mapped now. */
+  mapped(gref: number): number {
+    return this.#entries.get(gref)?.mapped ?? 0;
+  }
+
+  get totalMapped(): number {
+    return [...this.#entries.values()].reduce((sum, { mapped }) => sum + mapped, 0);
+  }
+
+  map(gref: number, access: "read" | "write"): Uint8Array | undefined {
+    const entry = this.#entries.get(gref);
+    if (entry === undefined || entry.readOnly && access === "write") return undefined;
+    entry.mapped++;
+    this.log.push(`map ${gref} ${access}`);
+    return entry.page;
+  }
+
+  unmap(gref: number): void {
+    this.unmapAll([gref]);
+  }
+
+  unmapAll(grefs: readonly number[]): void {
+    this.log.push(`unmap ${grefs.join(" ")}`);
+    for (const gref of grefs) {
+      const entry = this.#entries.get(gref);
+      if (entry === undefined || entry.mapped === 0) throw new Error(`${gref} is not mapped`);
+      entry.mapped--;
+    }
+  }
+}
+
+/** A flat xenstore with watches. */
+export class FakeStore implements StoreClient {
+  readonly nodes: Map<string, string> = new Map();
+  readonly #watches = new Set<{ path: string; fire: (path: string) => void }>();
+
+  read(path: string): string | undefined {
+    return this.nodes.get(path);
+  }
+
+  write(path: string, value: string): void {
+    this.nodes.set(path, value);
+    this.#fire(path);
+  }
+
+  list(path: string): readonly string[] {
+    return [...this.nodes.keys()].filter((key) => key.startsWith(`${path}/`));
+  }
+
+  remove(path: string): void {
+    for (const key of [...this.nodes.keys()]) {
+      if (key !== path && !key.startsWith(`${path}/`)) continue;
+      this.nodes.delete(key);
+      this.#fire(key);
+    }
+  }
+
+  watch(path: string, fire: (path: string) => void): () => void {
+    const watch = { path, fire };
+    this.#watches.add(watch);
+    fire(path);
+    return () => this.#watches.delete(watch);
+  }
+
+  get watchCount(): number {
+    return this.#watches.size;
+  }
+
+  #fire(path: string): void {
+    for (const watch of [...this.#watches]) {
+      if (path === watch.path || path.startsWith(`${watch.path}/`)) watch.fire(path);
+    }
+  }
+}
+
+/** Where data lies: a granted page and sectors of it, inclusive. */
+export interface Segment {
+  readonly gref: number;
+  readonly first?: number;
+  readonly last?: number;
+}
+
+/** What a ring answered. */
+export interface Answer {
+  readonly id: number;
+  readonly operation: number;
+  readonly status: number;
+}
+
+export const FRONTEND = "/local/domain/1/device/vbd/768";
+export const BACKEND = "/local/domain/0/backend/vbd/1/768";
+export const RING_REF = 8;
+export const PORT = 5;
+export const COSTS = { wakeup: 2_000, perRequest: 1_000, perResponse: 500 };
+
+/** What a test may set up differently. */
+export interface GuestOptions {
+  readonly disk: Disk;
+  readonly persistent?: boolean;
+  readonly mode?: "r" | "w";
+  readonly clock?: FakeClock;
+}
+
+/** A guest with one vbd: a frontend in the test's hands, its pages, and the backend under test. */
+export class BlkfrontGuest {
+  readonly clock: FakeClock;
+  readonly dom0: FakeDom0;
+  readonly grants: FakeGrants = new FakeGrants();
+  readonly store: FakeStore = new FakeStore();
+  readonly errors: string[] = [];
+  readonly wrote: Uint8Array[] = [];
+  readonly backend: Blkback;
+  readonly ringPage: Uint8Array<ArrayBuffer> = new Uint8Array(PAGE_SIZE);
+  readonly ring: FrontRing = new FrontRing(new DataView(this.ringPage.buffer), REQUEST.SIZE);
+  readonly answers: Answer[] = [];
+  events = 0;
+  sent = 0;
+  suppressed = 0;
+  #onEvent: (() => void) | undefined;
+
+  constructor(options: GuestOptions) {
+    this.clock = options.clock ?? new FakeClock();
+    this.dom0 = new FakeDom0(this.clock);
+    this.#writeDirectories(options.mode ?? "w");
+    this.ring.initialise();
+    this.grants.grant(RING_REF, this.ringPage);
+    const memory = { wrote: (view: Uint8Array) => this.wrote.push(view) };
+    this.backend = new Blkback(
+      this.#host(),
+      this.dom0,
+      options.disk,
+      memory as unknown as GuestMemory,
+      { guestError: (source, text) => this.errors.push(`${source}: ${text}`) },
+      {
+        vdev: 768,
+        costs: COSTS,
+        persistent: options.persistent ?? false,
+        stats: {
+          notifySent: () => this.sent++,
+          notifySuppressed: () => this.suppressed++,
+        },
+      },
+    );
+    this.clock.run();
+  }
+
+  #writeDirectories(mode: string): void {
+    this.store.write(`${FRONTEND}/state`, "1");
+    this.store.write(`${BACKEND}/frontend`, FRONTEND);
+    this.store.write(`${BACKEND}/mode`, mode);
+    this.store.write(`${BACKEND}/online`, "1");
+    this.store.write(`${BACKEND}/state`, "1");
+  }
+
+  #host(): BackendHost {
+    return {
+      domid: 1,
+      grants: this.grants,
+      store: this.store,
+      bindInterdomain: (remotePort, onEvent): EventPort | undefined => {
+        if (remotePort !== PORT || this.#onEvent !== undefined) return undefined;
+        this.#onEvent = onEvent;
+        return { notify: () => this.events++, close: () => this.#onEvent = undefined };
+      },
+    };
+  }
+
+  get bound(): boolean {
+    return this.#onEvent !== undefined;
+  }
+
+  /** A page under a fresh grant. */
+  page(gref: number, readOnly = false): Uint8Array {
+    const page = new Uint8Array(PAGE_SIZE);
+    this.grants.grant(gref, page, readOnly);
+    return page;
+  }
+
+  setState(state: number | string): void {
+    this.store.write(`${FRONTEND}/state`, String(state));
+    this.clock.run();
+  }
+
+  backendKey(key: string): string | undefined {
+    return this.store.read(`${BACKEND}/${key}`);
+  }
+
+  /** Writes the keys of a frontend that has made its ring, and state 3. */
+  connect(keys: Record<string, string | undefined> = {}): void {
+    const all: Record<string, string | undefined> = {
+      "ring-ref": String(RING_REF),
+      "event-channel": String(PORT),
+      protocol: "x86_32-abi",
+      "feature-persistent": "1",
+      ...keys,
+    };
+    for (const [key, value] of Object.entries(all)) {
+      if (value !== undefined) this.store.write(`${FRONTEND}/${key}`, value);
+    }
+    this.setState(3);
+  }
+
+  /** Puts a request on the ring without telling anyone. */
+  put(operation: number, id: number, sector: number, ...segments: Segment[]): number {
+    const at = this.ring.nextRequest();
+    const { page } = this.ring;
+    page.setUint8(at + REQUEST.OPERATION, operation);
+    page.setUint8(at + REQUEST.NR_SEGMENTS, segments.length);
+    page.setUint16(at + REQUEST.HANDLE, 768, true);
+    page.setBigUint64(at + REQUEST.ID, BigInt(id), true);
+    page.setBigUint64(at + REQUEST.SECTOR_NUMBER, BigInt(sector), true);
+    segments.forEach(({ gref, first = 0, last = 7 }, i) => {
+      const segment = at + REQUEST.SEG + i * SEGMENT.SIZE;
+      page.setUint32(segment + SEGMENT.GREF, gref, true);
+      page.setUint8(segment + SEGMENT.FIRST_SECT, first);
+      page.setUint8(segment + SEGMENT.LAST_SECT, last);
+    });
+    return at;
+  }
+
+  /** Publishes requests, and sends the event if the backend wants it. @returns whether it did */
+  push(): boolean {
+    const wanted = this.ring.pushRequests();
+    if (wanted) this.kick();
+    return wanted;
+  }
+
+  /** The event itself, wanted or not. */
+  kick(): void {
+    this.#onEvent?.();
+  }
+
+  /** Takes the responses as an interrupt handler does, the final check included. */
+  collect(): Answer[] {
+    const { page } = this.ring;
+    const fresh: Answer[] = [];
+    do {
+      while (this.ring.unconsumed() > 0) {
+        const at = this.ring.takeResponse();
+        fresh.push({
+          id: Number(page.getBigUint64(at + RESPONSE.ID, true)),
+          operation: page.getUint8(at + RESPONSE.OPERATION),
+          status: page.getInt16(at + RESPONSE.STATUS, true),
+        });
+      }
+    } while (this.ring.finalCheck());
+    this.answers.push(...fresh);
+    return fresh;
+  }
+
+  /** One request from the ring to its response. */
+  request(operation: number, sector: number, ...segments: Segment[]): Answer {
+    this.put(operation, 77, sector, ...segments);
+    this.push();
+    this.clock.run();
+    const [answer] = this.collect();
+    if (answer === undefined) throw new Error("no response");
+    return answer;
+  }
+
+  read(sector: number, ...segments: Segment[]): Answer {
+    return this.request(BLKIF_OP.READ, sector, ...segments);
+  }
+
+  write(sector: number, ...segments: Segment[]): Answer {
+    return this.request(BLKIF_OP.WRITE, sector, ...segments);
+  }
+}
