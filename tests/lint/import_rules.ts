@@ -75,6 +75,7 @@ const ROWS: readonly Row[] = [
     zone: "mod",
     files: /^core\/mod\.ts$/,
     from: ["foundation", "time", "cpu", "hypervisor", "load", "machine", "debug", "report", "cli"],
+    typesFrom: ["devices"],
   },
   {
     zone: "tests",

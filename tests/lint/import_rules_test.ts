@@ -79,6 +79,11 @@ Deno.test("imports lets report see the types of machine, not its code", () => {
   );
 });
 
+Deno.test("imports lets the public API name the types of devices", () => {
+  const source = `export type { MediaPreset } from "../devices/disk/timed.ts";`;
+  assertEquals(lint("core/mod.ts", source), []);
+});
+
 Deno.test("imports sees every form of import", () => {
   const forms = [
     `import "../hypervisor/a.ts";`,
