@@ -121,7 +121,7 @@ export class GrantTable implements GrantMapper {
     entry.setUint16(at + GRANT_ENTRY.FLAGS, GTF_PERMIT_ACCESS, true);
   }
 
-  /** {@inheritDoc GrantMapper.map} */
+  /** Maps a granted page into dom0; `undefined` if the entry does not permit it. */
   map(gref: number, access: "read" | "write"): Uint8Array | undefined {
     this.#mapCount++;
     this.#dom0.charge("grantMap", this.#costs.mapNs);
@@ -134,7 +134,7 @@ export class GrantTable implements GrantMapper {
     this.#unmapOne(gref);
   }
 
-  /** {@inheritDoc GrantMapper.unmapAll} */
+  /** Ends several mappings as one batch: one TLB shootdown for every {@link UNMAP_BATCH}. */
   unmapAll(grefs: readonly number[]): void {
     this.#chargeUnmap(grefs.length);
     for (const gref of grefs) this.#unmapOne(gref);
