@@ -22,6 +22,7 @@ import { ER_ABRT, ER_IDNF, ER_UNC, SR_BSY, SR_DF, SR_DRQ, SR_ERR, SR_IDLE } from
 
 const SR_DATA_READY = SR_IDLE | SR_DRQ;
 const SR_WORKING = SR_IDLE | SR_BSY;
+const NO_SEGMENTS: readonly Uint8Array[] = [];
 
 /** A command's way through its protocol: data blocks, disk requests, status, interrupts. */
 export class CommandRunner {
@@ -71,7 +72,7 @@ export class CommandRunner {
       case "identify":
         return this.#identify();
       case "flush":
-        return this.#submit("flush", []);
+        return this.#submit("flush", NO_SEGMENTS);
       default:
         return this.#beginSectors();
     }

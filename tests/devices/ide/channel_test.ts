@@ -220,6 +220,16 @@ Deno.test("IdeChannel delivers the sectors before the end, then IDNF, when a rea
   ]);
 });
 
+Deno.test("IdeChannel refuses a MULTIPLE block that reaches past the end, naming the first bad sector", () => {
+  const { disk, ide } = bench();
+  ide.lba28(0xc4, 40, 32);
+  disk.complete();
+  assertEquals(ide.insl(16 * 128), disk.sectors(40, 16));
+  assertEquals(ide.in8(0x1f7), 0x51);
+  assertEquals(ide.registers(), [0x10, 8, 64, 0, 0, 0xe0]);
+  assertEquals(disk.log, ["read 40+16"]);
+});
+
 Deno.test("IdeChannel writes the sectors before the end by DMA, then IDNF", () => {
   const { disk, ide } = bench();
   const data = bytes(SECTOR * 4, 31);
@@ -395,6 +405,18 @@ Deno.test("IdeChannel moves the whole transfer when the host clears Start in the
   disk.complete();
   assertEquals([ide.in8(BM + 2), ide.in8(0x1f7)], [0x04, 0x50]);
   assertEquals(ide.memory.slice(0x3000, SECTOR), disk.sectors(7, 1));
+});
+
+Deno.test("IdeChannel submits a transfer once when the host sets Start again in the middle", () => {
+  const { disk, ide } = bench();
+  ide.prds(0x8000, [[0x3000, SECTOR]]);
+  ide.out32(BM + 4, 0x8000);
+  ide.out8(BM, 9);
+  ide.lba28(0xc8, 7, 1);
+  ide.out8(BM, 8);
+  ide.out8(BM, 9);
+  disk.complete();
+  assertEquals([ide.in8(BM + 2), disk.log], [0x04, ["read 7+1"]]);
 });
 
 Deno.test("IdeChannel is busy until FLUSH CACHE is durable", () => {

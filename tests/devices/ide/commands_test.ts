@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
 import { COMMANDS } from "../../../devices/ide/commands.ts";
-import { PIIX3_IDE_CONFIG } from "../../../devices/ide/piix.ts";
 import { BenchDisk, IdeBench } from "../../helpers/ide.ts";
 
 function bench(sectors = 64): IdeBench {
@@ -120,12 +119,4 @@ Deno.test("Commands of other devices abort without a guest error", () => {
   const ide = bench();
   for (const opcode of [0x00, 0x08, 0xa0, 0xa1]) assertEquals(command(ide, opcode), [0x51, 0x04]);
   assertEquals(ide.errors, []);
-});
-
-Deno.test("PIIX3_IDE_CONFIG enables both channels, as a BIOS would", () => {
-  const bytes = new Uint8Array(256);
-  for (const [offset, ...values] of PIIX3_IDE_CONFIG) bytes.set(values, offset);
-  const view = new DataView(bytes.buffer);
-  assertEquals([view.getUint32(0, true), view.getUint32(8, true)], [0x70108086, 0x01018000]);
-  assertEquals([view.getUint16(0x40, true), view.getUint16(0x42, true)], [0x8000, 0x8000]);
 });
