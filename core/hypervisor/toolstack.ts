@@ -184,13 +184,14 @@ const VDEV_SCHEMES: readonly VdevScheme[] = [
   { prefix: "hd", disks: [2, 3], partitions: 63, number: (d, p) => 22 << 8 | (d - 2) << 6 | p },
 ];
 
+const VDEV_NAME = /^(xvd|sd|hd)([a-z]{1,4})([1-9]\d{0,2})?$/;
+
 /**
  * The number of a virtual block device: `hda` is 768, `hdb` 832, `xvda` 51712.
  * @throws {UsageError} when no numbering has such a disk
  */
 export function vdevNumber(name: string): number {
-  const [, prefix, letters = "", digits = "0"] = /^(xvd|sd|hd)([a-z]{1,4})([1-9]\d{0,2})?$/.exec(name) ??
-    [];
+  const [, prefix, letters = "", digits = "0"] = VDEV_NAME.exec(name) ?? [];
   const disk = diskIndex(letters);
   const partition = Number(digits);
   const scheme = VDEV_SCHEMES.find(({ prefix: family, disks: [first, last], partitions }) =>

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { DOM0, homePath, type Permissions, StoreError } from "./xenstore_access.ts";
+import { DOM0, type Permissions, StoreError } from "./xenstore_access.ts";
 import { StoreTransaction } from "./xenstore_transaction.ts";
 import type { StoreNode, StoreTree } from "./xenstore_tree.ts";
 import { STORE_QUOTA, type StoreChange, StoreView } from "./xenstore_view.ts";
@@ -102,10 +102,6 @@ export class StoreConnection {
     const transaction = this.#transactions.get(id);
     if (transaction === undefined) throw new StoreError("ENOENT", `transaction ${id}`);
     return transaction;
-  }
-
-  domainPath(domid: number): string {
-    return homePath(domid);
   }
 
   /** Forgets watches and transactions. */

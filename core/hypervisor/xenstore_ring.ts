@@ -172,13 +172,10 @@ export class XenStoreRing {
     if (header.length > XS_PAYLOAD_MAX) {
       return this.#fail(XS_RING_ERROR.PROTOCOL, `payload of ${header.length} bytes`);
     }
-    if (!this.#take(XS_HEADER_BYTES + header.length)) return;
+    const end = XS_HEADER_BYTES + header.length;
+    if (!this.#take(end)) return;
     this.#inputLength = 0;
-    this.#reply(header, byteString(this.#input.subarray(XS_HEADER_BYTES, this.#end(header))));
-  }
-
-  #end(header: XsHeader): number {
-    return XS_HEADER_BYTES + header.length;
+    this.#reply(header, byteString(this.#input.subarray(XS_HEADER_BYTES, end)));
   }
 
   #take(length: number): boolean {
@@ -194,9 +191,9 @@ export class XenStoreRing {
     return this.#inputLength >= length;
   }
 
-  #reply({ type, reqId, txId }: XsHeader, payload: string): void {
-    const header = { type, reqId, txId, length: payload.length };
+  #reply(header: XsHeader, payload: string): void {
     const reply = serveRequest(this.#client, header, payload);
+    const { reqId, txId } = header;
     this.#queue(encodeMessage({ type: reply.type, reqId, txId }, reply.payload));
     if (reply.event !== undefined) this.#queueEvent(reply.event);
   }

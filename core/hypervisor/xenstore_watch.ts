@@ -4,8 +4,15 @@
  * @module
  */
 
-import { accessOf, homePath, isAtOrBelow, MAY, StoreError } from "./xenstore_access.ts";
-import { absoluteWatchPath, DOM0 } from "./xenstore_access.ts";
+import {
+  absoluteWatchPath,
+  accessOf,
+  DOM0,
+  homePath,
+  isAtOrBelow,
+  MAY,
+  StoreError,
+} from "./xenstore_access.ts";
 import type { StoreTree } from "./xenstore_tree.ts";
 import { STORE_QUOTA, type StoreChange } from "./xenstore_view.ts";
 

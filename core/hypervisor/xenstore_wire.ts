@@ -7,6 +7,7 @@
 
 import {
   formatPermissions,
+  homePath,
   parseDomid,
   parsePermissions,
   StoreError,
@@ -126,7 +127,7 @@ export const XS_OPERATIONS: Readonly<Record<number, XsOperation>> = {
   10: {
     name: "GET_DOMAIN_PATH",
     request: "domid|",
-    serve: (client, [domid = ""]) => strings([client.domainPath(parseDomid(domid))]),
+    serve: (_client, [domid = ""]) => strings([homePath(parseDomid(domid))]),
   },
   11: {
     name: "WRITE",
