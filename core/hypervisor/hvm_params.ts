@@ -50,7 +50,7 @@ export class HvmParams {
     this.#values[index] = value;
   }
 
-  /** @returns 0, -EINVAL for an unknown index, -EPERM for one that the guest may not read */
+  /** May the guest read it? 0, -EINVAL for an unknown index, -EPERM for one that is not for guests. */
   checkGet(index: number): number {
     if (index >= HVM_PARAM_COUNT) return -ERRNO.EINVAL;
     return GUEST_MAY_GET.has(index) || GUEST_MAY_SET.has(index) ? 0 : -ERRNO.EPERM;

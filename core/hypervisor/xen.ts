@@ -109,17 +109,21 @@ export class XenInterface {
     this.#sched.unblock();
   }
 
-  /** @returns EAX, EBX, ECX, EDX, reused by the next call; `undefined` for a leaf that is not Xen's */
+  /**
+   * Answers a CPUID leaf of Xen's.
+   * @returns EAX, EBX, ECX, EDX, reused by the next call; `undefined` for a leaf that is not Xen's
+   */
   cpuid(leaf: number, subLeaf: number): Readonly<Uint32Array> | undefined {
     return this.#cpuid.read(leaf, subLeaf);
   }
 
-  /** @returns the 64-bit value; `undefined` for an MSR that is not Xen's */
+  /** RDMSR: the 64-bit value; `undefined` for an MSR that is not Xen's. */
   readMsr(msr: number): bigint | undefined {
     return msr === XEN_HYPERCALL_MSR ? 0n : undefined;
   }
 
   /**
+   * WRMSR.
    * @param low EAX
    * @param high EDX
    * @returns true when done, false to answer #GP, `undefined` for an MSR that is not Xen's
