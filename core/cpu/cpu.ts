@@ -1,0 +1,421 @@
+/**
+ * The vCPU: runs a budget of instructions, takes exceptions and interrupts, and calls its host at
+ * every VM exit.
+ * @module
+ */
+
+import { GuestPanic } from "../errors.ts";
+import { EXIT, type VcpuHost, type VmExit } from "../types.ts";
+import { Blocks, isComplex, RESTART } from "./blocks.ts";
+import { deliver, Fault, raise, VECTOR } from "./fault.ts";
+import type { Insn } from "./insn.ts";
+import { type Frames, Mmu } from "./mmu.ts";
+import { REC } from "./recorder.ts";
+import { type Descriptor, setSegment, setStackSegment, updateMode } from "./segment.ts";
+import { AT, CR0, CS, CpuState, EDX, ESP, FLAG, NULL_ATTR, RAM_BASE, SEG, SS } from "./state.ts";
+import { Threaded } from "./threaded.ts";
+
+/** CPUID leaf 1 EAX: family 6, as cpu-i686 profiles it. */
+const SIGNATURE = 0x673;
+
+/** Registers at the begin of a run. */
+export interface Reset {
+  /** `real16`: CS = 0; `protected32`: flat segments, paging off. Interrupts are off in both. */
+  readonly mode: "real16" | "protected32";
+  readonly eip: number;
+  /** EAX ECX EDX EBX ESP EBP ESI EDI. */
+  readonly regs: readonly number[];
+}
+
+/** One virtual CPU and the memory it lives in. */
+export class Cpu {
+  readonly state: CpuState;
+  readonly mmu: Mmu;
+  /** The host's side of exits; set by {@link connect}. */
+  host!: VcpuHost;
+  /** Reused for every exit. */
+  readonly exit: VmExit = {
+    reason: EXIT.HLT,
+    at: 0,
+    rip: 0,
+    write: false,
+    size: 1,
+    port: 0,
+    gpa: 0,
+    count: 1,
+    string: false,
+    descending: false,
+    immediate: false,
+    value: 0,
+    retired: 0,
+  };
+  readonly #blocks: Blocks;
+  readonly #threaded: Threaded;
+  /** Ids of (CS base, CS limit) pairs of modes that are not flat. */
+  readonly #codeSegments = new Map<number, number>();
+  #granted = 0;
+  /** EIP after the running TypeScript instruction. */
+  nextEip = 0;
+  /** Waiting for an interrupt. */
+  halted = false;
+  /** A triple fault has stopped the CPU. */
+  shutdown = false;
+  /** STI, MOV SS and POP SS hold interrupts back for one instruction. */
+  shadow = false;
+  /** Vector of the last exception, for crash reports. -1 = none yet. */
+  lastException = -1;
+
+  /** @param memoryBytes guest RAM and extra frames, a multiple of 64 KiB */
+  constructor(memoryBytes: number) {
+    this.state = new CpuState(memoryBytes);
+    this.mmu = new Mmu(this.state);
+    const { mmu } = this;
+    this.#threaded = new Threaded(this.state, {
+      read8: (linear) => mmu.read(linear!, 1),
+      read16: (linear) => mmu.read(linear!, 2),
+      read32: (linear) => mmu.read(linear!, 4),
+      write8: (linear, value) => mmu.write(linear!, 1, value!),
+      write16: (linear, value) => mmu.write(linear!, 2, value!),
+      write32: (linear, value) => mmu.write(linear!, 4, value!),
+      modify8: (linear) => mmu.modify(linear!, 1),
+      modify16: (linear) => mmu.modify(linear!, 2),
+      modify32: (linear) => mmu.modify(linear!, 4),
+      fault: (vector) => {
+        throw Fault.of(vector!, 0);
+      },
+      segmentFault: (address) => {
+        throw Fault.of(address === AT.SEGS + SS * SEG.STRIDE ? VECTOR.SS : VECTOR.GP, 0);
+      },
+    });
+    this.#blocks = new Blocks(this.state, mmu, this.#threaded);
+    mmu.mmio = (gpa, size, write, value) => this.#mmio(gpa, size, write, value);
+  }
+
+  /** Where guest RAM lies: build the guest's memory over it. */
+  get ram(): { readonly buffer: ArrayBuffer; readonly base: number } {
+    return { buffer: this.state.memory.buffer as ArrayBuffer, base: RAM_BASE };
+  }
+
+  connect(host: VcpuHost, frames: Frames): void {
+    this.host = host;
+    this.mmu.attach(frames);
+  }
+
+  reset(to: Reset): void {
+    const { state } = this;
+    state.set(AT.CR, to.mode === "real16" ? CR0.ET : CR0.ET | CR0.PE);
+    state.eflags = 2;
+    state.set(AT.CPL, 0);
+    state.set(AT.IDT_BASE, 0);
+    state.set(AT.IDT_LIMIT, to.mode === "real16" ? 0x3ff : 0);
+    state.set(AT.DR + 24, 0xffff0ff0);
+    state.set(AT.DR + 28, 0x400);
+    state.regs.set(to.regs);
+    if (to.mode === "real16") this.#resetSegments(0x93, 0x93, 0xffff, 0);
+    else this.#resetSegments(0xc09b, 0xc093, 0xffffffff, 0x10);
+    for (const segment of [6, 7]) state.setSeg(segment, SEG.ATTR, NULL_ATTR);
+    state.eip = to.eip;
+    state.regs[EDX] = to.regs[EDX]!;
+    updateMode(this);
+    this.mmu.flush();
+  }
+
+  #resetSegments(codeAttr: number, dataAttr: number, limit: number, selector: number): void {
+    for (let segment = 0; segment < 6; segment++) {
+      const attr = segment === CS ? codeAttr : dataAttr;
+      const own = segment === CS && selector ? selector - 8 : selector;
+      setSegment(this, segment, { selector: own, base: 0, limit, attr, at: 0 });
+    }
+  }
+
+  /** Interrupts are enabled and not held back. */
+  get canTakeInterrupt(): boolean {
+    return this.state.flag(FLAG.IF) && !this.shadow;
+  }
+
+  /** Instructions retired and not yet reported with an exit. */
+  takeRetired(): number {
+    const budget = this.state.get(AT.BUDGET);
+    const retired = this.#granted - budget;
+    this.#granted = budget;
+    return retired;
+  }
+
+  /** Guest memory was changed by somebody else: `offset` counts in the buffer of {@link ram}. */
+  invalidateCode(offset: number, length: number): void {
+    this.#blocks.written(offset, length);
+  }
+
+  flushTlb(): void {
+    this.mmu.flush();
+  }
+
+  // ---- running -------------------------------------------------------------------------------
+
+  /**
+   * Runs until `budget` instructions have retired, the CPU halts or shuts down, or the host asks
+   * to leave. Count what retired with {@link takeRetired}.
+   */
+  run(budget: number): void {
+    const { state } = this;
+    state.set(AT.BUDGET, budget);
+    this.#granted = budget;
+    while (state.get(AT.BUDGET) > 0 && !this.shutdown) {
+      if (this.halted && !this.#wake()) return;
+      try {
+        this.#dispatch();
+      } catch (error) {
+        this.#recover(error);
+      }
+    }
+  }
+
+  #wake(): boolean {
+    if (!this.host.interruptPending || !this.state.flag(FLAG.IF)) return false;
+    this.halted = false;
+    return true;
+  }
+
+  /** Block after block, until the budget ends or the CPU halts. Faults leave by exception. */
+  #dispatch(): void {
+    const { state } = this;
+    const blocks = this.#blocks;
+    do {
+      if (this.shadow || state.flag(FLAG.TF | FLAG.IF)) {
+        if (this.#betweenInstructions()) continue;
+      }
+      const head = blocks.find();
+      if (!head || state.get(head + REC.REG) > state.get(AT.BUDGET)) {
+        this.#step();
+        continue;
+      }
+      blocks.link(head);
+      blocks.running = true;
+      this.#threaded.enter(head);
+      blocks.running = false;
+      const record = state.get(AT.COMPLEX);
+      if (record) {
+        state.set(AT.COMPLEX, 0);
+        if (state.get(AT.BUDGET) > 0) this.#execute(blocks.complexInsn(record));
+      }
+    } while (state.get(AT.BUDGET) > 0 && !this.halted && !this.shutdown);
+  }
+
+  /** Interrupts, shadow and single step; true when it has executed or delivered something. */
+  #betweenInstructions(): boolean {
+    const { state, host } = this;
+    if (this.shadow) {
+      this.shadow = false;
+      if (!host.interruptPending && !state.flag(FLAG.TF)) return false;
+      this.#step();
+      return true;
+    }
+    if (state.flag(FLAG.IF) && host.interruptPending) {
+      deliver(this, host.acknowledgeInterrupt(), 0, "external", state.eip);
+      return true;
+    }
+    if (!state.flag(FLAG.TF)) return false;
+    this.#step();
+    raise(this, VECTOR.DB, 0);
+    return true;
+  }
+
+  /** Executes exactly the instruction at EIP. */
+  #step(): void {
+    const { state } = this;
+    const insn = this.#blocks.decode();
+    if (isComplex(insn)) return this.#execute(insn);
+    const record = this.#blocks.scratch(insn);
+    state.set(AT.BUDGET, state.get(AT.BUDGET) - 1);
+    state.set(AT.RECORD, 0);
+    this.#stepping = true;
+    this.#threaded.enter(record);
+    this.#stepping = false;
+    state.set(AT.LINK, 0);
+  }
+
+  #stepping = false;
+
+  #execute(insn: Insn): void {
+    const { state } = this;
+    this.nextEip = insn.next;
+    const op = insn.rep && insn.row.rep ? insn.row.rep : insn.row.system!;
+    op(this, insn);
+    state.eip = this.nextEip;
+    state.set(AT.BUDGET, state.get(AT.BUDGET) - 1);
+  }
+
+  /** After an exception out of generated code or of a TypeScript instruction. */
+  #recover(error: unknown): void {
+    const { state } = this;
+    if (this.#blocks.running || this.#stepping) {
+      const record = state.get(AT.RECORD);
+      state.eip = state.get(record + REC.PC);
+      state.set(AT.BUDGET, state.get(AT.BUDGET) + state.get(record + REC.LEFT));
+      this.#blocks.running = this.#stepping = false;
+    }
+    state.set(AT.LINK, 0);
+    state.set(AT.COMPLEX, 0);
+    if (error === RESTART) return this.#restart();
+    if (!(error instanceof Fault)) throw error;
+    raise(this, error.vector, error.code);
+  }
+
+  /** Steps the store that hit its own page; its block has been left. */
+  #restart(): void {
+    try {
+      this.#step();
+    } catch (error) {
+      this.#recover(error);
+    }
+  }
+
+  // ---- for the TypeScript instructions ---------------------------------------------------------
+
+  /** Goes to an EIP when the running instruction or delivery is over. */
+  jump(eip: number): void {
+    this.nextEip = eip >>> 0;
+    this.state.eip = eip;
+  }
+
+  /** Id of the current (CS base, limit) pair, 1 and up. */
+  codeSegmentId(): number {
+    const { state } = this;
+    const key = state.segmentBase(CS) * 0x1_0000_0000 + (state.seg(CS, SEG.LIMIT) >>> 0);
+    let id = this.#codeSegments.get(key);
+    if (id === undefined) {
+      id = this.#codeSegments.size + 1;
+      this.#codeSegments.set(key, id);
+    }
+    return id;
+  }
+
+  /** Time stamp counter at the running instruction; an integer below 2^53. */
+  timestamp(): number {
+    return this.host.timestamp(this.#granted - this.state.get(AT.BUDGET));
+  }
+
+  /** Reports an exit to the host and takes over the budget that it returns. */
+  leave(reason: VmExit["reason"]): void {
+    const { state, exit } = this;
+    exit.reason = reason;
+    exit.rip = (state.segmentBase(CS) + state.eip) >>> 0;
+    exit.retired = this.takeRetired();
+    const budget = this.host.exit(exit);
+    state.set(AT.BUDGET, budget);
+    this.#granted = budget;
+  }
+
+  /** An access without memory behind it, also from the middle of a block. */
+  #mmio(gpa: number, size: 1 | 2 | 4, write: boolean, value: number): number {
+    const { state, exit } = this;
+    const inBlock = this.#blocks.running || this.#stepping;
+    const record = state.get(AT.RECORD);
+    const left = inBlock ? state.get(record + REC.LEFT) : 0;
+    if (inBlock) state.eip = state.get(record + REC.PC);
+    state.set(AT.BUDGET, state.get(AT.BUDGET) + left);
+    exit.gpa = gpa;
+    exit.size = size;
+    exit.write = write;
+    exit.count = 1;
+    exit.string = false;
+    exit.value = value;
+    this.leave(EXIT.EPT_VIOLATION);
+    state.set(AT.BUDGET, state.get(AT.BUDGET) - left);
+    return exit.value | 0;
+  }
+
+  /** Linear address of an offset, after the segment's limit and right have been checked. */
+  linear(segment: number, offset: number, size: number, write: boolean): number {
+    const { state } = this;
+    const above = (offset - state.seg(segment, SEG.LOW)) >>> 0;
+    const span = state.seg(segment, SEG.SPAN) >>> 0;
+    const need = write ? 2 : 1;
+    if (!(state.seg(segment, SEG.RIGHTS) & need) || above > span || span - above < size - 1) {
+      throw Fault.of(segment === SS ? VECTOR.SS : VECTOR.GP, 0);
+    }
+    return (state.segmentBase(segment) + offset) >>> 0;
+  }
+
+  read(segment: number, offset: number, size: 1 | 2 | 4): number {
+    return this.mmu.read(this.linear(segment, offset, size, false), size);
+  }
+
+  write(segment: number, offset: number, size: 1 | 2 | 4, value: number): void {
+    this.mmu.write(this.linear(segment, offset, size, true), size, value);
+  }
+
+  get stackMask(): number {
+    return this.state.seg(SS, SEG.ATTR) & 0x4000 && !this.state.flag(FLAG.VM)
+      ? 0xffffffff
+      : 0xffff;
+  }
+
+  /** Sets SP or ESP, by the stack's size. */
+  setStackPointer(value: number, mask: number = this.stackMask): void {
+    const regs = this.state.regs;
+    regs[ESP] = mask === 0xffff ? (regs[ESP]! & 0xffff0000) | (value & 0xffff) : value;
+  }
+
+  /** Pushes words in order; the stack pointer moves when all have been written. */
+  pushAll(size: 2 | 4, words: readonly number[]): void {
+    let top = this.state.regs[ESP]!;
+    const mask = this.stackMask;
+    for (const value of words) {
+      top = (top - size) >>> 0;
+      this.write(SS, (top & mask) >>> 0, size, value);
+    }
+    this.setStackPointer(top);
+  }
+
+  /** The `n`-th word from the top of the stack. */
+  peek(n: number, size: 2 | 4): number {
+    const offset = (this.state.regs[ESP]! + n * size) & this.stackMask;
+    return this.read(SS, offset >>> 0, size);
+  }
+
+  /** Switches to an inner ring's stack and pushes words there; nothing changes if that faults. */
+  pushOnto(stack: Descriptor, esp: number, cpl: number, size: 2 | 4, words: readonly number[]): void {
+    const mask = stack.attr & 0x4000 ? 0xffffffff : 0xffff;
+    const expandDown = (stack.attr & 4) !== 0;
+    let top = esp;
+    const before = this.state.cpl;
+    this.state.set(AT.CPL, cpl);
+    try {
+      for (const value of words) {
+        top = (top - size) >>> 0;
+        const offset = (top & mask) >>> 0;
+        const inside = expandDown
+          ? offset > stack.limit && offset + size - 1 <= mask >>> 0
+          : offset + size - 1 <= stack.limit;
+        if (!inside) throw Fault.of(VECTOR.SS, stack.selector & 0xfffc);
+        this.mmu.write((stack.base + offset) >>> 0, size, value);
+      }
+    } finally {
+      this.state.set(AT.CPL, before);
+    }
+    this.state.set(AT.CPL, cpl);
+    setStackSegment(this, stack);
+    this.setStackPointer(top, mask);
+  }
+
+  traceException(vector: number): void {
+    this.lastException = vector;
+  }
+
+  /** Triple fault. */
+  shutDown(): void {
+    this.shutdown = true;
+    this.leave(EXIT.TRIPLE_FAULT);
+  }
+
+  /** Ends the run at something the guest may ask for and this CPU does not model yet. */
+  notModelled(what: string): never {
+    throw new GuestPanic(`CPU: ${what} is not modelled`);
+  }
+
+  /** Leaf 1 EAX. */
+  get signature(): number {
+    return SIGNATURE;
+  }
+}

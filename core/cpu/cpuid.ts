@@ -1,0 +1,20 @@
+/**
+ * CPUID of the i686 profile: the smallest processor that Debian's 686 kernel accepts, less what this
+ * CPU does not have yet (x87, PAE, SYSENTER).
+ * @module
+ */
+
+/** Leaf 1 EDX: DE, PSE, TSC, MSR, CX8, PGE, CMOV. */
+const FEATURES = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 13 | 1 << 15;
+
+const LEAVES: Readonly<Record<number, readonly number[]>> = {
+  0: [2, 0x756e6547, 0x6c65746e, 0x49656e69], // "GenuineIntel"
+  1: [0, 0x800, 0, FEATURES],
+  2: [1, 0, 0, 0],
+};
+
+/** EAX EBX ECX EDX; zeros outside the profile. */
+export function cpuidLeaf(leaf: number, signature: number): readonly number[] {
+  const [eax, ebx, ecx, edx] = LEAVES[leaf] ?? [0, 0, 0, 0];
+  return [leaf === 1 ? signature : eax!, ebx!, ecx!, edx!];
+}

@@ -1,0 +1,319 @@
+/**
+ * Bytes to {@link Insn}: the only place that knows the encoding. Source: Intel SDM vol. 2, ch. 2
+ * and appendix A; the rows are in opcodes.ts.
+ *
+ * Operand notation of a row: a letter for the place and one for the size.
+ * E r/m · G reg field · M memory only · I immediate · J relative · O absolute offset · S segment
+ * register · C, D control, debug register · R r/m as register · Z register in the opcode ·
+ * X implicit memory (string) · A far pointer. Sizes: b byte, w word, d dword, v operand size.
+ * `Is` is a byte sign-extended to the operand size. `1`, `AL`, `CL`, `DX`, `eAX` are themselves.
+ * @module
+ */
+
+import { Fault } from "./fault.ts";
+import { type Insn, KIND, type Operand, type Row } from "./insn.ts";
+import { ONE_BYTE, type Slot, TWO_BYTE, UNDEFINED } from "./opcodes.ts";
+import { CS, DS, EAX, ECX, EDX, ES, FS, GS, MODE, SS } from "./state.ts";
+
+/** Longest legal instruction. */
+export const MAX_LENGTH = 15;
+
+/** Gives the instruction's bytes one by one; throws {@link Fault} where they cannot be fetched. */
+export interface CodeBytes {
+  byteAt(eip: number): number;
+}
+
+const LOCKABLE = new Set(
+  "add adc and btc btr bts cmpxchg cmpxchg8b dec inc neg not or sbb sub xor xadd xchg".split(" "),
+);
+
+const SEGMENT_PREFIX: Readonly<Record<number, number>> = {
+  0x26: ES,
+  0x2e: CS,
+  0x36: SS,
+  0x3e: DS,
+  0x64: FS,
+  0x65: GS,
+};
+
+/** 16-bit addressing: base and index register for each r/m; -1 = absent. */
+const BASE_16 = [3, 3, 5, 5, 6, 7, 5, 3];
+const INDEX_16 = [6, 7, 6, 7, -1, -1, -1, -1];
+
+/** Decodes one instruction at a time; reused, so it is not re-entrant. */
+export class Decoder {
+  readonly #code: CodeBytes;
+  #start = 0;
+  #at = 0;
+  #operandSize: 2 | 4 = 4;
+  #addressSize: 2 | 4 = 4;
+  #override = -1;
+  #rep = 0;
+  #lock = false;
+  #modrm = -1;
+  #base = -1;
+  #index = -1;
+  #scale = 0;
+  #disp = 0;
+  #stackBased = false;
+  #imm = 0;
+  #imm2 = 0;
+  #target = 0;
+
+  constructor(code: CodeBytes) {
+    this.#code = code;
+  }
+
+  /**
+   * @param eip offset in the code segment
+   * @param mode see `MODE` in state.ts
+   * @throws {Fault} #PF or #GP of the fetch, #GP when longer than 15 bytes
+   */
+  decode(eip: number, mode: number): Insn {
+    this.#begin(eip, mode);
+    const opcode = this.#prefixes();
+    const row = this.#row(opcode);
+    const legal = this.#operands(row, opcode);
+    const chosen = legal && this.#lockLegal(row) ? row : UNDEFINED;
+    const operands = chosen === row ? this.#list : [];
+    return {
+      row: chosen,
+      operands,
+      operandSize: this.#operandSize,
+      addressSize: this.#addressSize,
+      segment: this.#override >= 0 ? this.#override : this.#stackBased ? SS : DS,
+      base: this.#base,
+      index: this.#index,
+      scale: this.#scale,
+      disp: this.#disp,
+      imm: this.#imm,
+      imm2: this.#imm2,
+      rep: this.#rep,
+      pc: eip,
+      next: this.#wrap(this.#at),
+      target: this.#target,
+    };
+  }
+
+  #codeWide = true;
+  #list: Operand[] = [];
+
+  #begin(eip: number, mode: number): void {
+    this.#start = this.#at = eip;
+    this.#codeWide = (mode & MODE.CODE32) !== 0;
+    this.#operandSize = this.#addressSize = this.#codeWide ? 4 : 2;
+    this.#override =
+      this.#modrm =
+      this.#base =
+      this.#index =
+        -1;
+    this.#rep =
+      this.#scale =
+      this.#disp =
+      this.#imm =
+      this.#imm2 =
+      this.#target =
+        0;
+    this.#lock = this.#stackBased = false;
+    this.#list = [];
+  }
+
+  /** EIP wraps at 4 GiB; whether it may pass 64 KiB is the segment limit's business. */
+  #wrap(eip: number): number {
+    return eip >>> 0;
+  }
+
+  #byte(): number {
+    if (this.#at - this.#start >= MAX_LENGTH) throw Fault.of(13, 0);
+    const value = this.#code.byteAt(this.#at >>> 0);
+    this.#at++;
+    return value;
+  }
+
+  #word(): number {
+    const first = this.#byte();
+    return first | (this.#byte() << 8);
+  }
+
+  #dword(): number {
+    const first = this.#word();
+    return first | (this.#word() << 16);
+  }
+
+  #immediate(size: number): number {
+    return size === 1 ? this.#byte() : size === 2 ? this.#word() : this.#dword() >>> 0;
+  }
+
+  /** Consumes prefixes in any order; the last of a group counts. Returns the opcode byte. */
+  #prefixes(): number {
+    for (;;) {
+      const byte = this.#byte();
+      const segment = SEGMENT_PREFIX[byte];
+      if (segment !== undefined) this.#override = segment;
+      else if (byte === 0x66) this.#operandSize = this.#codeWide ? 2 : 4;
+      else if (byte === 0x67) this.#addressSize = this.#codeWide ? 2 : 4;
+      else if (byte === 0xf0) this.#lock = true;
+      else if (byte === 0xf2 || byte === 0xf3) this.#rep = byte;
+      else return byte;
+    }
+  }
+
+  #row(opcode: number): Row {
+    let slot: Slot | undefined = ONE_BYTE[opcode];
+    if (opcode === 0x0f) slot = TWO_BYTE[this.#byte()];
+    if (!slot) return UNDEFINED;
+    if ("mnemonic" in slot) return slot;
+    const modrm = this.#fetchModrm();
+    const isMemory = modrm < 0xc0;
+    return slot.exact?.[modrm] ?? (isMemory ? slot.memory : slot.register)[(modrm >> 3) & 7] ??
+      UNDEFINED;
+  }
+
+  #fetchModrm(): number {
+    if (this.#modrm < 0) {
+      this.#modrm = this.#byte();
+      if (this.#modrm < 0xc0) {
+        if (this.#addressSize === 4) this.#address32();
+        else this.#address16();
+      }
+    }
+    return this.#modrm;
+  }
+
+  #address32(): void {
+    const mod = this.#modrm >> 6;
+    let base = this.#modrm & 7;
+    if (base === 4) {
+      const sib = this.#byte();
+      base = sib & 7;
+      const index = (sib >> 3) & 7;
+      if (index !== 4) {
+        this.#index = index;
+        this.#scale = sib >> 6;
+      }
+    }
+    if (base === 5 && mod === 0) this.#disp = this.#dword();
+    else this.#base = base;
+    this.#stackBased = this.#base === 4 || this.#base === 5;
+    this.#displacement(mod, 4);
+  }
+
+  #address16(): void {
+    const mod = this.#modrm >> 6;
+    const rm = this.#modrm & 7;
+    if (mod === 0 && rm === 6) {
+      this.#disp = this.#word();
+      return;
+    }
+    this.#base = BASE_16[rm]!;
+    this.#index = INDEX_16[rm]!;
+    this.#stackBased = this.#base === 5;
+    this.#displacement(mod, 2);
+  }
+
+  #displacement(mod: number, size: number): void {
+    if (mod === 1) this.#disp = (this.#byte() << 24) >> 24;
+    else if (mod === 2) this.#disp = size === 4 ? this.#dword() : this.#word();
+  }
+
+  /** @returns false where the form is undefined (a register where only memory will do) */
+  #operands(row: Row, opcode: number): boolean {
+    for (const spec of row.operands) {
+      if (!this.#operand(spec, opcode)) return false;
+    }
+    return true;
+  }
+
+  #operand(spec: string, opcode: number): boolean {
+    const fixed = FIXED[spec];
+    if (fixed) return this.#push(fixed.kind, fixed.reg, fixed.size || this.#operandSize, spec);
+    const size = this.#sizeOf(spec);
+    switch (spec[0]) {
+      case "E":
+      case "M":
+      case "R":
+        return this.#rm(spec[0], size);
+      case "G":
+        return this.#push(KIND.REG, (this.#fetchModrm() >> 3) & 7, size);
+      case "S":
+        return this.#segment();
+      case "C":
+      case "D":
+        return this.#push(KIND.REG, (this.#fetchModrm() >> 3) & 7, 4);
+      case "Z":
+        return this.#push(KIND.REG, this.#lastOpcode(opcode) & 7, size);
+      case "X":
+        return this.#push(KIND.NONE, 0, size);
+      default:
+        return this.#constant(spec, size);
+    }
+  }
+
+  /** The byte that holds a register number: the one before the operands. */
+  #lastOpcode(opcode: number): number {
+    return opcode === 0x0f ? this.#code.byteAt((this.#at - 1) >>> 0) : opcode;
+  }
+
+  #sizeOf(spec: string): 1 | 2 | 4 {
+    const letter = spec[1];
+    return letter === "b" ? 1 : letter === "w" ? 2 : letter === "d" ? 4 : this.#operandSize;
+  }
+
+  #push(kind: number, reg: number, size: 1 | 2 | 4, spec?: string): boolean {
+    if (spec === "1") this.#imm = 1;
+    this.#list.push({ kind, reg, size });
+    return true;
+  }
+
+  #rm(place: string, size: 1 | 2 | 4): boolean {
+    const modrm = this.#fetchModrm();
+    if (modrm < 0xc0 && place !== "R") return this.#push(KIND.MEM, 0, size);
+    return place !== "M" && this.#push(KIND.REG, modrm & 7, size);
+  }
+
+  #segment(): boolean {
+    const segment = (this.#fetchModrm() >> 3) & 7;
+    return segment <= GS && this.#push(KIND.REG, segment, 2);
+  }
+
+  #constant(spec: string, size: 1 | 2 | 4): boolean {
+    switch (spec[0]) {
+      case "I":
+        if (spec === "Is") {
+          const value = (this.#byte() << 24) >> 24;
+          this.#imm = this.#operandSize === 4 ? value >>> 0 : value & 0xffff;
+          return this.#push(KIND.IMM, 0, this.#operandSize);
+        }
+        if (this.#list.some((o) => o.kind === KIND.IMM)) this.#imm2 = this.#immediate(size);
+        else this.#imm = this.#immediate(size);
+        return this.#push(KIND.IMM, 0, size);
+      case "J": {
+        const relative = size === 1 ? (this.#byte() << 24) >> 24 : this.#immediate(size) | 0;
+        const target = this.#wrap(this.#at + relative);
+        this.#target = this.#operandSize === 2 ? target & 0xffff : target;
+        return true;
+      }
+      case "O":
+        this.#disp = this.#immediate(this.#addressSize);
+        return this.#push(KIND.MEM, 0, size);
+      case "A":
+        this.#imm = this.#immediate(this.#operandSize);
+        this.#imm2 = this.#word();
+        return true;
+    }
+    throw new TypeError(`operand notation ${spec}`);
+  }
+
+  #lockLegal(row: Row): boolean {
+    return !this.#lock || (LOCKABLE.has(row.mnemonic) && this.#list[0]?.kind === KIND.MEM) ||
+      (row.mnemonic === "xchg" && this.#list[1]?.kind === KIND.MEM);
+  }
+}
+
+const FIXED: Readonly<Record<string, { kind: number; reg: number; size: 0 | 1 | 2 }>> = {
+  AL: { kind: KIND.REG, reg: EAX, size: 1 },
+  CL: { kind: KIND.REG, reg: ECX, size: 1 },
+  DX: { kind: KIND.REG, reg: EDX, size: 2 },
+  eAX: { kind: KIND.REG, reg: EAX, size: 0 },
+  "1": { kind: KIND.IMM, reg: 0, size: 1 },
+};

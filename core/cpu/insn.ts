@@ -1,0 +1,62 @@
+/**
+ * A decoded instruction, and the opcode row it came from.
+ * @module
+ */
+
+import type { Cpu } from "./cpu.ts";
+import type { Sem } from "./x.ts";
+
+/** Where an operand lives. `NONE` has a size only (string instructions). */
+export const KIND = { NONE: 0, REG: 1, MEM: 2, IMM: 3 } as const;
+
+/** One operand. `reg` numbers a general, segment, control or debug register, as the row says. */
+export interface Operand {
+  readonly kind: number;
+  readonly reg: number;
+  readonly size: 1 | 2 | 4;
+}
+
+/** Work that only TypeScript does: it ends the block, and is a precise VM exit point. */
+export type SystemOp = (cpu: Cpu, insn: Insn) => void;
+
+/** One row of the opcode table. */
+export interface Row {
+  readonly id: number;
+  readonly mnemonic: string;
+  /** Operand notation of the SDM opcode map; see decode.ts. */
+  readonly operands: readonly string[];
+  /** Meaning; absent where `system` holds it. */
+  readonly sem?: Sem;
+  readonly system?: SystemOp;
+  /** Meaning under a REP prefix, where there is one. */
+  readonly rep?: SystemOp;
+  /** The semantics leave the straight line. */
+  readonly branch: boolean;
+}
+
+/** A decoded instruction. */
+export interface Insn {
+  readonly row: Row;
+  readonly operands: readonly Operand[];
+  readonly operandSize: 2 | 4;
+  readonly addressSize: 2 | 4;
+  /** Segment of the memory operand, or DS as overridden. */
+  readonly segment: number;
+  /** General registers, -1 when absent. */
+  readonly base: number;
+  readonly index: number;
+  /** Shift count of the index. */
+  readonly scale: number;
+  readonly disp: number;
+  /** Immediate, cut to its operand's size. Far pointers: the offset. */
+  readonly imm: number;
+  /** Second immediate: the selector of a far pointer, the nesting level of ENTER. */
+  readonly imm2: number;
+  /** 0, 0xf2 or 0xf3. */
+  readonly rep: number;
+  /** EIP of the instruction and of the next one. */
+  readonly pc: number;
+  readonly next: number;
+  /** EIP a relative branch goes to. */
+  readonly target: number;
+}

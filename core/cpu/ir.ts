@@ -1,0 +1,119 @@
+/**
+ * Expressions of the semantics: small trees that become WebAssembly.
+ *
+ * A tree is pure; what must be evaluated at a certain point, or is used twice, is bound with
+ * `X.let()`. Values are 32-bit unless a name says `64`.
+ * @module
+ */
+
+/** A node: WebAssembly opcode, operands, and an immediate (constant, local index or memory offset). */
+export interface Val {
+  readonly op: number;
+  readonly a?: Val;
+  readonly b?: Val;
+  readonly c?: Val;
+  readonly n: number;
+}
+
+const unary = (op: number) => (a: Val): Val => ({ op, a, n: 0 });
+const binary = (op: number) => (a: Val, b: Val): Val => ({ op, a, b, n: 0 });
+
+export const OP = {
+  I32_CONST: 0x41,
+  I64_CONST: 0x42,
+  LOCAL: 0x20,
+  SELECT: 0x1b,
+  LOAD: 0x28,
+  LOAD8_U: 0x2d,
+  LOAD16_U: 0x2f,
+} as const;
+
+export const num = (n: number): Val => ({ op: OP.I32_CONST, n: n | 0 });
+export const num64 = (n: number): Val => ({ op: OP.I64_CONST, n });
+export const local = (n: number): Val => ({ op: OP.LOCAL, n });
+/** The 32-bit word at byte address `address` + `offset` of linear memory. */
+export const load32 = (address: Val, offset: number = 0): Val => ({
+  op: OP.LOAD,
+  a: address,
+  n: offset,
+});
+export const load16 = (address: Val, offset: number = 0): Val => ({
+  op: OP.LOAD16_U,
+  a: address,
+  n: offset,
+});
+export const load8 = (address: Val, offset: number = 0): Val => ({
+  op: OP.LOAD8_U,
+  a: address,
+  n: offset,
+});
+/** `cond ? a : b`; both are evaluated. */
+export const select = (cond: Val, a: Val, b: Val): Val => ({
+  op: OP.SELECT,
+  a,
+  b,
+  c: cond,
+  n: 0,
+});
+
+export const eqz: (a: Val) => Val = unary(0x45);
+export const eq: (a: Val, b: Val) => Val = binary(0x46);
+export const ne: (a: Val, b: Val) => Val = binary(0x47);
+export const ltS: (a: Val, b: Val) => Val = binary(0x48);
+export const ltU: (a: Val, b: Val) => Val = binary(0x49);
+export const gtU: (a: Val, b: Val) => Val = binary(0x4b);
+export const leU: (a: Val, b: Val) => Val = binary(0x4d);
+export const geU: (a: Val, b: Val) => Val = binary(0x4f);
+export const clz: (a: Val) => Val = unary(0x67);
+export const ctz: (a: Val) => Val = unary(0x68);
+export const popcnt: (a: Val) => Val = unary(0x69);
+export const add: (a: Val, b: Val) => Val = binary(0x6a);
+export const sub: (a: Val, b: Val) => Val = binary(0x6b);
+export const mul: (a: Val, b: Val) => Val = binary(0x6c);
+export const divS: (a: Val, b: Val) => Val = binary(0x6d);
+export const divU: (a: Val, b: Val) => Val = binary(0x6e);
+export const remS: (a: Val, b: Val) => Val = binary(0x6f);
+export const remU: (a: Val, b: Val) => Val = binary(0x70);
+export const and: (a: Val, b: Val) => Val = binary(0x71);
+export const or: (a: Val, b: Val) => Val = binary(0x72);
+export const xor: (a: Val, b: Val) => Val = binary(0x73);
+export const shl: (a: Val, b: Val) => Val = binary(0x74);
+export const sar: (a: Val, b: Val) => Val = binary(0x75);
+export const shr: (a: Val, b: Val) => Val = binary(0x76);
+export const rotl: (a: Val, b: Val) => Val = binary(0x77);
+export const rotr: (a: Val, b: Val) => Val = binary(0x78);
+export const not: (a: Val) => Val = (a) => xor(a, num(-1));
+export const neg: (a: Val) => Val = (a) => sub(num(0), a);
+
+export const eq64: (a: Val, b: Val) => Val = binary(0x51);
+export const ne64: (a: Val, b: Val) => Val = binary(0x52);
+export const gtU64: (a: Val, b: Val) => Val = binary(0x56);
+export const geU64: (a: Val, b: Val) => Val = binary(0x5a);
+export const add64: (a: Val, b: Val) => Val = binary(0x7c);
+export const mul64: (a: Val, b: Val) => Val = binary(0x7e);
+export const divS64: (a: Val, b: Val) => Val = binary(0x7f);
+export const divU64: (a: Val, b: Val) => Val = binary(0x80);
+export const remS64: (a: Val, b: Val) => Val = binary(0x81);
+export const remU64: (a: Val, b: Val) => Val = binary(0x82);
+export const and64: (a: Val, b: Val) => Val = binary(0x83);
+export const or64: (a: Val, b: Val) => Val = binary(0x84);
+export const shl64: (a: Val, b: Val) => Val = binary(0x86);
+export const shrU64: (a: Val, b: Val) => Val = binary(0x88);
+export const low: (a: Val) => Val = unary(0xa7);
+export const wideS: (a: Val) => Val = unary(0xac);
+export const wideU: (a: Val) => Val = unary(0xad);
+const extend8: (a: Val) => Val = unary(0xc0);
+const extend16: (a: Val) => Val = unary(0xc1);
+
+/** High half of a 64-bit value. */
+export const high = (a: Val): Val => low(shrU64(a, num64(32)));
+
+/** The low `size` bytes, sign-extended. */
+export function signed(a: Val, size: number): Val {
+  return size === 1 ? extend8(a) : size === 2 ? extend16(a) : a;
+}
+
+/** The low `size` bytes, zero-extended. */
+export function unsigned(a: Val, size: number): Val {
+  return size === 4 ? a : and(a, num(size === 1 ? 0xff : 0xffff));
+}

@@ -1,0 +1,161 @@
+/**
+ * Rare instructions without a fast path: BCD, PUSHA, ENTER, BOUND, CMPXCHG8B, the absent x87.
+ * @module
+ */
+
+import type { Cpu } from "./cpu.ts";
+import { Fault, VECTOR } from "./fault.ts";
+import type { Insn } from "./insn.ts";
+import { effectiveAddress, maskAddress, writeOperand, writeRegister } from "./operand.ts";
+import { AT, CR0, EAX, EBP, EBX, ECX, EDX, ESP, FLAG, SS } from "./state.ts";
+
+export function undefinedOpcode(): void {
+  throw Fault.of(VECTOR.UD, 0);
+}
+
+/** x87 and WAIT: #NM under CR0.EM or TS; this CPU has no x87 yet, so else #UD. */
+export function escape(cpu: Cpu): void {
+  const cr0 = cpu.state.get(AT.CR);
+  throw Fault.of(cr0 & (CR0.EM | CR0.TS) ? VECTOR.NM : VECTOR.UD, 0);
+}
+
+export function wait(cpu: Cpu): void {
+  const both = CR0.MP | CR0.TS;
+  if ((cpu.state.get(AT.CR) & both) === both) throw Fault.of(VECTOR.NM, 0);
+}
+
+export function pusha(cpu: Cpu, insn: Insn): void {
+  cpu.pushAll(insn.operandSize, Array.from(cpu.state.regs));
+}
+
+export function popa(cpu: Cpu, insn: Insn): void {
+  const size = insn.operandSize;
+  const words = Array.from({ length: 8 }, (_, n) => cpu.peek(n, size));
+  for (let n = 0; n < 8; n++) {
+    if (7 - n !== ESP) writeRegister(cpu, 7 - n, size, words[n]!);
+  }
+  cpu.setStackPointer(cpu.state.regs[ESP]! + 8 * size);
+}
+
+/** POP to memory: the address uses ESP after the pop; a fault leaves ESP alone. */
+export function popMemory(cpu: Cpu, insn: Insn): void {
+  const { regs } = cpu.state;
+  const size = insn.operandSize;
+  const value = cpu.peek(0, size);
+  const before = regs[ESP]!;
+  cpu.setStackPointer(before + size);
+  try {
+    writeOperand(cpu, insn, 0, value);
+  } catch (fault) {
+    regs[ESP] = before;
+    throw fault;
+  }
+}
+
+/** ENTER: the last write is checked before the registers change. */
+export function enter(cpu: Cpu, insn: Insn): void {
+  const { state } = cpu;
+  const { regs } = state;
+  const size = insn.operandSize;
+  const mask = cpu.stackMask;
+  const level = insn.imm2 & 31;
+  let top = (regs[ESP]! - size) >>> 0;
+  const at = (offset: number): number => (offset & mask) >>> 0;
+  cpu.write(SS, at(top), size, regs[EBP]!);
+  const frame = top;
+  let outer = regs[EBP]!;
+  for (let n = 1; n < level; n++) {
+    outer = (outer - size) >>> 0;
+    top = (top - size) >>> 0;
+    cpu.write(SS, at(top), size, cpu.read(SS, at(outer), size));
+  }
+  if (level > 0) {
+    top = (top - size) >>> 0;
+    cpu.write(SS, at(top), size, frame);
+  }
+  top = (top - insn.imm) >>> 0;
+  cpu.mmu.modify(cpu.linear(SS, at(top), size, true), size);
+  writeRegister(cpu, EBP, size, frame);
+  cpu.setStackPointer(top);
+}
+
+export function bound(cpu: Cpu, insn: Insn): void {
+  const size = insn.operandSize;
+  const shift = 32 - size * 8;
+  const sign = (v: number): number => v << shift >> shift;
+  const at = effectiveAddress(cpu, insn);
+  const low = sign(cpu.read(insn.segment, at, size));
+  const high = sign(cpu.read(insn.segment, maskAddress(at + size, insn), size));
+  const index = sign(cpu.state.regs[insn.operands[0]!.reg]!);
+  if (index < low || index > high) throw Fault.of(VECTOR.BR, 0);
+}
+
+/** CMPXCHG8B writes memory in either case. */
+export function cmpxchg8b(cpu: Cpu, insn: Insn): void {
+  const { state, mmu } = cpu;
+  const { regs } = state;
+  const linear = cpu.linear(insn.segment, effectiveAddress(cpu, insn), 8, true);
+  const low = mmu.modify(linear, 4) >>> 0;
+  const high = mmu.modify((linear + 4) >>> 0, 4) >>> 0;
+  const equal = low === regs[EAX] && high === regs[EDX];
+  mmu.write(linear, 4, equal ? regs[EBX]! : low);
+  mmu.write((linear + 4) >>> 0, 4, equal ? regs[ECX]! : high);
+  if (!equal) {
+    regs[EAX] = low;
+    regs[EDX] = high;
+  }
+  state.eflags = (state.eflags & ~FLAG.ZF) | (equal ? FLAG.ZF : 0);
+}
+
+// ---- decimal adjust ------------------------------------------------------------------------------
+
+const al = (cpu: Cpu): number => cpu.state.regs[EAX]! & 0xff;
+
+/** AL, and flags that follow it: SF ZF PF from the result; CF AF as given. */
+function setResult(cpu: Cpu, value: number, carry: boolean, adjust: boolean): void {
+  const { state } = cpu;
+  writeRegister(cpu, EAX, 1, value);
+  const result = value << 24 >> 24;
+  state.set(AT.CA, 0);
+  state.set(AT.CB, carry ? 1 : 0);
+  state.set(AT.FR, result);
+  state.set(AT.FO, 0);
+  state.set(AT.FX, (result & 16) ^ (adjust ? 16 : 0));
+}
+
+function decimal(cpu: Cpu, sign: 1 | -1): void {
+  const old = al(cpu);
+  const flags = cpu.state.eflags;
+  const adjust = (old & 15) > 9 || (flags & FLAG.AF) !== 0;
+  const high = old > 0x99 || (flags & FLAG.CF) !== 0;
+  let value = old;
+  let carry = high;
+  if (adjust) {
+    value += 6 * sign;
+    if (sign < 0 && old < 6) carry = true;
+  }
+  if (high) value += 0x60 * sign;
+  setResult(cpu, value & 0xff, carry, adjust);
+}
+
+export const daa = (cpu: Cpu): void => decimal(cpu, 1);
+export const das = (cpu: Cpu): void => decimal(cpu, -1);
+
+function ascii(cpu: Cpu, sign: 1 | -1): void {
+  const adjust = (al(cpu) & 15) > 9 || (cpu.state.eflags & FLAG.AF) !== 0;
+  const ax = cpu.state.regs[EAX]! & 0xffff;
+  const value = adjust ? ax + 0x106 * sign : ax;
+  writeRegister(cpu, EAX, 2, value & 0xff0f);
+  setResult(cpu, value & 15, adjust, adjust);
+}
+
+export const aaa = (cpu: Cpu): void => ascii(cpu, 1);
+export const aas = (cpu: Cpu): void => ascii(cpu, -1);
+
+export function aad(cpu: Cpu, insn: Insn): void {
+  const ax = cpu.state.regs[EAX]!;
+  const value = ((ax & 0xff) + (ax >>> 8 & 0xff) * insn.imm) & 0xff;
+  writeRegister(cpu, EAX, 2, value);
+  setResult(cpu, value, false, (value & 16) !== 0);
+  writeRegister(cpu, EAX, 2, value);
+}

@@ -1,0 +1,158 @@
+/**
+ * IN, OUT, INS, OUTS: the exits that the emulated disk path is made of.
+ *
+ * A REP string access leaves the guest once for each run of items inside one page, as Xen's
+ * emulator does: `(4096 - offset) / size` items, with DF set `(offset + size - 1) / size`, at
+ * least one.
+ * @module
+ */
+
+import { EXIT } from "../types.ts";
+import type { Cpu } from "./cpu.ts";
+import { Fault, VECTOR } from "./fault.ts";
+import { type Insn, KIND } from "./insn.ts";
+import { maskAddress, readOperand, writeOperand } from "./operand.ts";
+import { AT, CR0, ECX, EDI, EDX, ES, ESI, FLAG, SEG, TR } from "./state.ts";
+
+/** Ports that Xen gives an HVM guest without an exit (arch/x86/hvm/hvm.c): the delay ports. */
+const PASSTHROUGH = new Set([0x80, 0xed]);
+
+/** @throws {Fault} #GP(0) unless IOPL or the TSS bitmap allow the access */
+function checkPort(cpu: Cpu, port: number, size: number): void {
+  const { state, mmu } = cpu;
+  if (!(state.get(AT.CR) & CR0.PE)) return;
+  const iopl = state.get(AT.EFLAGS) >> 12 & 3;
+  if (state.cpl <= iopl && !state.flag(FLAG.VM)) return;
+  const limit = state.seg(TR, SEG.LIMIT) >>> 0;
+  const wide = (state.seg(TR, SEG.ATTR) & 0x1d) === 9;
+  if (!wide || limit < 103) throw Fault.of(VECTOR.GP, 0);
+  const base = state.segmentBase(TR);
+  const at = mmu.systemRead(base + 102, 2) + (port >> 3);
+  if (at + 1 > limit) throw Fault.of(VECTOR.GP, 0);
+  const denied = mmu.systemRead(base + at, 2) >> (port & 7) & ((1 << size) - 1);
+  if (denied) throw Fault.of(VECTOR.GP, 0);
+}
+
+function access(cpu: Cpu, port: number, size: 1 | 2 | 4, write: boolean, value: number): number {
+  const { exit } = cpu;
+  exit.port = port;
+  exit.size = size;
+  exit.write = write;
+  exit.count = 1;
+  exit.string = false;
+  exit.value = value;
+  if (PASSTHROUGH.has(port)) cpu.host.passthroughPort(exit);
+  else cpu.leave(EXIT.IO_INSTRUCTION);
+  return exit.value;
+}
+
+export function in_(cpu: Cpu, insn: Insn): void {
+  const { size } = insn.operands[0]!;
+  const port = readOperand(cpu, insn, 1);
+  checkPort(cpu, port, size);
+  cpu.exit.immediate = insn.operands[1]!.kind === KIND.IMM;
+  writeOperand(cpu, insn, 0, access(cpu, port, size, false, 0));
+}
+
+export function out(cpu: Cpu, insn: Insn): void {
+  const { size } = insn.operands[1]!;
+  const port = readOperand(cpu, insn, 0);
+  checkPort(cpu, port, size);
+  cpu.exit.immediate = insn.operands[0]!.kind === KIND.IMM;
+  access(cpu, port, size, true, readOperand(cpu, insn, 1));
+}
+
+export function ins(cpu: Cpu, insn: Insn): void {
+  stringAccess(cpu, insn, ES, EDI, false);
+}
+
+export function outs(cpu: Cpu, insn: Insn): void {
+  stringAccess(cpu, insn, insn.segment, ESI, true);
+}
+
+function stringAccess(cpu: Cpu, insn: Insn, segment: number, pointer: number, out: boolean): void {
+  const { regs } = cpu.state;
+  const { size } = insn.operands[0]!;
+  const port = regs[EDX]! & 0xffff;
+  checkPort(cpu, port, size);
+  const wanted = insn.rep ? maskAddress(regs[ECX]!, insn) : 1;
+  if (wanted === 0) return;
+  const offset = maskAddress(regs[pointer]!, insn);
+  const linear = cpu.linear(segment, offset, size, !out);
+  const down = cpu.state.flag(FLAG.DF);
+  const count = Math.min(wanted, itemsInPage(cpu, segment, offset, linear, size, down));
+  cpu.exit.immediate = false;
+  if (count === 0) single(cpu, port, size, segment, offset, out);
+  else run(cpu, port, size, linear, count, down, out);
+  const done = count || 1;
+  advance(cpu, insn, pointer, down ? -done * size : done * size);
+  if (!insn.rep) return;
+  advance(cpu, insn, ECX, -done);
+  if (done < wanted) cpu.nextEip = insn.pc;
+}
+
+/** Items one exit can serve; 0 when the first one straddles two pages or is not memory. */
+function itemsInPage(
+  cpu: Cpu,
+  segment: number,
+  offset: number,
+  linear: number,
+  size: 1 | 2 | 4,
+  down: boolean,
+): number {
+  const inPage = linear & 0xfff;
+  if (inPage + size > 4096) return 0;
+  if (cpu.mmu.hostAddress(linear, segment === ES) < 0) return 0;
+  const { state } = cpu;
+  const above = (offset - state.seg(segment, SEG.LOW)) >>> 0;
+  const span = state.seg(segment, SEG.SPAN) >>> 0;
+  const page = down ? Math.floor((inPage + size - 1) / size) : Math.floor((4096 - inPage) / size);
+  const room = down ? Math.floor(above / size) + 1 : Math.floor((span - above + 1) / size);
+  return Math.max(1, Math.min(page, room));
+}
+
+function run(
+  cpu: Cpu,
+  port: number,
+  size: 1 | 2 | 4,
+  linear: number,
+  count: number,
+  down: boolean,
+  out: boolean,
+): void {
+  const { exit } = cpu;
+  const first = cpu.mmu.physical(linear, !out);
+  exit.port = port;
+  exit.size = size;
+  exit.write = out;
+  exit.count = count;
+  exit.string = true;
+  exit.descending = down;
+  exit.gpa = down ? first - (count - 1) * size : first;
+  cpu.leave(EXIT.IO_INSTRUCTION);
+}
+
+function single(
+  cpu: Cpu,
+  port: number,
+  size: 1 | 2 | 4,
+  segment: number,
+  offset: number,
+  out: boolean,
+): void {
+  if (out) {
+    access(cpu, port, size, true, cpu.read(segment, offset, size) >>> 0);
+  } else {
+    cpu.mmu.modify(cpu.linear(segment, offset, size, true), size);
+    cpu.write(segment, offset, size, access(cpu, port, size, false, 0));
+  }
+}
+
+/** Adds to a register of the address size. */
+export function advance(cpu: Cpu, insn: Insn, register: number, by: number): void {
+  const { regs } = cpu.state;
+  const value = regs[register]!;
+  regs[register] = insn.addressSize === 4
+    ? value + by
+    : (value & 0xffff0000) | ((value + by) & 0xffff);
+}

@@ -1,0 +1,178 @@
+/**
+ * Flags of results, and the sixteen conditions.
+ *
+ * CF = `ca <u cb`; ZF, SF, PF from `fr`; OF = sign of `fo`; AF = bit 4 of `fx ^ fr`. No kind is
+ * stored, so every reader works for every writer.
+ * @module
+ */
+
+import {
+  and,
+  eq,
+  eqz,
+  ltS,
+  num,
+  or,
+  popcnt,
+  shl,
+  shr,
+  signed,
+  sub,
+  unsigned,
+  type Val,
+  xor,
+} from "../ir.ts";
+import type { Sem, X } from "../x.ts";
+
+const SIXTEEN = num(16);
+
+/** Moves the sign of a `size`-byte value to bit 31. */
+export function toSign(v: Val, size: number): Val {
+  return size === 4 ? v : shl(v, num(32 - size * 8));
+}
+
+/** The sign of a `size`-byte value as 0 or 1. */
+export function signBit(v: Val, size: number): Val {
+  return and(shr(v, num(size * 8 - 1)), num(1));
+}
+
+/** Flags of `r = a + b`. */
+export function addFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
+  x.setFlags({
+    ca: unsigned(r, size),
+    cb: a,
+    fr: signed(r, size),
+    fo: toSign(and(xor(a, r), xor(b, r)), size),
+    fx: and(xor(a, b), SIXTEEN),
+  });
+}
+
+/** Flags of `r = a - b`. */
+export function subFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
+  x.setFlags({
+    ca: a,
+    cb: b,
+    fr: signed(r, size),
+    fo: toSign(and(xor(a, b), xor(a, r)), size),
+    fx: and(xor(a, b), SIXTEEN),
+  });
+}
+
+/** Flags of `r = a + b + carry`; `carry` is 0 or 1. */
+export function adcFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
+  // Carry out of the top bit: majority of a, b and not r.
+  const out = or(and(a, b), and(or(a, b), xor(r, num(-1))));
+  x.setFlags({
+    ca: num(0),
+    cb: signBit(out, size),
+    fr: signed(r, size),
+    fo: toSign(and(xor(a, r), xor(b, r)), size),
+    fx: and(xor(a, b), SIXTEEN),
+  });
+}
+
+/** Flags of `r = a - b - borrow`. */
+export function sbbFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
+  const notA = xor(a, num(-1));
+  const out = or(and(notA, b), and(or(notA, b), r));
+  x.setFlags({
+    ca: num(0),
+    cb: signBit(out, size),
+    fr: signed(r, size),
+    fo: toSign(and(xor(a, b), xor(a, r)), size),
+    fx: and(xor(a, b), SIXTEEN),
+  });
+}
+
+/** Flags of AND, OR, XOR, TEST. AF is left clear, as processors do where the manual says undefined. */
+export function logicFlags(x: X, r: Val, size: number): void {
+  const fr = x.let(signed(r, size));
+  x.setFlags({ ca: num(0), cb: num(0), fr, fo: num(0), fx: and(fr, SIXTEEN) });
+}
+
+const lessSigned = (x: X): Val => ltS(xor(x.sign, x.overflow), num(0));
+
+/** Condition code 0–15 as 0 or 1. */
+export function condition(x: X, cc: number): Val {
+  const base = [
+    () => ltS(x.overflow, num(0)),
+    () => x.carry,
+    () => x.zero,
+    () => or(x.carry, x.zero),
+    () => ltS(x.sign, num(0)),
+    () => x.parity,
+    () => lessSigned(x),
+    () => or(lessSigned(x), x.zero),
+  ][cc >> 1]!();
+  return cc & 1 ? eqz(base) : base;
+}
+
+/** PF of a result byte: 1 when the number of ones is even. */
+export function parityOf(v: Val): Val {
+  return eqz(and(popcnt(and(v, num(0xff))), num(1)));
+}
+
+/** CLC, STC, CMC. */
+export const clc: Sem = (x) => x.setFlags({ ca: num(0), cb: num(0) });
+export const stc: Sem = (x) => x.setFlags({ ca: num(0), cb: num(1) });
+export const cmc: Sem = (x) => {
+  const cf = x.let(x.carry);
+  x.setFlags({ ca: num(0), cb: eqz(cf) });
+};
+
+/** LAHF: SF ZF 0 AF 0 PF 1 CF. */
+export const lahf: Sem = (x) => {
+  const bits = [
+    x.carry,
+    num(2),
+    shl(x.parity, num(2)),
+    shl(x.adjust, num(4)),
+    shl(x.zero, num(6)),
+    shl(ltS(x.sign, num(0)), num(7)),
+  ];
+  x.setReg(4, bits.reduce(or), 1);
+};
+
+/** SAHF. FX corrects PF and SF where one result cannot show all of ZF, SF, PF. */
+export const sahf: Sem = (x) => {
+  const ah = x.let(x.reg(4, 1));
+  const bit = (n: number): Val => and(shr(ah, num(n)), num(1));
+  // fr is 0 (parity even) with ZF set, 1 (parity odd) without.
+  const zf = x.let(bit(6));
+  const wrongParity = xor(bit(2), zf);
+  x.setFlags({
+    ca: num(0),
+    cb: bit(0),
+    fr: eqz(zf),
+    fx: or(or(and(ah, SIXTEEN), shl(wrongParity, num(8))), shl(bit(7), num(31))),
+  });
+};
+
+/** SETcc. */
+export const setcc = (cc: number): Sem => (x) => x.write(0, condition(x, cc));
+
+/** CMOVcc: the source is read, and may fault, whatever the condition. */
+export const cmovcc = (cc: number): Sem => (x) => {
+  const source = x.read(1);
+  const cond = x.let(condition(x, cc));
+  x.if(cond, () => x.write(0, source));
+};
+
+/** Jcc. */
+export const jcc = (cc: number): Sem => (x) => x.jumpIf(condition(x, cc));
+
+/** SALC: AL = CF ? FF : 0. */
+export const salc: Sem = (x) => x.setReg(0, sub(num(0), x.carry), 1);
+
+/** LOOP, LOOPE, LOOPNE: the count register has the address size. */
+export const loop = (zf?: 0 | 1): Sem => (x) => {
+  const count = x.let(sub(x.reg(1, x.addressSize), num(1)));
+  const more = eqz(eqz(unsigned(count, x.addressSize)));
+  const taken = zf === undefined ? more : and(more, eq(x.zero, num(zf)));
+  const cond = x.let(taken);
+  x.setReg(1, count, x.addressSize);
+  x.jumpIf(cond);
+};
+
+/** JCXZ, JECXZ. */
+export const jcxz: Sem = (x) => x.jumpIf(eqz(x.reg(1, x.addressSize)));

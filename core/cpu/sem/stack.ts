@@ -1,0 +1,52 @@
+/**
+ * The stack, and near transfers through it.
+ * @module
+ */
+
+import { unsigned } from "../ir.ts";
+import type { Sem } from "../x.ts";
+
+const EBP = 5;
+
+export const push: Sem = (x) => x.push(x.read(0), x.operandSize);
+export const pop: Sem = (x) => x.write(0, x.pop(x.operandSize));
+
+export const leave: Sem = (x) => {
+  const frame = x.let(x.reg(EBP));
+  const saved = x.let(x.load(2, frame, x.operandSize));
+  x.setStack(frame);
+  x.moveStack(x.operandSize);
+  x.setReg(EBP, saved, x.operandSize);
+};
+
+export const call: Sem = (x) => {
+  x.checkTarget();
+  x.push(x.next, x.operandSize);
+  x.jump();
+};
+
+export const callTo: Sem = (x) => {
+  const target = x.let(unsigned(x.read(0), x.operandSize));
+  x.checkLimit(target);
+  x.push(x.next, x.operandSize);
+  x.jumpTo(target);
+};
+
+export const jmp: Sem = (x) => x.jump();
+export const jmpTo: Sem = (x) => x.jumpTo(x.let(unsigned(x.read(0), x.operandSize)));
+
+export const ret: Sem = (x) => {
+  const target = x.peek(x.operandSize);
+  x.checkLimit(target);
+  x.moveStack(x.operandSize);
+  x.jumpTo(target);
+};
+
+/** RET imm16: the parameters are an unsigned number of bytes. */
+export const retParameters: Sem = (x) => {
+  const parameters = x.read(0);
+  const target = x.peek(x.operandSize);
+  x.checkLimit(target);
+  x.moveStack(x.operandSize, parameters);
+  x.jumpTo(target);
+};

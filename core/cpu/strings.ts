@@ -1,0 +1,202 @@
+/**
+ * REP MOVS, STOS, LODS, CMPS, SCAS: a page run at a time, interruptible by the budget. Every
+ * iteration retires as one instruction.
+ * @module
+ */
+
+import { EXIT } from "../types.ts";
+import type { Cpu } from "./cpu.ts";
+import type { Insn, SystemOp } from "./insn.ts";
+import { maskAddress, writeRegister } from "./operand.ts";
+import { advance } from "./portio.ts";
+import { AT, EAX, ECX, EDI, ES, ESI, FLAG, SEG } from "./state.ts";
+
+type Size = 1 | 2 | 4;
+
+/** One step of a REP loop: does up to `wanted` items, returns how many; sets `stop` to end early. */
+interface Step {
+  (cpu: Cpu, insn: Insn, wanted: number): number;
+}
+
+let stop = false;
+
+function repeat(step: Step): SystemOp {
+  return (cpu, insn) => {
+    const { state } = cpu;
+    const count = maskAddress(state.regs[ECX]!, insn);
+    if (count === 0) return;
+    let left = count;
+    let done = 0;
+    stop = false;
+    try {
+      while (left > 0 && !stop && done < Math.max(1, state.get(AT.BUDGET))) {
+        const items = step(cpu, insn, Math.min(left, state.get(AT.BUDGET) - done));
+        advance(cpu, insn, ECX, -items);
+        left -= items;
+        done += items;
+      }
+    } finally {
+      // The last iteration is retired by the caller, unless a fault has cut it off.
+      state.set(AT.BUDGET, state.get(AT.BUDGET) - Math.max(0, done - 1));
+    }
+    if (left > 0 && !stop) cpu.nextEip = insn.pc;
+  };
+}
+
+/** Items of `size` that lie in one page and one segment from `offset` upwards; 0 if the first does not. */
+function room(cpu: Cpu, segment: number, offset: number, linear: number, insn: Insn): number {
+  const size = insn.operands[0]!.size;
+  const { state } = cpu;
+  const above = (offset - state.seg(segment, SEG.LOW)) >>> 0;
+  const limit = (state.seg(segment, SEG.SPAN) >>> 0) - above + 1;
+  const wrap = insn.addressSize === 4 ? 0x1_0000_0000 - offset : 0x10000 - offset;
+  return Math.floor(Math.min(4096 - (linear & 0xfff), limit, wrap) / size);
+}
+
+function movs(cpu: Cpu, insn: Insn, wanted: number): number {
+  const { state, mmu } = cpu;
+  const size = insn.operands[0]!.size;
+  const source = maskAddress(state.regs[ESI]!, insn);
+  const target = maskAddress(state.regs[EDI]!, insn);
+  const down = state.flag(FLAG.DF);
+  const from = cpu.linear(insn.segment, source, size, false);
+  const to = cpu.linear(ES, target, size, true);
+  let items = down ? 0 : Math.min(
+    wanted,
+    room(cpu, insn.segment, source, from, insn),
+    room(cpu, ES, target, to, insn),
+  );
+  const read = items ? mmu.hostAddress(from, false) : -1;
+  const write = items && read >= 0 ? mmu.hostAddress(to, true) : -1;
+  if (read < 0 || write < 0) {
+    cpu.write(ES, target, size, cpu.read(insn.segment, source, size));
+    items = 1;
+  } else {
+    copy(cpu, read, write, items * size, size);
+  }
+  const by = down ? -size : items * size;
+  advance(cpu, insn, ESI, by);
+  advance(cpu, insn, EDI, by);
+  return items;
+}
+
+/** Forward copy, item by item where the target overlaps what is still to be read. */
+function copy(cpu: Cpu, from: number, to: number, length: number, size: Size): void {
+  const { state, mmu } = cpu;
+  if (mmu.holdsCode(to)) mmu.codeWritten(to, length);
+  if (to <= from || to >= from + length) {
+    state.bytes.copyWithin(to, from, from + length);
+    return;
+  }
+  for (let at = 0; at < length; at += size) {
+    state.bytes.copyWithin(to + at, from + at, from + at + size);
+  }
+}
+
+function stos(cpu: Cpu, insn: Insn, wanted: number): number {
+  const { state, mmu } = cpu;
+  const size = insn.operands[0]!.size;
+  const target = maskAddress(state.regs[EDI]!, insn);
+  const to = cpu.linear(ES, target, size, true);
+  const down = state.flag(FLAG.DF);
+  let items = down ? 0 : Math.min(wanted, room(cpu, ES, target, to, insn));
+  if (items === 0) {
+    cpu.write(ES, target, size, state.regs[EAX]!);
+    items = 1;
+  } else {
+    const host = mmu.hostAddress(to, true);
+    if (host < 0) mmioFill(cpu, to, size, items);
+    else fill(cpu, host, size, items);
+  }
+  advance(cpu, insn, EDI, down ? -size : items * size);
+  return items;
+}
+
+function fill(cpu: Cpu, host: number, size: Size, items: number): void {
+  const { state, mmu } = cpu;
+  const { bytes, view } = state;
+  const length = items * size;
+  if (mmu.holdsCode(host)) mmu.codeWritten(host, length);
+  const value = state.regs[EAX]!;
+  if (size === 1) {
+    bytes.fill(value & 0xff, host, host + length);
+    return;
+  }
+  if (size === 2) view.setUint16(host, value, true);
+  else view.setUint32(host, value, true);
+  for (let have: number = size; have < length; have *= 2) {
+    bytes.copyWithin(host + have, host, host + Math.min(have, length - have));
+  }
+}
+
+/** One exit for the whole run, as Xen batches it. */
+function mmioFill(cpu: Cpu, linear: number, size: Size, items: number): void {
+  const { exit, mmu, state } = cpu;
+  exit.gpa = mmu.physical(linear, true);
+  exit.size = size;
+  exit.write = true;
+  exit.count = items;
+  exit.string = true;
+  exit.descending = false;
+  exit.value = state.regs[EAX]!;
+  cpu.leave(EXIT.EPT_VIOLATION);
+}
+
+function lods(cpu: Cpu, insn: Insn): number {
+  const { state } = cpu;
+  const size = insn.operands[0]!.size;
+  const value = cpu.read(insn.segment, maskAddress(state.regs[ESI]!, insn), size);
+  writeRegister(cpu, EAX, size, value);
+  advance(cpu, insn, ESI, state.flag(FLAG.DF) ? -size : size);
+  return 1;
+}
+
+/** One comparison; flags follow the last one, and a fault leaves those of before the instruction. */
+function compare(cpu: Cpu, insn: Insn, scan: boolean): number {
+  const { state } = cpu;
+  const size = insn.operands[0]!.size;
+  const first = scan
+    ? state.regs[EAX]!
+    : cpu.read(insn.segment, maskAddress(state.regs[ESI]!, insn), size);
+  const second = cpu.read(ES, maskAddress(state.regs[EDI]!, insn), size);
+  const by = state.flag(FLAG.DF) ? -size : size;
+  if (!scan) advance(cpu, insn, ESI, by);
+  advance(cpu, insn, EDI, by);
+  compared.a = first;
+  compared.b = second;
+  const shift = 32 - size * 8;
+  const equal = (first ^ second) << shift === 0;
+  stop = equal !== (insn.rep === 0xf3);
+  return 1;
+}
+
+const compared = { a: 0, b: 0 };
+
+/** Flags of `a - b`. */
+function setCompareFlags(cpu: Cpu, size: Size): void {
+  const { state } = cpu;
+  const mask = size === 4 ? 0xffffffff : (1 << (size * 8)) - 1;
+  const shift = 32 - size * 8;
+  const a = (compared.a & mask) >>> 0;
+  const b = (compared.b & mask) >>> 0;
+  const r = ((a - b) << shift) >> shift;
+  state.set(AT.CA, a);
+  state.set(AT.CB, b);
+  state.set(AT.FR, r);
+  state.set(AT.FO, ((a ^ b) & (a ^ r)) << shift);
+  state.set(AT.FX, (a ^ b) & 16);
+}
+
+export const repMovs: SystemOp = repeat(movs);
+export const repStos: SystemOp = repeat(stos);
+export const repLods: SystemOp = repeat(lods);
+
+/** REPE/REPNE CMPS or SCAS. */
+export function repCompare(kind: "cmps" | "scas"): SystemOp {
+  const loop = repeat((cpu, insn) => compare(cpu, insn, kind === "scas"));
+  return (cpu, insn) => {
+    if (maskAddress(cpu.state.regs[ECX]!, insn) === 0) return;
+    loop(cpu, insn);
+    setCompareFlags(cpu, insn.operands[0]!.size);
+  };
+}
