@@ -69,7 +69,7 @@ export class RequestPages {
   /**
    * Maps every segment's page.
    * @param access as the data moves; persistent pages are writable whatever it says
-   * @returns false if a grant does not permit it; then nothing of this request is mapped
+   * @returns false if a grant does not permit it; then no page is mapped that was not kept before
    */
   map(request: BlkifRequest, access: "read" | "write"): boolean {
     const count = request.segmentCount;
@@ -78,7 +78,6 @@ export class RequestPages {
       const page = this.#page(request.gref(i), this.#persistent ? "write" : access);
       if (page === undefined) {
         this.unmap();
-        this.release();
         return false;
       }
       const start = request.firstSector(i) * SECTOR_SIZE;

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ImageError } from "../../../core/errors.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
@@ -6,6 +6,17 @@ import { OverlayDisk } from "../../../devices/disk/overlay.ts";
 import { BrokenBackend, pattern } from "../../helpers/disk.ts";
 
 const SECTORS = 37; // the last chunk is short
+
+/** An image that, unlike one in memory, fails past its end. */
+function strictImage(): MemoryDisk {
+  const image = new MemoryDisk(pattern(SECTORS * 512));
+  const read = image.read.bind(image);
+  image.read = (sector, into) => {
+    assert(sector + into.length / 512 <= SECTORS, `read ${into.length} bytes at ${sector}`);
+    read(sector, into);
+  };
+  return image;
+}
 
 Deno.test("OverlayDisk reads as one image and leaves the base alone, whatever is written", () => {
   const write = fc.record({
@@ -15,7 +26,7 @@ Deno.test("OverlayDisk reads as one image and leaves the base alone, whatever is
   });
   fc.assert(
     fc.property(fc.array(write, { maxLength: 12 }), write, (writes, probe) => {
-      const base = new MemoryDisk(pattern(SECTORS * 512));
+      const base = strictImage();
       const overlay = new OverlayDisk(base);
       const expected = pattern(SECTORS * 512);
       for (const { sector, count, seed } of writes) {

@@ -239,6 +239,16 @@ Deno.test("BlkbackRing maps a persistent page once, writable, and keeps it", () 
   assertEquals(guest.grants.log, ["map 20 write"]);
 });
 
+Deno.test("BlkbackRing gives a persistent page back when the rest of its request cannot be mapped", () => {
+  const { guest } = connected({ persistent: true });
+  guest.page(20);
+  guest.page(21);
+  assertEquals(guest.read(0, PAGE).status, 0);
+  assertEquals(guest.read(0, PAGE, { gref: 21 }, { gref: 4242 }).status, -1);
+  assertEquals(guest.read(0, PAGE).status, 0);
+  assertEquals(guest.grants.log, ["map 20 write", "map 21 write", "unmap 21"]);
+});
+
 Deno.test("BlkbackRing maps per request when only one side is persistent", () => {
   const offered = new BlkfrontGuest({ disk: new ManualDisk(8), persistent: true });
   offered.connect({ "feature-persistent": "0" });

@@ -68,6 +68,19 @@ Deno.test("BackRing.finalCheck() sees a request that came before req_event was w
   assertEquals(page.getUint32(SRING.REQ_EVENT, true), 2);
 });
 
+Deno.test("BackRing.finalCheck() sees a request that comes while req_event is written", () => {
+  const { page, front, back } = ringPair();
+  const setUint32 = page.setUint32.bind(page);
+  page.setUint32 = (at, value, littleEndian) => {
+    setUint32(at, value, littleEndian);
+    if (at !== SRING.REQ_EVENT) return;
+    page.setUint32 = setUint32;
+    front.nextRequest();
+    front.pushRequests();
+  };
+  assertEquals(back.finalCheck(), true);
+});
+
 Deno.test("BackRing.overrun tells producers that are too far ahead or have gone back", () => {
   const { page, front, back } = ringPair();
   for (let i = 0; i < 32; i++) front.nextRequest();
