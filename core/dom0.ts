@@ -11,6 +11,7 @@ import { DOM0_COST_KINDS } from "./types.ts";
 import type { Dom0, Dom0CostKind, Ns, Timer } from "./types.ts";
 
 interface Task {
+  readonly kind: Dom0CostKind;
   /** End of the task, before {@link Dom0Timeline} adds what earlier tasks have charged since. */
   readonly endsAt: Ns;
   readonly then: () => void;
@@ -46,7 +47,7 @@ export class Dom0Timeline implements Dom0 {
 
   post(kind: Dom0CostKind, cost: Ns, then: () => void): void {
     this.#accept(kind, cost);
-    this.#tasks.push({ endsAt: this.#freeAt - this.#delay, then });
+    this.#tasks.push({ kind, endsAt: this.#freeAt - this.#delay, then });
     if (this.#tasks.length === 1) this.#armForFirst();
   }
 
@@ -57,6 +58,12 @@ export class Dom0Timeline implements Dom0 {
   serve(kind: Dom0CostKind, cost: Ns): Ns {
     this.#accept(kind, cost);
     return this.#freeAt - this.#clock.now;
+  }
+
+  /** The task at hand, if there is one, brings a disk request further. */
+  get servesDisk(): boolean {
+    const task = this.#tasks[0];
+    return task !== undefined && task.kind !== "xenstore";
   }
 
   /** Booked so far, by kind. */

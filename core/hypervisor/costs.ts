@@ -72,11 +72,11 @@ export interface CostPreset {
   /** EVTCHNOP_send by dom0, beyond {@link dom0Hypercall}. */
   readonly eventSend: Ns;
 
-  /** Each page mapped. */
+  /** Each page mapped, its share of the hypercall included. */
   readonly grantMap: Ns;
-  /** Each page unmapped, without the TLB shootdown. */
+  /** Each page unmapped, without the hypercall and the TLB shootdown of its batch. */
   readonly grantUnmap: Ns;
-  /** Each GNTTABOP_copy, without its bytes. */
+  /** Each GNTTABOP_copy, without the hypercall and its bytes. */
   readonly grantCopy: Ns;
   /** Copying 4096 bytes. */
   readonly grantCopyPage: Ns;

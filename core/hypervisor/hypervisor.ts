@@ -30,6 +30,7 @@ import type { CostPreset } from "./costs.ts";
 import { DeviceModel, IoreqSlot } from "./ioreq.ts";
 import { StringPorts } from "./port_access.ts";
 import type { PortSpace } from "./port_access.ts";
+import type { XenInterface } from "./xen.ts";
 
 /** One retired instruction, as QEMU's `-icount shift=0`. */
 export const NS_PER_INSTRUCTION: Ns = 1;
@@ -38,6 +39,11 @@ export const NS_PER_INSTRUCTION: Ns = 1;
 const LARGEST_BUDGET = 1 << 30;
 
 const FLAG_IF = 1 << 9;
+const [EAX, ECX, EDX, EBX] = [0, 1, 2, 3] as const;
+
+/** Answer of a CPUID or MSR exit: whether the hypervisor has one. */
+const NOT_MINE = 0;
+const ANSWERED = 1;
 
 /** When the vCPU must be interrupted next. */
 export interface Deadlines {
@@ -58,19 +64,10 @@ export interface InterruptController {
 }
 
 /** Xen's own interface to the guest, as exits and VM entries reach it. */
-export interface Paravirt {
-  /** An event is pending and the guest has named a vector for it. */
-  readonly upcallPending: boolean;
-  readonly upcallVector: number;
-  /** Serves the hypercall in the registers and books its time. */
-  hypercall(vcpu: VcpuState): void;
-  /** Replaces the answer to a leaf of Xen's; the registers hold the CPU's own. */
-  cpuid(leaf: number, vcpu: VcpuState): void;
-  /** EDX:EAX takes the value. */
-  readMsr(msr: number, vcpu: VcpuState): void;
-  /** EDX:EAX holds the value. */
-  writeMsr(msr: number, vcpu: VcpuState): void;
-}
+export type Paravirt = Pick<
+  XenInterface,
+  "upcallPending" | "callbackVector" | "blocked" | "hypercall" | "cpuid" | "readMsr" | "writeMsr"
+>;
 
 /** The built-in BIOS services. */
 export interface BiosTraps {
@@ -160,6 +157,10 @@ export class Hypervisor implements VcpuHost {
 
   // ---- what the vCPU asks -----------------------------------------------------------------------
 
+  /**
+   * {@inheritDoc VcpuHost.exit}
+   * A CPUID or MSR exit whose `value` is 0 afterwards is the CPU's to answer, an unknown MSR with #GP.
+   */
   exit(exit: VmExit): number {
     this.retire(exit.retired);
     exit.at = this.#clock.now;
@@ -171,12 +172,12 @@ export class Hypervisor implements VcpuHost {
     this.#ledger.charge("exit", this.#costs.exitEntry);
     this.#handle(exit);
     this.#armWindow();
-    return this.budget;
+    return exit.reason === EXIT.VMCALL && this.#xen.blocked ? 0 : this.budget;
   }
 
   /** An upcall goes before the 8259: Xen looks at it first. */
   get interruptPending(): boolean {
-    return this.#xen.upcallPending || this.#pic.pending;
+    return this.#upcallVector !== undefined || this.#pic.pending;
   }
 
   /** Returns the vector. An interrupt that had to wait for IF = 1 comes by an interrupt-window exit. */
@@ -185,7 +186,11 @@ export class Hypervisor implements VcpuHost {
     this.#windowArmed = false;
     this.#accounting.interrupt();
     this.#ledger.charge("injection", this.#costs.injection);
-    return this.#xen.upcallPending ? this.#xen.upcallVector : this.#pic.acknowledge();
+    return this.#upcallVector ?? this.#pic.acknowledge();
+  }
+
+  timestamp(retired: number): number {
+    return this.#clock.now + retired * NS_PER_INSTRUCTION;
   }
 
   passthroughPort(exit: VmExit): void {
@@ -250,16 +255,41 @@ export class Hypervisor implements VcpuHost {
         if (!exit.write) exit.value = allOnes(exit.size); // no device claims guest-physical space
         break;
       case EXIT.CPUID:
-        this.#xen.cpuid(exit.port, this.#state);
+        exit.value = this.#answerCpuid(exit.port);
         break;
       case EXIT.MSR_READ:
-        this.#xen.readMsr(exit.port, this.#state);
+        exit.value = this.#readMsr(exit.port);
         break;
       case EXIT.MSR_WRITE:
-        this.#xen.writeMsr(exit.port, this.#state);
+        exit.value = this.#writeMsr(exit.port);
         break;
     }
     this.#ledger.charge("emulation", this.#costs.emulation);
+  }
+
+  #answerCpuid(leaf: number): number {
+    const { regs } = this.#state;
+    const answer = this.#xen.cpuid(leaf, regs[ECX]!);
+    if (answer === undefined) return NOT_MINE;
+    regs[EAX] = answer[0]!;
+    regs[EBX] = answer[1]!;
+    regs[ECX] = answer[2]!;
+    regs[EDX] = answer[3]!;
+    return ANSWERED;
+  }
+
+  #readMsr(msr: number): number {
+    const value = this.#xen.readMsr(msr);
+    if (value === undefined) return NOT_MINE;
+    const { regs } = this.#state;
+    regs[EAX] = Number(value & 0xffffffffn);
+    regs[EDX] = Number(value >> 32n);
+    return ANSWERED;
+  }
+
+  #writeMsr(msr: number): number {
+    const { regs } = this.#state;
+    return this.#xen.writeMsr(msr, regs[EAX]!, regs[EDX]!) === true ? ANSWERED : NOT_MINE;
   }
 
   #accessPort(exit: VmExit): void {
@@ -289,6 +319,11 @@ export class Hypervisor implements VcpuHost {
   }
 
   // ---- interrupts -------------------------------------------------------------------------------
+
+  /** Vector of the upcall that is due, if one is and the guest has named a vector. */
+  get #upcallVector(): number | undefined {
+    return this.#xen.upcallPending ? this.#xen.callbackVector : undefined;
+  }
 
   #exitWithoutInstruction(reason: number): void {
     this.#accounting.exit(reason, this.#state.eip);

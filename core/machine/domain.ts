@@ -1,0 +1,163 @@
+/**
+ * The Xen side of the machine: the domain as the toolstack builds it, with a block backend in dom0
+ * for each disk.
+ * Source: special pages as tools/libs/guest/xg_dom_x86.c of Xen places them; reserved grants of
+ * Xen's public header grant_table.h.
+ * @module
+ */
+
+import { Blkback } from "../../devices/xen/blkback.ts";
+import type { CostPreset } from "../hypervisor/costs.ts";
+import { grantCopyTime, hypercallTime, tlbShootdownTime } from "../hypervisor/costs.ts";
+import { HVM_PARAM } from "../hypervisor/hvm_params.ts";
+import type { ShutdownReason } from "../hypervisor/sched_op.ts";
+import { buildDomain, vdevNumber } from "../hypervisor/toolstack.ts";
+import type { RingEndpoint } from "../hypervisor/toolstack.ts";
+import { XenInterface } from "../hypervisor/xen.ts";
+import { XenStore } from "../hypervisor/xenstore.ts";
+import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
+import type {
+  BackendHost,
+  Clock,
+  Disk,
+  Dom0,
+  Gfn,
+  GuestErrors,
+  GuestMemory,
+  Ledger,
+  Physmap,
+} from "../types.ts";
+
+/** Special pages, below the end of the 32-bit space. */
+const SPECIAL_GFN = { STORE: 0xfeffc, CONSOLE: 0xfefff } as const;
+/** Grant entries that the toolstack fills in before the guest starts. */
+const RESERVED_GREF = { CONSOLE: 0, STORE: 1 } as const;
+
+const NAME = "guest";
+const UUID = "00000000-0000-4000-8000-000000000001";
+const VDEVS: readonly string[] = ["hda", "hdb"];
+/** The TSC counts nanoseconds, so one an instruction. */
+const TSC_HZ = 1_000_000_000;
+
+/** What the domain is built from. */
+export interface DomainParts {
+  readonly clock: Clock;
+  readonly ledger: Ledger;
+  readonly memory: GuestMemory & Physmap;
+  readonly dom0: Dom0;
+  readonly errors: GuestErrors;
+  readonly costs: CostPreset;
+  readonly disks: readonly Disk[];
+  readonly onShutdown: (reason: ShutdownReason) => void;
+}
+
+/** One HVM domain and its backends. */
+export class Domain {
+  readonly xen: XenInterface;
+  readonly #parts: DomainParts;
+  readonly #store: XenStore = new XenStore();
+  #suppressed = 0;
+
+  constructor(parts: DomainParts) {
+    this.#parts = parts;
+    this.xen = this.#makeXen();
+    const store = this.#specialPage(SPECIAL_GFN.STORE, RESERVED_GREF.STORE);
+    const console = this.#specialPage(SPECIAL_GFN.CONSOLE, RESERVED_GREF.CONSOLE);
+    const { params } = this.xen;
+    params.set(HVM_PARAM.STORE_PFN, BigInt(store.gfn));
+    params.set(HVM_PARAM.STORE_EVTCHN, BigInt(store.evtchnPort));
+    params.set(HVM_PARAM.CONSOLE_PFN, BigInt(console.gfn));
+    params.set(HVM_PARAM.CONSOLE_EVTCHN, BigInt(console.evtchnPort));
+    this.#build(store, console);
+    this.#serveStore(store);
+    for (const [index, disk] of parts.disks.entries()) this.#serveDisk(VDEVS[index]!, disk);
+  }
+
+  /** Ring notifications that a backend held back because the frontend had not asked for one. */
+  get suppressedEvents(): number {
+    return this.#suppressed;
+  }
+
+  #makeXen(): XenInterface {
+    const { clock, ledger, memory, dom0, errors, costs, onShutdown } = this.#parts;
+    const batch = costs.dom0Hypercall;
+    return new XenInterface({
+      memory,
+      physmap: memory,
+      clock,
+      dom0,
+      errors,
+      grantCosts: {
+        mapNs: costs.grantMap,
+        unmapNs: costs.grantUnmap,
+        copyNs: batch + grantCopyTime(costs, 0),
+        copyNsPerKiB: grantCopyTime(costs, 1024) - grantCopyTime(costs, 0),
+        tlbFlushNs: () => batch + tlbShootdownTime(costs),
+        dom0Vcpus: costs.dom0Vcpus,
+      },
+      notifyNs: costs.dom0Hypercall + costs.eventSend,
+      tscHz: TSC_HZ,
+      onShutdown,
+      onHypercall: (name) => ledger.charge("hypercall", hypercallTime(costs, name)),
+    });
+  }
+
+  #specialPage(gfn: Gfn, gref: number): RingEndpoint {
+    const { memory } = this.#parts;
+    memory.mapFrame(gfn, memory.allocateFrame());
+    this.xen.grants.grantToDom0(gref, gfn);
+    return { gfn, evtchnPort: this.xen.events.allocateToolstackPort() };
+  }
+
+  #build(store: RingEndpoint, console: RingEndpoint): void {
+    const { memory, disks } = this.#parts;
+    buildDomain(this.#store.client(), {
+      domid: this.xen.domid,
+      name: NAME,
+      uuid: UUID,
+      memoryKiB: memory.size / 1024,
+      store,
+      console,
+      disks: disks.map(({ readOnly }, i) => ({ vdev: VDEVS[i]!, readOnly, params: VDEVS[i]! })),
+    });
+  }
+
+  #serveStore({ gfn, evtchnPort }: RingEndpoint): void {
+    const { memory, dom0, errors, costs } = this.#parts;
+    const page = (): Uint8Array => memory.page(gfn)!;
+    const port = this.xen.events.bindInterdomain(evtchnPort, () => ring.onEvent());
+    const ring: XenStoreRing = new XenStoreRing({
+      store: this.#store,
+      domid: this.xen.domid,
+      page,
+      notify: () => {
+        memory.wrote(page());
+        port?.notify();
+      },
+      dom0,
+      costNs: costs.xenstoreMessage,
+      errors,
+    });
+  }
+
+  #serveDisk(vdev: string, disk: Disk): void {
+    const { memory, dom0, errors, costs } = this.#parts;
+    const { xen } = this;
+    const host: BackendHost = {
+      domid: xen.domid,
+      grants: xen.grants,
+      store: this.#store.client(),
+      bindInterdomain: (port, onEvent) => xen.events.bindInterdomain(port, onEvent),
+    };
+    new Blkback(host, dom0, disk, memory, errors, {
+      vdev: vdevNumber(vdev),
+      costs: {
+        wakeup: costs.backendWakeup,
+        perRequest: costs.backendRequest,
+        perResponse: costs.backendResponse,
+      },
+      persistent: true,
+      stats: { notifySent: () => {}, notifySuppressed: () => this.#suppressed++ },
+    });
+  }
+}

@@ -1,0 +1,372 @@
+/**
+ * A machine: the vCPU and its world, and the loop that lets time pass.
+ *
+ * One turn of the loop fires what is due, then either lets the vCPU run until the next deadline or, if
+ * it sleeps, skips to that deadline. Both are booked, so the books always add up to the clock.
+ * @module
+ */
+
+import { ServedDisk } from "../../devices/disk/served.ts";
+import { TimedDisk } from "../../devices/disk/timed.ts";
+import { VirtualClock } from "../clock.ts";
+import { Cpu } from "../cpu/cpu.ts";
+import { Dom0Timeline } from "../dom0.ts";
+import { EXIT_CODE, GuestPanic, ImageError, InternalError } from "../errors.ts";
+import { Accounting } from "../hypervisor/accounting.ts";
+import { Hypervisor } from "../hypervisor/hypervisor.ts";
+import type { ShutdownReason } from "../hypervisor/sched_op.ts";
+import { Books } from "../ledger.ts";
+import type { Disk, GuestMemory, Ns } from "../types.ts";
+import { PAGE_SIZE } from "../types.ts";
+import { Bios } from "./bios.ts";
+import type { Counters, DiskConfig, MachineConfig, RunResult } from "./config.ts";
+import { Domain } from "./domain.ts";
+import { crashDump } from "./dump.ts";
+import { GuestRam } from "./memory.ts";
+import { HYPERVISOR_PORTS, Pc } from "./pc.ts";
+
+/** Pages of Xen's own: grant table, shared_info, ioreq, xenstore, console. Makes 64 KiB units. */
+const EXTRA_FRAMES = 80;
+/** Virtual time of a slice. A guest that does nothing but exits has some hundred of them in it. */
+const SLICE: Ns = 1_000_000;
+/** Host time after which {@link Machine.run} lets the event loop turn. */
+const HOST_TURN_MS = 50;
+
+/** What {@link Machine.run} tells and asks its caller. */
+export interface RunHooks {
+  /** About every 50 ms of host time. */
+  readonly onSlice?: () => void;
+  /** True ends the run with reason `interrupted`. */
+  readonly interrupted?: () => boolean;
+}
+
+type End = Omit<RunResult, "counters">;
+
+/** A machine that has been switched on. */
+export class Machine {
+  readonly memory: GuestMemory;
+  readonly #config: MachineConfig;
+  readonly #clock = new VirtualClock();
+  readonly #books = new Books(this.#clock);
+  readonly #dom0 = new Dom0Timeline(this.#clock);
+  readonly #accounting = new Accounting();
+  readonly #cpu: Cpu;
+  readonly #media: readonly TimedDisk[];
+  readonly #domain: Domain;
+  readonly #hypervisor: Hypervisor;
+  #end: End | undefined;
+  #hostError: ImageError | undefined;
+
+  constructor(config: MachineConfig) {
+    this.#config = config;
+    this.#cpu = new Cpu(config.ramBytes + EXTRA_FRAMES * PAGE_SIZE);
+    const memory = this.#makeMemory();
+    this.memory = memory;
+    this.#media = config.disks.map((disk) => this.#makeMedia(disk));
+    const disks = this.#media.map((media) => this.#serve(media));
+    const pc = this.#makePc(disks);
+    this.#domain = this.#makeDomain(memory, disks);
+    const bios = this.#makeBios(pc);
+    this.#hypervisor = this.#makeHypervisor(memory, pc, bios);
+    this.#hypervisor.attach(this.#cpu.state);
+    this.#cpu.connect(this.#hypervisor, memory);
+    bios.handOver(config.guest.mode === "real16");
+    this.#loadGuest();
+  }
+
+  /** Virtual time since power-on. */
+  get now(): Ns {
+    return this.#clock.now;
+  }
+
+  /** Sums since power-on. */
+  counters(): Counters {
+    const { instructions, portItems, ioreqs, interrupts, guestErrors } = this.#accounting;
+    const { hypercalls, grants, events } = this.#domain.xen.stats();
+    return {
+      elapsedNs: this.#clock.now,
+      instructions,
+      books: this.#books.snapshot(),
+      dom0Books: this.#dom0.snapshot(),
+      exits: this.#accounting.exitCounts(),
+      portItems,
+      ioreqs,
+      hypercalls,
+      events: {
+        sent: events.sentByGuest + events.sentByDom0,
+        suppressed: this.#domain.suppressedEvents,
+      },
+      grants,
+      interrupts,
+      guestErrors,
+    };
+  }
+
+  /**
+   * Runs until the machine ends, or the caller interrupts it. Everything that the guest was told is
+   * written is durable then.
+   * @throws {ImageError} when the host fails to read or write an image
+   */
+  async run(hooks: RunHooks = {}): Promise<RunResult> {
+    while (this.#end === undefined) {
+      if (hooks.interrupted?.()) {
+        this.#finish({ reason: "interrupted", code: EXIT_CODE.INTERRUPTED });
+        break;
+      }
+      const turnsAt = performance.now() + HOST_TURN_MS;
+      while (this.#end === undefined && performance.now() < turnsAt) this.runSlice();
+      hooks.onSlice?.();
+      await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    }
+    this.flush();
+    return this.#result(this.#end!);
+  }
+
+  /**
+   * Lets about a millisecond of virtual time pass, without giving way to the event loop.
+   * @returns the end of the run, when it has come
+   * @throws {ImageError} when the host fails to read or write an image
+   */
+  runSlice(): RunResult | undefined {
+    const endsAt = this.#clock.now + SLICE;
+    this.#hypervisor.sliceEndsAt = endsAt;
+    while (this.#end === undefined && this.#clock.now < endsAt) {
+      this.#turn();
+      if (this.#hostError !== undefined) throw this.#hostError;
+    }
+    return this.#end === undefined ? undefined : this.#result(this.#end);
+  }
+
+  /** Makes durable what the disks have completed. */
+  flush(): void {
+    for (const { backend } of this.#config.disks) {
+      if (!backend.readOnly) backend.flush();
+    }
+  }
+
+  /** Closes the disk images. The machine cannot run on. */
+  close(): void {
+    for (const { backend } of this.#config.disks) backend.close();
+  }
+
+  // ---- construction -----------------------------------------------------------------------------
+
+  #makeMemory(): GuestRam {
+    const cpu = this.#cpu;
+    const { ramBytes } = this.#config;
+    const memory = new GuestRam({ ...cpu.ram, ramBytes, extraFrames: EXTRA_FRAMES });
+    memory.onWrote((offset, length) => cpu.invalidateCode(offset, length));
+    memory.onRemap(() => cpu.flushTlb());
+    return memory;
+  }
+
+  #makeMedia({ backend, media }: DiskConfig): TimedDisk {
+    return new TimedDisk(this.#clock, backend, media, (error) => {
+      this.#hostError ??= error;
+      this.#hypervisor.stop();
+    });
+  }
+
+  #serve(media: TimedDisk): Disk {
+    const { blockSubmit, blockComplete } = this.#config.cost;
+    return new ServedDisk(this.#dom0, media, { submit: blockSubmit, complete: blockComplete });
+  }
+
+  #makePc(disks: readonly Disk[]): Pc {
+    const { onSerialByte, onDebugByte, onMark } = this.#config;
+    return new Pc({
+      clock: this.#clock,
+      memory: this.memory,
+      errors: this.#accounting,
+      disks,
+      events: {
+        onSerialByte: (byte) => onSerialByte?.(byte),
+        onDebugByte: (byte) => onDebugByte?.(byte),
+        onMark: (value) => onMark?.(value, this.#cpu.state),
+        onExit: (value) => this.#finish({ reason: "guest-exit", code: exitCode(value) }),
+        onUnplug: () => disks.forEach(drain),
+      },
+    });
+  }
+
+  #makeDomain(memory: GuestRam, disks: readonly Disk[]): Domain {
+    return new Domain({
+      clock: this.#clock,
+      ledger: this.#books,
+      memory,
+      dom0: this.#dom0,
+      errors: this.#accounting,
+      costs: this.#config.cost,
+      disks,
+      onShutdown: (reason) => this.#shutDown(reason),
+    });
+  }
+
+  #makeBios(pc: Pc): Bios {
+    return new Bios({
+      memory: this.memory,
+      ports: pc.ports,
+      ledger: this.#books,
+      costs: this.#config.cost,
+      disks: this.#config.disks.map(({ backend }) => backend),
+      onByte: (byte) => this.#config.onSerialByte?.(byte),
+    });
+  }
+
+  #makeHypervisor(memory: GuestRam, pc: Pc, bios: Bios): Hypervisor {
+    const { cost, maxInsns, maxTime } = this.#config;
+    return new Hypervisor({
+      clock: this.#clock,
+      ledger: this.#books,
+      dom0: this.#dom0,
+      costs: cost,
+      accounting: this.#accounting,
+      memory,
+      ports: pc.ports,
+      ownPorts: HYPERVISOR_PORTS,
+      pic: pc.pic,
+      xen: this.#domain.xen,
+      bios,
+      maxInsns,
+      maxTime,
+    });
+  }
+
+  #loadGuest(): void {
+    const { segments, mode, eip, regs } = this.#config.guest;
+    for (const { gpa, bytes, zero } of segments) {
+      const place = this.memory.range(gpa, bytes.length + zero);
+      if (place === undefined) throw new InternalError(`Cannot load a guest at ${gpa}: no memory`);
+      place.set(bytes);
+      place.fill(0, bytes.length);
+      this.memory.wrote(place);
+    }
+    this.#cpu.reset({ mode, eip, regs });
+  }
+
+  // ---- the loop ---------------------------------------------------------------------------------
+
+  #turn(): void {
+    this.#fireTimers();
+    if (this.#end !== undefined || this.#isAtLimit()) return;
+    if (this.#isAsleep()) this.#sleep();
+    else this.#runVcpu();
+  }
+
+  /** A physical interrupt tells of what has happened, so a running guest exits for it. */
+  #fireTimers(): void {
+    const hypervisor = this.#hypervisor;
+    if (this.#clock.nextDeadline > this.#clock.now) return;
+    const wasPending = hypervisor.interruptPending;
+    const wasAsleep = this.#isAsleep();
+    this.#clock.fireDue();
+    if (hypervisor.interruptPending && !wasPending && !wasAsleep) {
+      hypervisor.interruptWhileRunning();
+    }
+  }
+
+  #isAtLimit(): boolean {
+    const { maxInsns = Infinity, maxTime = Infinity } = this.#config;
+    const { instructions } = this.#accounting;
+    const message = instructions >= maxInsns
+      ? `Stopped after ${instructions} instructions: the limit is ${maxInsns}`
+      : this.#clock.now >= maxTime
+      ? `Stopped at ${this.#clock.now} ns of virtual time: the limit is ${maxTime}`
+      : undefined;
+    if (message === undefined) return false;
+    this.#finish({ reason: "limit", code: EXIT_CODE.LIMIT, message });
+    return true;
+  }
+
+  /** In HLT or in a blocking hypercall, and nothing that the guest can take is pending. */
+  #isAsleep(): boolean {
+    const cpu = this.#cpu;
+    if (!cpu.halted && !this.#domain.xen.blocked) return false;
+    return !(this.#hypervisor.interruptPending && cpu.canTakeInterrupt);
+  }
+
+  #sleep(): void {
+    const { maxTime = Infinity } = this.#config;
+    if (this.#cpu.halted && !this.#cpu.canTakeInterrupt) {
+      this.#crash("HLT with interrupts disabled");
+      return;
+    }
+    const wakesAt = Math.min(this.#clock.nextDeadline, maxTime);
+    if (wakesAt === Infinity) this.#crash("the guest waits for ever");
+    else this.#books.charge(this.#isDiskBusy() ? "media" : "idle", wakesAt - this.#clock.now);
+  }
+
+  #isDiskBusy(): boolean {
+    return this.#dom0.servesDisk || this.#media.some(({ inFlight }) => inFlight > 0);
+  }
+
+  #runVcpu(): void {
+    const cpu = this.#cpu;
+    this.#domain.xen.unblock();
+    try {
+      cpu.run(this.#hypervisor.budget);
+    } catch (error) {
+      if (error instanceof GuestPanic) this.#crash(error.message);
+      else throw this.#withDump(error);
+    } finally {
+      this.#hypervisor.retire(cpu.takeRetired());
+    }
+    if (cpu.shutdown) this.#crash("triple fault");
+  }
+
+  // ---- the end ----------------------------------------------------------------------------------
+
+  /** The first end counts. */
+  #finish(end: End): void {
+    this.#end ??= end;
+    this.#hypervisor.stop();
+  }
+
+  #crash(cause: string): void {
+    this.#finish({
+      reason: "guest-crash",
+      code: EXIT_CODE.GUEST_CRASH,
+      message: `Guest crashed: ${cause}`,
+      dump: this.#dump(),
+    });
+  }
+
+  #shutDown(reason: ShutdownReason): void {
+    if (reason === "crash" || reason === "watchdog") this.#crash(`it shut down, reason ${reason}`);
+    else if (reason === "poweroff") {
+      this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF });
+    } else {
+      const message = `Guest asked for ${reason}: this machine does not start again`;
+      this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF, message });
+    }
+  }
+
+  #result(end: End): RunResult {
+    this.#books.assertClosed();
+    return { ...end, counters: this.counters() };
+  }
+
+  #dump(): string {
+    return crashDump(this.#cpu.state, this.memory, this.#accounting, this.#clock.now);
+  }
+
+  #withDump(error: unknown): unknown {
+    if (!(error instanceof InternalError)) return error;
+    return new InternalError(`${error.message}\n${this.#dump()}`, { cause: error });
+  }
+}
+
+/** Builds and switches on a machine. */
+export function bootMachine(config: MachineConfig): Machine {
+  return new Machine(config);
+}
+
+/** As QEMU's isa-debug-exit: never 0, so that it cannot be taken for power-off. */
+function exitCode(value: number): number {
+  return ((value << 1) | 1) & 0xff;
+}
+
+/** The device model flushes an emulated disk before a frontend takes it over. */
+function drain(disk: Disk): void {
+  disk.submit({ op: "flush", sector: 0, segments: [], done: () => {} });
+}

@@ -1,0 +1,220 @@
+/**
+ * The board: every device, every address, every interrupt number.
+ *
+ * | ports | device | IRQ | answered by |
+ * |---|---|---|---|
+ * | 0010-001F | Xen platform device (unplug) | | device model |
+ * | 0020-0021, 00A0-00A1, 04D0-04D1 | 8259A pair, ELCR | | hypervisor |
+ * | 0040-0043, 0061 | 8254, system control port | 0 | hypervisor |
+ * | 0080 | POST code | | no exit |
+ * | 00E9, 00F4 | debug console, debug exit | | device model |
+ * | 01F0-01F7, 03F6 | primary IDE channel | 14 | device model |
+ * | 03F8-03FF | COM1 | 4 | device model |
+ * | 0CF8 dword | PCI address | | hypervisor |
+ * | 0CFC-0CFF | PCI data | | device model |
+ * | C000-C0FF | BAR 0 of 0:2.0, Xen platform device | | device model |
+ * | C100-C107 | BAR 4 of 0:1.1, IDE bus master | | device model |
+ *
+ * BARs are shown where the firmware puts them (as hvmloader does); a guest may move them.
+ * Source: Intel 82371SB datasheet; which ports Xen answers: xen/arch/x86/hvm/io.c and hvm.c.
+ * @module
+ */
+
+import { IoPortBus } from "../../devices/bus.ts";
+import { I440FX, PIIX3_ISA } from "../../devices/chipset.ts";
+import { DebugConsole, DebugExit, PostPort } from "../../devices/debug_ports.ts";
+import { IdeChannel } from "../../devices/ide/channel.ts";
+import { PIIX3_IDE, PIIX3_IDE_BAR } from "../../devices/ide/piix.ts";
+import { PciBus, PciConfigPorts, PciFunction } from "../../devices/pci.ts";
+import type { PciFunctionSpec } from "../../devices/pci.ts";
+import { Pic8259Pair } from "../../devices/pic.ts";
+import { Pit } from "../../devices/pit.ts";
+import { Uart16550 } from "../../devices/uart.ts";
+import { UNPLUG, XEN_PLATFORM_PCI, XenPlatform } from "../../devices/xen/platform.ts";
+import { hex } from "../bits.ts";
+import type { HypervisorPorts } from "../hypervisor/hypervisor.ts";
+import type { Clock, Disk, GuestErrors, GuestMemory, PortDevice } from "../types.ts";
+
+/** First port of each device. */
+export const PORT = {
+  XEN_PLATFORM: 0x10,
+  PIC_MASTER: 0x20,
+  PIT: 0x40,
+  SYSTEM_CONTROL: 0x61,
+  POST: 0x80,
+  PIC_SLAVE: 0xa0,
+  DEBUG_CONSOLE: 0xe9,
+  DEBUG_EXIT: 0xf4,
+  IDE_COMMAND: 0x1f0,
+  IDE_CONTROL: 0x3f6,
+  COM1: 0x3f8,
+  ELCR: 0x4d0,
+  PCI_ADDRESS: 0xcf8,
+  PCI_DATA: 0xcfc,
+} as const;
+
+/** Inputs of the 8259A pair. */
+export const IRQ = { TIMER: 0, COM1: 4, IDE: 14 } as const;
+
+/** A place on PCI bus 0, and what the firmware writes into its base address registers. */
+export interface PciSlot {
+  readonly device: number;
+  readonly func: number;
+  readonly bars?: Readonly<Record<number, number>>;
+}
+
+/** Where the PCI functions are. */
+export const PCI_SLOT: Readonly<
+  Record<"HOST_BRIDGE" | "ISA_BRIDGE" | "IDE" | "XEN_PLATFORM", PciSlot>
+> = {
+  HOST_BRIDGE: { device: 0, func: 0 },
+  ISA_BRIDGE: { device: 1, func: 0 },
+  IDE: { device: 1, func: 1, bars: { 4: 0xc100 } },
+  XEN_PLATFORM: { device: 2, func: 0, bars: { 0: 0xc000, 1: 0xf0000000 } },
+};
+
+/** Of the primary channel; the secondary's half of the BAR floats. */
+const BUS_MASTER_PORTS = 8;
+const PLATFORM_BAR_PORTS = 0x100;
+
+/** Accesses that do not leave the hypervisor. */
+export const HYPERVISOR_PORTS: readonly HypervisorPorts[] = [
+  { base: PORT.PIC_MASTER, length: 2, sizes: 7 },
+  { base: PORT.PIC_SLAVE, length: 2, sizes: 7 },
+  { base: PORT.ELCR, length: 2, sizes: 7 },
+  { base: PORT.PIT, length: 4, sizes: 7 },
+  { base: PORT.SYSTEM_CONTROL, length: 1, sizes: 7 },
+  { base: 0x70, length: 2, sizes: 7 }, // RTC: no chip, all ones
+  { base: PORT.PCI_ADDRESS, length: 1, sizes: 4 },
+];
+
+/** What happens on the board and concerns the machine. */
+export interface PcEvents {
+  onSerialByte(byte: number): void;
+  onDebugByte(byte: number): void;
+  onMark(value: number): void;
+  /** A write to the debug exit port. */
+  onExit(value: number): void;
+  /** Emulated disks have been taken away. */
+  onUnplug(): void;
+}
+
+/** What the board is built from. */
+export interface PcParts {
+  readonly clock: Clock;
+  readonly memory: GuestMemory;
+  readonly errors: GuestErrors;
+  /** At most two: master and slave of the primary channel. */
+  readonly disks: readonly Disk[];
+  readonly events: PcEvents;
+}
+
+/** The board, wired and powered. */
+export class Pc {
+  readonly ports: IoPortBus = new IoPortBus();
+  readonly pic: Pic8259Pair = new Pic8259Pair();
+  readonly ide: IdeChannel;
+  readonly #parts: PcParts;
+
+  constructor(parts: PcParts) {
+    const { memory, errors, disks } = parts;
+    this.#parts = parts;
+    this.ide = new IdeChannel(this.pic.line(IRQ.IDE), memory, errors);
+    for (const [unit, disk] of disks.entries()) this.ide.attach(unit === 0 ? 0 : 1, disk);
+    this.#mapLegacy();
+    this.#mapDebug();
+    this.#mapPci();
+  }
+
+  #mapLegacy(): void {
+    const { ports, pic, ide } = this;
+    const { clock, events } = this.#parts;
+    const pit = new Pit(clock, pic.line(IRQ.TIMER));
+    const com1 = new Uart16550(pic.line(IRQ.COM1), (byte) => events.onSerialByte(byte));
+    ports.map("pic master", PORT.PIC_MASTER, 2, pic.master);
+    ports.map("pic slave", PORT.PIC_SLAVE, 2, pic.slave);
+    ports.map("elcr", PORT.ELCR, 2, pic.elcr);
+    ports.map("pit", PORT.PIT, 4, pit);
+    ports.map("system control", PORT.SYSTEM_CONTROL, 1, pit.systemPort);
+    ports.map("com1", PORT.COM1, 8, com1);
+    ports.map("ide command", PORT.IDE_COMMAND, 8, ide.commandBlock);
+    ports.map("ide control", PORT.IDE_CONTROL, 1, ide.controlBlock);
+  }
+
+  #mapDebug(): void {
+    const { ports } = this;
+    const { events } = this.#parts;
+    ports.map("post", PORT.POST, 1, new PostPort((value) => events.onMark(value)));
+    ports.map(
+      "debug console",
+      PORT.DEBUG_CONSOLE,
+      1,
+      new DebugConsole((byte) => events.onDebugByte(byte)),
+    );
+    ports.map("debug exit", PORT.DEBUG_EXIT, 4, new DebugExit((value) => events.onExit(value)));
+  }
+
+  #mapPci(): void {
+    const { events } = this.#parts;
+    const platform = new XenPlatform({
+      onUnplug: (mask) => this.#unplug(mask),
+      onLog: (byte) => events.onDebugByte(byte),
+    });
+    const ide = new PciFunction(PIIX3_IDE, (bar, base) => {
+      if (bar === PIIX3_IDE_BAR) {
+        this.#moveBar("ide bus master", base, BUS_MASTER_PORTS, this.ide.busMaster);
+      }
+    });
+    const xen = new PciFunction(platformSpec(), (bar, base) => {
+      if (bar === 0) this.#moveBar("xen platform bar", base, PLATFORM_BAR_PORTS, platform.bar0);
+    });
+    const bus = new PciBus();
+    const add = ({ device, func }: PciSlot, fn: PciFunction) => bus.add(device, func, fn);
+    add(PCI_SLOT.HOST_BRIDGE, new PciFunction(I440FX));
+    add(PCI_SLOT.ISA_BRIDGE, new PciFunction(PIIX3_ISA));
+    add(PCI_SLOT.IDE, ide);
+    add(PCI_SLOT.XEN_PLATFORM, xen);
+    const config = new PciConfigPorts(bus);
+    this.ports.map("pci address", PORT.PCI_ADDRESS, 4, config.address);
+    this.ports.map("pci data", PORT.PCI_DATA, 4, config.data);
+    this.ports.map("xen platform", PORT.XEN_PLATFORM, 16, platform);
+  }
+
+  #moveBar(name: string, base: number | undefined, length: number, device: PortDevice): void {
+    this.ports.unmap(name);
+    if (base === undefined) return;
+    const owner = this.ports.ownerOf(base, length);
+    if (owner === undefined) this.ports.map(name, base, length, device);
+    else {
+      this.#parts.errors.guestError("pci", `BAR of ${name} at port 0x${hex(base, 4)}: ${owner}`);
+    }
+  }
+
+  #unplug(mask: number): void {
+    if ((mask & (UNPLUG.ALL_DISKS | UNPLUG.AUX_IDE_DISKS)) === 0) return;
+    this.ide.detach(1);
+    if ((mask & UNPLUG.ALL_DISKS) !== 0) this.ide.detach(0);
+    this.#parts.events.onUnplug();
+  }
+}
+
+/** The platform device's function, as the PCI bus takes it. */
+function platformSpec(): PciFunctionSpec {
+  const { classCode, programmingInterface, bars, ...identity } = XEN_PLATFORM_PCI;
+  return {
+    vendor: identity.vendorId,
+    device: identity.deviceId,
+    revision: identity.revision,
+    classCode: (classCode << 8) | programmingInterface,
+    subsystemVendor: identity.subsystemVendorId,
+    subsystem: identity.subsystemId,
+    command: identity.command,
+    interruptPin: identity.interruptPin,
+    bars: Object.fromEntries(
+      bars.map((bar, i) => [
+        i,
+        { space: bar.kind, size: bar.bytes, prefetchable: bar.prefetchable },
+      ]),
+    ),
+  };
+}
