@@ -1,6 +1,7 @@
 /**
  * Bus-master half of a PIIX3 IDE channel: eight registers, and the walk along the descriptor table.
- * Source: Programming Interface for Bus Master IDE Controller, rev. 1.0; Intel 82371SB (PIIX3) datasheet §2.5.
+ * Source: Programming Interface for Bus Master IDE Controller, rev. 1.0; Intel 82371SB (PIIX3)
+ * datasheet §2.5.
  * @module
  */
 
@@ -25,16 +26,16 @@ export const BM_INTERRUPT = 0x04;
 const BM_CAPABLE = 0x60; // drives 1 and 0 can do DMA: storage for the BIOS to tell the driver
 
 /**
- * A physical region descriptor: dword 0 = address (even); dword 1 bits 15:0 = byte count (even, 0 = 64 KiB),
- * bit 31 = last of the table. A table is dword aligned and stays inside 64 KiB.
+ * A physical region descriptor: dword 0 = address (even); dword 1 bits 15:0 = byte count (even,
+ * 0 = 64 KiB), bit 31 = last of the table. A table is dword aligned and stays inside 64 KiB.
  */
 const PRD_BYTES = 8;
 const PRD_LAST = 0x80000000;
 const REGION_MAX = 0x10000;
 
 /**
- * How a table compares with a transfer: it ends with it, goes on after it, ends before it, or names an address
- * where no memory is.
+ * How a table compares with a transfer: it ends with it, goes on after it, ends before it, or names
+ * an address where no memory is.
  */
 export type PrdWalk = "exact" | "long" | "short" | "fault";
 
@@ -42,8 +43,8 @@ export type PrdWalk = "exact" | "long" | "short" | "fault";
  * Collects the guest memory of one transfer.
  * @param table gpa of the first PRD, 4-byte aligned
  * @param length bytes the drive will move, a multiple of 512
- * @param into emptied, then filled with views of guest RAM in transfer order; their lengths add up to `length`
- *   when the walk is `exact` or `long`
+ * @param into emptied, then filled with views of guest RAM in transfer order; their lengths add up
+ *   to `length` when the walk is `exact` or `long`
  */
 export function collectPrds(
   memory: GuestMemory,
@@ -118,7 +119,7 @@ export class BusMaster implements PortDevice {
     this.#status |= BM_INTERRUPT;
   }
 
-  /** Walks the table for `length` bytes and makes {@link segments}. `short` and `fault` end the activity. */
+  /** Walks the table for the next {@link segments}. `short` and `fault` end the activity. */
   prepare(length: number, toMemory: boolean): PrdWalk {
     const walk = collectPrds(this.#memory, this.#table, length, this.#regions);
     if (walk === "fault") this.#status |= BM_ERROR;
@@ -179,7 +180,7 @@ export class BusMaster implements PortDevice {
     this.#table = (this.#table & ~mask | value << byte * 8 & mask & ~3) >>> 0;
   }
 
-  /** A copy for regions that cut a sector in two, which a disk request cannot express. Rare: allocates. */
+  /** A copy, for regions that cut a sector in two: no disk request can. Rare, so it allocates. */
   #gather(length: number): Uint8Array {
     const copy = new Uint8Array(length);
     let at = 0;

@@ -1,6 +1,6 @@
 /**
  * One IDE channel: two drives on a bus, the registers the host sees of them, and their interrupt.
- * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §5, vol. 2 §7; absent devices and nIEN as QEMU 7.2 answers them.
+ * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §5, vol. 2 §7; absent devices and nIEN as in QEMU 7.2.
  * @module
  */
 
@@ -36,8 +36,8 @@ import {
 export type Unit = 0 | 1;
 
 /**
- * Two drives, one cable. Register writes reach both, reads and commands only the selected one. Completions
- * come from the disks' clock; interrupts are a latch that the host clears by reading Status.
+ * Two drives, one cable. Register writes reach both, reads and commands only the selected one.
+ * Completions come from the disks' clock; INTRQ is a latch that the host clears by reading Status.
  */
 export class IdeChannel {
   /** Eight ports. The data port takes words, dwords and strings; the others bytes. */
@@ -72,8 +72,8 @@ export class IdeChannel {
   }
 
   /**
-   * Empties a position. A command that runs there is dropped, but what its disk has already been given reaches
-   * the disk; meanwhile the other drive, if any, is busy.
+   * Empties a position. A command that runs there is dropped, but what its disk has already been
+   * given reaches the disk; meanwhile the other drive, if any, is busy.
    */
   detach(unit: Unit): void {
     if (unit === this.#selected) {

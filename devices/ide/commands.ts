@@ -1,6 +1,7 @@
 /**
  * The ATA command set of the disk, as a table. What the table does not have is aborted.
- * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §6; retired opcodes (21h, 31h, 94h-99h, C9h, CBh) from ATA-1 to 3.
+ * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §6; retired opcodes (21h, 31h, 94h-99h, C9h, CBh) from
+ * ATA-1 to 3.
  * @module
  */
 
@@ -9,8 +10,8 @@ import { MAX_MULTIPLE } from "./identify.ts";
 import { ER_ABRT, ER_IDNF } from "./taskfile.ts";
 
 /**
- * How a command moves data, in the standard's terms. `identify` is PIO data-in and `flush` non-data, neither
- * with a sector range; `diagnostic` is executed by both drives of the channel.
+ * How a command moves data, in the standard's terms. `identify` is PIO data-in and `flush`
+ * non-data, neither with a sector range; `diagnostic` is executed by both drives of the channel.
  */
 export type Protocol =
   | "non-data"

@@ -1,5 +1,5 @@
 /**
- * The data port's side of a PIO transfer: one block of sectors between DRQ going up and its last word.
+ * The data port's side of a PIO transfer: a block of sectors from DRQ going up to its last word.
  * Source: ATA/ATAPI-7 (T13/1532D) vol. 2 §11 (PIO data-in and data-out protocols).
  * @module
  */
@@ -13,8 +13,8 @@ import { MAX_MULTIPLE } from "./identify.ts";
 export type BlockDirection = "in" | "out";
 
 /**
- * The sector buffer of a channel. The port moves 16-bit words: a 32-bit access moves two, the low one first,
- * and a byte access one whole word, of which it sees the low byte.
+ * The sector buffer of a channel. The port moves 16-bit words: a 32-bit access moves two, the low
+ * one first, and a byte access one whole word, of which it sees the low byte.
  */
 export class DrqBlock {
   readonly #onEnd: () => void;
@@ -26,7 +26,7 @@ export class DrqBlock {
   #position = 0;
   #end = 0; // equal to the position while no block is open
 
-  /** @param onEnd called when the host has moved the last word and the block is closed */
+  /** @param onEnd called when the host has moved the last word */
   constructor(onEnd: () => void) {
     this.#onEnd = onEnd;
     const front = (sectors: number) => this.#buffer.subarray(0, sectors * SECTOR_SIZE);
@@ -34,7 +34,7 @@ export class DrqBlock {
     this.#front = this.#buffer;
   }
 
-  /** The buffer's first sectors, as segments of a disk request. Always the same object for a number. */
+  /** The buffer's first sectors as segments of a disk request: the same object every time. */
   segments(sectors: number): readonly [Uint8Array] {
     return this.#fronts[sectors]!;
   }
@@ -114,8 +114,6 @@ export class DrqBlock {
 
   #advance(length: number): void {
     this.#position += length;
-    if (this.#position !== this.#end) return;
-    this.close();
-    this.#onEnd();
+    if (this.#position === this.#end) this.#onEnd();
   }
 }

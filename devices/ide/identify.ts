@@ -1,7 +1,7 @@
 /**
  * The 256 words of IDENTIFY DEVICE, as a table.
- * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §6.16, table 27; values as QEMU 7.2's disk answers them, less
- * SMART and TRIM, which this disk does not have.
+ * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §6.16, table 27; values as QEMU 7.2's disk answers them,
+ * less SMART and TRIM, which this disk does not have.
  * @module
  */
 

@@ -23,8 +23,8 @@ export const PIIX3_IDE: PciFunctionSpec = {
   status: 0x0280,
   bars: { [PIIX3_IDE_BAR]: { space: "io", size: PIIX3_IDE_BAR_PORTS } },
   registers: [
-    // IDETIM, one word a channel: a BIOS sets bit 15, "decode the channel's ports". None runs here, and
-    // Linux's ata_piix silently finds no disk on a channel where it is 0.
+    // IDETIM, one word a channel: a BIOS sets bit 15, "decode the channel's ports". None runs here,
+    // and Linux's ata_piix silently finds no disk on a channel where it is 0.
     [0x41, 0x80],
     [0x43, 0x80],
   ],

@@ -1,6 +1,7 @@
 /**
  * Executes the one command that an IDE channel can be working on.
- * Source: ATA/ATAPI-7 (T13/1532D) vol. 2 §11 (protocols); Bus Master IDE rev. 1.0 §3 (end conditions).
+ * Source: ATA/ATAPI-7 (T13/1532D) vol. 2 §11 (protocols); Bus Master IDE rev. 1.0 §3 (how transfers
+ * end).
  *
  * ```
  * PIO in    BSY → disk → DRQ, INTRQ → host takes the block → BSY … idle
@@ -53,7 +54,7 @@ export class CommandRunner {
     this.#interrupt = interrupt;
   }
 
-  /** The disk still works for a command that was abandoned; until it is done the channel is busy. */
+  /** The disk still has an abandoned command's buffer; while it has, the channel is busy. */
   get draining(): boolean {
     return this.#inFlight !== "nothing" && !this.#running;
   }
@@ -84,7 +85,7 @@ export class CommandRunner {
     this.block.close();
   }
 
-  /** Starts the transfer of a DMA command as soon as both the command and the Start bit are there. */
+  /** Starts the transfer of a DMA command once both the command and the Start bit are there. */
   tryDma(): void {
     if (!this.#running || !this.#isDma || this.#inFlight !== "nothing") return;
     if (!this.#busMaster.started) return;
@@ -224,7 +225,7 @@ export class CommandRunner {
     else this.#end(ER_ABRT, SR_DF);
   }
 
-  /** A PRD table that ends too early: nothing moves, no interrupt; the host finds out by its timeout. */
+  /** A PRD table that ends too early: nothing moves, no interrupt; the host has its timeout. */
   #starve(bytes: number): void {
     this.#guestError(`PRD table ends before ${bytes} bytes`);
     this.#running = false;

@@ -1,6 +1,6 @@
 /**
  * ATA command block registers of one drive, and the sector address and count they spell.
- * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §5 (registers), §6.2 (addressing), annex on 48-bit FIFOs.
+ * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §5 (registers), §6.2 (addressing, 48-bit FIFOs).
  * @module
  */
 
@@ -56,8 +56,8 @@ export interface Geometry {
 }
 
 /**
- * Registers 1 to 6. 1 to 5 are two bytes deep: a write shifts the older byte to the "previous" place,
- * where 48-bit commands find their high half and the host reads it with HOB.
+ * Registers 1 to 6. 1 to 5 are two bytes deep: a write shifts the older byte to the "previous"
+ * place, where 48-bit commands find their high half and the host reads it with HOB.
  */
 export class Taskfile {
   readonly #recent = new Uint8Array(8);
@@ -105,7 +105,7 @@ export class Taskfile {
     if (ext) this.#previous[REG_COUNT] = (sectors >>> 8) & 0xff;
   }
 
-  /** @returns the first sector of a command, -1 for a CHS address that the geometry does not have */
+  /** The first sector of a command, -1 for a CHS address that the geometry does not have. */
   firstSector(ext: boolean, geometry: Geometry): number {
     if (ext) return this.#low24(this.#recent) + this.#low24(this.#previous) * LBA_BYTE3;
     if (this.#lba) return this.#low24(this.#recent) + this.head * LBA28_TOP;

@@ -1,5 +1,5 @@
 /**
- * An IDE channel on a bench: ports as a driver uses them, guest RAM, disks that complete on command.
+ * An IDE channel on a bench: ports as a driver uses them, guest RAM, disks that complete when told.
  * @module
  */
 

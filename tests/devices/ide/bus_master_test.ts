@@ -92,7 +92,7 @@ Deno.test("BusMaster keeps the bits that are storage and clears those written as
   assertEquals(bus.readPort(2, 1), 0x20);
 });
 
-Deno.test("BusMaster answers ones at reserved offsets and to wide accesses of byte registers", () => {
+Deno.test("BusMaster answers ones at reserved offsets and to wide reads of byte registers", () => {
   const bus = new BusMaster(new BenchMemory(1), () => {});
   bus.writePort(0, 4, 0x09);
   assertEquals([bus.readPort(1, 1), bus.readPort(3, 1), bus.readPort(0, 2)], [0xff, 0xff, 0xffff]);

@@ -142,7 +142,7 @@ Deno.test("IdeChannel writes n sectors with one interrupt after each block", () 
   assertEquals(disk.sectors(10, 3), data);
 });
 
-Deno.test("IdeChannel cuts MULTIPLE commands into blocks of the set size and a shorter last one", () => {
+Deno.test("IdeChannel cuts MULTIPLE commands into blocks, the last one shorter", () => {
   const { disk, ide } = bench();
   ide.lba28(0xc6, 0, 4);
   assertEquals(ide.in8(0x1f7), 0x50);
@@ -204,7 +204,7 @@ Deno.test("IdeChannel reads a 48-bit address back through HOB until a register i
   assertEquals(ide.in8(0x1f2), 0x07);
 });
 
-Deno.test("IdeChannel delivers the sectors before the end, then IDNF, when a read runs past it", () => {
+Deno.test("IdeChannel delivers the sectors before the end of the disk, then IDNF", () => {
   const { disk, ide } = bench();
   ide.lba28(0x20, 62, 5);
   for (let i = 0; i < 2; i++) {
@@ -220,7 +220,7 @@ Deno.test("IdeChannel delivers the sectors before the end, then IDNF, when a rea
   ]);
 });
 
-Deno.test("IdeChannel refuses a MULTIPLE block that reaches past the end, naming the first bad sector", () => {
+Deno.test("IdeChannel names the first bad sector when a MULTIPLE block runs past the end", () => {
   const { disk, ide } = bench();
   ide.lba28(0xc4, 40, 32);
   disk.complete();

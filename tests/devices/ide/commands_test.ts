@@ -56,7 +56,7 @@ Deno.test("IDENTIFY DEVICE caps capacity and cylinders when the disk is large", 
   assertEquals(ide.registers().slice(2), [0, 1, 0, 0xe0]);
 });
 
-Deno.test("SET FEATURES records the transfer mode and aborts one that the disk does not have", () => {
+Deno.test("SET FEATURES records the transfer mode, aborts one that the disk lacks", () => {
   const ide = bench();
   assertEquals(command(ide, 0xef, 0x03, 0x22), [0x50, 0]);
   assertEquals([identify(ide)[63], identify(ide)[88]], [0x0407, 0x003f]);
