@@ -7,9 +7,12 @@
 /** Leaf 1 EDX: DE, PSE, TSC, MSR, CX8, PGE, CMOV. */
 const FEATURES = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 13 | 1 << 15;
 
+/** Leaf 1 ECX: the CPU only ever runs under a hypervisor, and says so. */
+const HYPERVISOR = 1 << 31;
+
 const LEAVES: Readonly<Record<number, readonly number[]>> = {
   0: [2, 0x756e6547, 0x6c65746e, 0x49656e69], // "GenuineIntel"
-  1: [0, 0x800, 0, FEATURES],
+  1: [0, 0x800, HYPERVISOR, FEATURES],
   2: [1, 0, 0, 0],
 };
 

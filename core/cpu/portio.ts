@@ -41,8 +41,12 @@ function access(cpu: Cpu, port: number, size: 1 | 2 | 4, write: boolean, value: 
   exit.count = 1;
   exit.string = false;
   exit.value = value;
-  if (PASSTHROUGH.has(port)) cpu.host.passthroughPort(exit);
-  else cpu.leave(EXIT.IO_INSTRUCTION);
+  if (PASSTHROUGH.has(port)) {
+    exit.retired = cpu.takeRetired();
+    cpu.host.passthroughPort(exit);
+  } else {
+    cpu.leave(EXIT.IO_INSTRUCTION);
+  }
   return exit.value;
 }
 

@@ -246,15 +246,19 @@ export function cacheFlush(reason: 13 | 54): SystemOp {
 
 // ---- identification, time, MSRs ----------------------------------------------------------------------
 
-/** The CPU's own answer is in the registers when the host sees the exit; it may replace it. */
+/** The host answers leaves of its own and leaves 1 in `exit.value`; the CPU answers the others. */
 export function cpuid(cpu: Cpu): void {
   const { regs } = cpu.state;
   const leaf = regs[EAX]!;
-  const own = cpuidLeaf(leaf, cpu.signature);
   cpu.exit.port = leaf;
-  cpu.exit.value = regs[ECX]!;
-  [regs[EAX], regs[EBX], regs[ECX], regs[EDX]] = own as [number, number, number, number];
+  cpu.exit.value = 0;
   cpu.leave(EXIT.CPUID);
+  if (cpu.exit.value === 1) return;
+  const [eax, ebx, ecx, edx] = cpuidLeaf(leaf, cpu.signature);
+  regs[EAX] = eax!;
+  regs[EBX] = ebx!;
+  regs[ECX] = ecx!;
+  regs[EDX] = edx!;
 }
 
 export function rdtsc(cpu: Cpu): void {
