@@ -182,7 +182,10 @@ export class Machine {
       events: {
         onSerialByte: (byte) => onSerialByte?.(byte),
         onDebugByte: (byte) => onDebugByte?.(byte),
-        onMark: (value) => onMark?.(value, this.#cpu.state),
+        onMark: (value) => {
+          this.#bookRetired();
+          onMark?.(value, this.#cpu.state);
+        },
         onExit: (value) => this.#finish({ reason: "guest-exit", code: exitCode(value) }),
         onUnplug: () => disks.forEach(drain),
       },
@@ -309,9 +312,14 @@ export class Machine {
       if (error instanceof GuestPanic) this.#crash(error.message);
       else throw this.#withDump(error);
     } finally {
-      this.#hypervisor.retire(cpu.takeRetired());
+      this.#bookRetired();
     }
     if (cpu.shutdown) this.#crash("triple fault");
+  }
+
+  /** Books what has retired and was reported with no exit. */
+  #bookRetired(): void {
+    this.#hypervisor.retire(this.#cpu.takeRetired());
   }
 
   // ---- the end ----------------------------------------------------------------------------------
