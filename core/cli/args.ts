@@ -111,14 +111,14 @@ function runCommand(done: (options: RunOptions) => void): Command {
   const command = new Command("run")
     .description("Boot a guest: its serial port is standard output.")
     .argument("<guest>", "boot sector, bootable disk image, Multiboot kernel, or raw code")
-    .option("--disk <file>", "raw image, hda; again for hdb", append, [])
+    .option("--disk <file>", "raw image, hda; again for hdb", append)
     .option("--append <text>", "command line of a Multiboot kernel")
-    .option("--snapshot", "keep writes in memory, leave the images alone", false)
+    .option("--snapshot", "keep writes in memory, leave the images alone")
     .option("--load <format@address>", "raw code: flat@0x100000 (32-bit) or flat16@0x7c00")
     .addHelpText("after", "\nExample: deno task run guests/bin/hello.bin --disk a.img -snapshot");
   addCommon(command);
   return command.action((guest: string, flags: Flags) => {
-    const disks = flags.disk as readonly string[];
+    const disks = (flags.disk ?? []) as readonly string[];
     if (disks.length > 2) {
       throw new UsageError(
         `Cannot attach ${disks.length} disks: the primary channel has a master and a slave`,
@@ -129,7 +129,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
       command: "run",
       guest,
       disks,
-      snapshot: flags.snapshot as boolean,
+      snapshot: flags.snapshot === true,
       ...(flags.append === undefined ? {} : { append: flags.append as string }),
       ...(flags.load === undefined ? {} : { placement: parsePlacement(flags.load as string) }),
       ...common(flags),
@@ -177,8 +177,8 @@ function addCommon(command: Command): void {
     .option("--media <preset>", "latency of the disk; help lists them", DEFAULT_MEDIA)
     .option("--max-insns <n>", "stop after that many instructions, code 124")
     .option("--max-time <time>", "stop at that virtual time (5s, 100ms), code 124")
-    .option("--json", "one JSON object on standard output, all else on standard error", false)
-    .option("--quiet", "no tables", false)
+    .option("--json", "one JSON object on standard output, all else on standard error")
+    .option("--quiet", "no tables")
     .option("--no-progress", "no progress display on a terminal");
   for (const what of ["cost", "media"] as const) {
     command.on(`option:${what}`, (name: string) => {
@@ -195,8 +195,8 @@ function common(flags: Flags): CommonOptions {
     ramBytes: memory(flags.m as string),
     ...(maxInsns === undefined ? {} : { maxInsns: parseCount("--max-insns", `${maxInsns}`) }),
     ...(maxTime === undefined ? {} : { maxTime: parseTime("--max-time", `${maxTime}`) }),
-    json: flags.json as boolean,
-    quiet: flags.quiet as boolean,
+    json: flags.json === true,
+    quiet: flags.quiet === true,
     progress: flags.progress as boolean,
   };
 }
@@ -236,7 +236,7 @@ function depth(text: string): number {
   return requests;
 }
 
-function append(value: string, list: readonly string[]): readonly string[] {
+function append(value: string, list: readonly string[] = []): readonly string[] {
   return [...list, value];
 }
 

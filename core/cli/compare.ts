@@ -17,14 +17,7 @@ import type { CompareOptions } from "./args.ts";
 import { ensureCompareImage } from "./compare_image.ts";
 import { type GuestFile, onHost, readGuest, sha256, sha256OfDisk } from "./files.ts";
 import { SerialSink, type Streams, writeError, writeText } from "./output.ts";
-import {
-  choosePresets,
-  chooseProgress,
-  dropFileAccess,
-  limits,
-  reportEnd,
-  StopSignals,
-} from "./session.ts";
+import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
 /** The bundled guest and the image made on first use, as messages and records name them. */
 const BUNDLED_GUEST = "guests/bin/diskcmp.bin";
@@ -39,8 +32,11 @@ export interface CompareDisksOptions {
   readonly guest: { readonly name: string; readonly bytes: Uint8Array };
   /** The guest may write to it: give an overlay. */
   readonly disk: { readonly name: string; readonly backend: BlockBackend };
+  /** Prices of the hypervisor. */
   readonly cost: MachineConfig["cost"];
+  /** Latency of the disk. */
   readonly media: MachineConfig["disks"][number]["media"];
+  /** What the guest does. */
   readonly op: DiskOp;
   /** Bytes of a request, a multiple of 512. */
   readonly bs: number;
@@ -48,9 +44,13 @@ export interface CompareDisksOptions {
   readonly count: number;
   /** Requests in flight, where the path can. */
   readonly depth: number;
+  /** Guest memory. */
   readonly ramBytes: number;
+  /** Instructions after which the run stops. */
   readonly maxInsns?: number;
+  /** Virtual nanoseconds after which the run stops. */
   readonly maxTime?: number;
+  /** Takes what the guest writes to COM1. */
   readonly onSerialByte?: (byte: number) => void;
   /** Called between slices. */
   readonly onSlice?: (machine: Machine, recorder: PhaseRecorder) => void;
@@ -60,6 +60,7 @@ export interface CompareDisksOptions {
 
 /** The end of {@link compareDisks}. */
 export interface CompareOutcome {
+  /** How the guest ended. */
   readonly result: RunResult;
   /** There when the guest succeeded. */
   readonly record?: CompareRecord;
@@ -213,8 +214,8 @@ function writeFile(folder: string, record: CompareRecord): void {
 function report(outcome: CompareOutcome, options: CompareOptions, streams: Streams): number {
   const { result, record, failure } = outcome;
   if (record === undefined) {
-    reportEnd(result, streams);
-    writeError(streams.stderr, failure ?? endOf(result));
+    writeError(streams, failure ?? endOf(result));
+    if (result.dump !== undefined) writeText(streams.stderr, `${result.dump.trimEnd()}\n`);
     const { reason } = result;
     return reason === "limit" || reason === "interrupted" ? result.code : EXIT_CODE.GUEST_CRASH;
   }
@@ -224,6 +225,6 @@ function report(outcome: CompareOutcome, options: CompareOptions, streams: Strea
   }
   if (options.json) writeText(streams.stdout, stableJson(record));
   if (record.sameData) return EXIT_CODE.POWER_OFF;
-  writeError(streams.stderr, "The paths moved different data", "sha256 in --json tells which");
+  writeError(streams, "The paths moved different data", "sha256 in --json tells which");
   return EXIT_CODE.GUEST_CRASH;
 }

@@ -11,7 +11,7 @@
 
 import { EXIT_CODE, GuestPanic, ImageError, UsageError } from "../errors.ts";
 import { parseArgs } from "./args.ts";
-import { type Streams, writeError, writeText } from "./output.ts";
+import { processStreams, type Streams, writeError, writeText } from "./output.ts";
 
 /**
  * Runs one command.
@@ -56,17 +56,23 @@ function enterFolder(args: readonly string[]): readonly string[] {
 }
 
 /** The user's and the host's mistakes in a line and a hint; ours with everything there is. */
-function report(error: unknown, { stderr }: Streams): number {
+function report(error: unknown, streams: Streams): number {
   if (error instanceof UsageError || error instanceof ImageError) {
-    writeError(stderr, error.message, error.hint);
+    writeError(streams, error.message, error.hint);
     return error.exitCode;
   }
   if (error instanceof GuestPanic) {
-    writeError(stderr, error.message);
+    writeError(streams, error.message);
     return error.exitCode;
   }
-  writeError(stderr, `Internal error: ${textOf(error)}`, "this is a bug of ours, please report it");
-  if (error instanceof Error && error.stack !== undefined) writeText(stderr, `${error.stack}\n`);
+  writeError(
+    streams,
+    `Internal error: ${textOf(error)}`,
+    "this is a bug of ours, please report it",
+  );
+  if (error instanceof Error && error.stack !== undefined) {
+    writeText(streams.stderr, `${error.stack}\n`);
+  }
   return EXIT_CODE.INTERNAL;
 }
 
@@ -75,5 +81,5 @@ function textOf(error: unknown): string {
 }
 
 if (import.meta.main) {
-  Deno.exit(await main(Deno.args, { stdout: Deno.stdout, stderr: Deno.stderr }));
+  Deno.exit(await main(Deno.args, processStreams()));
 }

@@ -15,6 +15,8 @@ export interface ByteStream {
 export interface Streams {
   readonly stdout: ByteStream;
   readonly stderr: ByteStream;
+  /** Standard error shows colours. */
+  readonly colour: boolean;
 }
 
 const encoder = new TextEncoder();
@@ -30,17 +32,18 @@ export function writeText(stream: ByteStream, text: string): void {
 }
 
 /** One line that says what failed, and one that says what would work. */
-export function writeError(stream: ByteStream, message: string, hint?: string): void {
-  const colour = useColour();
+export function writeError(streams: Streams, message: string, hint?: string): void {
   const label = (name: string, style: "red" | "cyan") =>
-    colour ? styleText(style, name, { validateStream: false }) : name;
-  writeText(stream, `${label(`${TOOL}:`, "red")} ${message}\n`);
-  if (hint !== undefined) writeText(stream, `${label("hint:", "cyan")} ${hint}\n`);
+    streams.colour ? styleText(style, name, { validateStream: false }) : name;
+  writeText(streams.stderr, `${label(`${TOOL}:`, "red")} ${message}\n`);
+  if (hint !== undefined) writeText(streams.stderr, `${label("hint:", "cyan")} ${hint}\n`);
 }
 
-/** Standard error is a terminal that shows colours, and the user has not declined them. */
-export function useColour(): boolean {
-  return !Deno.noColor && Deno.stderr.isTerminal() && Deno.env.get("TERM") !== "dumb";
+/** The streams of this process. */
+export function processStreams(): Streams {
+  const { stdout, stderr } = Deno;
+  const colour = !Deno.noColor && stderr.isTerminal() && Deno.env.get("TERM") !== "dumb";
+  return { stdout, stderr, colour };
 }
 
 /** Collects the bytes of a serial port and writes them in runs. */

@@ -16,14 +16,9 @@ import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
 import { type GuestFile, readGuest, sha256 } from "./files.ts";
 import { SerialSink, type Streams, writeText } from "./output.ts";
-import {
-  choosePresets,
-  chooseProgress,
-  dropFileAccess,
-  limits,
-  reportEnd,
-  StopSignals,
-} from "./session.ts";
+import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
+
+const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
 
 /** An attached image. */
 interface NamedDisk {
@@ -37,7 +32,7 @@ interface NamedDisk {
  */
 export async function runCommand(options: RunOptions, streams: Streams): Promise<number> {
   const { cost, media } = choosePresets(options);
-  const file = readGuest(options.guest, options.guest, options.ramBytes);
+  const file = readGuest(options.guest, options.guest, options.ramBytes, MISSING_HINT);
   const guest = loadGuest(file.bytes, {
     name: options.guest,
     ramBytes: options.ramBytes,
@@ -104,6 +99,11 @@ async function runToEnd(
     machine.flush();
     machine.close();
   }
+}
+
+function reportEnd({ message, dump }: RunResult, { stderr }: Streams): void {
+  if (message !== undefined) writeText(stderr, `${TOOL}: ${message}\n`);
+  if (dump !== undefined) writeText(stderr, `${dump.trimEnd()}\n`);
 }
 
 /** The disks of the command line, or else the guest itself if it is one. */

@@ -5,11 +5,9 @@
  */
 
 import { EXIT_CODE, UsageError } from "../errors.ts";
-import type { MachineConfig, RunResult } from "../machine/config.ts";
+import type { MachineConfig } from "../machine/config.ts";
 import { costPresets, mediaPresets } from "../machine/storage.ts";
-import { TOOL } from "../version.ts";
 import type { CommonOptions } from "./args.ts";
-import { type Streams, writeText } from "./output.ts";
 import { NO_PROGRESS, openProgress, type Progress } from "./progress.ts";
 
 /** The presets that the user named. */
@@ -84,9 +82,3 @@ export class StopSignals {
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM"];
-
-/** Says why a run ended, where the result has something to say. */
-export function reportEnd(result: RunResult, streams: Streams): void {
-  if (result.message !== undefined) writeText(streams.stderr, `${TOOL}: ${result.message}\n`);
-  if (result.dump !== undefined) writeText(streams.stderr, `${result.dump.trimEnd()}\n`);
-}

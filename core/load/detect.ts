@@ -15,6 +15,7 @@ import { findMultibootHeader, loadMultiboot } from "./multiboot.ts";
 export interface LoadOptions {
   /** The file's name, for messages and the command line. */
   readonly name: string;
+  /** RAM that the guest must fit into. */
   readonly ramBytes: number;
   /** Kernel command line; only Multiboot has one. */
   readonly append?: string;

@@ -9,7 +9,9 @@ import type { GuestImage } from "./image.ts";
 
 /** Where raw code goes and in which mode it is entered, at its first byte. */
 export interface FlatPlacement {
+  /** Mode at entry. */
   readonly mode: GuestImage["mode"];
+  /** Of the first byte, which is also the entry point. */
   readonly gpa: number;
 }
 

@@ -6,19 +6,25 @@
 /** Guest formats that the loaders know. */
 export type GuestFormat = "bootsector" | "multiboot" | "flat";
 
-/** Bytes at a guest-physical address; `zero` bytes of zeros follow them. */
+/** Bytes at a guest-physical address, and zeros behind them. */
 export interface GuestSegment {
+  /** Where the first byte goes. */
   readonly gpa: number;
+  /** What the file holds. */
   readonly bytes: Uint8Array;
+  /** Bytes of zeros that follow. */
   readonly zero: number;
 }
 
 /** A guest ready to be placed into RAM and entered. */
 export interface GuestImage {
+  /** What the file was recognised as. */
   readonly format: GuestFormat;
+  /** Everything to be placed. */
   readonly segments: readonly GuestSegment[];
   /** `real16`: CS = 0, IVT and BIOS services present. `protected32`: flat 4 GiB segments, paging off, IF = 0. */
   readonly mode: "real16" | "protected32";
+  /** First instruction. */
   readonly eip: number;
   /** Initial EAX ECX EDX EBX ESP EBP ESI EDI. */
   readonly regs: readonly number[];

@@ -19,14 +19,21 @@ export type DiskOp = typeof DISK_OPS[number];
 
 /** Totals of one path; divide by `requests` for the cost of a request. */
 export interface PathRecord {
+  /** Which path. */
   path: DiskPath;
+  /** Requests that ended. */
   requests: number;
+  /** Bytes they moved. */
   bytes: number;
   /** Of the data of all requests in order. */
   sha256: string;
+  /** Virtual time from the begin mark to the end mark. */
   elapsedNs: Ns;
+  /** Instructions that the guest retired. */
   instructions: number;
+  /** VM exits. */
   exits: {
+    /** All of them. */
     total: number;
     /** By VMX exit reason. */
     byReason: Record<string, number>;
@@ -37,9 +44,11 @@ export interface PathRecord {
   portItems: number;
   /** Round trips to the device model. */
   ioreqs: number;
+  /** Hypercalls, in all and by name. */
   hypercalls: { total: number; byName: Record<string, number> };
   /** Ring notifications of both directions: sent, and held back by req_event and rsp_event. */
   events: { sent: number; suppressed: number };
+  /** Pages that the backend mapped, unmapped and copied. */
   grants: { map: number; unmap: number; copy: number };
   /** Interrupts and upcalls injected. */
   interrupts: number;
@@ -59,6 +68,7 @@ export interface PathRecord {
 export interface FileRecord {
   /** As the user named it. */
   path: string;
+  /** Of its content, hexadecimal. */
   sha256: string;
 }
 
@@ -68,6 +78,7 @@ export interface CompareInputs {
   cost: string;
   /** Name of the media preset. */
   media: string;
+  /** What the guest does. */
   op: DiskOp;
   /** Bytes of a request. */
   bs: number;
@@ -75,6 +86,7 @@ export interface CompareInputs {
   count: number;
   /** Requests in flight. */
   depth: number;
+  /** The benchmark guest. */
   guest: FileRecord;
   /** The image as it was before the run. */
   disk: FileRecord & { sectors: number };
@@ -82,8 +94,11 @@ export interface CompareInputs {
 
 /** One comparison. The same inputs give the same record, byte for byte. */
 export interface CompareRecord extends CompareInputs {
+  /** Name of this tool. */
   tool: string;
+  /** Its version. */
   version: string;
+  /** In the order in which the guest ran them. */
   paths: PathRecord[];
   /** All paths moved the same bytes in the same order. */
   sameData: boolean;

@@ -42,17 +42,25 @@ const EBX = 3;
 
 /** What the recorder asks of a machine. */
 export interface PhaseSource {
+  /** Virtual time. */
   readonly now: Ns;
+  /** Where the data of requests lie. */
   readonly memory: GuestMemory;
+  /** All sums up to now. */
   counters(): Counters;
 }
 
 /** One path, from its begin mark to its end mark. */
 export interface Phase {
+  /** Which path. */
   readonly path: DiskPath;
+  /** Sums at the begin mark. */
   readonly before: Counters;
+  /** Sums at the end mark. */
   readonly after: Counters;
+  /** Requests that ended. */
   readonly requests: number;
+  /** Bytes they moved. */
   readonly bytes: number;
   /** SHA-256 of the data of all requests in the order of their end marks, hexadecimal. */
   readonly sha256: string;
@@ -70,6 +78,7 @@ export class PhaseRecorder {
   #requests = 0;
   #fault: string | undefined;
 
+  /** Listens for the marks of one machine. */
   constructor(source: PhaseSource) {
     this.#source = source;
   }

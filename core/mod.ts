@@ -1,0 +1,37 @@
+/**
+ * trapring as a library: a machine to boot, a comparison to run, and the records of both.
+ * @module
+ */
+
+export { compareDisks } from "./cli/compare.ts";
+export type { CompareDisksOptions, CompareOutcome } from "./cli/compare.ts";
+export { GuestPanic, ImageError, InternalError, UsageError } from "./errors.ts";
+export { loadGuest } from "./load/detect.ts";
+export type { LoadOptions } from "./load/detect.ts";
+export type { FlatPlacement } from "./load/flat.ts";
+export type { GuestFormat, GuestImage, GuestSegment } from "./load/image.ts";
+export type * from "./machine/config.ts";
+export { bootMachine } from "./machine/machine.ts";
+export type { Machine, RunHooks } from "./machine/machine.ts";
+export {
+  costPresets,
+  DEFAULT_COST,
+  DEFAULT_MEDIA,
+  mediaPresets,
+  memoryDisk,
+  openDisk,
+} from "./machine/storage.ts";
+export type { OpenDiskOptions } from "./machine/storage.ts";
+export type {
+  CompareInputs,
+  CompareRecord,
+  DiskOp,
+  FileRecord,
+  PathRecord,
+} from "./report/compare.ts";
+export { DISK_OPS } from "./report/compare.ts";
+export { DISK_PATHS } from "./report/phases.ts";
+export type { DiskPath, Phase, PhaseRecorder, PhaseSource } from "./report/phases.ts";
+export type { CostPreset } from "./hypervisor/costs.ts";
+export type { MediaPreset, Spindle } from "../devices/disk/timed.ts";
+export type * from "./types.ts";

@@ -1,0 +1,143 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { UsageError } from "../../../core/errors.ts";
+import { type CompareOptions, parseArgs, type RunOptions } from "../../../core/cli/args.ts";
+
+const MIB = 1 << 20;
+const run = (...args: string[]) => parseArgs(["run", ...args]) as RunOptions;
+const compare = (...args: string[]) => parseArgs(["compare", ...args]) as CompareOptions;
+
+function usageError(...args: string[]): UsageError {
+  return assertThrows(() => parseArgs(args), UsageError);
+}
+
+Deno.test("parseArgs() fills in the defaults of run", () => {
+  assertEquals(run("guest.bin"), {
+    command: "run",
+    guest: "guest.bin",
+    disks: [],
+    snapshot: false,
+    cost: "xen-4.17",
+    media: "ssd",
+    ramBytes: 32 * MIB,
+    json: false,
+    quiet: false,
+    progress: true,
+  });
+});
+
+Deno.test("parseArgs() reads every option of run, with one dash and with two", () => {
+  const long = run(
+    ..."g --disk a.img --disk b.img --append x=1 --snapshot --cost xen-2007 --media hdd -m 64"
+      .split(" "),
+    ..."--max-insns 10m --max-time 5s --json --load flat@0x100000 --quiet --no-progress".split(" "),
+  );
+  assertEquals(long, {
+    command: "run",
+    guest: "g",
+    disks: ["a.img", "b.img"],
+    append: "x=1",
+    snapshot: true,
+    placement: { mode: "protected32", gpa: MIB },
+    cost: "xen-2007",
+    media: "hdd",
+    ramBytes: 64 * MIB,
+    maxInsns: 10_000_000,
+    maxTime: 5_000_000_000,
+    json: true,
+    quiet: true,
+    progress: false,
+  });
+  const short = run(
+    ..."g -disk a.img -disk b.img -append x=1 -snapshot -cost xen-2007 -media hdd -m 64".split(" "),
+    ..."-max-insns 10m -max-time=5s -json -load flat@0x100000 -quiet -no-progress".split(" "),
+  );
+  assertEquals(short, long);
+});
+
+Deno.test("parseArgs() leaves values alone that look like options", () => {
+  assertEquals(run("g", "-append", "-verbose").append, "-verbose");
+  assertEquals(run("--", "-guest").guest, "-guest");
+});
+
+Deno.test("parseArgs() runs when no command is named", () => {
+  assertEquals((parseArgs(["guest.bin", "-m", "8"]) as RunOptions).command, "run");
+});
+
+Deno.test("parseArgs() reads memory as QEMU does", () => {
+  for (const [text, mib] of [["64", 64], ["64M", 64], ["1G", 1024], ["4096k", 4]] as const) {
+    assertEquals(run("g", "-m", text).ramBytes, mib * MIB);
+  }
+  for (const text of ["1", "3G", "2049", "2500k", "x", "-5"]) usageError("run", "g", "-m", text);
+});
+
+Deno.test("parseArgs() fills in the defaults of compare", () => {
+  assertEquals(compare(), {
+    command: "compare",
+    op: "read",
+    bs: 4096,
+    count: 256,
+    depth: 1,
+    cost: "xen-4.17",
+    media: "ssd",
+    ramBytes: 32 * MIB,
+    json: false,
+    quiet: false,
+    progress: true,
+  });
+});
+
+Deno.test("parseArgs() reads every option of compare", () => {
+  const options = compare(
+    ..."g.bin --disk d.img --op randwrite --bs 64k --count 10 --depth 32 --out o".split(" "),
+  );
+  const { guest, disk, op, bs, count, depth, out } = options;
+  assertEquals(
+    [guest, disk, op, bs, count, depth, out],
+    ["g.bin", "d.img", "randwrite", 65536, 10, 32, "o"],
+  );
+});
+
+Deno.test("parseArgs() suggests the option that was meant", () => {
+  const error = usageError("run", "g", "--dsik", "a.img");
+  assertEquals(error.message, "unknown option '--dsik'");
+  assertEquals(error.hint, "Did you mean --disk?");
+  assertEquals(error.exitCode, 2);
+  assertEquals(usageError("run", "g", "-snapsot").hint, "Did you mean --snapshot?");
+});
+
+const refused: readonly [string, string][] = [
+  ["run", "missing required argument 'guest'"],
+  ["run a b", "too many arguments"],
+  ["run g --disk", "argument missing"],
+  ["run g --disk a --disk b --disk c", "Cannot attach 3 disks"],
+  ["run g --load elf@5", "wanted flat@ADDRESS"],
+  ["run g --max-insns 0", 'Cannot read --max-insns "0"'],
+  ["run g --max-time 5", 'Cannot read --max-time "5"'],
+  ["compare --op erase", "Allowed choices are read, write, randread, randwrite"],
+  ["compare --bs 1000", "wanted a multiple of 512"],
+  ["compare --bs 256k", "wanted a multiple of 512 up to 128k"],
+  ["compare --depth 33", "the ring has 32 slots"],
+  ["compare --count many", 'Cannot read --count "many"'],
+];
+for (const [args, message] of refused) {
+  Deno.test(`parseArgs() refuses "${args}"`, () => {
+    const error = usageError(...args.split(" "));
+    assertStringIncludes(error.message, message);
+    assertEquals(error.message.includes("\n"), false);
+  });
+}
+
+Deno.test("parseArgs() answers help and version instead of running", () => {
+  for (const flag of ["-h", "--help", "-help"]) {
+    const help = parseArgs(["run", flag]);
+    assertEquals(help.command, "text");
+    assertStringIncludes(help.command === "text" ? help.text : "", "--max-insns <n>");
+  }
+  assertEquals(parseArgs(["compare", "--version"]), { command: "text", text: "0.1.0\n" });
+});
+
+Deno.test("parseArgs() lists presets and the schema without a guest", () => {
+  assertEquals(parseArgs(["run", "--cost", "help"]), { command: "list", what: "cost" });
+  assertEquals(parseArgs(["compare", "-media", "help"]), { command: "list", what: "media" });
+  assertEquals(parseArgs(["compare", "--schema"]), { command: "list", what: "schema" });
+});

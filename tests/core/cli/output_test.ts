@@ -1,0 +1,46 @@
+import { assertEquals } from "@std/assert";
+import { SerialSink, writeAll, writeError, writeText } from "../../../core/cli/output.ts";
+
+/** A stream that takes at most three bytes at a time. */
+class SlowStream {
+  readonly calls: number[] = [];
+  text = "";
+
+  writeSync(bytes: Uint8Array): number {
+    const part = bytes.subarray(0, 3);
+    this.text += new TextDecoder().decode(part);
+    this.calls.push(part.length);
+    return part.length;
+  }
+}
+
+Deno.test("writeAll() goes on until the stream has taken everything", () => {
+  const stream = new SlowStream();
+  writeText(stream, "abcdefgh");
+  assertEquals([stream.text, stream.calls], ["abcdefgh", [3, 3, 2]]);
+  writeAll(stream, new Uint8Array());
+  assertEquals(stream.calls.length, 3);
+});
+
+Deno.test("SerialSink keeps bytes until flush(), however many", () => {
+  const stream = new SlowStream();
+  const sink = new SerialSink(stream);
+  const text = "serial ".repeat(2000);
+  for (const byte of new TextEncoder().encode(text)) sink.push(byte);
+  assertEquals(stream.text, "");
+  sink.flush();
+  sink.flush();
+  assertEquals(stream.text, text);
+});
+
+Deno.test("writeError() colours its labels only when the stream shows colours", () => {
+  const outputs = [true, false].map((colour) => {
+    const stderr = new SlowStream();
+    writeError({ stdout: stderr, stderr, colour }, "Cannot x", "do y");
+    return stderr.text;
+  });
+  assertEquals(outputs, [
+    "\x1b[31mtrapring:\x1b[39m Cannot x\n\x1b[36mhint:\x1b[39m do y\n",
+    "trapring: Cannot x\nhint: do y\n",
+  ]);
+});
