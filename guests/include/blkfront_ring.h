@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "blkif.h"
 #include "grants.h"
 
 /* Grant of the ring page itself. Those of the segments follow it. */
@@ -23,6 +24,14 @@ void blkfront_ring_open(const struct blkfront_settings *settings);
 
 /* Takes every grant back; fails if dom0 still maps one of the pages. */
 void blkfront_ring_close(void);
+
+/* The shared page of an open ring and its channel, for a guest that drives them itself. */
+struct blkfront_ends {
+    volatile struct blkif_ring *ring;
+    uint32_t event_port;
+};
+
+struct blkfront_ends blkfront_ring_ends(void);
 
 /* Handles all responses on the ring: to be called for each event. */
 void blkfront_ring_event(void);

@@ -249,6 +249,11 @@ void blkfront_ring_open(const struct blkfront_settings *wanted)
             grant_page(gref_of(slot, segment), pool_page(slot, segment), GRANT_READ_WRITE);
 }
 
+struct blkfront_ends blkfront_ring_ends(void)
+{
+    return (struct blkfront_ends){ring, settings.event_port};
+}
+
 void blkfront_ring_close(void)
 {
     check(free_count == SLOTS && !queue.first, "the ring is closed with requests in flight");
