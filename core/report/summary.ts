@@ -51,8 +51,6 @@ export function formatCompare(record: CompareRecord): string {
     [],
     ["time per request, us"],
     ...bookRows(paths),
-    [],
-    ["dom0 meanwhile, us"],
     ...dom0Rows(paths),
     [],
     ...ratioRows(paths),
@@ -103,7 +101,12 @@ function bookRows(paths: readonly PathRecord[]): Row[] {
 
 function dom0Rows(paths: readonly PathRecord[]): Row[] {
   const used = DOM0_COST_KINDS.filter((kind) => paths.some((p) => p.dom0Books[kind] > 0));
-  return used.map((kind) => timeRow(paths, `  ${DOM0_LABELS[kind]}`, (p) => p.dom0Books[kind]));
+  if (used.length === 0) return [];
+  return [
+    [],
+    ["dom0 meanwhile, us"],
+    ...used.map((kind) => timeRow(paths, `  ${DOM0_LABELS[kind]}`, (p) => p.dom0Books[kind])),
+  ];
 }
 
 function ratioRows(paths: readonly PathRecord[]): Row[] {
@@ -139,11 +142,13 @@ function sortedUnion(tallies: readonly Readonly<Record<string, number>>[]): stri
 /** How a run ended, its exits by reason, its time by book. */
 export function formatRun(record: RunRecord): string {
   const { counters } = record;
-  const rows: Row[] = [["VM-EXIT", "Samples", "Samples%"]];
+  const rows: Row[] = [];
+  if (counters.exits.total > 0) rows.push(["VM-EXIT", "Samples", "Samples%"]);
   for (const [reason, samples] of bySize(counters.exits.byReason)) {
     rows.push([reason, grouped(samples), percent(samples, counters.exits.total)]);
   }
-  rows.push([], ["TIME", "ns", "Time%"]);
+  if (counters.exits.total > 0) rows.push([]);
+  rows.push(["TIME", "ns", "Time%"]);
   for (const kind of COST_KINDS) {
     const ns = counters.books[kind];
     if (ns > 0) rows.push([BOOK_LABELS[kind], grouped(ns), percent(ns, counters.elapsedNs)]);

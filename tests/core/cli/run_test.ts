@@ -1,0 +1,109 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { sha256 } from "../../../core/cli/files.ts";
+import { bootDisk } from "../../helpers/guest_files.ts";
+
+const root = new URL("../../../", import.meta.url).pathname;
+const granted = (["read", "write", "run", "env"] as const).every((name) =>
+  Deno.permissions.querySync({ name }).state === "granted"
+);
+
+/** The `run` task in another folder, as deno.json grants it. */
+function trapring(folder: string, ...args: string[]): Deno.Command {
+  const permissions = ["--allow-env=NO_COLOR,TERM", "--allow-read", "--allow-write"];
+  const script = `${root}core/cli/main.ts`;
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--config", `${root}deno.json`, ...permissions, script, ...args],
+    cwd: folder,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+async function run(folder: string, ...args: string[]) {
+  const { code, stdout, stderr } = await trapring(folder, ...args).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+/** A test with a folder of its own and the right to start processes. */
+function processTest(name: string, fn: (folder: string) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: !granted,
+    async fn() {
+      const folder = await Deno.makeTempDir();
+      try {
+        await fn(folder);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+processTest(
+  "run ends with 124 at --max-insns and leaves a bootable disk intact",
+  async (folder) => {
+    const disk = bootDisk(64);
+    await Deno.writeFile(`${folder}/spin.img`, disk);
+    const { code, stdout, stderr } = await run(folder, "run", "spin.img", "--max-insns", "100k");
+    assertEquals([code, stdout], [124, ""]);
+    assertStringIncludes(stderr, 'guest "spin.img" is also the disk');
+    assertStringIncludes(stderr, "Stopped after 100000 instructions: the limit is 100000");
+    assertEquals(sha256(await Deno.readFile(`${folder}/spin.img`)), sha256(disk));
+  },
+);
+
+processTest(
+  "run --json prints one object, the same twice, and serial elsewhere",
+  async (folder) => {
+    const sector = bootDisk(1);
+    sector.set([0xba, 0xf8, 0x03, 0xb0, 0x41, 0xee, 0xb0, 0x08, 0xe6, 0xf4]); // 'A' to COM1; exit 17
+    await Deno.writeFile(`${folder}/a.bin`, sector);
+    const plain = await run(folder, "run", "a.bin", "--quiet");
+    assertEquals(plain, { code: 17, stdout: "A", stderr: "" });
+    const first = await run(folder, "run", "a.bin", "--quiet", "--json");
+    assertEquals([first.code, first.stderr], [17, "A"]);
+    const record = JSON.parse(first.stdout);
+    assertEquals([record.reason, record.code, record.guest.path], ["guest-exit", 17, "a.bin"]);
+    assertEquals(record.guest.sha256, sha256(sector));
+    assertEquals(await run(folder, "run", "a.bin", "--quiet", "--json"), first);
+  },
+);
+
+processTest("run answers Ctrl-C with code 130 when the guest spins for ever", async (folder) => {
+  await Deno.writeFile(`${folder}/spin.bin`, bootDisk(1));
+  const child = trapring(folder, "run", "spin.bin", "--quiet").spawn();
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  child.kill("SIGINT");
+  assertEquals((await child.output()).code, 130);
+});
+
+processTest(
+  "run names what is wrong with guest or image in one line and a hint",
+  async (folder) => {
+    await Deno.writeFile(`${folder}/g.bin`, bootDisk(1));
+    await Deno.writeFile(`${folder}/short.img`, new Uint8Array(1000));
+    assertEquals(await run(folder, "run", "g.bin", "--disk", "short.img"), {
+      code: 1,
+      stdout: "",
+      stderr:
+        'trapring: Cannot open disk image "short.img": length 1000 is not a multiple of 512\n' +
+        "hint: truncate -s 1024 short.img\n",
+    });
+    assertEquals(await run(folder, "run", "none.bin"), {
+      code: 2,
+      stdout: "",
+      stderr: 'trapring: Cannot read guest "none.bin": no such file\n' +
+        "hint: deno task run guests/bin/hello.bin boots a bundled one\n",
+    });
+  },
+);
+
+processTest("main.ts -C makes file names relative to the user's folder", async (folder) => {
+  await Deno.writeFile(`${folder}/g.bin`, bootDisk(1));
+  const args = ["-C", folder, "run", "g.bin", "--quiet", "--max-insns", "1k"];
+  assertEquals((await run(root, ...args)).code, 124);
+});
