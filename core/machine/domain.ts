@@ -73,7 +73,7 @@ export class Domain {
     for (const [index, disk] of parts.disks.entries()) this.#serveDisk(VDEVS[index]!, disk);
   }
 
-  /** Ring notifications that a backend held back because the frontend had not asked for one. */
+  /** Requests and responses on the rings that went without an event, as req_event and rsp_event allow. */
   get suppressedEvents(): number {
     return this.#suppressed;
   }
@@ -157,7 +157,11 @@ export class Domain {
         perResponse: costs.backendResponse,
       },
       persistent: true,
-      stats: { notifySent: () => {}, notifySuppressed: () => this.#suppressed++ },
+      stats: {
+        notifySent: () => {},
+        notifySuppressed: () => this.#suppressed++,
+        requestWithoutEvent: () => this.#suppressed++,
+      },
     });
   }
 }

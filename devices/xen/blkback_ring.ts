@@ -34,11 +34,13 @@ export interface BlkbackCosts {
   readonly perResponse: Ns;
 }
 
-/** Counts of responses by what they did to the guest. */
+/** Counts of notifications, sent and saved. */
 export interface NotificationStats {
   notifySent(): void;
   /** The guest had not asked for an event at this response. */
   notifySuppressed(): void;
+  /** A request was taken without an event of its own: the worker was at it anyway. */
+  requestWithoutEvent(): void;
 }
 
 /** What a ring works with. */
@@ -75,6 +77,8 @@ export class BlkbackRing {
   readonly #resume: () => void = () => this.#next();
   readonly #serve: () => void = () => this.#serveOne();
   #awake = false;
+  /** An event has come since the last request was taken. */
+  #announced = false;
   /** No request is taken any more: closed, or the frontend is hostile. */
   #stopped = false;
   #closing = false;
@@ -96,6 +100,7 @@ export class BlkbackRing {
 
   /** The guest's event, or the first look after connecting. */
   wake(): void {
+    this.#announced = true;
     if (this.#awake || this.#stopped) return;
     this.#awake = true;
     this.#parts.dom0.post("backend", this.#parts.costs.wakeup, this.#resume);
@@ -158,6 +163,8 @@ export class BlkbackRing {
     const slot = this.#free.pop();
     if (slot === undefined) throw new InternalError("blkback took more requests than the ring has");
     slot.request.copyFrom(this.#ring.page, this.#ring.takeRequest());
+    if (!this.#announced) this.#parts.stats.requestWithoutEvent();
+    this.#announced = false;
     return slot;
   }
 

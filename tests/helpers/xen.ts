@@ -141,6 +141,8 @@ export class BlkfrontGuest {
   events = 0;
   sent = 0;
   suppressed = 0;
+  /** Requests that the backend took without an event of their own. */
+  unannounced = 0;
   #onEvent: (() => void) | undefined;
 
   constructor(options: GuestOptions) {
@@ -163,6 +165,7 @@ export class BlkfrontGuest {
         stats: {
           notifySent: () => this.sent++,
           notifySuppressed: () => this.suppressed++,
+          requestWithoutEvent: () => this.unannounced++,
         },
       },
     );

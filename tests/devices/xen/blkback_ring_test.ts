@@ -322,6 +322,19 @@ Deno.test("BlkbackRing notifies exactly when rsp_event lies in what it publishes
   assertEquals(eventsAfter(), [2, 2, 2]);
 });
 
+Deno.test("BlkbackRing counts a request without an event only when none came for it", () => {
+  const { guest, disk } = manual();
+  guest.page(20);
+  for (let i = 0; i < 3; i++) guest.put(READ, i, 0, PAGE);
+  guest.push();
+  guest.clock.run();
+  assertEquals([disk.asked.length, guest.unannounced], [3, 2]);
+  guest.put(READ, 3, 0, PAGE);
+  guest.push();
+  guest.clock.run();
+  assertEquals([disk.asked.length, guest.unannounced], [4, 2]);
+});
+
 Deno.test("BlkbackRing spends dom0's time on wake-up, request and response", () => {
   const { guest, disk } = manual(true);
   guest.page(20);
