@@ -17,8 +17,11 @@ export const EXIT_CODE = {
 
 /** The user asked for something that cannot be done. */
 export class UsageError extends Error {
+  /** Tells it apart where `instanceof` cannot. */
   override readonly name = "UsageError";
+  /** Exit code of the process. */
   readonly exitCode: number = EXIT_CODE.USAGE;
+  /** A working example or the nearest valid choice. */
   readonly hint: string | undefined;
   /**
    * @param message what was attempted and why it fails, no final period
@@ -32,9 +35,13 @@ export class UsageError extends Error {
 
 /** A disk image or its host file cannot be used. */
 export class ImageError extends Error {
+  /** Tells it apart where `instanceof` cannot. */
   override readonly name = "ImageError";
+  /** Exit code of the process. */
   readonly exitCode: number = EXIT_CODE.IMAGE_ERROR;
+  /** What would help. */
   readonly hint: string | undefined;
+  /** @param message what was attempted, the state, the wanted state, no final period */
   constructor(message: string, hint?: string) {
     super(message);
     this.hint = hint;
@@ -43,12 +50,16 @@ export class ImageError extends Error {
 
 /** The guest came to an end that is none: triple fault, HLT for ever. */
 export class GuestPanic extends Error {
+  /** Tells it apart where `instanceof` cannot. */
   override readonly name = "GuestPanic";
+  /** Exit code of the process. */
   readonly exitCode: number = EXIT_CODE.GUEST_CRASH;
 }
 
 /** A bug of ours. Never swallowed, never logged and continued. */
 export class InternalError extends Error {
+  /** Tells it apart where `instanceof` cannot. */
   override readonly name = "InternalError";
+  /** Exit code of the process. */
   readonly exitCode: number = EXIT_CODE.INTERNAL;
 }

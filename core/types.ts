@@ -28,6 +28,7 @@ export const SECTOR_SIZE = 512;
 
 /** The one virtual clock, as a device sees it. */
 export interface Clock {
+  /** Time since power-on. */
   readonly now: Ns;
   /**
    * Creates a disarmed timer.
@@ -41,8 +42,11 @@ export interface Clock {
 export interface Timer {
   /** Absolute time of the alarm, `undefined` while disarmed. */
   readonly deadline: Ns | undefined;
+  /** Arms at an absolute time; a past one fires at the next boundary. */
   armAt(deadline: Ns): void;
+  /** Arms `delay` nanoseconds from now. */
   armAfter(delay: Ns): void;
+  /** Disarms; nothing happens if it is not armed. */
   cancel(): void;
 }
 
@@ -80,6 +84,7 @@ export type Dom0CostKind = typeof DOM0_COST_KINDS[number];
 
 /** Moves vCPU time and books it. Timers never fire inside a charge. */
 export interface Ledger {
+  /** Spends `ns` of the vCPU's time. */
   charge(kind: CostKind, ns: Ns): void;
 }
 
@@ -103,11 +108,15 @@ export interface GuestMemory {
   range(gpa: Gpa, length: number): Uint8Array | undefined;
   /** Little-endian; all ones where no memory is. Unsigned. `gpa` may be unaligned and may cross pages. */
   read8(gpa: Gpa): number;
+  /** See {@link read8}. */
   read16(gpa: Gpa): number;
+  /** See {@link read8}. */
   read32(gpa: Gpa): number;
   /** Little-endian; dropped where no memory is. */
   write8(gpa: Gpa, value: number): void;
+  /** See {@link write8}. */
   write16(gpa: Gpa, value: number): void;
+  /** See {@link write8}. */
   write32(gpa: Gpa, value: number): void;
   /**
    * Must follow every write through a view from {@link page} or {@link range}: instructions
@@ -128,7 +137,9 @@ export interface Physmap {
 
 /** A device on the port bus. It knows offsets, never its base port; values are unsigned. */
 export interface PortDevice {
+  /** Answers IN. */
   readPort(offset: number, size: AccessSize): number;
+  /** Takes OUT. */
   writePort(offset: number, size: AccessSize, value: number): void;
   /** `rep ins`: fills `into` (whole items of `size` bytes, at most a page) as that many reads would. */
   readPortString?(offset: number, size: AccessSize, into: Uint8Array): void;
@@ -138,25 +149,31 @@ export interface PortDevice {
 
 /** A device in guest-physical address space. */
 export interface MmioDevice {
+  /** Answers a load. */
   readMmio(offset: number, size: AccessSize): number;
+  /** Takes a store. */
   writeMmio(offset: number, size: AccessSize, value: number): void;
 }
 
 /** The I/O port space. */
 export interface PortBus {
   /** @throws {InternalError} when the range overlaps another owner's; names both */
+  /** Gives a device `length` ports from `base`. */
   map(name: string, base: number, length: number, device: PortDevice): void;
+  /** Takes all of an owner's ranges away. */
   unmap(name: string): void;
 }
 
 /** A level. Edges belong to the interrupt controller. */
 export interface InterruptLine {
+  /** Drives the line. */
   set(asserted: boolean): void;
 }
 
 /** Tells of a guest's mistake that got its architectural answer. Counted, traced, never thrown. */
 export interface GuestErrors {
   /**
+   * Counts and traces one mistake.
    * @param source the part that answered, e.g. `"ide"`
    * @param text what was attempted, without a final period
    */
@@ -193,6 +210,7 @@ export type ExitReason = typeof EXIT[keyof typeof EXIT];
  * `value` carries the datum: what the guest writes, or what the handler answers to a read.
  */
 export interface VmExit {
+  /** Why. */
   reason: ExitReason;
   /** Virtual time of the exit. Set by the host. */
   at: Ns;
@@ -200,6 +218,7 @@ export interface VmExit {
   rip: number;
   /** Guest → outside. */
   write: boolean;
+  /** Bytes of one item. */
   size: AccessSize;
   /** I/O port, MSR number, or CPUID leaf, by `reason`. */
   port: number;
@@ -213,6 +232,7 @@ export interface VmExit {
   descending: boolean;
   /** Port in the instruction (`in al, imm8`) instead of DX. */
   immediate: boolean;
+  /** The datum, unsigned. */
   value: number;
   /** Instructions retired since the last exit or the begin of the slice, this one not included. */
   retired: number;
@@ -222,7 +242,9 @@ export interface VmExit {
 export interface VcpuState {
   /** EAX ECX EDX EBX ESP EBP ESI EDI. */
   readonly regs: Uint32Array;
+  /** Offset in the code segment of the next instruction, or of the one that exits. */
   eip: number;
+  /** All flags, the arithmetic ones included. */
   eflags: number;
   /** CR0, CR2, CR3, CR4 at their own indexes (0, 2, 3, 4). */
   readonly cr: Readonly<Uint32Array>;
@@ -257,12 +279,17 @@ export interface VcpuHost {
 
 /** Bytes of an image, no time. Whole sectors; throws `ImageError` on a host failure. */
 export interface BlockBackend {
+  /** Size of the image. */
   readonly sectorCount: number;
+  /** Writes are refused. */
   readonly readOnly: boolean;
+  /** Fills `into` from `sector` on. */
   read(sector: number, into: Uint8Array): void;
+  /** Stores `from` at `sector`. */
   write(sector: number, from: Uint8Array): void;
   /** Returns when all earlier writes are durable. */
   flush(): void;
+  /** Releases the host file. The backend is not used again. */
   close(): void;
 }
 
@@ -271,6 +298,7 @@ export type BlockStatus = "ok" | "error";
 
 /** One request to a {@link Disk}. The submitter has checked range and alignment. */
 export interface BlockRequest {
+  /** What to do. */
   op: "read" | "write" | "flush";
   /** First sector. */
   sector: number;
@@ -282,7 +310,9 @@ export interface BlockRequest {
 
 /** A disk with a queue and a latency. Both paths share the same one. */
 export interface Disk {
+  /** Size of the disk. */
   readonly sectorCount: number;
+  /** Writes end with status `error`. */
   readonly readOnly: boolean;
   /** Never calls `done()` itself. Requests complete in the order of submission. */
   submit(request: BlockRequest): void;
@@ -302,15 +332,21 @@ export interface GrantMapper {
 
 /** dom0's end of an interdomain event channel. */
 export interface EventPort {
+  /** Sends an event to the guest. */
   notify(): void;
+  /** Unbinds the channel. */
   close(): void;
 }
 
 /** xenstore as a privileged (dom0) client. Paths are absolute. */
 export interface StoreClient {
+  /** The node's value, `undefined` if there is none. */
   read(path: string): string | undefined;
+  /** Sets a value; creates the node and its parents. */
   write(path: string, value: string): void;
+  /** Names of the node's children. */
   list(path: string): readonly string[];
+  /** Removes the node and all below; nothing happens if it is absent. */
   remove(path: string): void;
   /** Fires once at once and then for every change at or below `path`. Returns the function that ends it. */
   watch(path: string, fire: (path: string) => void): () => void;
@@ -318,8 +354,11 @@ export interface StoreClient {
 
 /** Everything a backend driver in dom0 is given to serve one guest. */
 export interface BackendHost {
+  /** The guest served. */
   readonly domid: number;
+  /** The guest's granted pages. */
   readonly grants: GrantMapper;
+  /** xenstore with dom0's rights. */
   readonly store: StoreClient;
   /** Binds the guest's unbound port. `undefined` if it is not one that names dom0. */
   bindInterdomain(remotePort: number, onEvent: () => void): EventPort | undefined;

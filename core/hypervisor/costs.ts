@@ -43,7 +43,9 @@ const STEPS = [
 
 /** A named set of prices. All times are integer nanoseconds. */
 export interface CostPreset {
+  /** What `--cost` takes. */
   readonly name: string;
+  /** One line for `--cost help`. */
   readonly summary: string;
   /** Clock rate that turned cycles into nanoseconds. */
   readonly cpuHz: number;

@@ -10,22 +10,29 @@ import type { MediaPreset } from "../../devices/disk/timed.ts";
 
 /** One disk, reachable as hda (then hdb) on emulated IDE and as vbd 768 (832) over blkfront. */
 export interface DiskConfig {
+  /** Where its bytes are. */
   readonly backend: BlockBackend;
+  /** How long they take. */
   readonly media: MediaPreset;
 }
 
 /** Everything that decides what a machine does. The same config gives the same run, byte for byte. */
 export interface MachineConfig {
+  /** Guest RAM, a multiple of 64 KiB. */
   readonly ramBytes: number;
+  /** What is placed into RAM and entered. */
   readonly guest: GuestImage;
   /** At most two: primary master, primary slave. */
   readonly disks: readonly DiskConfig[];
+  /** Prices of exits, hypercalls and everything else that takes virtual time. */
   readonly cost: CostPreset;
   /** Stops the run with reason `limit` after that many retired instructions. */
   readonly maxInsns?: number;
   /** Stops the run with reason `limit` at that virtual time. */
   readonly maxTime?: Ns;
+  /** A byte sent by COM1. */
   readonly onSerialByte?: (byte: number) => void;
+  /** A byte written to the debug console, port 0xe9. */
   readonly onDebugByte?: (byte: number) => void;
   /** A byte written to the POST port 0x80; costs the guest no time beyond the instruction. */
   readonly onMark?: (value: number, vcpu: VcpuState) => void;
@@ -33,10 +40,15 @@ export interface MachineConfig {
 
 /** Sums since power-on; subtract two snapshots to get a phase. */
 export interface Counters {
+  /** Virtual time; the sum of `books`. */
   readonly elapsedNs: Ns;
+  /** Instructions retired by the guest. */
   readonly instructions: number;
+  /** vCPU time by what it was spent on. */
   readonly books: Readonly<Record<CostKind, Ns>>;
+  /** dom0 time by what it was spent on; dom0 works beside the vCPU. */
   readonly dom0Books: Readonly<Record<Dom0CostKind, Ns>>;
+  /** VM exits. */
   readonly exits: {
     readonly total: number;
     /** By name of {@link EXIT}; only those that happened. Keys sorted. */
@@ -46,13 +58,20 @@ export interface Counters {
   };
   /** Items moved by port accesses: a `rep insw` of 256 words is one exit and 256 of these. */
   readonly portItems: number;
+  /** Round trips to the device model. */
   readonly ioreqs: number;
-  readonly hypercalls: { readonly total: number; readonly byName: Readonly<Record<string, number>> };
+  /** Hypercalls of the guest. */
+  readonly hypercalls: {
+    readonly total: number;
+    readonly byName: Readonly<Record<string, number>>;
+  };
   /** Ring notifications of both directions: sent, and held back by req_event/rsp_event. */
   readonly events: { readonly sent: number; readonly suppressed: number };
+  /** Grant operations of dom0 on the guest's pages. */
   readonly grants: { readonly map: number; readonly unmap: number; readonly copy: number };
   /** Interrupts and upcalls injected. */
   readonly interrupts: number;
+  /** Guest mistakes that got their architectural answer. */
   readonly guestErrors: number;
 }
 
@@ -61,6 +80,7 @@ export type StopReason = "power-off" | "guest-exit" | "guest-crash" | "limit" | 
 
 /** The end of a run. */
 export interface RunResult {
+  /** Why it ended. */
   readonly reason: StopReason;
   /** Exit code for the shell, as `core/errors.ts` and QEMU's isa-debug-exit define it. */
   readonly code: number;
@@ -68,5 +88,6 @@ export interface RunResult {
   readonly message?: string;
   /** Several lines about a crash: registers, last exits. */
   readonly dump?: string;
+  /** Everything counted since power-on. */
   readonly counters: Counters;
 }

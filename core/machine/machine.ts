@@ -44,6 +44,7 @@ type End = Omit<RunResult, "counters">;
 
 /** A machine that has been switched on. */
 export class Machine {
+  /** Guest-physical memory, for whoever looks at the guest from outside. */
   readonly memory: GuestMemory;
   readonly #config: MachineConfig;
   readonly #clock = new VirtualClock();
@@ -57,6 +58,7 @@ export class Machine {
   #end: End | undefined;
   #hostError: ImageError | undefined;
 
+  /** Builds the machine, loads the guest and powers on. Nothing has run yet. */
   constructor(config: MachineConfig) {
     this.#config = config;
     this.#cpu = new Cpu(config.ramBytes + EXTRA_FRAMES * PAGE_SIZE);
@@ -182,10 +184,7 @@ export class Machine {
       events: {
         onSerialByte: (byte) => onSerialByte?.(byte),
         onDebugByte: (byte) => onDebugByte?.(byte),
-        onMark: (value) => {
-          this.#bookRetired();
-          onMark?.(value, this.#cpu.state);
-        },
+        onMark: (value) => onMark?.(value, this.#cpu.state),
         onExit: (value) => this.#finish({ reason: "guest-exit", code: exitCode(value) }),
         onUnplug: () => disks.forEach(drain),
       },
@@ -312,14 +311,9 @@ export class Machine {
       if (error instanceof GuestPanic) this.#crash(error.message);
       else throw this.#withDump(error);
     } finally {
-      this.#bookRetired();
+      this.#hypervisor.retire(cpu.takeRetired());
     }
     if (cpu.shutdown) this.#crash("triple fault");
-  }
-
-  /** Books what has retired and was reported with no exit. */
-  #bookRetired(): void {
-    this.#hypervisor.retire(this.#cpu.takeRetired());
   }
 
   // ---- the end ----------------------------------------------------------------------------------

@@ -10,12 +10,15 @@ import type { Ns } from "../../core/types.ts";
 
 /** Geometry and mechanics of a rotating disk: one actuator, tracks of equal length. */
 export interface Spindle {
+  /** One revolution. */
   readonly rotationNs: Ns;
+  /** Sectors under the head in one revolution. */
   readonly sectorsPerTrack: number;
   /** Tracks of the whole drive; an image occupies the first ones. */
   readonly tracks: number;
   /** Moving to the next track, or to another head of the same cylinder. */
   readonly trackToTrackNs: Ns;
+  /** Seek from the first to the last track. */
   readonly fullStrokeNs: Ns;
   /** How far the drive reads ahead of a read. */
   readonly lookaheadSectors: number;
@@ -23,9 +26,11 @@ export interface Spindle {
 
 /** The timing of one kind of disk. */
 export interface MediaPreset {
+  /** What `--media` takes. */
   readonly name: string;
   /** From taking a command to its first byte; with a spindle, the electronics only. */
   readonly readLatencyNs: Ns;
+  /** From submission to completion of a write, transfer excluded. */
   readonly writeLatencyNs: Ns;
   /** After all earlier commands are complete. */
   readonly flushLatencyNs: Ns;
@@ -33,6 +38,7 @@ export interface MediaPreset {
   readonly bytesPerSecond: number;
   /** Commands that the disk works on at the same time. */
   readonly parallelism: number;
+  /** Mechanics of a hard disk; absent for solid state. */
   readonly spindle?: Spindle;
   /** Where each number above comes from, or `model`. */
   readonly source: Readonly<Record<string, string>>;
