@@ -194,6 +194,7 @@ export class Hypervisor implements VcpuHost {
   }
 
   passthroughPort(exit: VmExit): void {
+    this.retire(exit.retired);
     exit.at = this.#clock.now;
     if (exit.write) this.#ports.write(exit.port, exit.size, exit.value);
     else exit.value = this.#ports.read(exit.port, exit.size);

@@ -1,0 +1,89 @@
+import { assertEquals } from "@std/assert";
+import { makeBios } from "../../helpers/bios.ts";
+import { COSTS } from "../../helpers/host.ts";
+
+const SMAP = 0x534d4150;
+
+Deno.test("Bios puts a stub behind every vector and tells where the hardware is", () => {
+  const { bios, memory } = makeBios();
+  for (let vector = 0; vector < 256; vector++) {
+    const stub = memory.read16(vector * 4 + 2) * 16 + memory.read16(vector * 4);
+    assertEquals(bios.covers(stub), true);
+  }
+  assertEquals([bios.covers(0xeffff), bios.covers(0xf1000)], [false, false]);
+  assertEquals(memory.read8(0xf0000 + 0x21 * 16), 0xcf); // INT 21h: iret
+  assertEquals(memory.read32(0xf0000 + 0x13 * 16), 0xcfc1010f); // INT 13h: vmcall, iret
+  assertEquals([memory.read16(0x400), memory.read16(0x413)], [0x3f8, 639]);
+});
+
+Deno.test("Bios.call() INT 10h prints, and charges BIOS time", () => {
+  const test = makeBios();
+  for (const char of "ok") test.call(0x10, { ax: 0x0e00 | char.charCodeAt(0) });
+  test.call(0x10, { ax: 0x0a2d, cx: 3 });
+  assertEquals(String.fromCharCode(...test.printed), "ok---");
+  assertEquals(test.books.snapshot().bios, 3 * COSTS.biosCall);
+  test.call(0x10, { ax: 0x0f00 });
+  assertEquals(test.ax, 0x5003);
+});
+
+Deno.test("Bios.call() INT 15h E820h lists RAM around the hole, one entry a call", () => {
+  const test = makeBios();
+  const { memory, vcpu } = test;
+  const entries: number[][] = [];
+  let next = 0;
+  do {
+    vcpu.segments[0] = 0x50; // ES
+    vcpu.regs[7] = 0x100; // DI
+    test.call(0x15, { ax: 0xe820, bx: next, cx: 24, dx: SMAP });
+    assertEquals([vcpu.regs[0], vcpu.regs[1], test.carry], [SMAP, 20, false]);
+    entries.push([0x600, 0x608, 0x610].map((gpa) => memory.read32(gpa)));
+    next = vcpu.regs[3]!;
+  } while (next !== 0);
+  assertEquals(entries, [
+    [0, 0x9fc00, 1],
+    [0x9fc00, 0x400, 2],
+    [0xf0000, 0x10000, 2],
+    [0x100000, 15 << 20, 1],
+  ]);
+  test.call(0x15, { ax: 0xe820, bx: 4, cx: 20, dx: SMAP });
+  assertEquals(test.carry, true);
+});
+
+Deno.test("Bios.call() INT 15h tells sizes and A20, and refuses what it does not have", () => {
+  const test = makeBios();
+  test.call(0x15, { ax: 0x8800 });
+  assertEquals([test.ax, test.carry], [15 * 1024, false]);
+  test.call(0x15, { ax: 0xe801 });
+  assertEquals([test.ax, test.vcpu.regs[3]], [15 * 1024, 0]);
+  test.call(0x15, { ax: 0x2402 });
+  assertEquals([test.ax, test.carry], [1, false]);
+  test.call(0x15, { ax: 0xc000 });
+  assertEquals([test.ax >> 8, test.carry], [0x86, true]);
+});
+
+Deno.test("Bios.call() INT 16h has no key, and makes who waits for one wait in the stub", () => {
+  const test = makeBios();
+  test.call(0x16, { ax: 0x0100 });
+  assertEquals([test.zero, test.vcpu.eflags & 1], [true, 0]);
+  test.call(0x16, { ax: 0 });
+  assertEquals(test.vcpu.eflags & 1, 1);
+});
+
+Deno.test("Bios.call() INT 08h counts ticks up to midnight and ends the interrupt", () => {
+  const test = makeBios();
+  const { memory, vcpu, pic } = test;
+  memory.write32(0x46c, 0x1800ae);
+  test.call(0x08, {});
+  test.call(0x1a, {});
+  assertEquals([vcpu.regs[1], vcpu.regs[2], test.ax & 0xff], [0x18, 0x00af, 0]);
+  test.call(0x08, {});
+  test.call(0x1a, {});
+  assertEquals([vcpu.regs[1], vcpu.regs[2], test.ax & 0xff], [0, 0, 1]);
+  assertEquals(pic.log, ["out 0 size 1 20", "out 0 size 1 20"]);
+});
+
+Deno.test("Bios.call() INT 76h notes the disk's interrupt and ends it", () => {
+  const { call, memory, pic } = makeBios();
+  call(0x76, {});
+  assertEquals([memory.read8(0x48e), pic.log], [0xff, ["out 0 size 1 20"]]);
+});
