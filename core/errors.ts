@@ -24,6 +24,7 @@ export class UsageError extends Error {
   /** A working example or the nearest valid choice. */
   readonly hint: string | undefined;
   /**
+   * Says what is wrong and how to do it right.
    * @param message what was attempted and why it fails, no final period
    * @param hint a working example or the nearest valid choice
    */
@@ -41,7 +42,10 @@ export class ImageError extends Error {
   readonly exitCode: number = EXIT_CODE.IMAGE_ERROR;
   /** What would help. */
   readonly hint: string | undefined;
-  /** @param message what was attempted, the state, the wanted state, no final period */
+  /**
+   * Says what is wrong with the file.
+   * @param message what was attempted, the state, the wanted state, no final period
+   */
   constructor(message: string, hint?: string) {
     super(message);
     this.hint = hint;
