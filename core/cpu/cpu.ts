@@ -12,11 +12,12 @@ import type { Insn } from "./insn.ts";
 import { type Frames, Mmu } from "./mmu.ts";
 import { REC } from "./recorder.ts";
 import { type Descriptor, setSegment, setStackSegment, updateMode } from "./segment.ts";
-import { AT, CR0, CS, CpuState, EDX, ESP, FLAG, NULL_ATTR, RAM_BASE, SEG, SS } from "./state.ts";
+import { AT, CpuState, CR0, CS, EDX, ESP, FLAG, NULL_ATTR, RAM_BASE, SEG, SS } from "./state.ts";
 import { Threaded } from "./threaded.ts";
 
 /** CPUID leaf 1 EAX: family 6, as cpu-i686 profiles it. */
 const SIGNATURE = 0x673;
+const MAX_BUDGET = 0x7fffffff;
 
 /** Registers at the begin of a run. */
 export interface Reset {
@@ -64,6 +65,8 @@ export class Cpu {
   shadow = false;
   /** Vector of the last exception, for crash reports. -1 = none yet. */
   lastException = -1;
+  /** Sees every exception before its delivery, with the state as it stands at the fault; may throw. */
+  onException: (vector: number, code: number) => void = () => {};
 
   /** @param memoryBytes guest RAM and extra frames, a multiple of 64 KiB */
   constructor(memoryBytes: number) {
@@ -170,6 +173,17 @@ export class Cpu {
     }
   }
 
+  /** Executes the instruction at EIP with all its repetitions, or delivers the fault it raises. */
+  step(): void {
+    this.state.set(AT.BUDGET, MAX_BUDGET);
+    this.#granted = MAX_BUDGET;
+    try {
+      this.#step();
+    } catch (error) {
+      this.#recover(error);
+    }
+  }
+
   #wake(): boolean {
     if (!this.host.interruptPending || !this.state.flag(FLAG.IF)) return false;
     this.halted = false;
@@ -258,6 +272,8 @@ export class Cpu {
     state.set(AT.COMPLEX, 0);
     if (error === RESTART) return this.#restart();
     if (!(error instanceof Fault)) throw error;
+    // The fault takes its instruction's place in the budget: a handler that faults for ever uses it up.
+    state.set(AT.BUDGET, state.get(AT.BUDGET) - 1);
     raise(this, error.vector, error.code);
   }
 
@@ -334,7 +350,9 @@ export class Cpu {
     if (!(state.seg(segment, SEG.RIGHTS) & need) || above > span || span - above < size - 1) {
       throw Fault.of(segment === SS ? VECTOR.SS : VECTOR.GP, 0);
     }
-    return (state.segmentBase(segment) + offset) >>> 0;
+    const linear = (state.segmentBase(segment) + offset) >>> 0;
+    this.mmu.checkAlignment(linear, size);
+    return linear;
   }
 
   read(segment: number, offset: number, size: 1 | 2 | 4): number {
@@ -346,9 +364,7 @@ export class Cpu {
   }
 
   get stackMask(): number {
-    return this.state.seg(SS, SEG.ATTR) & 0x4000 && !this.state.flag(FLAG.VM)
-      ? 0xffffffff
-      : 0xffff;
+    return this.state.seg(SS, SEG.ATTR) & 0x4000 && !this.state.flag(FLAG.VM) ? 0xffffffff : 0xffff;
   }
 
   /** Sets SP or ESP, by the stack's size. */
@@ -359,13 +375,18 @@ export class Cpu {
 
   /** Pushes words in order; the stack pointer moves when all have been written. */
   pushAll(size: 2 | 4, words: readonly number[]): void {
+    this.setStackPointer(this.writeBelow(size, words));
+  }
+
+  /** The memory half of {@link pushAll}. @returns the new stack pointer */
+  writeBelow(size: 2 | 4, words: readonly number[]): number {
     let top = this.state.regs[ESP]!;
     const mask = this.stackMask;
     for (const value of words) {
       top = (top - size) >>> 0;
       this.write(SS, (top & mask) >>> 0, size, value);
     }
-    this.setStackPointer(top);
+    return top;
   }
 
   /** The `n`-th word from the top of the stack. */
@@ -375,7 +396,13 @@ export class Cpu {
   }
 
   /** Switches to an inner ring's stack and pushes words there; nothing changes if that faults. */
-  pushOnto(stack: Descriptor, esp: number, cpl: number, size: 2 | 4, words: readonly number[]): void {
+  pushOnto(
+    stack: Descriptor,
+    esp: number,
+    cpl: number,
+    size: 2 | 4,
+    words: readonly number[],
+  ): void {
     const mask = stack.attr & 0x4000 ? 0xffffffff : 0xffff;
     const expandDown = (stack.attr & 4) !== 0;
     let top = esp;
@@ -399,8 +426,9 @@ export class Cpu {
     this.setStackPointer(top, mask);
   }
 
-  traceException(vector: number): void {
+  traceException(vector: number, code: number): void {
     this.lastException = vector;
+    this.onException(vector, code);
   }
 
   /** Triple fault. */

@@ -132,16 +132,18 @@ function call(cpu: Cpu, insn: Insn, to: FarPointer): void {
   const size = insn.operandSize;
   const back = [state.selector(CS), insn.next];
   if (!isProtected(cpu)) {
+    const top = cpu.writeBelow(size, back);
     checkOffset(to.offset, state.seg(CS, SEG.LIMIT));
-    cpu.pushAll(size, back);
+    cpu.setStackPointer(top);
     setRealCode(cpu, to.selector);
     return cpu.jump(to.offset);
   }
   const d = target(cpu, to.selector);
   if (isCode(d)) {
     checkCode(cpu, d);
+    const top = cpu.writeBelow(size, back);
     checkOffset(to.offset, d.limit);
-    cpu.pushAll(size, back);
+    cpu.setStackPointer(top);
     setCodeSegment(cpu, d, state.cpl);
     return cpu.jump(to.offset);
   }

@@ -23,6 +23,7 @@ export const VECTOR = {
   SS: 12,
   GP: 13,
   PF: 14,
+  AC: 17,
 } as const;
 
 /** Vectors that push an error code. */
@@ -52,7 +53,7 @@ export type EventSource = "exception" | "software" | "external";
  * After a third the CPU shuts down.
  */
 export function raise(cpu: Cpu, vector: number, code: number): void {
-  cpu.traceException(vector);
+  cpu.traceException(vector, code);
   try {
     deliver(cpu, vector, code, "exception", cpu.state.eip);
   } catch (second) {
@@ -242,4 +243,3 @@ export function innerStackSegment(
   if (!(stack.attr & 0x80)) throw Fault.of(VECTOR.SS, code);
   return stack;
 }
-

@@ -28,11 +28,12 @@ export function pusha(cpu: Cpu, insn: Insn): void {
   cpu.pushAll(insn.operandSize, Array.from(cpu.state.regs));
 }
 
+/** POPA: after a fault on the way the registers popped so far keep their new values. */
 export function popa(cpu: Cpu, insn: Insn): void {
   const size = insn.operandSize;
-  const words = Array.from({ length: 8 }, (_, n) => cpu.peek(n, size));
   for (let n = 0; n < 8; n++) {
-    if (7 - n !== ESP) writeRegister(cpu, 7 - n, size, words[n]!);
+    const value = cpu.peek(n, size);
+    if (7 - n !== ESP) writeRegister(cpu, 7 - n, size, value);
   }
   cpu.setStackPointer(cpu.state.regs[ESP]! + 8 * size);
 }

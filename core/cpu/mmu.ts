@@ -7,7 +7,7 @@
 
 import { PAGE_SIZE } from "../types.ts";
 import { Fault, VECTOR } from "./fault.ts";
-import { AT, CR0, CR4, type CpuState, TLB } from "./state.ts";
+import { AT, type CpuState, CR0, CR4, TLB } from "./state.ts";
 
 /** Which byte of linear memory stands behind a guest frame. */
 export interface Frames {
@@ -52,6 +52,7 @@ export class Mmu {
     this.#state = state;
     this.#words = state.words;
     state.translate = (linear) => this.#probe(linear);
+    this.#words.fill(INVALID, TLB.STRICT >> 2, (TLB.STRICT + TLB.BANK_BYTES) >> 2);
     this.flush();
   }
 
@@ -216,12 +217,21 @@ export class Mmu {
 
   // ---- accesses ------------------------------------------------------------------------------
 
+  /** @throws {Fault} #AC(0) for an access that ring 3 has asked to be told of */
+  checkAlignment(linear: number, size: number): void {
+    if (linear & (size - 1) && this.#state.get(AT.BANK) === TLB.STRICT) {
+      throw Fault.of(VECTOR.AC, 0);
+    }
+  }
+
   read(linear: number, size: Size): number {
+    this.checkAlignment(linear, size);
     return this.#readAs(linear, size, READ, this.#user);
   }
 
   /** A read whose page must also be writable. */
   modify(linear: number, size: Size): number {
+    this.checkAlignment(linear, size);
     return this.#readAs(linear, size, WRITE, this.#user);
   }
 
@@ -235,6 +245,7 @@ export class Mmu {
   }
 
   write(linear: number, size: Size, value: number): void {
+    this.checkAlignment(linear, size);
     this.#writeAs(linear, size, value, this.#user);
   }
 
@@ -254,7 +265,7 @@ export class Mmu {
   #readAcross(linear: number, size: Size, access: Access, user: boolean): number {
     let value = 0;
     this.#translate(linear, access, user);
-    this.#translate(linear + size - 1, access, user);
+    this.#translate(((linear | 0xfff) + 1) >>> 0, access, user);
     for (let i = 0; i < size; i++) {
       value |= this.#readAs((linear + i) >>> 0, 1, access, user) << (i * 8);
     }
@@ -271,7 +282,7 @@ export class Mmu {
   /** Both pages are checked before either is written. */
   #writeAcross(linear: number, size: Size, value: number, user: boolean): void {
     this.#translate(linear, WRITE, user);
-    this.#translate(linear + size - 1, WRITE, user);
+    this.#translate(((linear | 0xfff) + 1) >>> 0, WRITE, user);
     for (let i = 0; i < size; i++) {
       this.#writeAs((linear + i) >>> 0, 1, value >>> (i * 8) & 0xff, user);
     }

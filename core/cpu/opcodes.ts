@@ -329,6 +329,7 @@ sys(0x0f06, "clts", "", system.clts);
 sys(0x0f08, "invd", "", system.cacheFlush(13));
 sys(0x0f09, "wbinvd", "", system.cacheFlush(54));
 sys(0x0f0b, "ud2", "", misc.undefinedOpcode);
+row(0x0f0d, "nop", "Ev", move.nop);
 for (let hint = 0x0f18; hint <= 0x0f1f; hint++) row(hint, "nop", "Ev", move.nop);
 sys(0x0f20, "mov", "Rd,Cd", system.readControl);
 sys(0x0f21, "mov", "Rd,Dd", system.readDebug);

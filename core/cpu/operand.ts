@@ -29,7 +29,11 @@ export function readOperand(cpu: Cpu, insn: Insn, n: number): number {
   if (kind === KIND.MEM) return cpu.read(insn.segment, effectiveAddress(cpu, insn), size) >>> 0;
   const { view } = cpu.state;
   const at = registerAddress(reg, size);
-  return size === 4 ? view.getUint32(at, true) : size === 2 ? view.getUint16(at, true) : view.getUint8(at);
+  return size === 4
+    ? view.getUint32(at, true)
+    : size === 2
+    ? view.getUint16(at, true)
+    : view.getUint8(at);
 }
 
 /** Writes the low bytes of a value to operand `n`; `size` overrides the operand's own. */

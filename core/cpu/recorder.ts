@@ -316,15 +316,19 @@ export class Recorder implements X {
 
   // ---- stack ---------------------------------------------------------------------------------
 
-  #stackOffset(v: Val): Val {
+  stackOffset(v: Val): Val {
     return this.#shape.stack32 ? v : and(v, num(0xffff));
   }
 
   push(v: Val, size: 2 | 4): void {
+    this.setStack(this.writeBelow(v, size));
+  }
+
+  writeBelow(v: Val, size: 2 | 4): Val {
     const value = this.let(v);
-    const top = this.let(this.#stackOffset(sub(this.reg(ESP), num(size))));
+    const top = this.let(this.stackOffset(sub(this.reg(ESP), num(size))));
     this.store(SS, top, size, value);
-    this.setStack(top);
+    return top;
   }
 
   pop(size: 2 | 4): Val {
@@ -334,7 +338,7 @@ export class Recorder implements X {
   }
 
   peek(size: 2 | 4): Val {
-    return this.load(SS, this.#stackOffset(this.reg(ESP)), size);
+    return this.load(SS, this.stackOffset(this.reg(ESP)), size);
   }
 
   moveStack(bytes: number, more?: Val): void {

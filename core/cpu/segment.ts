@@ -64,6 +64,7 @@ function markAccessed(cpu: Cpu, d: Descriptor): Descriptor {
 /** Loads the hidden part of a segment register and what depends on it. */
 export function setSegment(cpu: Cpu, segment: number, d: Descriptor): void {
   const { state } = cpu;
+  const usable = d.attr !== NULL_ATTR;
   const code = (d.attr & 0x18) === 0x18;
   const real = !(state.get(AT.CR) & CR0.PE) || state.flag(FLAG.VM);
   const expandDown = !code && (d.attr & 4) !== 0;
@@ -79,18 +80,12 @@ export function setSegment(cpu: Cpu, segment: number, d: Descriptor): void {
   state.setSeg(segment, SEG.SPAN, expandDown ? top - low : d.limit);
   const empty = expandDown && low > top;
   const rights = real ? 3 : (readable ? 1 : 0) | (writable ? 2 : 0);
-  state.setSeg(segment, SEG.RIGHTS, empty ? 0 : rights);
+  state.setSeg(segment, SEG.RIGHTS, empty || !usable ? 0 : rights);
   updateMode(cpu);
 }
 
 function setNull(cpu: Cpu, segment: number, selector: number): void {
-  const { state } = cpu;
-  state.setSeg(segment, SEG.SELECTOR, selector);
-  state.setSeg(segment, SEG.BASE, 0);
-  state.setSeg(segment, SEG.LIMIT, 0);
-  state.setSeg(segment, SEG.ATTR, NULL_ATTR);
-  state.setSeg(segment, SEG.RIGHTS, 0);
-  updateMode(cpu);
+  setSegment(cpu, segment, { selector, base: 0, limit: 0, attr: NULL_ATTR, at: 0 });
 }
 
 /** Recomputes the key of what decoded code depends on, and the TLB bank. */
@@ -103,7 +98,9 @@ export function updateMode(cpu: Cpu): void {
   if (isFlat(state)) mode |= MODE.FLAT;
   else mode |= cpu.codeSegmentId() << MODE.CS_SHIFT;
   state.set(AT.MODE, mode);
-  state.set(AT.BANK, state.cpl === 3 ? TLB.BASE + TLB.BANK_BYTES : TLB.BASE);
+  const user = TLB.BASE + TLB.BANK_BYTES;
+  const strict = state.flag(FLAG.AC) && (state.get(AT.CR) & CR0.AM) !== 0;
+  state.set(AT.BANK, state.cpl !== 3 ? TLB.BASE : strict ? TLB.STRICT : user);
 }
 
 function isFlat(state: CpuState): boolean {

@@ -14,7 +14,12 @@ import {
   readOperand,
   writeOperand,
 } from "./operand.ts";
-import { type Descriptor, loadSegment as load, readDescriptor, setSystemSegment } from "./segment.ts";
+import {
+  type Descriptor,
+  loadSegment as load,
+  readDescriptor,
+  setSystemSegment,
+} from "./segment.ts";
 import { AT, CS, ESP, LDTR, NULL_ATTR, SEG, SS, TR } from "./state.ts";
 
 const { GP, NP, UD } = VECTOR;

@@ -126,9 +126,10 @@ export const TLB = {
   ADDEND: 8,
   EXECUTE: 12,
   ENTRIES: 1024,
-  /** Supervisor bank, then user bank. */
+  /** Supervisor bank, user bank, and a bank without entries for code whose alignment is checked. */
   BASE: 0x4000,
   BANK_BYTES: 0x4000,
+  STRICT: 0xc000,
 } as const;
 
 /** One entry of the cache that finds the block behind an indirect or cross-page jump. */

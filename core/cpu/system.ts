@@ -10,13 +10,7 @@ import type { Cpu } from "./cpu.ts";
 import { deliver, Fault, raise, VECTOR } from "./fault.ts";
 import type { Insn, SystemOp } from "./insn.ts";
 import { readMsr, writeMsr } from "./msr.ts";
-import {
-  effectiveAddress,
-  maskAddress,
-  privileged,
-  readOperand,
-  writeOperand,
-} from "./operand.ts";
+import { effectiveAddress, maskAddress, privileged, readOperand, writeOperand } from "./operand.ts";
 import { AT, CR0, CR4, EAX, EBX, ECX, EDX, FLAG } from "./state.ts";
 import { updateMode } from "./segment.ts";
 
@@ -58,6 +52,7 @@ export function setFlags(cpu: Cpu, value: number, size: 2 | 4): void {
   if (size === 2) writable &= 0xffff;
   const before = state.eflags & ~FLAG.RF;
   state.eflags = (before & ~writable) | (value & writable);
+  if ((before ^ state.eflags) & FLAG.AC) updateMode(cpu);
 }
 
 export function cli(cpu: Cpu): void {
@@ -282,4 +277,3 @@ export function wrmsr(cpu: Cpu): void {
   privileged(cpu);
   writeMsr(cpu, cpu.state.regs[ECX]!);
 }
-

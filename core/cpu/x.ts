@@ -52,11 +52,15 @@ export interface X {
   /** {@link read}, or {@link modify} if `writable`, `displacement` bytes beyond memory operand `n`. */
   readAt(n: number, displacement: Val, writable: boolean): Val;
   push(v: Val, size: 2 | 4): void;
+  /** The memory half of {@link push}; `setStack` with the result is the other. */
+  writeBelow(v: Val, size: 2 | 4): Val;
   pop(size: 2 | 4): Val;
   /** What {@link pop} would return, with ESP left alone. */
   peek(size: 2 | 4): Val;
   /** Releases `bytes`, then `more`, from the stack: adds to SP or ESP, by the stack's size. */
   moveStack(bytes: number, more?: Val): void;
+  /** Cuts an offset to the stack's size. */
+  stackOffset(v: Val): Val;
   /** Sets SP or ESP, by the stack's size. */
   setStack(v: Val): void;
 

@@ -13,22 +13,25 @@ export const pop: Sem = (x) => x.write(0, x.pop(x.operandSize));
 
 export const leave: Sem = (x) => {
   const frame = x.let(x.reg(EBP));
-  const saved = x.let(x.load(2, frame, x.operandSize));
+  const saved = x.let(x.load(2, x.stackOffset(frame), x.operandSize));
   x.setStack(frame);
   x.moveStack(x.operandSize);
   x.setReg(EBP, saved, x.operandSize);
 };
 
+/** CALL writes the return address before it checks the target, as processors do. */
 export const call: Sem = (x) => {
+  const top = x.writeBelow(x.next, x.operandSize);
   x.checkTarget();
-  x.push(x.next, x.operandSize);
+  x.setStack(top);
   x.jump();
 };
 
 export const callTo: Sem = (x) => {
   const target = x.let(unsigned(x.read(0), x.operandSize));
+  const top = x.writeBelow(x.next, x.operandSize);
   x.checkLimit(target);
-  x.push(x.next, x.operandSize);
+  x.setStack(top);
   x.jumpTo(target);
 };
 
