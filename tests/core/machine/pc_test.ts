@@ -1,0 +1,91 @@
+import { assertEquals } from "@std/assert";
+import { VirtualClock } from "../../../core/clock.ts";
+import { Accounting } from "../../../core/hypervisor/accounting.ts";
+import { IRQ, Pc, PORT } from "../../../core/machine/pc.ts";
+import type { Disk } from "../../../core/types.ts";
+import { makeRam } from "../../helpers/host.ts";
+
+const DISK: Disk = { sectorCount: 64, readOnly: false, submit: () => {} };
+const BUS_MASTER_BAR = 0x80000920; // 0:1.1, BAR 4
+const IDE_COMMAND = 0x80000904;
+
+function makePc() {
+  const seen: string[] = [];
+  const accounting = new Accounting();
+  const pc = new Pc({
+    clock: new VirtualClock(),
+    memory: makeRam(),
+    errors: accounting,
+    disks: [DISK, DISK],
+    events: {
+      onSerialByte: (byte) => seen.push(`serial ${byte}`),
+      onDebugByte: (byte) => seen.push(`debug ${byte}`),
+      onMark: (value) => seen.push(`mark ${value}`),
+      onExit: (value) => seen.push(`exit ${value}`),
+      onUnplug: () => seen.push("unplug"),
+    },
+  });
+  const config = (register: number, value: number) => {
+    pc.ports.write(PORT.PCI_ADDRESS, 4, register);
+    pc.ports.write(PORT.PCI_DATA, 4, value);
+  };
+  /** Status of the drive at a position. */
+  const status = (unit: number) => {
+    pc.ports.write(PORT.IDE_COMMAND + 6, 1, 0xa0 | (unit << 4));
+    return pc.ports.read(PORT.IDE_COMMAND + 7, 1);
+  };
+  return { pc, accounting, seen, config, status };
+}
+
+Deno.test("Pc connects the ports that speak to the outside", () => {
+  const { pc, seen } = makePc();
+  pc.ports.write(PORT.COM1, 1, 65);
+  pc.ports.write(PORT.DEBUG_CONSOLE, 1, 66);
+  pc.ports.write(PORT.POST, 1, 0x11);
+  pc.ports.write(PORT.DEBUG_EXIT, 4, 16);
+  assertEquals(seen, ["serial 65", "debug 66", "mark 17", "exit 16"]);
+});
+
+Deno.test("Pc leaves the ports of devices that it does not have to the open bus", () => {
+  const { pc } = makePc();
+  for (const port of [0x60, 0x64, 0x70, 0x92, 0x170, 0x2f8, 0x3f7, 0x402]) {
+    assertEquals([pc.ports.ownerOf(port), pc.ports.read(port, 1)], [undefined, 0xff]);
+  }
+});
+
+Deno.test("Pc wires the timer to IRQ 0", () => {
+  assertEquals(IRQ.TIMER, 0);
+  const { pc } = makePc();
+  for (const value of [0x11, 0x20, 0x04, 0x01]) {
+    pc.ports.write(value === 0x11 ? PORT.PIC_MASTER : PORT.PIC_MASTER + 1, 1, value);
+  }
+  pc.pic.line(IRQ.TIMER).set(false);
+  pc.pic.line(IRQ.TIMER).set(true);
+  assertEquals(pc.pic.acknowledge(), 0x20);
+});
+
+Deno.test("Pc moves the bus master with its BAR, and reports a BAR on taken ports", () => {
+  const { pc, accounting, config } = makePc();
+  config(IDE_COMMAND, 1);
+  assertEquals(pc.ports.ownerOf(0xc100), undefined);
+  config(BUS_MASTER_BAR, 0xc100);
+  assertEquals(pc.ports.ownerOf(0xc107), "ide bus master");
+  config(BUS_MASTER_BAR, 0xd000);
+  assertEquals([pc.ports.ownerOf(0xc100), pc.ports.ownerOf(0xd000)], [undefined, "ide bus master"]);
+  config(BUS_MASTER_BAR, 0x1f0);
+  assertEquals([pc.ports.ownerOf(0x1f0), pc.ports.ownerOf(0xd000)], ["ide command", undefined]);
+  assertEquals(accounting.guestErrors, 1);
+});
+
+Deno.test("Unplugging the auxiliary disks leaves the master, unplugging all leaves none", () => {
+  const { pc, seen, status } = makePc();
+  assertEquals([status(0), status(1)], [0x50, 0x50]);
+  pc.ports.write(PORT.XEN_PLATFORM, 2, 2); // network cards
+  assertEquals(seen, []);
+  pc.ports.write(PORT.XEN_PLATFORM, 2, 4);
+  assertEquals([status(0), status(1), seen], [0x50, 0, ["unplug"]]);
+  pc.ports.write(PORT.XEN_PLATFORM, 2, 1);
+  assertEquals([status(0), status(1)], [0, 0]);
+  pc.ports.write(PORT.XEN_PLATFORM, 2, 1);
+  assertEquals(seen.length, 2);
+});
