@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ImageError } from "../../../core/errors.ts";
 import type { BlockBackend } from "../../../core/types.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
-import { boot, bootGuest, exitWith, flatGuest, outb } from "../../helpers/machine.ts";
+import { boot, bootGuest, exitWith, flatGuest, outb } from "../../helpers/small_machine.ts";
 import { COSTS } from "../../helpers/host.ts";
 
 const SPIN = [0xeb, 0xfe];
