@@ -4,12 +4,10 @@
  * Proves that a 512-byte image starts at 0000:7c00 in real mode with the drive number in DL, that
  * INT 10h prints and INT 13h AH=42h reads a sector, and that port 0xf4 ends the machine: value 0
  * (exit status 1) when all is well, 1 (status 3) when the disk cannot be read. Without a disk it
- * says so and is content. What it prints goes to the screen and to COM1.
+ * says so and is content. Where there is no screen, the firmware's teletype is the serial port.
  * Source: Phoenix EDD-3 (disk address packet); Ralf Brown's Interrupt List.
  */
 
-#define COM1 0x3f8
-#define LINE_STATUS_THRE 0x20
 #define DEBUG_EXIT 0xf4
 #define SECTOR 0x7e00
 
@@ -85,25 +83,16 @@ print_hex:
         loop    1b
         ret
 
-/* Writes AL to the screen and to COM1; a newline becomes CR LF on the screen. */
+/* Writes AL to the screen; a newline becomes CR LF. */
 put:    pushaw
-        pushw   %ax
+        xorw    %bx, %bx
         cmpb    $'\n', %al
         jne     1f
         movw    $0x0e0d, %ax
-        xorw    %bx, %bx
         int     $0x10
         movb    $'\n', %al
 1:      movb    $0x0e, %ah
-        xorw    %bx, %bx
         int     $0x10
-        movw    $COM1 + 5, %dx
-2:      inb     %dx, %al
-        testb   $LINE_STATUS_THRE, %al
-        jz      2b
-        popw    %ax
-        movw    $COM1, %dx
-        outb    %al, %dx
         popaw
         ret
 
