@@ -65,8 +65,6 @@ export interface BlkbackRingParts {
 
 const NO_PAGES: readonly Uint8Array[] = [];
 
-const BAD_GRANT: Refusal = { status: BLKIF_RSP.ERROR, text: "grant does not permit it" };
-
 /** Serves the requests of one ring until it is closed. */
 export class BlkbackRing {
   readonly #parts: BlkbackRingParts;
@@ -173,7 +171,7 @@ export class BlkbackRing {
     const access = request.operation === BLKIF_OP.READ ? "write" : "read";
     const refusal = refusalOf(request, this.#limits);
     if (refusal !== undefined) this.#refuse(slot, refusal);
-    else if (!slot.pages.map(request, access)) this.#refuse(slot, BAD_GRANT);
+    else if (!slot.pages.map(request, access)) this.#answer(slot, BLKIF_RSP.ERROR); // told by grants
     else {
       slot.prepare();
       this.#parts.dom0.post("backend", 0, slot.submit); // after the time that mapping took
@@ -184,7 +182,11 @@ export class BlkbackRing {
     const { operation, segmentCount, sector } = slot.request;
     const what = `operation ${operation}, ${segmentCount} segments, sector ${sector}`;
     this.#parts.errors.guestError("blkback", `request refused (${what}): ${refusal.text}`);
-    slot.status = refusal.status;
+    this.#answer(slot, refusal.status);
+  }
+
+  #answer(slot: RequestSlot, status: number): void {
+    slot.status = status;
     this.#parts.dom0.post("backend", this.#parts.costs.perResponse, slot.respond);
   }
 
@@ -196,7 +198,7 @@ export class BlkbackRing {
     if (status === "ok" && slot.writeAfterFlush()) return this.#parts.disk.submit(slot);
     slot.status = status === "ok" ? BLKIF_RSP.OKAY : BLKIF_RSP.ERROR;
     if (slot.pages.mustUnmap) this.#parts.dom0.post("backend", 0, slot.unmap);
-    else this.#parts.dom0.post("backend", this.#parts.costs.perResponse, slot.respond);
+    else this.#answer(slot, slot.status);
   }
 
   #unmap(slot: RequestSlot): void {

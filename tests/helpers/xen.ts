@@ -18,6 +18,12 @@ import { FakeClock, FakeDom0 } from "./disk.ts";
 export class FakeGrants implements GrantMapper {
   readonly log: string[] = [];
   readonly #entries = new Map<number, { page: Uint8Array; readOnly: boolean; mapped: number }>();
+  readonly #errors: string[];
+
+  /** @param errors takes what the guest did wrong */
+  constructor(errors: string[] = []) {
+    this.#errors = errors;
+  }
 
   grant(gref: number, page: Uint8Array, readOnly = false): void {
     this.#entries.set(gref, { page, readOnly, mapped: 0 });
@@ -34,7 +40,10 @@ export class FakeGrants implements GrantMapper {
 
   map(gref: number, access: "read" | "write"): Uint8Array | undefined {
     const entry = this.#entries.get(gref);
-    if (entry === undefined || entry.readOnly && access === "write") return undefined;
+    if (entry === undefined || entry.readOnly && access === "write") {
+      this.#errors.push(`grants: ${gref}`);
+      return undefined;
+    }
     entry.mapped++;
     this.log.push(`map ${gref} ${access}`);
     return entry.page;
@@ -130,9 +139,9 @@ export interface GuestOptions {
 export class BlkfrontGuest {
   readonly clock: FakeClock;
   readonly dom0: FakeDom0;
-  readonly grants: FakeGrants = new FakeGrants();
-  readonly store: FakeStore = new FakeStore();
   readonly errors: string[] = [];
+  readonly grants: FakeGrants = new FakeGrants(this.errors);
+  readonly store: FakeStore = new FakeStore();
   readonly wrote: Uint8Array[] = [];
   readonly backend: Blkback;
   readonly ringPage: Uint8Array<ArrayBuffer> = new Uint8Array(PAGE_SIZE);
