@@ -100,7 +100,13 @@ export class RawImage implements BlockBackend {
 function openFile(path: string, readOnly: boolean): number {
   try {
     const status = statSync(path); // before open(), which would wait for the other end of a pipe
-    if (status.isDirectory()) throw cannotOpen(path, "it is a directory");
+    if (status.isDirectory()) {
+      throw cannotOpen(
+        path,
+        "it is a directory",
+        `name a file in it, or make one: truncate -s 16M ${path}/disk.img`,
+      );
+    }
     if (!status.isFile()) throw cannotOpen(path, "it is not a regular file");
     return openSync(path, readOnly ? "r" : "r+");
   } catch (error) {

@@ -116,12 +116,15 @@ export function requestSectors(workload: Workload, diskSectors: number): number[
   });
 }
 
-/** What diskcmp writes to these sectors: `block_pattern()` of guests/lib/block.c. */
-export function writtenPattern(sector: number, bytes: number): Uint8Array {
+/**
+ * What diskcmp writes to these sectors: `block_pattern()` of guests/lib/block.c.
+ * @param seed its complement is what diskcmp prepares the sectors with
+ */
+export function writtenPattern(sector: number, bytes: number, seed: number = SEED): Uint8Array {
   const words = new Uint32Array(bytes / 4);
   const perSector = SECTOR_SIZE / 4;
   for (let i = 0; i < words.length; i++) {
-    const start = scramble(scramble(SEED) + sector + Math.floor(i / perSector));
+    const start = scramble(scramble(seed) + sector + Math.floor(i / perSector));
     words[i] = start + Math.imul(i % perSector, 0x9e3779b9);
   }
   return new Uint8Array(words.buffer);
