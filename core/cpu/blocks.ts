@@ -87,6 +87,8 @@ export class Blocks {
     const linear = (this.#state.segmentBase(CS) + eip) >>> 0;
     const host = this.#mmu.fetchAddress(linear);
     if (host < 0) return 0;
+    const known = this.#recall(linear, mode, host - linear);
+    if (known) return known;
     const page = this.#page(host >>> 12);
     const key = (mode >>> 0) * 0x1_0000_0000 + linear;
     let head = page.blocks.get(key);
@@ -111,6 +113,17 @@ export class Blocks {
       this.#mmu.forbidWrites(number);
     }
     return page;
+  }
+
+  /** Head of a live block that the jump cache holds, else 0. */
+  #recall(linear: number, mode: number, addend: number): number {
+    const words = this.#state.words;
+    const at = (JUMP.BASE + (linear & (JUMP.ENTRIES - 1)) * JUMP.STRIDE) >> 2;
+    const head = words[at + (JUMP.RECORD >> 2)]!;
+    const hit = words[at + (JUMP.LINEAR >> 2)] === (linear | 0) &&
+      words[at + (JUMP.MODE >> 2)] === mode && words[at + (JUMP.ADDEND >> 2)] === (addend | 0) &&
+      words[head >> 2] === HANDLER.HEAD;
+    return hit ? head : 0;
   }
 
   #remember(linear: number, mode: number, addend: number, head: number): void {

@@ -15,7 +15,7 @@ import { maskAddress, readOperand, writeOperand } from "./operand.ts";
 import { AT, CR0, ECX, EDI, EDX, ES, ESI, FLAG, SEG, TR } from "./state.ts";
 
 /** Ports that Xen gives an HVM guest without an exit (arch/x86/hvm/hvm.c): the delay ports. */
-const PASSTHROUGH = new Set([0x80, 0xed]);
+const isPassedThrough = (port: number): boolean => port === 0x80 || port === 0xed;
 
 /** @throws {Fault} #GP(0) unless IOPL or the TSS bitmap allow the access */
 function checkPort(cpu: Cpu, port: number, size: number): void {
@@ -41,7 +41,7 @@ function access(cpu: Cpu, port: number, size: 1 | 2 | 4, write: boolean, value: 
   exit.count = 1;
   exit.string = false;
   exit.value = value;
-  if (PASSTHROUGH.has(port)) {
+  if (isPassedThrough(port)) {
     exit.retired = cpu.takeRetired();
     cpu.host.passthroughPort(exit);
   } else {

@@ -65,10 +65,14 @@ export interface Shape {
   readonly nearNext: boolean;
 }
 
-/** Shape of an instruction under a mode word. */
-export function shapeOf(insn: Insn, mode: number, near: boolean): Shape {
+/**
+ * Shape of an instruction under a mode word.
+ * @param base linear base of the code segment
+ * @param near take all jumps for near ones
+ */
+export function shapeOf(insn: Insn, mode: number, base: number, near: boolean): Shape {
   const flat = (mode & MODE.FLAT) !== 0;
-  const samePage = (eip: number): boolean => near || (eip ^ insn.pc) >>> 12 === 0;
+  const samePage = (eip: number): boolean => near || ((base + eip) ^ (base + insn.pc)) >>> 12 === 0;
   return {
     flat,
     flatMemory: flat && insn.segment < FS && insn.segment !== CS,

@@ -15,7 +15,7 @@ import {
   shapeOf,
   SPECIAL,
 } from "./recorder.ts";
-import { AT, type CpuState, SEG } from "./state.ts";
+import { AT, type CpuState, CS, SEG } from "./state.ts";
 import { encodeModule, FunctionBody } from "./wasm.ts";
 
 /** Handler numbers of {@link SPECIAL}, fixed by the order in which they are made. */
@@ -78,7 +78,12 @@ export class Threaded {
    * @param isolated its jumps return to the dispatcher
    */
   write(at: number, insn: Insn, left: number, isolated: boolean): void {
-    const shape = shapeOf(insn, this.#state.get(AT.MODE), isolated);
+    const shape = shapeOf(
+      insn,
+      this.#state.get(AT.MODE),
+      this.#state.segmentBase(CS),
+      isolated,
+    );
     const words = this.#state.words;
     const w = at >> 2;
     words[w] = this.#handler(insn, shape);
