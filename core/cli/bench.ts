@@ -8,6 +8,7 @@
  */
 
 import process from "node:process";
+import { join } from "@std/path";
 import { Command, CommanderError } from "commander";
 import { EXIT_CODE, GuestPanic, ImageError, UsageError } from "../errors.ts";
 import { loadGuest } from "../load/detect.ts";
@@ -28,13 +29,13 @@ export interface BenchOptions {
   readonly json: boolean;
 }
 
-const PROJECT = `${import.meta.dirname}/../..`;
-const SOURCES = `${PROJECT}/../shared/bench/guests`;
+const PROJECT = join(import.meta.dirname!, "../..");
+const SOURCES = join(PROJECT, "../shared/bench/guests");
 /** As far as the task's write permission goes. */
-const IMAGE_FOLDER = `${PROJECT}/out/bench`;
+const IMAGE_FOLDER = join(PROJECT, "out/bench");
 /** The guests' heap ends below it. */
 const RAM_BYTES = 64 << 20;
-/** The image is in the page cache, and so is the guest's disk: it polls for little else than the data. */
+/** The image is in the page cache; a slower disk would only have the guest poll longer. */
 const MEDIA = "ramdisk";
 const HINT = "deno task bench [cpu|disk] [--quick] [--json]";
 

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { formatTable } from "../report/table.ts";
+import { formatTable, grouped } from "../report/table.ts";
 import type { Measurement } from "./bench_marks.ts";
 import { type BenchMode, type BenchSection, type BenchSuite, MEAN_TARGET } from "./bench_suites.ts";
 
@@ -143,7 +143,7 @@ function ratio(value: number | undefined): string {
   return value === undefined ? "" : value.toFixed(2);
 }
 
-/** Three digits at least. */
+/** Three significant digits, or all before the point. */
 function significant(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3);
+  return value >= 100 ? grouped(Math.round(value)) : value.toPrecision(3);
 }
