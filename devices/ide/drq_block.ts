@@ -21,7 +21,6 @@ export class DrqBlock {
   readonly #buffer = new Uint8Array(MAX_MULTIPLE * SECTOR_SIZE);
   /** For each number of sectors the front of the buffer, as the segments of a disk request. */
   readonly #fronts: readonly (readonly [Uint8Array])[];
-  #front: Uint8Array;
   #direction: BlockDirection = "in";
   #position = 0;
   #end = 0; // equal to the position while no block is open
@@ -31,7 +30,6 @@ export class DrqBlock {
     this.#onEnd = onEnd;
     const front = (sectors: number) => this.#buffer.subarray(0, sectors * SECTOR_SIZE);
     this.#fronts = Array.from({ length: MAX_MULTIPLE + 1 }, (_, sectors) => [front(sectors)]);
-    this.#front = this.#buffer;
   }
 
   /** The buffer's first sectors as segments of a disk request: the same object every time. */
@@ -39,12 +37,14 @@ export class DrqBlock {
     return this.#fronts[sectors]!;
   }
 
-  /** Offers a block to the host: DRQ goes up. */
-  open(sectors: number, direction: BlockDirection): void {
-    this.#front = this.segments(sectors)[0];
+  /**
+   * Offers a block to the host: DRQ goes up.
+   * @param skip sectors of the buffer in front of the block
+   */
+  open(sectors: number, direction: BlockDirection, skip: number = 0): void {
     this.#direction = direction;
-    this.#position = 0;
-    this.#end = this.#front.length;
+    this.#position = skip * SECTOR_SIZE;
+    this.#end = this.#position + sectors * SECTOR_SIZE;
   }
 
   /** Takes back what is left of the block. */
@@ -94,8 +94,7 @@ export class DrqBlock {
   }
 
   #piece(length: number): Uint8Array {
-    if (length === this.#front.length) return this.#front;
-    return this.#front.subarray(this.#position, this.#position + length);
+    return this.#buffer.subarray(this.#position, this.#position + length);
   }
 
   #readWord(): number {

@@ -4,7 +4,7 @@
  * end).
  *
  * ```
- * PIO in    BSY → disk → DRQ, INTRQ → host takes the block → BSY … idle
+ * PIO in    BSY → disk → DRQ, INTRQ → host takes the block → DRQ, INTRQ (buffered) or BSY … idle
  * PIO out   DRQ → host gives the block → BSY → disk → DRQ, INTRQ … idle, INTRQ
  * DMA       DRQ, wait for Start → disk to or from guest memory → idle, INTRQ
  * ```
@@ -18,7 +18,7 @@ import type { BusMaster } from "./bus_master.ts";
 import type { Command } from "./commands.ts";
 import type { Drive } from "./drive.ts";
 import { DrqBlock } from "./drq_block.ts";
-import { fillIdentify } from "./identify.ts";
+import { fillIdentify, MAX_MULTIPLE } from "./identify.ts";
 import { ER_ABRT, ER_IDNF, ER_UNC, SR_BSY, SR_DF, SR_DRQ, SR_ERR, SR_IDLE } from "./taskfile.ts";
 
 const SR_DATA_READY = SR_IDLE | SR_DRQ;
@@ -45,6 +45,9 @@ export class CommandRunner {
   #sector = 0; // first sector not yet transferred
   #remaining = 0; // sectors from there on
   #sectors = 0; // of the block or DMA transfer under way
+  #fetched = 0; // sectors read ahead into the buffer by the last disk request
+  #taken = 0; // of those, offered to the host
+  #readAhead = true; // off after a media error, until the next command
   #inFlight: "nothing" | "block" | "dma" | "flush" = "nothing";
 
   /** @param interrupt called when the drive wants the host's attention */
@@ -65,7 +68,12 @@ export class CommandRunner {
     this.#drive = drive;
     this.#disk = disk;
     this.#command = command;
-    this.#sector = this.#remaining = 0;
+    this.#sector =
+      this.#remaining =
+      this.#fetched =
+      this.#taken =
+        0;
+    this.#readAhead = true;
     drive.error = 0;
     switch (command.protocol) {
       case "non-data":
@@ -143,14 +151,24 @@ export class CommandRunner {
       this.#endOutOfRange();
       return false;
     }
-    if (this.#isRead) this.#submit("read", this.block.segments(this.#sectors));
-    else this.#offerBlock("out");
+    if (!this.#isRead) this.#offerBlock("out");
+    else if (this.#taken < this.#fetched) this.#advance();
+    else this.#fetch();
     return true;
   }
 
-  #offerBlock(direction: "in" | "out"): void {
+  /** Reads the block and, as drives do, as much of the rest of the command as the buffer holds. */
+  #fetch(): void {
+    const room = MAX_MULTIPLE - MAX_MULTIPLE % this.#sectors;
+    const inside = Math.min(room, this.#remaining, this.#disk.sectorCount - this.#sector);
+    this.#fetched = this.#readAhead ? inside : this.#sectors;
+    this.#taken = 0;
+    this.#submit("read", this.block.segments(this.#fetched));
+  }
+
+  #offerBlock(direction: "in" | "out", skip: number = 0): void {
     this.#drive.status = SR_DATA_READY;
-    this.block.open(this.#sectors, direction);
+    this.block.open(this.#sectors, direction, skip);
   }
 
   /** The host has moved the last word of a block. */
@@ -179,7 +197,7 @@ export class CommandRunner {
     this.#inFlight = "nothing";
     if (finished === "dma") this.#busMaster.transferred();
     if (!this.#running) return;
-    if (status === "error") this.#endMediaError();
+    if (status === "error") this.#mediaError();
     else if (finished === "flush") this.#end(0);
     else this.#advance();
   }
@@ -190,7 +208,8 @@ export class CommandRunner {
     this.#remaining -= this.#sectors;
     this.#report(this.#sector);
     if (this.#command.protocol === "pio-in") {
-      this.#offerBlock("in");
+      this.#offerBlock("in", this.#taken);
+      this.#taken += this.#sectors;
       this.#interrupt();
     } else if (this.#remaining === 0) {
       this.#end(0);
@@ -217,6 +236,14 @@ export class CommandRunner {
       this.#report(bad);
     }
     this.#end(ER_IDNF);
+  }
+
+  /** A failed read-ahead says nothing about the first block: that is tried alone. */
+  #mediaError(): void {
+    if (this.#command.protocol === "pio-in" && this.#fetched > this.#sectors) {
+      this.#readAhead = false;
+      this.#fetch();
+    } else this.#endMediaError();
   }
 
   #endMediaError(): void {

@@ -117,15 +117,45 @@ Deno.test("IdeChannel passes SeaBIOS's detection", () => {
 Deno.test("IdeChannel reads n sectors with one interrupt before each block", () => {
   const { disk, ide } = bench();
   ide.lba28(0x20, 10, 3);
+  assertEquals(ide.in8(0x3f6), 0xd0);
+  disk.complete();
   for (let i = 0; i < 3; i++) {
-    assertEquals(ide.in8(0x3f6), 0xd0);
-    disk.complete();
     assertEquals(ide.line.edges, i + 1);
     assertEquals(ide.in8(0x1f7), 0x58);
     assertEquals(ide.insl(128), disk.sectors(10 + i, 1));
   }
   assertEquals([ide.in8(0x1f7), ide.line.edges], [0x50, 3]);
   assertEquals(ide.registers(), [0, 0, 13, 0, 0, 0xe0]);
+  assertEquals(disk.log, ["read 10+3"]);
+});
+
+Deno.test("IdeChannel reads ahead within the command as far as its buffer goes", () => {
+  const { disk, ide } = bench();
+  ide.lba28(0x20, 4, 20);
+  for (let i = 0; i < 20; i++) {
+    if (i === 0 || i === 16) {
+      assertEquals(ide.in8(0x1f7), 0xd0);
+      disk.complete();
+    }
+    assertEquals([ide.in8(0x1f7), ide.in8(0x1f3)], [0x58, 5 + i]);
+    assertEquals(ide.insl(128), disk.sectors(4 + i, 1));
+  }
+  assertEquals(disk.log, ["read 4+16", "read 20+4"]);
+});
+
+Deno.test("IdeChannel reads block by block after a read-ahead has failed", () => {
+  const { disk, ide } = bench();
+  ide.lba28(0x20, 6, 3);
+  disk.status = "error";
+  disk.complete();
+  disk.status = "ok";
+  disk.complete();
+  assertEquals(ide.insl(128), disk.sectors(6, 1));
+  disk.status = "error";
+  disk.complete();
+  assertEquals(ide.in8(0x1f7), 0x51);
+  assertEquals(ide.registers(), [0x40, 2, 7, 0, 0, 0xe0]);
+  assertEquals(disk.log, ["read 6+3", "read 6+1", "read 7+1"]);
 });
 
 Deno.test("IdeChannel writes n sectors with one interrupt after each block", () => {
@@ -147,8 +177,8 @@ Deno.test("IdeChannel cuts MULTIPLE commands into blocks, the last one shorter",
   ide.lba28(0xc6, 0, 4);
   assertEquals(ide.in8(0x1f7), 0x50);
   ide.lba28(0xc4, 2, 10);
+  disk.complete();
   for (const sectors of [4, 4, 2]) {
-    disk.complete();
     assertEquals(ide.in8(0x1f7), 0x58);
     ide.insl(sectors * 128);
   }
@@ -158,7 +188,7 @@ Deno.test("IdeChannel cuts MULTIPLE commands into blocks, the last one shorter",
     ide.outsl(data.subarray(from * SECTOR, to * SECTOR));
     disk.complete();
   }
-  assertEquals(disk.log, ["read 2+4", "read 6+4", "read 10+2", "write 20+4", "write 24+1"]);
+  assertEquals(disk.log, ["read 2+10", "write 20+4", "write 24+1"]);
   assertEquals(disk.sectors(20, 5), data);
 });
 
@@ -207,8 +237,8 @@ Deno.test("IdeChannel reads a 48-bit address back through HOB until a register i
 Deno.test("IdeChannel delivers the sectors before the end of the disk, then IDNF", () => {
   const { disk, ide } = bench();
   ide.lba28(0x20, 62, 5);
+  disk.complete();
   for (let i = 0; i < 2; i++) {
-    disk.complete();
     assertEquals(ide.in8(0x1f7), 0x58);
     assertEquals(ide.insl(128), disk.sectors(62 + i, 1));
   }
@@ -434,6 +464,7 @@ Deno.test("IdeChannel reports media errors as UNC on reads and as device fault o
   const { disk, ide } = bench();
   disk.status = "error";
   ide.lba28(0x20, 6, 2);
+  disk.complete();
   disk.complete();
   assertEquals(ide.in8(0x1f7), 0x51);
   assertEquals(ide.registers(), [0x40, 2, 6, 0, 0, 0xe0]);
