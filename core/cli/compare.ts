@@ -3,7 +3,7 @@
  * @module
  */
 
-import { EXIT_CODE, UsageError } from "../errors.ts";
+import { EXIT_CODE, ImageError, UsageError } from "../errors.ts";
 import { loadGuest } from "../load/detect.ts";
 import type { MachineConfig, RunResult } from "../machine/config.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
@@ -15,7 +15,7 @@ import { formatCompare } from "../report/summary.ts";
 import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 import type { CompareOptions } from "./args.ts";
 import { ensureCompareImage } from "./compare_image.ts";
-import { type GuestFile, onHost, readGuest, sha256, sha256OfDisk } from "./files.ts";
+import { type GuestFile, hostReason, onHost, readGuest, sha256, sha256OfDisk } from "./files.ts";
 import { SerialSink, type Streams, writeError, writeText } from "./output.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
@@ -139,6 +139,17 @@ function endOf({ reason, code }: RunResult): string {
   return `${reason}, code ${code}`;
 }
 
+function makeDefaultImage(path: string): void {
+  try {
+    ensureCompareImage(path);
+  } catch (error) {
+    throw new ImageError(
+      `Cannot make disk image "${DEFAULT_DISK}": ${hostReason(error)}`,
+      "deno task compare --disk a.img uses an image of your own",
+    );
+  }
+}
+
 /**
  * Runs the command.
  * @returns the exit code
@@ -149,7 +160,7 @@ export async function compareCommand(options: CompareOptions, streams: Streams):
   const name = options.disk ?? DEFAULT_DISK;
   const path = options.disk ?? bundledPath(DEFAULT_DISK);
   if (options.disk === undefined) {
-    onHost(`Cannot make disk image "${DEFAULT_DISK}"`, () => ensureCompareImage(path));
+    makeDefaultImage(path);
   }
   const backend = openDisk(path, { readOnly: false, snapshot: true });
   try {

@@ -84,8 +84,14 @@ export function onHost(what: string, action: () => void): void {
   try {
     action();
   } catch (error) {
-    throw new UsageError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${what}: ${hostReason(error)}`);
   }
+}
+
+/** What the host says, without the call and the path that Deno adds behind it. */
+export function hostReason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return /^.*?\(os error \d+\)/.exec(message)?.[0] ?? message;
 }
 
 /** SHA-256 in hexadecimal. */

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../../core/errors.ts";
-import { readGuest, sha256, sha256OfDisk } from "../../../core/cli/files.ts";
+import { hostReason, readGuest, sha256, sha256OfDisk } from "../../../core/cli/files.ts";
 import {
   COMPARE_IMAGE_SHA256,
   compareImageBytes,
@@ -78,4 +78,10 @@ fileTest("readGuest() tells the user what is wrong with the file", (folder) => {
   Deno.writeFileSync(`${folder}/big`, new Uint8Array(2 * MIB));
   const big = failure(`${folder}/big`);
   assertEquals(big.message, 'Cannot load guest "g": 2097152 bytes do not fit into 1 MiB of RAM');
+});
+
+Deno.test("hostReason() leaves out the call and the path behind the host's words", () => {
+  const full = "No space left on device (os error 28): writefile '/tmp/a'";
+  assertEquals(hostReason(new Error(full)), "No space left on device (os error 28)");
+  assertEquals(hostReason(new Error("no such thing")), "no such thing");
 });
