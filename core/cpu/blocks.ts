@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Fault } from "./fault.ts";
+import { Fault, VECTOR } from "./fault.ts";
 import { Decoder } from "./decode.ts";
 import type { Insn } from "./insn.ts";
 import { JUMP_ROW } from "./opcodes.ts";
@@ -45,6 +45,8 @@ export class Blocks {
   /** Instructions behind complex records, by the record's TARGET word. */
   #complex: Insn[] = [];
   #next: number = FIRST;
+  /** Linear page that a look-ahead must not leave: nothing behind it may be touched. -1 = none. */
+  #onlyPage = -1;
   /** Generated code of a kept block is running. */
   running = false;
 
@@ -79,7 +81,7 @@ export class Blocks {
   /**
    * The block at EIP.
    * @returns its head record, or 0 when the instruction there must be stepped
-   * @throws {Fault} when the first instruction cannot be fetched
+   * @throws {Fault} when its page cannot be fetched from
    */
   find(): number {
     const eip = this.#state.eip;
@@ -161,25 +163,32 @@ export class Blocks {
     return head;
   }
 
-  /** Instructions of the block; none when the first one crosses the page. */
+  /** Instructions of the block; none when the first one crosses the page or cannot be fetched. */
   #discover(eip: number, mode: number, linear: number): Insn[] {
     const insns: Insn[] = [];
     let at = eip;
     const inPage = 0x1000 - (linear & 0xfff);
     while (insns.length < MAX_BLOCK && at - eip < inPage) {
-      let insn: Insn;
-      try {
-        insn = this.#decoder.decode(at, mode);
-      } catch (error) {
-        if (!(error instanceof Fault) || insns.length === 0) throw error;
-        break;
-      }
-      if (insn.next - eip > inPage || insn.next < insn.pc) break;
+      const insn = this.#lookAhead(at, mode, linear >>> 12);
+      if (!insn || insn.next < insn.pc) break;
       insns.push(insn);
       if (insn.row.branch || isComplex(insn)) break;
       at = insn.next;
     }
     return insns;
+  }
+
+  /** Decodes without side effects; nothing where a fetch would fault or leave the page. */
+  #lookAhead(eip: number, mode: number, page: number): Insn | undefined {
+    this.#onlyPage = page;
+    try {
+      return this.#decoder.decode(eip, mode);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      return undefined;
+    } finally {
+      this.#onlyPage = -1;
+    }
   }
 
   #mark(page: CodePage, offset: number, length: number): void {
@@ -191,7 +200,9 @@ export class Blocks {
   #byteAt(eip: number): number {
     const state = this.#state;
     if (eip >>> 0 > state.seg(CS, SEG.LIMIT) >>> 0) throw Fault.of(13, 0);
-    const host = this.#mmu.fetchAddress((state.segmentBase(CS) + eip) >>> 0);
+    const linear = (state.segmentBase(CS) + eip) >>> 0;
+    if (this.#onlyPage >= 0 && linear >>> 12 !== this.#onlyPage) throw Fault.of(VECTOR.PF, 0);
+    const host = this.#mmu.fetchAddress(linear);
     return host < 0 ? 0xff : state.bytes[host]!;
   }
 

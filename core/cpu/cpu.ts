@@ -18,6 +18,8 @@ import { Threaded } from "./threaded.ts";
 /** CPUID leaf 1 EAX: family 6, as cpu-i686 profiles it. */
 const SIGNATURE = 0x673;
 const MAX_BUDGET = 0x7fffffff;
+/** DR6.BS. */
+const SINGLE_STEP = 0x4000;
 
 /** Registers at the begin of a run. */
 export interface Reset {
@@ -63,6 +65,8 @@ export class Cpu {
   shutdown = false;
   /** STI, MOV SS and POP SS hold interrupts back for one instruction. */
   shadow = false;
+  /** The instruction makes no single-step trap: it entered a handler (INT n) or loaded SS. */
+  noTrap = false;
   /** Vector of the last exception, for crash reports. -1 = none yet. */
   lastException = -1;
   /** Sees every exception before its delivery, with the state as it stands at the fault; may throw. */
@@ -229,8 +233,15 @@ export class Cpu {
       return true;
     }
     if (!state.flag(FLAG.TF)) return false;
+    this.noTrap = false;
+    const { eip } = state;
     this.#step();
-    raise(this, VECTOR.DB, 0);
+    if (!this.noTrap) {
+      // Between two repetitions the image has RF set, as for a fault.
+      if (state.eip === eip) state.setFlag(FLAG.RF, true);
+      state.set(AT.DR + 24, state.get(AT.DR + 24) | SINGLE_STEP);
+      raise(this, VECTOR.DB, 0);
+    }
     return true;
   }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Cpu } from "./cpu.ts";
-import { Fault, innerStackSegment, VECTOR } from "./fault.ts";
+import { Fault, innerStack, innerStackSegment, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
 import { effectiveAddress, isProtected, maskAddress } from "./operand.ts";
 import {
@@ -17,10 +17,10 @@ import {
   setSegment,
   setStackSegment,
 } from "./segment.ts";
-import { AT, CS, ESP, FLAG, SEG, SS, TR } from "./state.ts";
+import { AT, CS, ESP, FLAG, SEG, SS } from "./state.ts";
 import { setFlags } from "./system.ts";
 
-const { GP, NP, TS } = VECTOR;
+const { GP, NP } = VECTOR;
 
 interface FarPointer {
   readonly selector: number;
@@ -85,14 +85,12 @@ interface Gate {
 function readGate(cpu: Cpu, d: Descriptor): Gate {
   const code = d.selector & 0xfffc;
   const type = d.attr & 0x1f;
-  if (type !== 4 && type !== 12) {
-    const task = type === 5 || type === 1 || type === 9;
-    if (task && (d.attr & 0x80)) cpu.notModelled("hardware task switch");
-    throw Fault.of(GP, code);
-  }
+  const isTask = type === 1 || type === 5 || type === 9;
+  if (type !== 4 && type !== 12 && !isTask) throw Fault.of(GP, code);
   const dpl = d.attr >> 5 & 3;
   if (dpl < cpu.state.cpl || dpl < (d.selector & 3)) throw Fault.of(GP, code);
   if (!(d.attr & 0x80)) throw Fault.of(NP, code);
+  if (isTask) cpu.notModelled("hardware task switch");
   const low = cpu.mmu.systemRead(d.at, 4);
   const high = cpu.mmu.systemRead(d.at + 4, 4);
   const wide = type === 12;
@@ -163,26 +161,11 @@ function callGate(cpu: Cpu, gate: Gate, back: readonly number[]): void {
   }
   const parameters: number[] = [];
   for (let n = gate.parameters - 1; n >= 0; n--) parameters.push(cpu.peek(n, size));
-  const stack = tssStack(cpu, dpl);
+  const stack = innerStack(cpu, dpl, 0);
   const words = [state.selector(SS), state.regs[ESP]!, ...parameters, ...back];
   cpu.pushOnto(innerStackSegment(cpu, stack.selector, dpl, 0), stack.esp, dpl, size, words);
   setCodeSegment(cpu, gate.code, dpl);
   cpu.jump(gate.offset);
-}
-
-/** Stack of an inner ring in the current TSS. */
-function tssStack(cpu: Cpu, dpl: number): { selector: number; esp: number } {
-  const { state, mmu } = cpu;
-  const wide = (state.seg(TR, SEG.ATTR) & 8) !== 0;
-  const at = wide ? 4 + dpl * 8 : 2 + dpl * 4;
-  if (at + (wide ? 5 : 3) > state.seg(TR, SEG.LIMIT) >>> 0) {
-    throw Fault.of(TS, state.selector(TR) & 0xfffc);
-  }
-  const base = state.segmentBase(TR) + at;
-  return {
-    esp: mmu.systemRead(base, wide ? 4 : 2),
-    selector: mmu.systemRead(base + (wide ? 4 : 2), 2),
-  };
 }
 
 /** RETF, with or without parameters to release. */
@@ -247,6 +230,7 @@ function returnOuter(
 export function iret(cpu: Cpu, insn: Insn): void {
   const { state } = cpu;
   const size = insn.operandSize;
+  if (isProtected(cpu) && state.flag(FLAG.NT)) cpu.notModelled("IRET to the previous task");
   const offset = cpu.peek(0, size) >>> 0;
   const selector = cpu.peek(1, size) & 0xffff;
   const flags = cpu.peek(2, size);
@@ -258,7 +242,6 @@ export function iret(cpu: Cpu, insn: Insn): void {
     setFlags(cpu, flags, size);
     return cpu.jump(offset);
   }
-  if (state.flag(FLAG.NT)) cpu.notModelled("IRET to the previous task");
   if (size === 4 && flags & FLAG.VM && state.cpl === 0) {
     cpu.notModelled("entering virtual-8086 mode");
   }

@@ -58,13 +58,17 @@ export function raise(cpu: Cpu, vector: number, code: number): void {
     deliver(cpu, vector, code, "exception", cpu.state.eip);
   } catch (second) {
     if (!(second instanceof Fault)) throw second;
-    if (vector === VECTOR.DF) return cpu.shutDown();
     const { vector: next, code: nextCode } = second;
+    if (vector === VECTOR.DF) {
+      cpu.onException(next, nextCode);
+      return cpu.shutDown();
+    }
     const bad = (v: number): boolean => (CONTRIBUTORY >> v & 1) === 1;
     const double = (bad(vector) && bad(next)) ||
       (vector === VECTOR.PF && (next === VECTOR.PF || bad(next)));
-    if (double) raise(cpu, VECTOR.DF, 0);
-    else raise(cpu, next, nextCode);
+    if (!double) return raise(cpu, next, nextCode);
+    cpu.onException(next, nextCode);
+    raise(cpu, VECTOR.DF, 0);
   }
 }
 
@@ -83,6 +87,7 @@ export function deliver(
 ): void {
   if (cpu.state.get(AT.CR) & CR0.PE) deliverProtected(cpu, vector, code, source, eip);
   else deliverReal(cpu, vector, source, eip);
+  cpu.noTrap = true;
 }
 
 function deliverReal(cpu: Cpu, vector: number, source: EventSource, eip: number): void {
@@ -159,14 +164,19 @@ function deliverProtected(
   if (!(access & 0x80)) throw Fault.of(VECTOR.NP, selectorCode);
   const conforming = (access & 4) !== 0;
   const hasCode = source === "exception" && (WITH_CODE >> vector & 1) === 1;
-  const frame = hasCode ? [code] : [];
+  const isFault = source === "exception" && vector !== VECTOR.DB;
+  const frame = returnFrame(cpu, eip, isFault, hasCode ? code : undefined);
   const size = type >= 14 ? 4 : 2;
-  if (!conforming && dpl < cpu.state.cpl) enterInner(cpu, gate, target, dpl, size, frame, eip, ext);
-  else enterSame(cpu, gate, target, size, frame, eip);
+  if (!conforming && dpl < cpu.state.cpl) enterInner(cpu, gate, target, dpl, size, frame, ext);
+  else enterSame(cpu, gate, target, size, frame);
 }
 
-function returnFrame(cpu: Cpu, eip: number, frame: readonly number[]): number[] {
-  return [cpu.state.eflags, cpu.state.selector(CS), eip, ...frame];
+/** EFLAGS CS EIP [code]. A fault's image has RF set, so that the instruction can be gone on with. */
+function returnFrame(cpu: Cpu, eip: number, isFault: boolean, code: number | undefined): number[] {
+  const { state } = cpu;
+  const frame = [state.eflags | (isFault ? FLAG.RF : 0), state.selector(CS), eip];
+  if (code !== undefined) frame.push(code);
+  return frame;
 }
 
 function commit(cpu: Cpu, gate: Gate, target: Descriptor, cpl: number): void {
@@ -184,20 +194,22 @@ function enterSame(
   target: Descriptor,
   size: 2 | 4,
   frame: readonly number[],
-  eip: number,
 ): void {
   if (gate.offset >>> 0 > target.limit >>> 0) throw Fault.of(VECTOR.GP, 0);
-  cpu.pushAll(size, returnFrame(cpu, eip, frame));
+  cpu.pushAll(size, frame);
   commit(cpu, gate, target, cpu.state.cpl);
 }
 
-/** Stack of an inner ring, from the current TSS. */
-function innerStack(cpu: Cpu, dpl: number, ext: number): { selector: number; esp: number } {
+/**
+ * Stack of an inner ring, from the current TSS.
+ * @param ext EXT bit of the error code
+ */
+export function innerStack(cpu: Cpu, dpl: number, ext: number): { selector: number; esp: number } {
   const { state, mmu } = cpu;
   const wide = (state.seg(TR, SEG.ATTR) & 8) !== 0;
   const at = wide ? 4 + dpl * 8 : 2 + dpl * 4;
   const code = (state.selector(TR) & 0xfffc) | ext;
-  if (at + (wide ? 5 : 3) > state.seg(TR, SEG.LIMIT) >>> 0) throw Fault.of(VECTOR.TS, code);
+  if (at + (wide ? 7 : 3) > state.seg(TR, SEG.LIMIT) >>> 0) throw Fault.of(VECTOR.TS, code);
   const base = state.segmentBase(TR);
   return {
     esp: mmu.systemRead(base + at, wide ? 4 : 2),
@@ -212,7 +224,6 @@ function enterInner(
   dpl: number,
   size: 2 | 4,
   frame: readonly number[],
-  eip: number,
   ext: number,
 ): void {
   const { state } = cpu;
@@ -221,7 +232,7 @@ function enterInner(
   if (gate.offset >>> 0 > target.limit >>> 0) throw Fault.of(VECTOR.GP, 0);
   const fromV86 = state.flag(FLAG.VM);
   if (fromV86) return cpu.notModelled("leaving virtual-8086 mode");
-  const words = [state.selector(SS), state.regs[ESP]!, ...returnFrame(cpu, eip, frame)];
+  const words = [state.selector(SS), state.regs[ESP]!, ...frame];
   cpu.pushOnto(stack, inner.esp, dpl, size, words);
   commit(cpu, gate, target, dpl);
 }

@@ -338,6 +338,7 @@ sys(0x0f23, "mov", "Dd,Rd", system.writeDebug);
 sys(0x0f30, "wrmsr", "", system.wrmsr);
 sys(0x0f31, "rdtsc", "", system.rdtsc);
 sys(0x0f32, "rdmsr", "", system.rdmsr);
+sys(0x0f33, "rdpmc", "", system.rdpmc);
 sys(0x0fa2, "cpuid", "", system.cpuid);
 row(0x0fa3, "bt", "Ev,Gv", bits.bt);
 row(0x0fab, "bts", "Ev,Gv", bits.bts);

@@ -34,13 +34,19 @@ export function pushSegment(segment: number): SystemOp {
   };
 }
 
+/** After MOV SS and POP SS the next instruction may set ESP undisturbed. */
+function holdEvents(cpu: Cpu): void {
+  cpu.shadow = true;
+  cpu.noTrap = true;
+}
+
 export function popSegment(segment: number): SystemOp {
   return (cpu, insn) => {
     const mask = cpu.stackMask;
     const selector = cpu.peek(0, 2);
     load(cpu, segment, selector);
     cpu.setStackPointer(cpu.state.regs[ESP]! + insn.operandSize, mask);
-    if (segment === SS) cpu.shadow = true;
+    if (segment === SS) holdEvents(cpu);
   };
 }
 
@@ -55,7 +61,7 @@ export function loadSegment(cpu: Cpu, insn: Insn): void {
   const segment = insn.operands[0]!.reg;
   if (segment === CS) throw Fault.of(UD, 0);
   load(cpu, segment, readOperand(cpu, insn, 1));
-  if (segment === SS) cpu.shadow = true;
+  if (segment === SS) holdEvents(cpu);
 }
 
 /** LES, LDS, LSS, LFS, LGS. */

@@ -29,7 +29,7 @@ function repeat(step: Step): SystemOp {
     let done = 0;
     stop = false;
     try {
-      while (left > 0 && !stop && done < Math.max(1, state.get(AT.BUDGET))) {
+      while (left > 0 && !stop && done < (state.flag(FLAG.TF) ? 1 : state.get(AT.BUDGET))) {
         const items = step(cpu, insn, Math.min(left, state.get(AT.BUDGET) - done));
         advance(cpu, insn, ECX, -items);
         left -= items;
@@ -60,13 +60,13 @@ function movs(cpu: Cpu, insn: Insn, wanted: number): number {
   const target = maskAddress(state.regs[EDI]!, insn);
   const down = state.flag(FLAG.DF);
   const from = cpu.linear(insn.segment, source, size, false);
+  const read = mmu.hostAddress(from, false);
   const to = cpu.linear(ES, target, size, true);
   let items = down ? 0 : Math.min(
     wanted,
     room(cpu, insn.segment, source, from, insn),
     room(cpu, ES, target, to, insn),
   );
-  const read = items ? mmu.hostAddress(from, false) : -1;
   const write = items && read >= 0 ? mmu.hostAddress(to, true) : -1;
   if (read < 0 || write < 0) {
     cpu.write(ES, target, size, cpu.read(insn.segment, source, size));

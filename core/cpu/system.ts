@@ -110,22 +110,26 @@ export function vmcall(cpu: Cpu): void {
 
 // ---- control and debug registers -----------------------------------------------------------------
 
-export function readControl(cpu: Cpu, insn: Insn): void {
-  privileged(cpu);
-  const number = insn.operands[1]!.reg;
+/** A control register that exists; the privilege is checked after that. */
+function controlRegister(cpu: Cpu, insn: Insn, operand: number): number {
+  const number = insn.operands[operand]!.reg;
   if (number === 1 || number > 4) throw Fault.of(UD, 0);
+  privileged(cpu);
+  return number;
+}
+
+export function readControl(cpu: Cpu, insn: Insn): void {
+  const number = controlRegister(cpu, insn, 1);
   writeOperand(cpu, insn, 0, cpu.state.get(AT.CR + number * 4));
 }
 
 export function writeControl(cpu: Cpu, insn: Insn): void {
-  privileged(cpu);
-  const number = insn.operands[0]!.reg;
+  const number = controlRegister(cpu, insn, 0);
   const value = readOperand(cpu, insn, 1);
   if (number === 0) setCr0(cpu, value);
   else if (number === 2) cpu.state.set(AT.CR + 8, value);
   else if (number === 3) setCr3(cpu, value);
-  else if (number === 4) setCr4(cpu, value);
-  else throw Fault.of(UD, 0);
+  else setCr4(cpu, value);
 }
 
 /** Xen intercepts CR0 writes; CR3 and CR4 stay in the guest with EPT. */
@@ -266,6 +270,11 @@ export function rdtsc(cpu: Cpu): void {
 function setPair(cpu: Cpu, value: number): void {
   cpu.state.regs[EAX] = value;
   cpu.state.regs[EDX] = Math.floor(value / 0x1_0000_0000);
+}
+
+/** RDPMC: there are no counters. */
+export function rdpmc(): never {
+  throw Fault.of(GP, 0);
 }
 
 export function rdmsr(cpu: Cpu): void {

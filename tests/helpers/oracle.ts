@@ -7,7 +7,7 @@
 import { fromFileUrl } from "@std/path";
 import { Cpu } from "../../core/cpu/cpu.ts";
 import { RAM_BASE } from "../../core/cpu/state.ts";
-import type { VcpuHost, VmExit } from "../../core/types.ts";
+import { EXIT, type VcpuHost, type VmExit } from "../../core/types.ts";
 
 const ORACLES = new URL("../../../shared/oracles/", import.meta.url);
 
@@ -103,18 +103,36 @@ export class QuietHost implements VcpuHost {
   answers: number[] = [];
   /** Port and value of every port write. */
   readonly written: [number, number][] = [];
-  exits = 0;
   readonly interruptPending = false;
+  readonly #ram: Uint8Array;
+
+  constructor(ram: Uint8Array) {
+    this.#ram = ram;
+  }
 
   exit(exit: VmExit): number {
-    this.exits++;
-    this.passthroughPort(exit);
+    if (exit.reason === EXIT.IO_INSTRUCTION) {
+      if (exit.string) this.#moveString(exit);
+      else this.passthroughPort(exit);
+    }
     return 1;
   }
 
   passthroughPort(exit: VmExit): void {
     if (exit.write) this.written.push([exit.port, exit.value]);
     else exit.value = this.answers.shift() ?? 0;
+  }
+
+  #moveString({ port, size, gpa, count, write, descending }: VmExit): void {
+    for (let item = 0; item < count; item++) {
+      const at = gpa + (descending ? count - 1 - item : item) * size;
+      const bytes = this.#ram.subarray(at, at + size);
+      if (write) this.written.push([port, bytes.reduceRight((sum, byte) => sum * 256 + byte, 0)]);
+      else {
+        const value = this.answers.shift() ?? 0;
+        bytes.forEach((_, n) => bytes[n] = value >>> (n * 8));
+      }
+    }
   }
 
   acknowledgeInterrupt(): number {
@@ -129,8 +147,9 @@ export class QuietHost implements VcpuHost {
 /** A CPU with RAM from address 0 up and a {@link QuietHost}. */
 export function bareCpu(ramBytes: number): { cpu: Cpu; ram: Uint8Array; host: QuietHost } {
   const cpu = new Cpu(ramBytes);
-  const host = new QuietHost();
+  const ram = new Uint8Array(cpu.ram.buffer, cpu.ram.base, ramBytes);
+  const host = new QuietHost(ram);
   const frames = ramBytes >> 12;
   cpu.connect(host, { frameOffset: (gfn) => gfn < frames ? RAM_BASE + gfn * 4096 : -1 });
-  return { cpu, ram: new Uint8Array(cpu.ram.buffer, cpu.ram.base, ramBytes), host };
+  return { cpu, ram, host };
 }

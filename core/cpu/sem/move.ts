@@ -3,7 +3,7 @@
  * @module
  */
 
-import { add, signed } from "../ir.ts";
+import { add, signed, unsigned } from "../ir.ts";
 import type { Sem } from "../x.ts";
 
 const EBX = 3;
@@ -21,7 +21,7 @@ export const xchg: Sem = (x) => {
 
 /** XLAT: AL = [(E)BX + AL]. */
 export const xlat: Sem = (x) => {
-  const offset = add(x.reg(EBX, x.addressSize), x.reg(0, 1));
+  const offset = unsigned(add(x.reg(EBX), x.reg(0, 1)), x.addressSize);
   x.setReg(0, x.load("operand", offset, 1), 1);
 };
 
