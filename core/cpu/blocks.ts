@@ -206,6 +206,11 @@ export class Blocks {
     return host < 0 ? 0xff : state.bytes[host]!;
   }
 
+  /** The jump that missed, if any, will not be followed now. */
+  forgetLink(): void {
+    this.#state.set(AT.LINK, 0);
+  }
+
   /** Links the jump that missed to the block it led to, when both lie on one page. */
   link(head: number): void {
     const link = this.#state.get(AT.LINK);

@@ -167,6 +167,7 @@ export class Cpu {
     const { state } = this;
     state.set(AT.BUDGET, budget);
     this.#granted = budget;
+    this.#blocks.forgetLink();
     while (state.get(AT.BUDGET) > 0 && !this.shutdown) {
       if (this.halted && !this.#wake()) return;
       try {
@@ -200,7 +201,10 @@ export class Cpu {
     const blocks = this.#blocks;
     do {
       if (this.shadow || state.flag(FLAG.TF | FLAG.IF)) {
-        if (this.#betweenInstructions()) continue;
+        if (this.#betweenInstructions()) {
+          blocks.forgetLink();
+          continue;
+        }
       }
       const head = blocks.find();
       if (!head || state.get(head + REC.REG) > state.get(AT.BUDGET)) {
@@ -248,6 +252,7 @@ export class Cpu {
   /** Executes exactly the instruction at EIP. */
   #step(): void {
     const { state } = this;
+    this.#blocks.forgetLink();
     const insn = this.#blocks.decode();
     if (isComplex(insn)) return this.#execute(insn);
     const record = this.#blocks.scratch(insn);
@@ -256,7 +261,7 @@ export class Cpu {
     this.#stepping = true;
     this.#threaded.enter(record);
     this.#stepping = false;
-    state.set(AT.LINK, 0);
+    this.#blocks.forgetLink();
   }
 
   #stepping = false;
@@ -279,7 +284,7 @@ export class Cpu {
       state.set(AT.BUDGET, state.get(AT.BUDGET) + state.get(record + REC.LEFT));
       this.#blocks.running = this.#stepping = false;
     }
-    state.set(AT.LINK, 0);
+    this.#blocks.forgetLink();
     state.set(AT.COMPLEX, 0);
     if (error === RESTART) return this.#restart();
     if (!(error instanceof Fault)) throw error;

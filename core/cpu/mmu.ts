@@ -279,10 +279,13 @@ export class Mmu {
     else this.#store(host, size, value);
   }
 
-  /** Both pages are checked before either is written. */
+  /** Both pages are checked, and decoded code told, before either is written. */
   #writeAcross(linear: number, size: Size, value: number, user: boolean): void {
-    this.#translate(linear, WRITE, user);
-    this.#translate(((linear | 0xfff) + 1) >>> 0, WRITE, user);
+    const second = ((linear | 0xfff) + 1) >>> 0;
+    const low = this.#translate(linear, WRITE, user);
+    const high = this.#translate(second, WRITE, user);
+    if (low >= 0 && this.holdsCode(low)) this.codeWritten(low, 4096 - (linear & 0xfff));
+    if (high >= 0 && this.holdsCode(high)) this.codeWritten(high, size - (second - linear >>> 0));
     for (let i = 0; i < size; i++) {
       this.#writeAs((linear + i) >>> 0, 1, value >>> (i * 8) & 0xff, user);
     }

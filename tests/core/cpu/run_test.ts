@@ -162,3 +162,26 @@ Deno.test("Cpu.state.eflags keeps every combination of the arithmetic flags", ()
   }
   assertEquals(state.get(AT.ZERO), 0);
 });
+
+Deno.test("Cpu.run() links no jump to the handler that an interrupt puts in its way", () => {
+  const bench = new CpuBench();
+  // sti; l: inc ax; jmp m; m: dec cx; jnz l; cli; hlt
+  bench.load("real16", 0x1000, "fb 40 eb00 49 75fa fa f4");
+  bench.view.setUint32(0x20 * 4, 0x2000, true);
+  bench.ram.set([0x43, 0xcf], 0x2000); // inc bx; iret
+  bench.cpu.state.regs[1] = 10;
+  bench.run(3); // up to the jump that has no link yet
+  bench.host.vectors.push(0x20);
+  bench.run(1000);
+  const { regs } = bench.cpu.state;
+  assertEquals([regs[0], regs[3], bench.cpu.halted], [10, 1, true]);
+});
+
+Deno.test("Cpu.run() changes its own page once when a read-modify-write reaches into it", () => {
+  const bench = new CpuBench();
+  // At 2000: jmp 2010; ...; 2010: add dword [1ffe], 01010101; hlt
+  bench.load("protected32", 0x2000, "eb0e");
+  bench.ram.set([0x81, 0x05, 0xfe, 0x1f, 0, 0, 1, 1, 1, 1, 0xf4], 0x2010);
+  bench.run(100);
+  assertEquals([...bench.ram.subarray(0x1ffe, 0x2002)], [1, 1, 0xec, 0x0f]);
+});
