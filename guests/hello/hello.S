@@ -2,8 +2,8 @@
  * hello: the smallest guest there is, a boot sector.
  *
  * Proves that a 512-byte image starts at 0000:7c00 in real mode with the drive number in DL, that
- * INT 10h prints and INT 13h AH=42h reads a sector, and that port 0xf4 ends the machine: value 0
- * (exit status 1) when all is well, 1 (status 3) when the disk cannot be read. Without a disk it
+ * INT 10h prints and INT 13h AH=42h reads a sector, and that port 0xf4 ends the machine: value
+ * 0x10 (exit status 33) when all is well, 0x11 (35) when the disk cannot be read. Without a disk it
  * says so and is content. Where there is no screen, the firmware's teletype is the serial port.
  * Source: Phoenix EDD-3 (disk address packet); Ralf Brown's Interrupt List.
  */
@@ -51,11 +51,11 @@ _start: ljmp    $0, $1f
 
 succeed:
         call    print
-        xorb    %al, %al
+        movb    $0x10, %al
         jmp     end
 fail:   movw    $failure, %si
         call    print
-        movb    $1, %al
+        movb    $0x11, %al
 end:    outb    %al, $DEBUG_EXIT
 3:      cli
         hlt

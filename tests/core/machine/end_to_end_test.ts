@@ -21,7 +21,7 @@ const SECTORS = 4096;
 // ---- every bundled guest -----------------------------------------------------------------------
 
 const GUESTS = [
-  { name: "hello", code: 1 },
+  { name: "hello", code: 33 },
   { name: "ide_pio", code: SUCCESS },
   { name: "ide_dma", code: SUCCESS },
   { name: "blkfront", code: SUCCESS },
