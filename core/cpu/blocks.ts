@@ -12,7 +12,7 @@ import { Decoder } from "./decode.ts";
 import type { Insn } from "./insn.ts";
 import { JUMP_ROW } from "./opcodes.ts";
 import type { Mmu } from "./mmu.ts";
-import { REC } from "./recorder.ts";
+import { REC } from "./record.ts";
 import { AT, type CpuState, CS, JUMP, RECORDS, SEG } from "./state.ts";
 import { HANDLER, type Threaded } from "./threaded.ts";
 

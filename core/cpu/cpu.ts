@@ -10,7 +10,7 @@ import { Blocks, isComplex, RESTART } from "./blocks.ts";
 import { deliver, Fault, raise, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
 import { type Frames, Mmu } from "./mmu.ts";
-import { REC } from "./recorder.ts";
+import { REC } from "./record.ts";
 import { type Descriptor, setSegment, setStackSegment, updateMode } from "./segment.ts";
 import { AT, CpuState, CR0, CS, EDX, ESP, FLAG, NULL_ATTR, RAM_BASE, SEG, SS } from "./state.ts";
 import { Threaded } from "./threaded.ts";

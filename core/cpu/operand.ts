@@ -6,7 +6,7 @@
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { type Insn, KIND } from "./insn.ts";
-import { registerAddress } from "./recorder.ts";
+import { registerAddress } from "./record.ts";
 import { AT, CR0, FLAG } from "./state.ts";
 
 /** Offset of the memory operand in its segment. */

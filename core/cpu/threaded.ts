@@ -5,16 +5,8 @@
  */
 
 import { type Insn, KIND } from "./insn.ts";
-import {
-  type Imports,
-  REC,
-  Recorder,
-  registerAddress,
-  type Shape,
-  shapeKey,
-  shapeOf,
-  SPECIAL,
-} from "./recorder.ts";
+import { REC, registerAddress, type Shape, shapeKey, shapeOf } from "./record.ts";
+import { type Imports, Recorder, SPECIAL } from "./recorder.ts";
 import { AT, type CpuState, CS, SEG } from "./state.ts";
 import { encodeModule, FunctionBody } from "./wasm.ts";
 

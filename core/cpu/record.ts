@@ -1,0 +1,85 @@
+/**
+ * Records of the first tier: their words, and what decides which handler a record gets.
+ * @module
+ */
+
+import { type Insn, KIND } from "./insn.ts";
+import { CS, FS, MODE } from "./state.ts";
+
+/** Words of a record. */
+export const REC = {
+  HANDLER: 0,
+  /** Byte addresses of up to three register operands; in a head record the block's length. */
+  REG: 4,
+  BASE: 16,
+  INDEX: 20,
+  SCALE: 24,
+  DISP: 28,
+  IMM: 32,
+  PC: 36,
+  NEXT: 40,
+  /** Instructions of the block from this one on. */
+  LEFT: 44,
+  /** Byte address of the memory operand's segment register. */
+  SEGMENT: 48,
+  TARGET: 52,
+  /** Head record behind the target and behind the next instruction, 0 while unknown. */
+  TAKEN: 56,
+  FALL: 60,
+  STRIDE: 64,
+} as const;
+
+/** What a handler is specialised on, beside its row. */
+export interface Shape {
+  readonly flat: boolean;
+  readonly flatMemory: boolean;
+  readonly stack32: boolean;
+  /** Target, and next instruction, lie on the instruction's own page. */
+  readonly nearTarget: boolean;
+  readonly nearNext: boolean;
+}
+
+/**
+ * Shape of an instruction under a mode word.
+ * @param base linear base of the code segment
+ * @param near take all jumps for near ones
+ */
+export function shapeOf(insn: Insn, mode: number, base: number, near: boolean): Shape {
+  const flat = (mode & MODE.FLAT) !== 0;
+  const samePage = (eip: number): boolean => near || ((base + eip) ^ (base + insn.pc)) >>> 12 === 0;
+  return {
+    flat,
+    flatMemory: flat && insn.segment < FS && insn.segment !== CS,
+    stack32: (mode & MODE.STACK32) !== 0,
+    nearTarget: samePage(insn.target),
+    nearNext: samePage(insn.next),
+  };
+}
+
+/** A number that is equal exactly when one handler can serve both instructions. */
+export function shapeKey(insn: Insn, shape: Shape): number {
+  let key = insn.row.id;
+  const bit = (on: boolean): void => {
+    key = key * 2 + (on ? 1 : 0);
+  };
+  bit(insn.operandSize === 4);
+  bit(insn.addressSize === 4);
+  bit(insn.index >= 0);
+  bit(shape.flat);
+  bit(shape.flatMemory);
+  bit(shape.stack32);
+  bit(insn.row.branch && shape.nearTarget);
+  bit(insn.row.branch && shape.nearNext);
+  for (const operand of insn.operands) bit(operand.kind === KIND.MEM);
+  return key * 4 + insn.operands.length;
+}
+
+/** Byte address of a byte register: AL CL DL BL AH CH DH BH. */
+export function byteRegister(register: number): number {
+  return register < 4 ? register * 4 : (register - 4) * 4 + 1;
+}
+
+/** Byte address of a general register operand in linear memory. */
+export function registerAddress(register: number, size: number): number {
+  return size === 1 ? byteRegister(register) : register * 4;
+}
