@@ -7,6 +7,7 @@
 import { GuestPanic } from "../errors.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../types.ts";
 import { Blocks, isComplex, RESTART } from "./blocks.ts";
+import { newVmExit } from "./exit.ts";
 import { deliver, Fault, raise, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
 import { type Frames, Mmu } from "./mmu.ts";
@@ -37,21 +38,7 @@ export class Cpu {
   /** The host's side of exits; set by {@link connect}. */
   host!: VcpuHost;
   /** Reused for every exit. */
-  readonly exit: VmExit = {
-    reason: EXIT.HLT,
-    at: 0,
-    rip: 0,
-    write: false,
-    size: 1,
-    port: 0,
-    gpa: 0,
-    count: 1,
-    string: false,
-    descending: false,
-    immediate: false,
-    value: 0,
-    retired: 0,
-  };
+  readonly exit: VmExit = newVmExit();
   readonly #blocks: Blocks;
   readonly #threaded: Threaded;
   /** Ids of (CS base, CS limit) pairs of modes that are not flat. */

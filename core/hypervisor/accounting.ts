@@ -35,6 +35,7 @@ export class Accounting implements GuestErrors {
   readonly #portsOut = new Float64Array(PORT_COUNT);
   readonly #recentReasons = new Uint8Array(RECENT);
   readonly #recentRips = new Uint32Array(RECENT);
+  readonly #recentQualifications = new Uint32Array(RECENT);
   readonly #errors: GuestErrorNote[] = [];
   #exits = 0;
   #instructions = 0;
@@ -69,12 +70,17 @@ export class Accounting implements GuestErrors {
     this.#instructions += instructions;
   }
 
-  /** @param rip linear address of the instruction, for crash dumps */
-  exit(reason: number, rip: number): void {
+  /**
+   * Counts one exit; what else is given is for crash dumps.
+   * @param rip linear address of the instruction
+   * @param qualification VMX exit qualification, 0 where the reason has none
+   */
+  exit(reason: number, rip: number, qualification: number = 0): void {
     const slot = this.#exits++ % RECENT;
     this.#reasons[reason]!++;
     this.#recentReasons[slot] = reason;
     this.#recentRips[slot] = rip;
+    this.#recentQualifications[slot] = qualification;
   }
 
   /** A port access that was an exit. */
@@ -108,12 +114,15 @@ export class Accounting implements GuestErrors {
     return { total: this.#exits, byReason, byPort };
   }
 
-  /** The last few exits as lines `HLT at 00007c3e`, oldest first. */
+  /** The last few exits as lines `HLT at 00007c3e`, with the qualification if any, oldest first. */
   recentExits(): string[] {
     const lines: string[] = [];
     for (let n = Math.max(0, this.#exits - RECENT); n < this.#exits; n++) {
       const slot = n % RECENT;
-      lines.push(`${EXIT_NAMES[this.#recentReasons[slot]!]} at ${hex(this.#recentRips[slot]!)}`);
+      const qualification = this.#recentQualifications[slot]!;
+      const detail = qualification ? `, qualification ${hex(qualification)}` : "";
+      const name = EXIT_NAMES[this.#recentReasons[slot]!];
+      lines.push(`${name} at ${hex(this.#recentRips[slot]!)}${detail}`);
     }
     return lines;
   }

@@ -34,22 +34,3 @@ export function ioQualification(exit: VmExit): number {
   if (exit.immediate) bits |= QUALIFICATION.IMMEDIATE;
   return (bits | (exit.port << PORT_SHIFT)) >>> 0;
 }
-
-/** A blank exit, for the vCPU to fill in again and again. */
-export function newVmExit(): VmExit {
-  return {
-    reason: EXIT.HLT,
-    at: 0,
-    rip: 0,
-    write: false,
-    size: 1,
-    port: 0,
-    gpa: 0,
-    count: 1,
-    string: false,
-    descending: false,
-    immediate: false,
-    value: 0,
-    retired: 0,
-  };
-}

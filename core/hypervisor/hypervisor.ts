@@ -27,6 +27,7 @@ import type {
 } from "../types.ts";
 import type { Accounting } from "./accounting.ts";
 import type { CostPreset } from "./costs.ts";
+import { ioQualification } from "./exits.ts";
 import { DeviceModel, IoreqSlot } from "./ioreq.ts";
 import { StringPorts } from "./port_access.ts";
 import type { PortSpace } from "./port_access.ts";
@@ -168,7 +169,8 @@ export class Hypervisor implements VcpuHost {
       this.#bios.call(exit.rip, this.#state);
       return this.budget;
     }
-    this.#accounting.exit(exit.reason, exit.rip);
+    const isPort = exit.reason === EXIT.IO_INSTRUCTION;
+    this.#accounting.exit(exit.reason, exit.rip, isPort ? ioQualification(exit) : 0);
     this.#ledger.charge("exit", this.#costs.exitEntry);
     this.#handle(exit);
     this.#armWindow();

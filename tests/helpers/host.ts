@@ -9,7 +9,7 @@ import { Dom0Timeline } from "../../core/dom0.ts";
 import { Accounting } from "../../core/hypervisor/accounting.ts";
 import { COST_PRESETS, DEFAULT_COST } from "../../core/hypervisor/costs.ts";
 import type { CostPreset } from "../../core/hypervisor/costs.ts";
-import { newVmExit } from "../../core/hypervisor/exits.ts";
+import { newVmExit } from "../../core/cpu/exit.ts";
 import { Hypervisor } from "../../core/hypervisor/hypervisor.ts";
 import type { HypervisorOptions, Paravirt } from "../../core/hypervisor/hypervisor.ts";
 import { Books } from "../../core/ledger.ts";

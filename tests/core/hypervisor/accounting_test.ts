@@ -27,6 +27,11 @@ Deno.test("Accounting.recentExits() shows the last eight, oldest first", () => {
   const lines = accounting.recentExits();
   assertEquals(lines.length, 8);
   assertEquals([lines[0], lines[7]], ["CPUID at 00007c02", "CPUID at 00007c09"]);
+  accounting.exit(EXIT.IO_INSTRUCTION, 0x7c10, 0x1f70008);
+  assertEquals(
+    accounting.recentExits()[7],
+    "IO_INSTRUCTION at 00007c10, qualification 01f70008",
+  );
 });
 
 Deno.test("Accounting.guestError() counts all and keeps the last eight", () => {

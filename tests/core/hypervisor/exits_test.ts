@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { EXIT_NAMES, ioQualification, newVmExit } from "../../../core/hypervisor/exits.ts";
+import { newVmExit } from "../../../core/cpu/exit.ts";
+import { EXIT_NAMES, ioQualification } from "../../../core/hypervisor/exits.ts";
 import { EXIT } from "../../../core/types.ts";
 
 Deno.test("EXIT_NAMES gives every reason its name", () => {

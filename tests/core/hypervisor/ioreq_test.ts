@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { InternalError } from "../../../core/errors.ts";
-import { newVmExit } from "../../../core/hypervisor/exits.ts";
+import { newVmExit } from "../../../core/cpu/exit.ts";
 import { DeviceModel, IOREQ_STATE, IoreqSlot } from "../../../core/hypervisor/ioreq.ts";
 import { EXIT } from "../../../core/types.ts";
 import type { VmExit } from "../../../core/types.ts";
