@@ -5,14 +5,17 @@
  * Operand notation of a row: a letter for the place and one for the size.
  * E r/m · G reg field · M memory only · I immediate · J relative · O absolute offset · S segment
  * register · C, D control, debug register · R r/m as register · Z register in the opcode ·
- * X implicit memory (string) · A far pointer. Sizes: b byte, w word, d dword, v operand size.
- * `Is` is a byte sign-extended to the operand size. `1`, `AL`, `CL`, `DX`, `eAX` are themselves.
+ * X implicit memory (string) · A far pointer · P, N, Q MMX register of the reg field, of r/m, r/m ·
+ * V, U, W the same for XMM. Sizes: b byte, w word, d dword, q 8, t 10, x 16 bytes, v operand size.
+ * `Is` is a byte sign-extended to the operand size; `STi` is the x87 register of r/m. `1`, `AL`, `CL`,
+ * `DX`, `eAX`, `ST` are themselves.
  * @module
  */
 
 import { Fault } from "./fault.ts";
-import { type Insn, KIND, type Operand, type Row } from "./insn.ts";
-import { ONE_BYTE, type Slot, TWO_BYTE, UNDEFINED } from "./opcodes.ts";
+import { type Insn, KIND, type Operand, type OperandSize, type Row } from "./insn.ts";
+import { ONE_BYTE, PREFIX, type Slot, TWO_BYTE, UNDEFINED } from "./opcode_table.ts";
+import "./opcodes.ts";
 import { CS, DS, EAX, ECX, EDX, ES, FS, GS, MODE, SS } from "./state.ts";
 
 /** Longest legal instruction. */
@@ -43,6 +46,9 @@ const INDEX_16 = [6, 7, 6, 7, -1, -1, -1, -1];
 /** Decodes one instruction at a time; reused, so it is not re-entrant. */
 export class Decoder {
   readonly #code: CodeBytes;
+  /** CPUID feature bits of the CPU; rows that need others are undefined. */
+  readonly #features: number;
+  #opcode = 0;
   #start = 0;
   #at = 0;
   #operandSize: 2 | 4 = 4;
@@ -50,6 +56,7 @@ export class Decoder {
   #override = -1;
   #rep = 0;
   #lock = false;
+  #prefixCount = 0;
   #modrm = -1;
   #base = -1;
   #index = -1;
@@ -60,8 +67,10 @@ export class Decoder {
   #imm2 = 0;
   #target = 0;
 
-  constructor(code: CodeBytes) {
+  /** @param features CPUID leaf 1 EDX: see `FEATURE` in cpuid.ts */
+  constructor(code: CodeBytes, features: number = -1) {
     this.#code = code;
+    this.#features = features;
   }
 
   /**
@@ -71,13 +80,14 @@ export class Decoder {
    */
   decode(eip: number, mode: number): Insn {
     this.#begin(eip, mode);
-    const opcode = this.#prefixes();
-    const row = this.#row(opcode);
-    const legal = this.#operands(row, opcode);
+    const row = this.#row(this.#prefixes());
+    const legal = this.#operands(row);
     const chosen = legal && this.#lockLegal(row) ? row : UNDEFINED;
     const operands = chosen === row ? this.#list : [];
     return {
       row: chosen,
+      opcode: this.#opcode,
+      modrm: this.#modrm,
       operands,
       operandSize: this.#operandSize,
       addressSize: this.#addressSize,
@@ -89,6 +99,7 @@ export class Decoder {
       imm: this.#imm,
       imm2: this.#imm2,
       rep: this.#rep,
+      prefixes: this.#prefixCount,
       pc: eip,
       next: this.#wrap(this.#at),
       target: this.#target,
@@ -114,7 +125,7 @@ export class Decoder {
       this.#imm2 =
       this.#target =
         0;
-    this.#lock = this.#stackBased = false;
+    this.#lock = this.#prefix66 = this.#stackBased = false;
     this.#list = [];
   }
 
@@ -150,23 +161,37 @@ export class Decoder {
       const byte = this.#byte();
       const segment = SEGMENT_PREFIX[byte];
       if (segment !== undefined) this.#override = segment;
-      else if (byte === 0x66) this.#operandSize = this.#codeWide ? 2 : 4;
+      else if (byte === 0x66) this.#prefix66 = true;
       else if (byte === 0x67) this.#addressSize = this.#codeWide ? 2 : 4;
       else if (byte === 0xf0) this.#lock = true;
       else if (byte === 0xf2 || byte === 0xf3) this.#rep = byte;
-      else return byte;
+      else {
+        this.#prefixCount = this.#at - this.#start - 1;
+        return byte;
+      }
     }
   }
 
-  #row(opcode: number): Row {
-    let slot: Slot | undefined = ONE_BYTE[opcode];
-    if (opcode === 0x0f) slot = TWO_BYTE[this.#byte()];
+  #row(first: number): Row {
+    this.#opcode = first === 0x0f ? 0x0f00 | this.#byte() : first;
+    const row = this.#choose((first === 0x0f ? TWO_BYTE : ONE_BYTE)[this.#opcode & 0xff]);
+    const wanted = row.feature ?? 0;
+    return (wanted & this.#features) === wanted ? row : UNDEFINED;
+  }
+
+  #choose(slot: Slot | undefined): Row {
     if (!slot) return UNDEFINED;
     if ("mnemonic" in slot) return slot;
+    if ("byPrefix" in slot) return this.#choose(slot.byPrefix[this.#mandatoryPrefix()]);
     const modrm = this.#fetchModrm();
     const isMemory = modrm < 0xc0;
     return slot.exact?.[modrm] ?? (isMemory ? slot.memory : slot.register)[(modrm >> 3) & 7] ??
       UNDEFINED;
+  }
+
+  #mandatoryPrefix(): number {
+    if (this.#rep) return this.#rep === 0xf3 ? PREFIX.F3 : PREFIX.F2;
+    return this.#prefix66 ? PREFIX.P66 : PREFIX.NONE;
   }
 
   #fetchModrm(): number {
@@ -217,14 +242,15 @@ export class Decoder {
   }
 
   /** @returns false where the form is undefined (a register where only memory will do) */
-  #operands(row: Row, opcode: number): boolean {
+  #operands(row: Row): boolean {
     for (const spec of row.operands) {
-      if (!this.#operand(spec, opcode)) return false;
+      if (!this.#operand(spec)) return false;
     }
     return true;
   }
 
-  #operand(spec: string, opcode: number): boolean {
+  #operand(spec: string): boolean {
+    if (spec === "STi") return this.#push(KIND.ST, this.#fetchModrm() & 7, 10);
     const fixed = FIXED[spec];
     if (fixed) return this.#push(fixed.kind, fixed.reg, fixed.size || this.#operandSize, spec);
     const size = this.#sizeOf(spec);
@@ -241,31 +267,40 @@ export class Decoder {
       case "D":
         return this.#push(KIND.REG, (this.#fetchModrm() >> 3) & 7, 4);
       case "Z":
-        return this.#push(KIND.REG, this.#lastOpcode(opcode) & 7, size);
+        return this.#push(KIND.REG, this.#opcode & 7, size);
       case "X":
         return this.#push(KIND.NONE, 0, size);
+      case "P":
+      case "V":
+        return this.#push(VECTOR_KIND[spec[0]]!, (this.#fetchModrm() >> 3) & 7, size);
+      case "Q":
+      case "N":
+      case "W":
+      case "U":
+        return this.#vector(spec[0], size);
       default:
         return this.#constant(spec, size);
     }
   }
 
-  /** The byte that holds a register number: the one before the operands. */
-  #lastOpcode(opcode: number): number {
-    return opcode === 0x0f ? this.#code.byteAt((this.#at - 1) >>> 0) : opcode;
+  #sizeOf(spec: string): OperandSize {
+    return SIZE[spec[1]!] ?? this.#operandSize;
   }
 
-  #sizeOf(spec: string): 1 | 2 | 4 {
-    const letter = spec[1];
-    return letter === "b" ? 1 : letter === "w" ? 2 : letter === "d" ? 4 : this.#operandSize;
-  }
-
-  #push(kind: number, reg: number, size: 1 | 2 | 4, spec?: string): boolean {
+  #push(kind: number, reg: number, size: OperandSize, spec?: string): boolean {
     if (spec === "1") this.#imm = 1;
     this.#list.push({ kind, reg, size });
     return true;
   }
 
-  #rm(place: string, size: 1 | 2 | 4): boolean {
+  #vector(place: string, size: OperandSize): boolean {
+    const modrm = this.#fetchModrm();
+    const memory = place === "Q" || place === "W";
+    if (modrm < 0xc0) return memory && this.#push(KIND.MEM, 0, size);
+    return this.#push(VECTOR_KIND[place]!, modrm & 7, size);
+  }
+
+  #rm(place: string, size: OperandSize): boolean {
     const modrm = this.#fetchModrm();
     if (modrm < 0xc0 && place !== "R") return this.#push(KIND.MEM, 0, size);
     return place !== "M" && this.#push(KIND.REG, modrm & 7, size);
@@ -276,7 +311,7 @@ export class Decoder {
     return segment <= GS && this.#push(KIND.REG, segment, 2);
   }
 
-  #constant(spec: string, size: 1 | 2 | 4): boolean {
+  #constant(spec: string, size: OperandSize): boolean {
     switch (spec[0]) {
       case "I":
         if (spec === "Is") {
@@ -310,7 +345,19 @@ export class Decoder {
   }
 }
 
-const FIXED: Readonly<Record<string, { kind: number; reg: number; size: 0 | 1 | 2 }>> = {
+const SIZE: Readonly<Record<string, OperandSize>> = { b: 1, w: 2, d: 4, q: 8, t: 10, x: 16 };
+
+const VECTOR_KIND: Readonly<Record<string, number>> = {
+  P: KIND.MMX,
+  N: KIND.MMX,
+  Q: KIND.MMX,
+  V: KIND.XMM,
+  U: KIND.XMM,
+  W: KIND.XMM,
+};
+
+const FIXED: Readonly<Record<string, { kind: number; reg: number; size: 0 | 1 | 2 | 10 }>> = {
+  ST: { kind: KIND.ST, reg: 0, size: 10 },
   AL: { kind: KIND.REG, reg: EAX, size: 1 },
   CL: { kind: KIND.REG, reg: ECX, size: 1 },
   DX: { kind: KIND.REG, reg: EDX, size: 2 },

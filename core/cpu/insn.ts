@@ -7,13 +7,16 @@ import type { Cpu } from "./cpu.ts";
 import type { Sem } from "./x.ts";
 
 /** Where an operand lives. `NONE` has a size only (string instructions). */
-export const KIND = { NONE: 0, REG: 1, MEM: 2, IMM: 3 } as const;
+export const KIND = { NONE: 0, REG: 1, MEM: 2, IMM: 3, ST: 4, MMX: 5, XMM: 6 } as const;
+
+/** Bytes of an operand. Semantics see 1, 2 and 4 only; x87 and SSE memory operands are wider. */
+export type OperandSize = 1 | 2 | 4 | 8 | 10 | 16;
 
 /** One operand. `reg` numbers a general, segment, control or debug register, as the row says. */
 export interface Operand {
   readonly kind: number;
   readonly reg: number;
-  readonly size: 1 | 2 | 4;
+  readonly size: OperandSize;
 }
 
 /** Work that only TypeScript does: it ends the block, and is a precise VM exit point. */
@@ -32,11 +35,17 @@ export interface Row {
   readonly rep?: SystemOp;
   /** The semantics leave the straight line. */
   readonly branch: boolean;
+  /** CPUID feature bits without which the encoding is undefined: see `FEATURE` in cpuid.ts. */
+  readonly feature?: number;
 }
 
 /** A decoded instruction. */
 export interface Insn {
   readonly row: Row;
+  /** Opcode byte, 0Fxx for two-byte opcodes. */
+  readonly opcode: number;
+  /** ModRM byte, -1 when the instruction has none. */
+  readonly modrm: number;
   readonly operands: readonly Operand[];
   readonly operandSize: 2 | 4;
   readonly addressSize: 2 | 4;
@@ -54,6 +63,8 @@ export interface Insn {
   readonly imm2: number;
   /** 0, 0xf2 or 0xf3. */
   readonly rep: number;
+  /** Bytes of prefixes in front of the opcode. */
+  readonly prefixes: number;
   /** EIP of the instruction and of the next one. */
   readonly pc: number;
   readonly next: number;
