@@ -5,7 +5,9 @@
  */
 
 import { fromFileUrl } from "@std/path";
+import { hex } from "../../core/bits.ts";
 import { Cpu } from "../../core/cpu/cpu.ts";
+import { Fault, VECTOR } from "../../core/cpu/fault.ts";
 import { RAM_BASE } from "../../core/cpu/state.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../../core/types.ts";
 
@@ -23,20 +25,45 @@ export function oraclePath(name: string): string | undefined {
   }
 }
 
-async function inflate(path: string): Promise<Response> {
+async function inflate(path: string): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
   const file = await Deno.open(path);
-  return new Response(file.readable.pipeThrough(new DecompressionStream("gzip")));
+  return file.readable.pipeThrough(new DecompressionStream("gzip"));
 }
 
 /** The bytes of a compressed file. */
 export async function readGzip(path: string): Promise<Uint8Array> {
-  return new Uint8Array(await (await inflate(path)).arrayBuffer());
+  return new Uint8Array(await new Response(await inflate(path)).arrayBuffer());
 }
 
 /** The cases of a compressed file of one JSON object a line. */
 export async function readCases<T>(path: string): Promise<T[]> {
-  const lines = (await (await inflate(path)).text()).trimEnd().split("\n");
-  return lines.map((line) => JSON.parse(line) as T);
+  return (await linesOf(path)).map((line) => JSON.parse(line) as T);
+}
+
+/** At most `count` cases of such a file, evenly spread. */
+export async function sampleCases<T>(path: string, count: number): Promise<T[]> {
+  const lines = await linesOf(path);
+  const every = Math.ceil(lines.length / count);
+  return lines.filter((_, n) => n % every === 0).map((line) => JSON.parse(line) as T);
+}
+
+async function linesOf(path: string): Promise<string[]> {
+  return (await new Response(await inflate(path)).text()).trimEnd().split("\n");
+}
+
+/** The first object of such a file; empty when the file holds something else. */
+export async function firstCase(path: string): Promise<object> {
+  let text = "";
+  try {
+    for await (const part of (await inflate(path)).pipeThrough(new TextDecoderStream())) {
+      text += part;
+      if (text.includes("\n")) break;
+    }
+    const first: unknown = JSON.parse(text.split("\n", 1)[0]!);
+    return typeof first === "object" && first !== null ? first : {};
+  } catch {
+    return {};
+  }
 }
 
 /** Bytes of a hexadecimal string. */
@@ -46,28 +73,48 @@ export function unhex(text: string): Uint8Array {
   return bytes;
 }
 
+/** Bytes and where they go. */
+export type Patch = readonly [at: number, bytes: Uint8Array];
+
 /** Memory, patched and compared as a whole: what lies there and what should. */
 export class TwinMemory {
   readonly bytes: Uint8Array;
   readonly #background: Uint8Array;
   readonly #expected: Uint8Array;
+  readonly #got: Int32Array;
+  readonly #want: Int32Array;
+  /** Runs where background and expectation may differ. */
+  readonly #patched: (readonly [at: number, length: number])[] = [];
+  /** Elsewhere, memory is as expected. */
+  #clean = false;
 
   /** @param bytes the memory under test; multiple of 4 bytes, 4-byte aligned */
   constructor(bytes: Uint8Array, background: Uint8Array) {
     this.bytes = bytes;
     this.#background = background;
-    this.#expected = new Uint8Array(bytes.length);
+    this.#expected = Uint8Array.from(background);
+    this.#got = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+    this.#want = new Int32Array(this.#expected.buffer);
   }
 
   /** Begins a case: the background, then patches in order. */
-  begin(patches: readonly (readonly [number, Uint8Array])[]): void {
-    this.bytes.set(this.#background);
-    for (const [at, patch] of patches) this.bytes.set(patch, at);
-    this.#expected.set(this.bytes);
+  begin(patches: readonly Patch[]): void {
+    for (const [at, length] of this.#patched) {
+      this.#expected.set(this.#background.subarray(at, at + length), at);
+      if (this.#clean) this.bytes.set(this.#background.subarray(at, at + length), at);
+    }
+    this.#patched.length = 0;
+    if (!this.#clean) this.bytes.set(this.#background);
+    this.#clean = false;
+    for (const [at, patch] of patches) {
+      this.bytes.set(patch, at);
+      this.expect(at, patch);
+    }
   }
 
   expect(at: number, patch: Uint8Array): void {
     this.#expected.set(patch, at);
+    this.#patched.push([at, patch.length]);
   }
 
   expected(at: number): number {
@@ -76,24 +123,25 @@ export class TwinMemory {
 
   /** The memory at `at` may hold anything. */
   ignore(at: number, length: number): void {
-    this.#expected.set(this.bytes.subarray(at, at + length), at);
+    this.expect(at, this.bytes.slice(at, at + length));
   }
 
-  /** Every difference, as text. */
+  /** Every difference, as text; ends the case. */
   differences(): string[] {
-    const got = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length >> 2);
-    const want = new Uint32Array(this.#expected.buffer);
+    const got = this.#got, want = this.#want;
     const found: string[] = [];
     for (let word = 0; word < got.length; word++) {
-      if (got[word] === want[word]) continue;
-      for (let at = word * 4; at < word * 4 + 4; at++) {
-        const is = this.bytes[at]!, should = this.#expected[at]!;
-        if (is !== should) {
-          found.push(`[${at.toString(16)}] ${is.toString(16)} not ${should.toString(16)}`);
-        }
-      }
+      if (got[word] !== want[word]) this.#differ(word * 4, found);
     }
+    this.#clean = found.length === 0;
     return found;
+  }
+
+  #differ(from: number, found: string[]): void {
+    for (let at = from; at < from + 4; at++) {
+      const is = this.bytes[at]!, should = this.#expected[at]!;
+      if (is !== should) found.push(`[${hex(at, 5)}] ${hex(is, 2)} not ${hex(should, 2)}`);
+    }
   }
 }
 
@@ -115,6 +163,8 @@ export class QuietHost implements VcpuHost {
       if (exit.string) this.#moveString(exit);
       else this.passthroughPort(exit);
     }
+    // There is nobody to call: VMCALL is an undefined opcode.
+    if (exit.reason === EXIT.VMCALL) throw Fault.of(VECTOR.UD, 0);
     return 1;
   }
 
@@ -144,8 +194,20 @@ export class QuietHost implements VcpuHost {
   }
 }
 
+/** Interpreted, or compiled on the first run. */
+export type Tier = 1 | 2;
+
+/** Tiers that this CPU has. */
+export function builtTiers(): readonly Tier[] {
+  return [1];
+}
+
 /** A CPU with RAM from address 0 up and a {@link QuietHost}. */
-export function bareCpu(ramBytes: number): { cpu: Cpu; ram: Uint8Array; host: QuietHost } {
+export function bareCpu(ramBytes: number, _tier: Tier): {
+  cpu: Cpu;
+  ram: Uint8Array;
+  host: QuietHost;
+} {
   const cpu = new Cpu(ramBytes);
   const ram = new Uint8Array(cpu.ram.buffer, cpu.ram.base, ramBytes);
   const host = new QuietHost(ram);

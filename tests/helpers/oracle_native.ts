@@ -7,10 +7,12 @@
 import type { Cpu } from "../../core/cpu/cpu.ts";
 import { readDescriptor, setSegment, updateMode } from "../../core/cpu/segment.ts";
 import { AT, CR0, FLAG, LDTR, NULL_ATTR, SEG, TR } from "../../core/cpu/state.ts";
-import { bareCpu, oraclePath, readCases, TwinMemory, unhex } from "./oracle.ts";
+import { GuestPanic } from "../../core/errors.ts";
+import { bareCpu, type Tier, TwinMemory, unhex } from "./oracle.ts";
+import { type FpuCase, fpuDifferences, loadFpu } from "./oracle_fpu.ts";
 
 /** One native case; the keys are explained in ../shared/oracles/README.md. */
-export interface NativeCase {
+export interface NativeCase extends FpuCase {
   readonly k: string;
   readonly c: string;
   readonly b: string;
@@ -24,6 +26,9 @@ export interface NativeCase {
   readonly uw?: readonly [number, number][];
   readonly r?: 1;
 }
+
+/** CR4.OSFXSR and OSXMMEXCPT. */
+const SSE_ON = 0x600;
 
 const REGISTERS = "eax ecx edx ebx esp ebp esi edi eip eflags es cs ss ds fs gs".split(" ");
 
@@ -47,8 +52,8 @@ export class NativeMachine {
   #exception: number[] | undefined;
 
   /** @param ldt raw descriptors, as in `index.json` */
-  constructor(ldt: Uint8Array) {
-    const { cpu, ram } = bareCpu(RAM_BYTES);
+  constructor(ldt: Uint8Array, tier: Tier) {
+    const { cpu, ram } = bareCpu(RAM_BYTES, tier);
     this.#cpu = cpu;
     this.#memory = new TwinMemory(ram.subarray(0, 65536), BACKGROUND);
     this.#buildTables(ram, ldt);
@@ -86,8 +91,15 @@ export class NativeMachine {
     for (let entry = 0; entry < ldt.length; entry += 8) ram[TABLES + LDT + entry + 6]! &= 0xef;
   }
 
-  /** Executes a case in real mode, with all segment registers 0, if `real`; returns what differs. */
-  run(c: NativeCase, real: boolean): string[] {
+  /** Executes a case, in real mode too where it says so; returns what differs. */
+  run(c: NativeCase): string[] {
+    const found = this.#runIn(c, false);
+    if (c.r) found.push(...this.#runIn(c, true).map((text) => `real mode: ${text}`));
+    return found;
+  }
+
+  /** @param real in real mode, with all segment registers 0 */
+  #runIn(c: NativeCase, real: boolean): string[] {
     const { state } = this.#cpu;
     this.#exception = undefined;
     this.#begin(c);
@@ -95,18 +107,24 @@ export class NativeMachine {
     else this.#enterProtected(c);
     c.i.slice(0, 8).forEach((value, n) => state.regs[n] = value);
     state.eip = c.i[8]!;
-    this.#execute(c, real);
+    loadFpu(state, c.fi);
+    try {
+      this.#execute(c, real);
+    } catch (error) {
+      if (!(error instanceof GuestPanic)) throw error;
+      return [error.message];
+    }
     return this.#compare(c, real);
   }
 
   #begin(c: NativeCase): void {
-    const { ram, base } = { ram: c.ram, base: c.i[11] === 0x6f ? 0x100 : 0 };
-    const code = base + c.i[8]!;
+    const code = (c.i[11] === 0x6f ? 0x100 : 0) + c.i[8]!;
     this.#memory.begin([
-      ...ram.map(([at, hex]) => [at, unhex(hex)] as const),
+      ...c.ram.map(([at, hex]) => [at, unhex(hex)] as const),
       [code, unhex(c.b).subarray(0, 65536 - code)],
     ]);
     this.#cpu.invalidateCode(this.#cpu.ram.base, 65536);
+    this.#cpu.halted = this.#cpu.shutdown = this.#cpu.shadow = false;
   }
 
   #enterReal(): void {
@@ -127,6 +145,7 @@ export class NativeMachine {
     state.set(AT.CR, CR0.PE | CR0.PG | CR0.NE | CR0.ET | CR0.AM | CR0.WP);
     state.set(AT.CR + 8, 0);
     state.set(AT.CR + 12, DIRECTORY);
+    state.set(AT.CR + 16, SSE_ON);
     state.set(AT.GDT_BASE, SYSTEM + GDT);
     state.set(AT.GDT_LIMIT, 127);
     state.set(AT.IDT_BASE, SYSTEM + IDT);
@@ -198,7 +217,8 @@ export class NativeMachine {
     if (parts(this.#exception) !== parts(c.x)) {
       differences.push(`exception ${parts(this.#exception)} not ${parts(c.x)}`);
     }
-    return [...differences, ...this.#memory.differences().slice(0, 8)];
+    differences.push(...fpuDifferences(state, c), ...this.#memory.differences().slice(0, 8));
+    return differences;
   }
 
   /** An event has gone through a gate: the interrupted state is on the inner stack. */
@@ -213,12 +233,4 @@ export class NativeMachine {
     state.setSeg(1, SEG.SELECTOR, cs!);
     state.setSeg(2, SEG.SELECTOR, ss!);
   }
-}
-
-/** A machine for the native cases, and the reader of a family's cases. */
-export async function loadNative(family: string): Promise<[NativeMachine, NativeCase[]]> {
-  const directory = oraclePath("native")!;
-  const index = JSON.parse(await Deno.readTextFile(`${directory}/index.json`)) as { ldt: string };
-  const cases = await readCases<NativeCase>(`${directory}/${family}.jsonl.gz`);
-  return [new NativeMachine(unhex(index.ldt)), cases];
 }

@@ -1,0 +1,45 @@
+/**
+ * Workers that judge files at the same time; verdicts come back in the order of the jobs.
+ * @module
+ */
+
+import type { Verdict } from "./judge.ts";
+import type { Job } from "./worker.ts";
+
+/**
+ * Judges all jobs.
+ * @param workers threads at the same time
+ * @param onVerdict called in the order of `jobs`, as soon as that is possible
+ */
+export async function judgeAll(
+  jobs: readonly Job[],
+  workers: number,
+  onVerdict: (verdict: Verdict) => void,
+): Promise<void> {
+  const verdicts: (Verdict | undefined)[] = new Array(jobs.length);
+  let next = 0, told = 0;
+  const drain = async (): Promise<void> => {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    try {
+      while (next < jobs.length) {
+        const at = next++;
+        verdicts[at] = await ask(worker, jobs[at]!);
+        for (; verdicts[told]; told++) onVerdict(verdicts[told]!);
+      }
+    } finally {
+      worker.terminate();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(workers, jobs.length) }, drain));
+}
+
+function ask(worker: Worker, job: Job): Promise<Verdict> {
+  const { promise, resolve, reject } = Promise.withResolvers<Verdict>();
+  worker.onmessage = ({ data }: MessageEvent<Verdict>) => resolve(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    reject(new Error(`${job.file.name}: ${event.message}`));
+  };
+  worker.postMessage(job);
+  return promise;
+}
