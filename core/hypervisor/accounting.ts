@@ -6,12 +6,13 @@
  */
 
 import { hex } from "../bits.ts";
-import type { GuestErrors } from "../types.ts";
+import type { GuestErrors, Ns, VmExit } from "../types.ts";
 import { EXIT_NAMES, EXIT_REASON_COUNT } from "./exits.ts";
+import { RecentExits } from "./recent_exits.ts";
 
 const PORT_COUNT = 0x10000;
-/** Guest errors and exits that a crash dump shows. */
-const RECENT = 8;
+/** Guest errors that a crash dump shows. */
+const RECENT_ERRORS = 8;
 
 /** Exits so far. Keys are sorted and only name what happened. */
 export interface ExitCounts {
@@ -33,9 +34,7 @@ export class Accounting implements GuestErrors {
   readonly #reasons = new Float64Array(EXIT_REASON_COUNT);
   readonly #portsIn = new Float64Array(PORT_COUNT);
   readonly #portsOut = new Float64Array(PORT_COUNT);
-  readonly #recentReasons = new Uint8Array(RECENT);
-  readonly #recentRips = new Uint32Array(RECENT);
-  readonly #recentQualifications = new Uint32Array(RECENT);
+  readonly #recent = new RecentExits();
   readonly #errors: GuestErrorNote[] = [];
   #exits = 0;
   #instructions = 0;
@@ -70,17 +69,29 @@ export class Accounting implements GuestErrors {
     this.#instructions += instructions;
   }
 
+  /** Counts one exit, before it is served. */
+  exit(exit: VmExit): void {
+    this.#count(exit.reason);
+    this.#recent.push(exit);
+  }
+
   /**
-   * Counts one exit; what else is given is for crash dumps.
-   * @param rip linear address of the instruction
-   * @param qualification VMX exit qualification, 0 where the reason has none
+   * Counts an exit that no instruction made.
+   * @param rip linear address of the next instruction
    */
-  exit(reason: number, rip: number, qualification: number = 0): void {
-    const slot = this.#exits++ % RECENT;
+  eventExit(reason: number, rip: number, at: Ns): void {
+    this.#count(reason);
+    this.#recent.event(reason, rip, at);
+  }
+
+  /** The last exit has been served, and answered with this value. */
+  answered(value: number): void {
+    this.#recent.answer(value);
+  }
+
+  #count(reason: number): void {
+    this.#exits++;
     this.#reasons[reason]!++;
-    this.#recentReasons[slot] = reason;
-    this.#recentRips[slot] = rip;
-    this.#recentQualifications[slot] = qualification;
   }
 
   /** A port access that was an exit. */
@@ -100,7 +111,7 @@ export class Accounting implements GuestErrors {
 
   guestError(source: string, text: string): void {
     this.#guestErrors++;
-    if (this.#errors.length === RECENT) this.#errors.shift();
+    if (this.#errors.length === RECENT_ERRORS) this.#errors.shift();
     this.#errors.push({ source, text });
   }
 
@@ -114,17 +125,9 @@ export class Accounting implements GuestErrors {
     return { total: this.#exits, byReason, byPort };
   }
 
-  /** The last few exits as lines `HLT at 00007c3e`, with the qualification if any, oldest first. */
+  /** The last few exits, one line each, oldest first. */
   recentExits(): string[] {
-    const lines: string[] = [];
-    for (let n = Math.max(0, this.#exits - RECENT); n < this.#exits; n++) {
-      const slot = n % RECENT;
-      const qualification = this.#recentQualifications[slot]!;
-      const detail = qualification ? `, qualification ${hex(qualification)}` : "";
-      const name = EXIT_NAMES[this.#recentReasons[slot]!];
-      lines.push(`${name} at ${hex(this.#recentRips[slot]!)}${detail}`);
-    }
-    return lines;
+    return this.#recent.lines();
   }
 }
 

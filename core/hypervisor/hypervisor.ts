@@ -27,7 +27,6 @@ import type {
 } from "../types.ts";
 import type { Accounting } from "./accounting.ts";
 import type { CostPreset } from "./costs.ts";
-import { ioQualification } from "./exits.ts";
 import { DeviceModel, IoreqSlot } from "./ioreq.ts";
 import { StringPorts } from "./port_access.ts";
 import type { PortSpace } from "./port_access.ts";
@@ -40,6 +39,7 @@ export const NS_PER_INSTRUCTION: Ns = 1;
 const LARGEST_BUDGET = 1 << 30;
 
 const FLAG_IF = 1 << 9;
+const CS = 1;
 const [EAX, ECX, EDX, EBX] = [0, 1, 2, 3] as const;
 
 /** Answer of a CPUID or MSR exit: whether the hypervisor has one. */
@@ -169,10 +169,10 @@ export class Hypervisor implements VcpuHost {
       this.#bios.call(exit.rip, this.#state);
       return this.budget;
     }
-    const isPort = exit.reason === EXIT.IO_INSTRUCTION;
-    this.#accounting.exit(exit.reason, exit.rip, isPort ? ioQualification(exit) : 0);
+    this.#accounting.exit(exit);
     this.#ledger.charge("exit", this.#costs.exitEntry);
     this.#handle(exit);
+    this.#accounting.answered(exit.value);
     this.#armWindow();
     return exit.reason === EXIT.VMCALL && this.#xen.blocked ? 0 : this.budget;
   }
@@ -328,7 +328,8 @@ export class Hypervisor implements VcpuHost {
   }
 
   #exitWithoutInstruction(reason: number): void {
-    this.#accounting.exit(reason, this.#state.eip);
+    const { eip } = this.#state;
+    this.#accounting.eventExit(reason, (this.#state.segmentBase(CS) + eip) >>> 0, this.#clock.now);
     this.#ledger.charge("exit", this.#costs.exitEntry);
   }
 
