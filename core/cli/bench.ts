@@ -1,43 +1,42 @@
 /**
- * `bench`: how fast the CPU and the two ways of the emulated disk are, in CPU time of the host.
- *
- * The guests are booted in this process, the way `run` boots a disk image: a child's marks would
- * come through a buffered pipe, later than the work they mark. CPU time is that of all threads, since
- * V8 compiles and collects garbage in threads of its own.
+ * `bench`: how fast the CPU and the two ways of the emulated disk are, in CPU time of the host, and
+ * how fast v86 is on the same guests in the same run.
  * @module
  */
 
-import process from "node:process";
 import { join } from "@std/path";
 import { Command, CommanderError } from "commander";
 import { EXIT_CODE, GuestPanic, ImageError, UsageError } from "../errors.ts";
-import { loadGuest } from "../load/detect.ts";
-import { bootMachine, type Machine } from "../machine/machine.ts";
-import { costPresets, DEFAULT_COST, mediaPresets, openDisk } from "../machine/storage.ts";
 import { stableJson } from "../report/json.ts";
+import { runHost, TRAPRING, V86 } from "./bench_host.ts";
 import { makeImage } from "./bench_image.ts";
-import { MarkReader, type Measurement } from "./bench_marks.ts";
-import { buildBenchRecord, formatBench, sectionResults } from "./bench_result.ts";
+import { measureProcess } from "./bench_process.ts";
+import { type BenchRecord, type Rounds, suiteResult } from "./bench_result.ts";
 import { BENCH_SUITES, type BenchMode, type BenchSuite } from "./bench_suites.ts";
-import { readGuest } from "./files.ts";
+import { formatBench } from "./bench_table.ts";
 import { processStreams, type Streams, writeError, writeText } from "./output.ts";
+import { parseCount } from "./units.ts";
 
 /** What the user asked for. */
 export interface BenchOptions {
   readonly suites: readonly BenchSuite[];
   readonly mode: BenchMode;
+  /** How often each guest runs on each emulator. */
+  readonly rounds: number;
   readonly json: boolean;
+}
+
+/** What must be installed before v86 can be compared. */
+interface Missing {
+  readonly missing: string | undefined;
 }
 
 const PROJECT = join(import.meta.dirname!, "../..");
 const SOURCES = join(PROJECT, "../shared/bench/guests");
 /** As far as the task's write permission goes. */
-const IMAGE_FOLDER = join(PROJECT, "out/bench");
-/** The guests' heap ends below it. */
-const RAM_BYTES = 64 << 20;
-/** The image is in the page cache; a slower disk would only have the guest poll longer. */
-const MEDIA = "ramdisk";
-const HINT = "deno task bench [cpu|disk] [--quick] [--json]";
+const FOLDER = join(PROJECT, "out/bench");
+const DEFAULT_ROUNDS = "3";
+const HINT = "deno task bench [cpu|disk] [--quick] [--rounds N] [--json]";
 
 /**
  * Reads the arguments.
@@ -45,12 +44,13 @@ const HINT = "deno task bench [cpu|disk] [--quick] [--json]";
  * @throws {UsageError} when they make no sense
  */
 export function parseBenchArgs(args: readonly string[]): BenchOptions | string {
-  const names = BENCH_SUITES.map(({ name }) => name);
+  const guests = [...new Set(BENCH_SUITES.map(({ guest }) => guest))];
   let help = "";
   const command = new Command("bench")
     .description("Measure the speed of the CPU and of the emulated disk.")
-    .argument("[suite]", `${names.join(" or ")}; both unless given`)
+    .argument("[suite]", `${guests.join(" or ")}; both unless given`)
     .option("--quick", "about a quarter of the work")
+    .option("--rounds <n>", "runs of each guest, of which the median counts", DEFAULT_ROUNDS)
     .option("--json", "one JSON object on standard output")
     .exitOverride()
     .configureOutput({
@@ -69,10 +69,15 @@ export function parseBenchArgs(args: readonly string[]): BenchOptions | string {
     throw new UsageError(error.message.replace(/^error: /, ""), HINT);
   }
   const [wanted] = command.args;
-  const suites = BENCH_SUITES.filter(({ name }) => wanted === undefined || name === wanted);
+  const suites = BENCH_SUITES.filter(({ guest }) => wanted === undefined || guest === wanted);
   if (suites.length === 0) throw new UsageError(`Cannot find benchmark "${wanted}"`, HINT);
-  const { quick, json } = command.opts<{ quick?: true; json?: true }>();
-  return { suites, mode: quick ? "quick" : "full", json: json === true };
+  const { quick, rounds, json } = command.opts<{ quick?: true; rounds: string; json?: true }>();
+  return {
+    suites,
+    mode: quick ? "quick" : "full",
+    rounds: parseCount("--rounds", rounds),
+    json: json === true,
+  };
 }
 
 /**
@@ -85,54 +90,47 @@ export async function benchCommand(args: readonly string[], streams: Streams): P
     writeText(streams.stdout, options);
     return EXIT_CODE.POWER_OFF;
   }
-  const { suites, mode, json } = options;
-  const sections = [];
-  for (const suite of suites) {
-    sections.push(...sectionResults(suite, mode, await measure(suite, mode)));
-  }
-  const record = buildBenchRecord(mode, suites, sections);
-  writeText(streams.stdout, json ? stableJson(record) : formatBench(record));
-  const wrong = sections.filter(({ check, expected }) => check !== expected);
+  const record = await bench(options);
+  writeText(streams.stdout, options.json ? stableJson(record) : formatBench(record));
+  const wrong = record.suites.flatMap(({ name, sections }) =>
+    sections.filter(({ faults }) => faults.length > 0).map((section) => `${name} ${section.name}`)
+  );
   if (wrong.length === 0) return EXIT_CODE.POWER_OFF;
-  writeError(streams, `Wrong check values: ${wrong.map(({ name }) => name).join(", ")}`);
+  writeError(streams, `Wrong results: ${wrong.join(", ")}`);
   return EXIT_CODE.GUEST_CRASH;
 }
 
-async function measure(suite: BenchSuite, mode: BenchMode): Promise<readonly Measurement[]> {
-  const { name, patterned } = suite;
-  const defines = suite.defines[mode];
-  const image = makeImage(IMAGE_FOLDER, { sources: SOURCES, name, defines }, patterned);
-  const marks = new MarkReader(cpuNs);
-  const machine = boot(image, (byte) => marks.push(byte));
-  try {
-    const { message, reason } = await machine.run();
-    if (marks.done) return marks.measurements;
-    const said = [...marks.messages, message ?? `it ended with ${reason}`].join("; ");
-    throw new GuestPanic(`Benchmark guest "${name}" did not come to its end: ${said}`);
-  } finally {
-    machine.close();
+async function bench(options: BenchOptions): Promise<BenchRecord> {
+  const { mode, rounds, suites } = options;
+  const results = [];
+  const notes = new Set<string>();
+  for (const suite of suites) {
+    const { missing, ...measured } = await measure(suite, options);
+    results.push(suiteResult(suite, mode, measured));
+    for (const [name, why] of Object.entries(suite.leftOut)) notes.add(`${name}: left out, ${why}`);
+    if (missing !== undefined) notes.add(`v86: not compared, not installed; ${missing}`);
   }
+  const cpu = suites.some(({ guest }) => guest === "cpu");
+  const process = cpu ? await measureProcess(FOLDER) : [];
+  return { mode, rounds, suites: results, process, notes: [...notes] };
 }
 
-/** Boots a disk image as `run IMAGE -m 64 --media ramdisk -snapshot` does. */
-function boot(path: string, onSerialByte: (byte: number) => void): Machine {
-  const { bytes } = readGuest(path, path, RAM_BYTES);
-  return bootMachine({
-    ramBytes: RAM_BYTES,
-    guest: loadGuest(bytes, { name: path, ramBytes: RAM_BYTES }),
-    disks: [{
-      backend: openDisk(path, { readOnly: false, snapshot: true }),
-      media: mediaPresets()[MEDIA]!,
-    }],
-    cost: costPresets()[DEFAULT_COST]!,
-    onSerialByte,
-  });
-}
-
-/** CPU time that all threads of this process have used. */
-function cpuNs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) * 1000;
+/** Runs the emulators in turn. */
+async function measure(suite: BenchSuite, options: BenchOptions): Promise<Rounds & Missing> {
+  const { guest, patterned, peer } = suite;
+  const defines = suite.defines[options.mode];
+  const image = makeImage(FOLDER, { sources: SOURCES, name: guest, defines }, patterned);
+  const trapring = [];
+  const v86 = [];
+  let missing: string | undefined;
+  for (let round = 0; round < options.rounds; round++) {
+    trapring.push((await runHost(TRAPRING, [image])).measurements);
+    if (!peer || missing !== undefined) continue;
+    const report = await runHost(V86, [image]);
+    missing = report.missing;
+    if (missing === undefined) v86.push(report.measurements);
+  }
+  return { trapring, v86, missing };
 }
 
 async function main(): Promise<number> {

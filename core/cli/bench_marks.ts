@@ -9,9 +9,12 @@ export interface Measurement {
   readonly check: number;
   /** Units of work done. */
   readonly units: number;
-  /** How far the guest's TSC went: one for each ns of virtual time. */
+  /**
+   * How far the guest's TSC went. In trapring's it is one for each ns of virtual time: where there is
+   * no VM exit, the instructions retired between the section's two RDTSC.
+   */
   readonly tsc: number;
-  /** CPU time of all threads of this process, in ns. */
+  /** CPU time of all threads of the emulator's process, in ns. */
   readonly cpuNs: number;
 }
 
