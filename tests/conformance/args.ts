@@ -4,8 +4,9 @@
  */
 
 import { fromFileUrl, resolve } from "@std/path";
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
 import { UsageError } from "../../core/errors.ts";
+import { parseInto } from "../helpers/command.ts";
 import type { Tier } from "../helpers/oracle.ts";
 
 /** What the user asked for. */
@@ -34,22 +35,14 @@ const MAX_JOBS = 64;
  * @throws {UsageError} when they make no sense
  */
 export function parseConformanceArgs(args: readonly string[]): ConformanceOptions | string {
-  let help = "";
   const command = new Command("conformance")
     .description("Judge the CPU by every case of the folders named.")
     .argument("[DIR...]", "folders of cases, or case files; ../shared/oracles unless given")
     .option("--tier <1|2|both>", "interpreted, compiled, or both", "both")
     .option("--jobs <N>", "files at the same time", "2")
-    .option("-C <DIR>", "folder that the others are relative to", ".")
-    .exitOverride()
-    .configureOutput({ writeOut: (text) => help += text, writeErr: () => {} });
-  try {
-    command.parse([...args], { from: "user" });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return help;
-    throw new UsageError(error.message.replace(/^error: /, ""), HINT);
-  }
+    .option("-C <DIR>", "folder that the others are relative to", ".");
+  const help = parseInto(command, args, HINT);
+  if (help !== undefined) return help;
   const options = command.opts<{ tier: string; jobs: string; C: string }>();
   return {
     paths: command.args.length

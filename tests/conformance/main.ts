@@ -4,8 +4,7 @@
  * @module
  */
 
-import { processStreams, writeError, writeText } from "../../core/cli/output.ts";
-import { UsageError } from "../../core/errors.ts";
+import { runTool } from "../helpers/command.ts";
 import { builtTiers } from "../helpers/oracle.ts";
 import { type ConformanceOptions, parseConformanceArgs } from "./args.ts";
 import { findCaseFiles } from "./files.ts";
@@ -38,21 +37,6 @@ export async function conformance(
   return verdicts.every(isGood) ? 0 : 1;
 }
 
-/** The command; returns the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
-  const streams = processStreams();
-  try {
-    const options = parseConformanceArgs(args);
-    if (typeof options === "string") {
-      writeText(streams.stdout, options);
-      return 0;
-    }
-    return await conformance(options, (line) => writeText(streams.stdout, `${line}\n`));
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    writeError(streams, error.message, error.hint);
-    return error.exitCode;
-  }
+if (import.meta.main) {
+  Deno.exit(await runTool(() => parseConformanceArgs(Deno.args), conformance));
 }
-
-if (import.meta.main) Deno.exit(await main(Deno.args));
