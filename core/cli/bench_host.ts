@@ -47,6 +47,7 @@ export function denoCommand(
   const path = join(import.meta.dirname!, script);
   return new Deno.Command("deno", {
     args: ["run", "--no-prompt", `--config=${config}`, ...flags, path, ...args],
+    env: { NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -65,7 +66,8 @@ export async function runHost(host: Host, args: readonly string[]): Promise<Host
   );
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
   if (!success) {
-    throw new GuestPanic(`Benchmark on ${host.name} failed: ${signal ?? text(stderr)}`);
+    const [complaint] = text(stderr).split("\n");
+    throw new GuestPanic(`Benchmark on ${host.name} failed: ${signal ?? complaint}`);
   }
   const report: HostReport = JSON.parse(text(stdout));
   if (report.failure === undefined) return report;
