@@ -7,20 +7,21 @@
 import { GuestPanic } from "../errors.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../types.ts";
 import { Blocks, isComplex, RESTART } from "./blocks.ts";
+import { betweenInstructions } from "./boundary.ts";
+import type { Profile } from "./cpuid.ts";
 import { newVmExit } from "./exit.ts";
-import { deliver, Fault, raise, VECTOR } from "./fault.ts";
+import { Fault, raise, VECTOR } from "./fault.ts";
+import { runtimeImports } from "./imports.ts";
 import type { Insn } from "./insn.ts";
 import { type Frames, Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
-import { type Descriptor, setSegment, setStackSegment, updateMode } from "./segment.ts";
-import { AT, CpuState, CR0, CS, EDX, ESP, FLAG, NULL_ATTR, RAM_BASE, SEG, SS } from "./state.ts";
+import { setSegment, updateMode } from "./segment.ts";
+import { AT, CpuState, CR0, CS, EDX, FLAG, NULL_ATTR, RAM_BASE, SEG, SS } from "./state.ts";
 import { Threaded } from "./threaded.ts";
 
 /** CPUID leaf 1 EAX: family 6, as cpu-i686 profiles it. */
 const SIGNATURE = 0x673;
 const MAX_BUDGET = 0x7fffffff;
-/** DR6.BS. */
-const SINGLE_STEP = 0x4000;
 
 /** Registers at the begin of a run. */
 export interface Reset {
@@ -31,6 +32,12 @@ export interface Reset {
   readonly regs: readonly number[];
 }
 
+/** What kind of CPU to build. */
+export interface CpuOptions {
+  /** `i686` unless given. */
+  readonly profile?: Profile;
+}
+
 /** One virtual CPU and the memory it lives in. */
 export class Cpu {
   readonly state: CpuState;
@@ -39,6 +46,8 @@ export class Cpu {
   host!: VcpuHost;
   /** Reused for every exit. */
   readonly exit: VmExit = newVmExit();
+  /** What CPUID reports, and so what the decoder knows. */
+  readonly profile: Profile;
   readonly #blocks: Blocks;
   readonly #threaded: Threaded;
   /** Ids of (CS base, CS limit) pairs of modes that are not flat. */
@@ -60,29 +69,13 @@ export class Cpu {
   onException: (vector: number, code: number) => void = () => {};
 
   /** @param memoryBytes guest RAM and extra frames, a multiple of 64 KiB */
-  constructor(memoryBytes: number) {
+  constructor(memoryBytes: number, options: CpuOptions = {}) {
+    this.profile = options.profile ?? "i686";
     this.state = new CpuState(memoryBytes);
     this.mmu = new Mmu(this.state);
-    const { mmu } = this;
-    this.#threaded = new Threaded(this.state, {
-      read8: (linear) => mmu.read(linear!, 1),
-      read16: (linear) => mmu.read(linear!, 2),
-      read32: (linear) => mmu.read(linear!, 4),
-      write8: (linear, value) => mmu.write(linear!, 1, value!),
-      write16: (linear, value) => mmu.write(linear!, 2, value!),
-      write32: (linear, value) => mmu.write(linear!, 4, value!),
-      modify8: (linear) => mmu.modify(linear!, 1),
-      modify16: (linear) => mmu.modify(linear!, 2),
-      modify32: (linear) => mmu.modify(linear!, 4),
-      fault: (vector) => {
-        throw Fault.of(vector!, 0);
-      },
-      segmentFault: (address) => {
-        throw Fault.of(address === AT.SEGS + SS * SEG.STRIDE ? VECTOR.SS : VECTOR.GP, 0);
-      },
-    });
-    this.#blocks = new Blocks(this.state, mmu, this.#threaded);
-    mmu.mmio = (gpa, size, write, value) => this.#mmio(gpa, size, write, value);
+    this.#threaded = new Threaded(this.state, runtimeImports(this));
+    this.#blocks = new Blocks(this.state, this.mmu, this.#threaded);
+    this.mmu.mmio = (gpa, size, write, value) => this.#mmio(gpa, size, write, value);
   }
 
   /** Where guest RAM lies: build the guest's memory over it. */
@@ -170,7 +163,7 @@ export class Cpu {
     this.state.set(AT.BUDGET, MAX_BUDGET);
     this.#granted = MAX_BUDGET;
     try {
-      this.#step();
+      this.stepOne();
     } catch (error) {
       this.#recover(error);
     }
@@ -188,14 +181,14 @@ export class Cpu {
     const blocks = this.#blocks;
     do {
       if (this.shadow || state.flag(FLAG.TF | FLAG.IF)) {
-        if (this.#betweenInstructions()) {
+        if (betweenInstructions(this)) {
           blocks.forgetLink();
           continue;
         }
       }
       const head = blocks.find();
       if (!head || state.get(head + REC.REG) > state.get(AT.BUDGET)) {
-        this.#step();
+        this.stepOne();
         continue;
       }
       blocks.link(head);
@@ -210,34 +203,8 @@ export class Cpu {
     } while (state.get(AT.BUDGET) > 0 && !this.halted && !this.shutdown);
   }
 
-  /** Interrupts, shadow and single step; true when it has executed or delivered something. */
-  #betweenInstructions(): boolean {
-    const { state, host } = this;
-    if (this.shadow) {
-      this.shadow = false;
-      if (!host.interruptPending && !state.flag(FLAG.TF)) return false;
-      this.#step();
-      return true;
-    }
-    if (state.flag(FLAG.IF) && host.interruptPending) {
-      deliver(this, host.acknowledgeInterrupt(), 0, "external", state.eip);
-      return true;
-    }
-    if (!state.flag(FLAG.TF)) return false;
-    this.noTrap = false;
-    const { eip } = state;
-    this.#step();
-    if (!this.noTrap) {
-      // Between two repetitions the image has RF set, as for a fault.
-      if (state.eip === eip) state.setFlag(FLAG.RF, true);
-      state.set(AT.DR + 24, state.get(AT.DR + 24) | SINGLE_STEP);
-      raise(this, VECTOR.DB, 0);
-    }
-    return true;
-  }
-
-  /** Executes exactly the instruction at EIP. */
-  #step(): void {
+  /** Executes exactly the instruction at EIP: with REP, one or more of its repetitions. */
+  stepOne(): void {
     const { state } = this;
     this.#blocks.forgetLink();
     const insn = this.#blocks.decode();
@@ -283,7 +250,7 @@ export class Cpu {
   /** Steps the store that hit its own page; its block has been left. */
   #restart(): void {
     try {
-      this.#step();
+      this.stepOne();
     } catch (error) {
       this.#recover(error);
     }
@@ -364,69 +331,6 @@ export class Cpu {
 
   write(segment: number, offset: number, size: 1 | 2 | 4, value: number): void {
     this.mmu.write(this.linear(segment, offset, size, true), size, value);
-  }
-
-  get stackMask(): number {
-    return this.state.seg(SS, SEG.ATTR) & 0x4000 && !this.state.flag(FLAG.VM) ? 0xffffffff : 0xffff;
-  }
-
-  /** Sets SP or ESP, by the stack's size. */
-  setStackPointer(value: number, mask: number = this.stackMask): void {
-    const regs = this.state.regs;
-    regs[ESP] = mask === 0xffff ? (regs[ESP]! & 0xffff0000) | (value & 0xffff) : value;
-  }
-
-  /** Pushes words in order; the stack pointer moves when all have been written. */
-  pushAll(size: 2 | 4, words: readonly number[]): void {
-    this.setStackPointer(this.writeBelow(size, words));
-  }
-
-  /** The memory half of {@link pushAll}. @returns the new stack pointer */
-  writeBelow(size: 2 | 4, words: readonly number[]): number {
-    let top = this.state.regs[ESP]!;
-    const mask = this.stackMask;
-    for (const value of words) {
-      top = (top - size) >>> 0;
-      this.write(SS, (top & mask) >>> 0, size, value);
-    }
-    return top;
-  }
-
-  /** The `n`-th word from the top of the stack. */
-  peek(n: number, size: 2 | 4): number {
-    const offset = (this.state.regs[ESP]! + n * size) & this.stackMask;
-    return this.read(SS, offset >>> 0, size);
-  }
-
-  /** Switches to an inner ring's stack and pushes words there; nothing changes if that faults. */
-  pushOnto(
-    stack: Descriptor,
-    esp: number,
-    cpl: number,
-    size: 2 | 4,
-    words: readonly number[],
-  ): void {
-    const mask = stack.attr & 0x4000 ? 0xffffffff : 0xffff;
-    const expandDown = (stack.attr & 4) !== 0;
-    let top = esp;
-    const before = this.state.cpl;
-    this.state.set(AT.CPL, cpl);
-    try {
-      for (const value of words) {
-        top = (top - size) >>> 0;
-        const offset = (top & mask) >>> 0;
-        const inside = expandDown
-          ? offset > stack.limit && offset + size - 1 <= mask >>> 0
-          : offset + size - 1 <= stack.limit;
-        if (!inside) throw Fault.of(VECTOR.SS, stack.selector & 0xfffc);
-        this.mmu.write((stack.base + offset) >>> 0, size, value);
-      }
-    } finally {
-      this.state.set(AT.CPL, before);
-    }
-    this.state.set(AT.CPL, cpl);
-    setStackSegment(this, stack);
-    this.setStackPointer(top, mask);
   }
 
   traceException(vector: number, code: number): void {

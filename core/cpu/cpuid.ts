@@ -4,6 +4,28 @@
  * @module
  */
 
+/** Feature bits of CPUID leaf 1 EDX. */
+export const FEATURE = {
+  FPU: 0x1,
+  DE: 0x4,
+  PSE: 0x8,
+  TSC: 0x10,
+  MSR: 0x20,
+  PAE: 0x40,
+  CX8: 0x100,
+  SEP: 0x800,
+  PGE: 0x2000,
+  CMOV: 0x8000,
+  CLFSH: 0x80000,
+  MMX: 0x800000,
+  FXSR: 0x1000000,
+  SSE: 0x2000000,
+  SSE2: 0x4000000,
+} as const;
+
+/** Processors that `-cpu` knows. */
+export type Profile = "i686" | "pentium3" | "pentium4";
+
 /** Leaf 1 EDX: DE, PSE, TSC, MSR, CX8, PGE, CMOV. */
 const FEATURES = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 13 | 1 << 15;
 

@@ -56,6 +56,7 @@ export class Decoder {
   #override = -1;
   #rep = 0;
   #lock = false;
+  #prefix66 = false;
   #prefixCount = 0;
   #modrm = -1;
   #base = -1;

@@ -17,6 +17,7 @@ import {
   setSegment,
   setStackSegment,
 } from "./segment.ts";
+import { peek, pushAll, pushOnto, setStackPointer, stackMask, writeBelow } from "./stack.ts";
 import { AT, CS, ESP, FLAG, SEG, SS } from "./state.ts";
 import { setFlags } from "./system.ts";
 
@@ -130,18 +131,18 @@ function call(cpu: Cpu, insn: Insn, to: FarPointer): void {
   const size = insn.operandSize;
   const back = [state.selector(CS), insn.next];
   if (!isProtected(cpu)) {
-    const top = cpu.writeBelow(size, back);
+    const top = writeBelow(cpu, size, back);
     checkOffset(to.offset, state.seg(CS, SEG.LIMIT));
-    cpu.setStackPointer(top);
+    setStackPointer(cpu, top);
     setRealCode(cpu, to.selector);
     return cpu.jump(to.offset);
   }
   const d = target(cpu, to.selector);
   if (isCode(d)) {
     checkCode(cpu, d);
-    const top = cpu.writeBelow(size, back);
+    const top = writeBelow(cpu, size, back);
     checkOffset(to.offset, d.limit);
-    cpu.setStackPointer(top);
+    setStackPointer(cpu, top);
     setCodeSegment(cpu, d, state.cpl);
     return cpu.jump(to.offset);
   }
@@ -155,15 +156,15 @@ function callGate(cpu: Cpu, gate: Gate, back: readonly number[]): void {
   const inner = !(gate.code.attr & 4) && dpl < state.cpl;
   checkOffset(gate.offset, gate.code.limit);
   if (!inner) {
-    cpu.pushAll(size, back);
+    pushAll(cpu, size, back);
     setCodeSegment(cpu, gate.code, state.cpl);
     return cpu.jump(gate.offset);
   }
   const parameters: number[] = [];
-  for (let n = gate.parameters - 1; n >= 0; n--) parameters.push(cpu.peek(n, size));
+  for (let n = gate.parameters - 1; n >= 0; n--) parameters.push(peek(cpu, n, size));
   const stack = innerStack(cpu, dpl, 0);
   const words = [state.selector(SS), state.regs[ESP]!, ...parameters, ...back];
-  cpu.pushOnto(innerStackSegment(cpu, stack.selector, dpl, 0), stack.esp, dpl, size, words);
+  pushOnto(cpu, innerStackSegment(cpu, stack.selector, dpl, 0), stack.esp, dpl, size, words);
   setCodeSegment(cpu, gate.code, dpl);
   cpu.jump(gate.offset);
 }
@@ -172,20 +173,20 @@ function callGate(cpu: Cpu, gate: Gate, back: readonly number[]): void {
 export function retFar(cpu: Cpu, insn: Insn): void {
   const { state } = cpu;
   const size = insn.operandSize;
-  const offset = cpu.peek(0, size) >>> 0;
-  const selector = cpu.peek(1, size) & 0xffff;
+  const offset = peek(cpu, 0, size) >>> 0;
+  const selector = peek(cpu, 1, size) & 0xffff;
   const release = insn.operands.length ? insn.imm : 0;
   const top = state.regs[ESP]! + 2 * size + release;
   if (!isProtected(cpu)) {
     checkOffset(offset, state.seg(CS, SEG.LIMIT));
     setRealCode(cpu, selector);
-    cpu.setStackPointer(top);
+    setStackPointer(cpu, top);
     return cpu.jump(offset);
   }
   const d = returnTarget(cpu, selector);
   if ((selector & 3) > state.cpl) return returnOuter(cpu, insn, d, offset, release, 2);
   checkOffset(offset, d.limit);
-  cpu.setStackPointer(top);
+  setStackPointer(cpu, top);
   setCodeSegment(cpu, d, state.cpl);
   cpu.jump(offset);
 }
@@ -212,7 +213,7 @@ function returnOuter(
 ): void {
   const { state } = cpu;
   const size = insn.operandSize;
-  const mask = cpu.stackMask;
+  const mask = stackMask(cpu);
   const word = (n: number): number =>
     cpu.read(SS, ((state.regs[ESP]! + release + n * size) & mask) >>> 0, size) >>> 0;
   const esp = word(at);
@@ -221,7 +222,7 @@ function returnOuter(
   checkOffset(offset, d.limit);
   setCodeSegment(cpu, d, rpl);
   setStackSegment(cpu, stack);
-  cpu.setStackPointer(esp + release);
+  setStackPointer(cpu, esp + release);
   dropInnerSegments(cpu);
   cpu.jump(offset);
 }
@@ -231,14 +232,14 @@ export function iret(cpu: Cpu, insn: Insn): void {
   const { state } = cpu;
   const size = insn.operandSize;
   if (isProtected(cpu) && state.flag(FLAG.NT)) cpu.notModelled("IRET to the previous task");
-  const offset = cpu.peek(0, size) >>> 0;
-  const selector = cpu.peek(1, size) & 0xffff;
-  const flags = cpu.peek(2, size);
+  const offset = peek(cpu, 0, size) >>> 0;
+  const selector = peek(cpu, 1, size) & 0xffff;
+  const flags = peek(cpu, 2, size);
   if (!isProtected(cpu)) {
     if (state.flag(FLAG.VM)) cpu.notModelled("IRET in virtual-8086 mode");
     checkOffset(offset, state.seg(CS, SEG.LIMIT));
     setRealCode(cpu, selector);
-    cpu.setStackPointer(state.regs[ESP]! + 3 * size);
+    setStackPointer(cpu, state.regs[ESP]! + 3 * size);
     setFlags(cpu, flags, size);
     return cpu.jump(offset);
   }
@@ -257,7 +258,7 @@ export function iret(cpu: Cpu, insn: Insn): void {
     return;
   }
   checkOffset(offset, d.limit);
-  cpu.setStackPointer(state.regs[ESP]! + 3 * size);
+  setStackPointer(cpu, state.regs[ESP]! + 3 * size);
   setFlags(cpu, flags, size);
   setCodeSegment(cpu, d, state.cpl);
   cpu.jump(offset);

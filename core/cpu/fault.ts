@@ -6,6 +6,7 @@
 
 import type { Cpu } from "./cpu.ts";
 import { type Descriptor, readDescriptor, setCodeSegment, setSegment } from "./segment.ts";
+import { pushAll, pushOnto } from "./stack.ts";
 import { AT, CR0, CS, ESP, FLAG, SEG, SS, TR } from "./state.ts";
 
 /** Exception vectors by their mnemonics. */
@@ -96,7 +97,7 @@ function deliverReal(cpu: Cpu, vector: number, source: EventSource, eip: number)
   const entry = state.get(AT.IDT_BASE) + vector * 4;
   const target = mmu.systemRead(entry, 4);
   const flags = state.eflags;
-  cpu.pushAll(2, [flags, state.selector(CS), eip]);
+  pushAll(cpu, 2, [flags, state.selector(CS), eip]);
   state.eflags = flags & ~(FLAG.IF | FLAG.TF | FLAG.AC | FLAG.RF);
   setSegment(cpu, CS, realCode(cpu, target >>> 16));
   cpu.jump(target & 0xffff);
@@ -196,7 +197,7 @@ function enterSame(
   frame: readonly number[],
 ): void {
   if (gate.offset >>> 0 > target.limit >>> 0) throw Fault.of(VECTOR.GP, 0);
-  cpu.pushAll(size, frame);
+  pushAll(cpu, size, frame);
   commit(cpu, gate, target, cpu.state.cpl);
 }
 
@@ -233,7 +234,7 @@ function enterInner(
   const fromV86 = state.flag(FLAG.VM);
   if (fromV86) return cpu.notModelled("leaving virtual-8086 mode");
   const words = [state.selector(SS), state.regs[ESP]!, ...frame];
-  cpu.pushOnto(stack, inner.esp, dpl, size, words);
+  pushOnto(cpu, stack, inner.esp, dpl, size, words);
   commit(cpu, gate, target, dpl);
 }
 

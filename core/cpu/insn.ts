@@ -71,3 +71,8 @@ export interface Insn {
   /** EIP a relative branch goes to. */
   readonly target: number;
 }
+
+/** Bytes of operand `n` of an integer instruction. */
+export function integerSize(insn: Insn, n: number): 1 | 2 | 4 {
+  return insn.operands[n]!.size as 1 | 2 | 4;
+}

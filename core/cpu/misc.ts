@@ -7,6 +7,7 @@ import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
 import { effectiveAddress, maskAddress, writeOperand, writeRegister } from "./operand.ts";
+import { peek, pushAll, setStackPointer, stackMask } from "./stack.ts";
 import { AT, CR0, EAX, EBP, EBX, ECX, EDX, ESP, FLAG, SS } from "./state.ts";
 
 export function undefinedOpcode(): void {
@@ -25,26 +26,26 @@ export function wait(cpu: Cpu): void {
 }
 
 export function pusha(cpu: Cpu, insn: Insn): void {
-  cpu.pushAll(insn.operandSize, Array.from(cpu.state.regs));
+  pushAll(cpu, insn.operandSize, Array.from(cpu.state.regs));
 }
 
 /** POPA: after a fault on the way the registers popped so far keep their new values. */
 export function popa(cpu: Cpu, insn: Insn): void {
   const size = insn.operandSize;
   for (let n = 0; n < 8; n++) {
-    const value = cpu.peek(n, size);
+    const value = peek(cpu, n, size);
     if (7 - n !== ESP) writeRegister(cpu, 7 - n, size, value);
   }
-  cpu.setStackPointer(cpu.state.regs[ESP]! + 8 * size);
+  setStackPointer(cpu, cpu.state.regs[ESP]! + 8 * size);
 }
 
 /** POP to memory: the address uses ESP after the pop; a fault leaves ESP alone. */
 export function popMemory(cpu: Cpu, insn: Insn): void {
   const { regs } = cpu.state;
   const size = insn.operandSize;
-  const value = cpu.peek(0, size);
+  const value = peek(cpu, 0, size);
   const before = regs[ESP]!;
-  cpu.setStackPointer(before + size);
+  setStackPointer(cpu, before + size);
   try {
     writeOperand(cpu, insn, 0, value);
   } catch (fault) {
@@ -58,7 +59,7 @@ export function enter(cpu: Cpu, insn: Insn): void {
   const { state } = cpu;
   const { regs } = state;
   const size = insn.operandSize;
-  const mask = cpu.stackMask;
+  const mask = stackMask(cpu);
   const level = insn.imm2 & 31;
   let top = (regs[ESP]! - size) >>> 0;
   const at = (offset: number): number => (offset & mask) >>> 0;
@@ -77,7 +78,7 @@ export function enter(cpu: Cpu, insn: Insn): void {
   top = (top - insn.imm) >>> 0;
   cpu.mmu.modify(cpu.linear(SS, at(top), size, true), size);
   writeRegister(cpu, EBP, size, frame);
-  cpu.setStackPointer(top);
+  setStackPointer(cpu, top);
 }
 
 export function bound(cpu: Cpu, insn: Insn): void {

@@ -1,6 +1,7 @@
 /**
- * The opcode table: every row names the function that says what the instruction does. Decoder,
- * disassembler and coverage read the same rows. Notation: decode.ts. Source: Intel SDM vol. 2 app. A.
+ * The opcode table, integer and system: every row names the function that says what the instruction
+ * does. Decoder, disassembler and coverage read the same rows. Notation: decode.ts. Source: Intel
+ * SDM vol. 2 app. A.
  * @module
  */
 
@@ -19,88 +20,10 @@ import * as segments from "./segment_ops.ts";
 import * as strings from "./strings.ts";
 import * as system from "./system.ts";
 import type { Row, SystemOp } from "./insn.ts";
+import { branch, exact, make, member, place, row, sys } from "./opcode_table.ts";
+import "./opcodes_fpu.ts";
+import "./opcodes_sse.ts";
 import type { Sem } from "./x.ts";
-
-/** Rows told apart by the ModRM byte: by its reg field, or as a whole. */
-export interface Group {
-  readonly memory: (Row | undefined)[];
-  readonly register: (Row | undefined)[];
-  readonly exact?: Record<number, Row>;
-}
-
-/** What stands behind an opcode byte. */
-export type Slot = Row | Group;
-
-/** Opcodes 00–FF, and 0F 00–0F FF. */
-export const ONE_BYTE: (Slot | undefined)[] = new Array(256);
-export const TWO_BYTE: (Slot | undefined)[] = new Array(256);
-
-/** All rows, by id. */
-export const ROWS: Row[] = [];
-
-interface Extras {
-  readonly sem?: Sem;
-  readonly system?: SystemOp;
-  readonly rep?: SystemOp;
-  readonly branch?: boolean;
-}
-
-function make(mnemonic: string, operands: string, extras: Extras): Row {
-  const row: Row = {
-    id: ROWS.length,
-    mnemonic,
-    operands: operands ? operands.split(",") : [],
-    branch: false,
-    ...extras,
-  };
-  ROWS.push(row);
-  return row;
-}
-
-function table(opcode: number): (Slot | undefined)[] {
-  return opcode > 0xff ? TWO_BYTE : ONE_BYTE;
-}
-
-function place(opcode: number, row: Row): void {
-  table(opcode)[opcode & 0xff] = row;
-}
-
-/** Opcodes above FF are 0F xx. */
-function row(opcode: number, mnemonic: string, operands: string, sem: Sem): void {
-  place(opcode, make(mnemonic, operands, { sem }));
-}
-
-function branch(opcode: number, mnemonic: string, operands: string, sem: Sem): void {
-  place(opcode, make(mnemonic, operands, { sem, branch: true }));
-}
-
-function sys(opcode: number, mnemonic: string, operands: string, op: SystemOp): void {
-  place(opcode, make(mnemonic, operands, { system: op }));
-}
-
-function groupAt(opcode: number): Group {
-  const slots = table(opcode);
-  const slot = slots[opcode & 0xff];
-  if (slot && !("mnemonic" in slot)) return slot;
-  const group: Group = { memory: new Array(8), register: new Array(8), exact: {} };
-  slots[opcode & 0xff] = group;
-  return group;
-}
-
-type Form = "memory" | "register" | "both";
-
-function member(opcode: number, reg: number, made: Row, form: Form = "both"): void {
-  const group = groupAt(opcode);
-  if (form !== "register") group.memory[reg] = made;
-  if (form !== "memory") group.register[reg] = made;
-}
-
-function exact(opcode: number, modrm: number, mnemonic: string, op: SystemOp): void {
-  groupAt(opcode).exact![modrm] = make(mnemonic, "", { system: op });
-}
-
-/** Raises #UD; stands for every encoding that is not in the table. */
-export const UNDEFINED: Row = make("ud", "", { system: misc.undefinedOpcode });
 
 const ALU: readonly [string, Sem][] = [
   ["add", alu.addTo],
@@ -321,8 +244,8 @@ member(0x0f01, 3, make("lidt", "Mv", { system: system.loadTable("IDT") }), "memo
 member(0x0f01, 4, make("smsw", "Ev", { system: system.smsw }));
 member(0x0f01, 6, make("lmsw", "Ew", { system: system.lmsw }));
 member(0x0f01, 7, make("invlpg", "Mb", { system: system.invlpg }), "memory");
-exact(0x0f01, 0xc1, "vmcall", system.vmcall);
-exact(0x0f01, 0xd9, "vmmcall", system.vmcall);
+exact(0x0f01, 0xc1, make("vmcall", "", { system: system.vmcall }));
+exact(0x0f01, 0xd9, make("vmmcall", "", { system: system.vmcall }));
 sys(0x0f02, "lar", "Gv,Ew", segments.lar);
 sys(0x0f03, "lsl", "Gv,Ew", segments.lsl);
 sys(0x0f06, "clts", "", system.clts);
@@ -360,7 +283,6 @@ row(0x0fbf, "movsx", "Gv,Ew", move.movsx);
 row(0x0fc0, "xadd", "Eb,Gb", alu.xadd);
 row(0x0fc1, "xadd", "Ev,Gv", alu.xadd);
 member(0x0fc7, 1, make("cmpxchg8b", "Mv", { system: misc.cmpxchg8b }), "memory");
-for (let esc = 0xd8; esc <= 0xdf; esc++) sys(esc, "esc", "Ev", misc.escape);
 
 /** The jump that ends a block where no instruction does. */
 export const JUMP_ROW: Row = make("jmp", "", { sem: stack.jmp, branch: true });

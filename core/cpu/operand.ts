@@ -5,7 +5,7 @@
 
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
-import { type Insn, KIND } from "./insn.ts";
+import { type Insn, integerSize, KIND } from "./insn.ts";
 import { registerAddress } from "./record.ts";
 import { AT, CR0, FLAG } from "./state.ts";
 
@@ -24,7 +24,8 @@ export function maskAddress(offset: number, insn: Insn): number {
 
 /** Zero-extended value of operand `n`. */
 export function readOperand(cpu: Cpu, insn: Insn, n: number): number {
-  const { kind, reg, size } = insn.operands[n]!;
+  const { kind, reg } = insn.operands[n]!;
+  const size = integerSize(insn, n);
   if (kind === KIND.IMM) return insn.imm;
   if (kind === KIND.MEM) return cpu.read(insn.segment, effectiveAddress(cpu, insn), size) >>> 0;
   const { view } = cpu.state;
@@ -42,7 +43,7 @@ export function writeOperand(
   insn: Insn,
   n: number,
   value: number,
-  size: 1 | 2 | 4 = insn.operands[n]!.size,
+  size: 1 | 2 | 4 = integerSize(insn, n),
 ): void {
   const { kind, reg } = insn.operands[n]!;
   if (kind === KIND.MEM) cpu.write(insn.segment, effectiveAddress(cpu, insn), size, value);

@@ -10,7 +10,7 @@
 import { EXIT } from "../types.ts";
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
-import { type Insn, KIND } from "./insn.ts";
+import { type Insn, integerSize, KIND } from "./insn.ts";
 import { maskAddress, readOperand, writeOperand } from "./operand.ts";
 import { AT, CR0, ECX, EDI, EDX, ES, ESI, FLAG, SEG, TR } from "./state.ts";
 
@@ -51,7 +51,7 @@ function access(cpu: Cpu, port: number, size: 1 | 2 | 4, write: boolean, value: 
 }
 
 export function in_(cpu: Cpu, insn: Insn): void {
-  const { size } = insn.operands[0]!;
+  const size = integerSize(insn, 0);
   const port = readOperand(cpu, insn, 1);
   checkPort(cpu, port, size);
   cpu.exit.immediate = insn.operands[1]!.kind === KIND.IMM;
@@ -59,7 +59,7 @@ export function in_(cpu: Cpu, insn: Insn): void {
 }
 
 export function out(cpu: Cpu, insn: Insn): void {
-  const { size } = insn.operands[1]!;
+  const size = integerSize(insn, 1);
   const port = readOperand(cpu, insn, 0);
   checkPort(cpu, port, size);
   cpu.exit.immediate = insn.operands[0]!.kind === KIND.IMM;
@@ -76,7 +76,7 @@ export function outs(cpu: Cpu, insn: Insn): void {
 
 function stringAccess(cpu: Cpu, insn: Insn, segment: number, pointer: number, out: boolean): void {
   const { regs } = cpu.state;
-  const { size } = insn.operands[0]!;
+  const size = integerSize(insn, 0);
   const port = regs[EDX]! & 0xffff;
   checkPort(cpu, port, size);
   const wanted = insn.rep ? maskAddress(regs[ECX]!, insn) : 1;

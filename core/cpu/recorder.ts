@@ -26,11 +26,20 @@ import {
   type Val,
   xor,
 } from "./ir.ts";
-import { type Insn, KIND } from "./insn.ts";
+import { type Insn, integerSize, KIND } from "./insn.ts";
 import { byteRegister, REC, type Shape } from "./record.ts";
 import { parityOf } from "./sem/flags.ts";
 import { AT, CS, ESP, FLAG, FS, JUMP, SEG, SS, TLB } from "./state.ts";
-import { FunctionBody, I64, type ImportName } from "./wasm.ts";
+import {
+  type Callee,
+  FAULT,
+  FunctionBody,
+  I64,
+  MODIFY,
+  READ,
+  SEGMENT_FAULT,
+  WRITE,
+} from "./wasm.ts";
 import type { FlagWords, X } from "./x.ts";
 
 const RECORD: Val = local(0);
@@ -59,11 +68,11 @@ export class Recorder implements X {
   }
 
   get size(): 1 | 2 | 4 {
-    return this.#insn.operands[0]?.size ?? this.#insn.operandSize;
+    return this.#insn.operands.length ? this.sizeOf(0) : this.#insn.operandSize;
   }
 
   sizeOf(n: number): 1 | 2 | 4 {
-    return this.#insn.operands[n]!.size;
+    return integerSize(this.#insn, n);
   }
 
   get operandSize(): 2 | 4 {
@@ -90,6 +99,25 @@ export class Recorder implements X {
     this.body.if(cond, then, otherwise);
   }
 
+  call(callee: Callee, ...args: readonly Val[]): void {
+    this.#escape();
+    this.body.call(callee, ...args);
+  }
+
+  callFor(callee: Callee, ...args: readonly Val[]): Val {
+    this.#escape();
+    const result = this.body.local(callee.results[0]);
+    this.body.callTo(result, callee, ...args);
+    return local(result);
+  }
+
+  linear(n: number, bytes: number, rights: 1 | 2): Val {
+    return this.#checked("operand", this.address(n), bytes, rights);
+  }
+
+  readonly immediate: Val = field(REC.IMM);
+  readonly pc: Val = field(REC.PC);
+
   isMemory(n: number): boolean {
     return this.#insn.operands[n]!.kind === KIND.MEM;
   }
@@ -98,32 +126,36 @@ export class Recorder implements X {
 
   read(n: number): Val {
     const operand = this.#insn.operands[n]!;
-    if (operand.kind === KIND.MEM) return this.load("operand", this.address(n), operand.size);
+    if (operand.kind === KIND.MEM) {
+      return this.load("operand", this.address(n), this.sizeOf(n));
+    }
     return this.let(this.#direct(n));
   }
 
   modify(n: number): Val {
     const operand = this.#insn.operands[n]!;
-    if (operand.kind === KIND.MEM) return this.#open(this.address(n), operand.size);
+    if (operand.kind === KIND.MEM) return this.#open(this.address(n), this.sizeOf(n));
     return this.let(this.#direct(n));
   }
 
   readAt(n: number, displacement: Val, writable: boolean): Val {
     const raw = add(this.address(n), displacement);
     const offset = this.addressSize === 4 ? raw : and(raw, num(0xffff));
-    const size = this.#insn.operands[n]!.size;
+    const size = this.sizeOf(n);
     return writable ? this.#open(offset, size) : this.load("operand", offset, size);
   }
 
   #direct(n: number): Val {
-    const { kind, size } = this.#insn.operands[n]!;
+    const { kind } = this.#insn.operands[n]!;
+    const size = this.sizeOf(n);
     if (kind === KIND.IMM) return field(REC.IMM);
     const address = field(REC.REG + 4 * n);
     return size === 4 ? load32(address) : size === 2 ? load16(address) : load8(address);
   }
 
   write(n: number, v: Val): void {
-    const { kind, size } = this.#insn.operands[n]!;
+    const { kind } = this.#insn.operands[n]!;
+    const size = this.sizeOf(n);
     if (kind !== KIND.MEM) {
       this.body.store(field(REC.REG + 4 * n), 0, v, size);
     } else if (this.#host < 0) {
@@ -133,7 +165,7 @@ export class Recorder implements X {
       this.body.if(
         local(this.#host),
         () => this.body.store(local(this.#host), 0, value, size),
-        () => this.body.call(`write${(size * 8) as 8 | 16 | 32}`, this.#linear, value),
+        () => this.body.call(WRITE[size], this.#linear, value),
       );
     }
   }
@@ -173,7 +205,7 @@ export class Recorder implements X {
       },
       () => {
         this.#escape();
-        this.body.callTo(result, `read${(size * 8) as 8 | 16 | 32}`, linear);
+        this.body.callTo(result, READ[size], linear);
       },
     );
     return local(result);
@@ -188,7 +220,7 @@ export class Recorder implements X {
       () => this.body.store(add(linear, load32(entry, TLB.ADDEND)), 0, value, size),
       () => {
         this.#escape();
-        this.body.call(`write${(size * 8) as 8 | 16 | 32}`, linear, value);
+        this.body.call(WRITE[size], linear, value);
       },
     );
   }
@@ -208,7 +240,7 @@ export class Recorder implements X {
       },
       () => {
         this.#escape();
-        this.body.callTo(result, `modify${(size * 8) as 8 | 16 | 32}`, linear);
+        this.body.callTo(result, MODIFY[size], linear);
       },
     );
     this.#host = host;
@@ -241,7 +273,7 @@ export class Recorder implements X {
     const forbidden = ne(and(load32(at, SEG.RIGHTS), num(rights)), num(rights));
     this.body.if(or(outside, forbidden), () => {
       this.#escape();
-      this.body.call("segmentFault", at);
+      this.body.call(SEGMENT_FAULT, at);
     });
     return this.let(add(where, load32(at, SEG.BASE)));
   }
@@ -327,7 +359,7 @@ export class Recorder implements X {
 
   fault(vector: number): void {
     this.#escape();
-    this.body.call("fault", num(vector));
+    this.body.call(FAULT, num(vector));
     this.body.unreachable();
   }
 
@@ -397,6 +429,3 @@ export const SPECIAL = {
     body.dispatch(RECORD);
   },
 } as const;
-
-/** A function generated code may call. */
-export type Imports = Record<ImportName, (...args: number[]) => number | void>;

@@ -20,6 +20,7 @@ import {
   readDescriptor,
   setSystemSegment,
 } from "./segment.ts";
+import { peek, setStackPointer, stackMask } from "./stack.ts";
 import { AT, CS, ESP, LDTR, NULL_ATTR, SEG, SS, TR } from "./state.ts";
 
 const { GP, NP, UD } = VECTOR;
@@ -29,8 +30,8 @@ export function pushSegment(segment: number): SystemOp {
   return (cpu, insn) => {
     const { state } = cpu;
     const top = (state.regs[ESP]! - insn.operandSize) >>> 0;
-    cpu.write(SS, (top & cpu.stackMask) >>> 0, 2, state.selector(segment));
-    cpu.setStackPointer(top);
+    cpu.write(SS, (top & stackMask(cpu)) >>> 0, 2, state.selector(segment));
+    setStackPointer(cpu, top);
   };
 }
 
@@ -42,10 +43,10 @@ function holdEvents(cpu: Cpu): void {
 
 export function popSegment(segment: number): SystemOp {
   return (cpu, insn) => {
-    const mask = cpu.stackMask;
-    const selector = cpu.peek(0, 2);
+    const mask = stackMask(cpu);
+    const selector = peek(cpu, 0, 2);
     load(cpu, segment, selector);
-    cpu.setStackPointer(cpu.state.regs[ESP]! + insn.operandSize, mask);
+    setStackPointer(cpu, cpu.state.regs[ESP]! + insn.operandSize, mask);
     if (segment === SS) holdEvents(cpu);
   };
 }

@@ -48,6 +48,21 @@ export const AT = {
   SEGS: 128,
   DR: 384, // DR0 – DR7
   SYSENTER: 416, // CS, ESP, EIP
+  /** Physical x87 registers R0 – R7, 16 bytes each: 64-bit significand (also MM0 – MM7), sign and exponent. */
+  FPU_REGS: 512,
+  /** Control, status (TOP included) and full tag word. */
+  FPU_CONTROL: 640,
+  FPU_STATUS: 644,
+  FPU_TAGS: 648,
+  /** Last x87 instruction: opcode (11 bits), address, operand address. */
+  FPU_OPCODE: 652,
+  FPU_IP: 656,
+  FPU_CS: 660,
+  FPU_DP: 664,
+  FPU_DS: 668,
+  MXCSR: 672,
+  /** XMM0 – XMM7, 16 bytes each. */
+  XMM: 704, // to 831
 } as const;
 
 /** One segment register in linear memory. */

@@ -6,7 +6,7 @@
 
 import { EXIT } from "../types.ts";
 import type { Cpu } from "./cpu.ts";
-import type { Insn, SystemOp } from "./insn.ts";
+import { type Insn, integerSize, type SystemOp } from "./insn.ts";
 import { maskAddress, writeRegister } from "./operand.ts";
 import { advance } from "./portio.ts";
 import { AT, EAX, ECX, EDI, ES, ESI, FLAG, SEG } from "./state.ts";
@@ -45,7 +45,7 @@ function repeat(step: Step): SystemOp {
 
 /** Items of `size` that lie in one page and one segment from `offset` upwards; 0 if the first does not. */
 function room(cpu: Cpu, segment: number, offset: number, linear: number, insn: Insn): number {
-  const size = insn.operands[0]!.size;
+  const size = integerSize(insn, 0);
   const { state } = cpu;
   const above = (offset - state.seg(segment, SEG.LOW)) >>> 0;
   const limit = (state.seg(segment, SEG.SPAN) >>> 0) - above + 1;
@@ -55,7 +55,7 @@ function room(cpu: Cpu, segment: number, offset: number, linear: number, insn: I
 
 function movs(cpu: Cpu, insn: Insn, wanted: number): number {
   const { state, mmu } = cpu;
-  const size = insn.operands[0]!.size;
+  const size = integerSize(insn, 0);
   const source = maskAddress(state.regs[ESI]!, insn);
   const target = maskAddress(state.regs[EDI]!, insn);
   const down = state.flag(FLAG.DF);
@@ -95,7 +95,7 @@ function copy(cpu: Cpu, from: number, to: number, length: number, size: Size): v
 
 function stos(cpu: Cpu, insn: Insn, wanted: number): number {
   const { state, mmu } = cpu;
-  const size = insn.operands[0]!.size;
+  const size = integerSize(insn, 0);
   const target = maskAddress(state.regs[EDI]!, insn);
   const to = cpu.linear(ES, target, size, true);
   const down = state.flag(FLAG.DF);
@@ -144,7 +144,7 @@ function mmioFill(cpu: Cpu, linear: number, size: Size, items: number): void {
 
 function lods(cpu: Cpu, insn: Insn): number {
   const { state } = cpu;
-  const size = insn.operands[0]!.size;
+  const size = integerSize(insn, 0);
   const value = cpu.read(insn.segment, maskAddress(state.regs[ESI]!, insn), size);
   writeRegister(cpu, EAX, size, value);
   advance(cpu, insn, ESI, state.flag(FLAG.DF) ? -size : size);
@@ -154,7 +154,7 @@ function lods(cpu: Cpu, insn: Insn): number {
 /** One comparison; flags follow the last one, and a fault leaves those of before the instruction. */
 function compare(cpu: Cpu, insn: Insn, scan: boolean): number {
   const { state } = cpu;
-  const size = insn.operands[0]!.size;
+  const size = integerSize(insn, 0);
   const first = scan
     ? state.regs[EAX]!
     : cpu.read(insn.segment, maskAddress(state.regs[ESI]!, insn), size);
@@ -197,6 +197,6 @@ export function repCompare(kind: "cmps" | "scas"): SystemOp {
   return (cpu, insn) => {
     if (maskAddress(cpu.state.regs[ECX]!, insn) === 0) return;
     loop(cpu, insn);
-    setCompareFlags(cpu, insn.operands[0]!.size);
+    setCompareFlags(cpu, integerSize(insn, 0));
   };
 }

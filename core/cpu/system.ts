@@ -11,6 +11,7 @@ import { deliver, Fault, raise, VECTOR } from "./fault.ts";
 import type { Insn, SystemOp } from "./insn.ts";
 import { readMsr, writeMsr } from "./msr.ts";
 import { effectiveAddress, maskAddress, privileged, readOperand, writeOperand } from "./operand.ts";
+import { peek, pushAll, setStackPointer } from "./stack.ts";
 import { AT, CR0, CR4, EAX, EBX, ECX, EDX, FLAG } from "./state.ts";
 import { updateMode } from "./segment.ts";
 
@@ -31,13 +32,13 @@ function checkIopl(cpu: Cpu): void {
 
 export function pushf(cpu: Cpu, insn: Insn): void {
   if (cpu.state.flag(FLAG.VM)) checkIopl(cpu);
-  cpu.pushAll(insn.operandSize, [cpu.state.eflags & ~(FLAG.VM | FLAG.RF)]);
+  pushAll(cpu, insn.operandSize, [cpu.state.eflags & ~(FLAG.VM | FLAG.RF)]);
 }
 
 export function popf(cpu: Cpu, insn: Insn): void {
   if (cpu.state.flag(FLAG.VM)) checkIopl(cpu);
-  const value = cpu.peek(0, insn.operandSize);
-  cpu.setStackPointer(cpu.state.regs[4]! + insn.operandSize);
+  const value = peek(cpu, 0, insn.operandSize);
+  setStackPointer(cpu, cpu.state.regs[4]! + insn.operandSize);
   setFlags(cpu, value, insn.operandSize);
 }
 

@@ -6,7 +6,7 @@
 
 import { type Insn, KIND } from "./insn.ts";
 import { REC, registerAddress, type Shape, shapeKey, shapeOf } from "./record.ts";
-import { type Imports, Recorder, SPECIAL } from "./recorder.ts";
+import { Recorder, SPECIAL } from "./recorder.ts";
 import { AT, type CpuState, CS, SEG } from "./state.ts";
 import { encodeModule, FunctionBody } from "./wasm.ts";
 
@@ -24,7 +24,8 @@ export class Threaded {
   /** Runs from a record until generated code returns. */
   readonly enter: (record: number) => void;
 
-  constructor(state: CpuState, imports: Imports) {
+  /** @param imports functions by the names of their {@link Callee}s */
+  constructor(state: CpuState, imports: Readonly<Record<string, WebAssembly.ImportValue>>) {
     this.#state = state;
     this.#table = new WebAssembly.Table({ element: "anyfunc", initial: 4096 });
     this.#imports = { x: { ...imports, memory: state.memory, table: this.#table } };

@@ -15,11 +15,7 @@ export class ByteWriter {
   }
 
   byte(value: number): void {
-    if (this.#length === this.#bytes.length) {
-      const grown = new Uint8Array(this.#length * 2);
-      grown.set(this.#bytes);
-      this.#bytes = grown;
-    }
+    if (this.#length === this.#bytes.length) this.#grow(this.#length * 2);
     this.#bytes[this.#length++] = value;
   }
 
@@ -48,7 +44,22 @@ export class ByteWriter {
   }
 
   append(other: ByteWriter): void {
-    for (const value of other.view()) this.byte(value);
+    const end = this.#length + other.length;
+    if (end > this.#bytes.length) this.#grow(Math.max(end, this.#bytes.length * 2));
+    this.#bytes.set(other.view(), this.#length);
+    this.#length = end;
+  }
+
+  #grow(length: number): void {
+    const grown = new Uint8Array(length);
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+  }
+
+  /** Overwrites two bytes with a number below 2^14, padded to that length. */
+  patch14(at: number, value: number): void {
+    this.#bytes[at] = (value & 0x7f) | 0x80;
+    this.#bytes[at + 1] = value >> 7;
   }
 
   text(value: string): void {
@@ -61,45 +72,64 @@ export class ByteWriter {
   }
 }
 
+/** Value types. */
 export const I32 = 0x7f;
 export const I64 = 0x7e;
+export const F64 = 0x7c;
 const VOID = 0x40;
 
-/** Functions that generated code may call; the order is the import order. */
-export const IMPORTS = [
-  "read8",
-  "read16",
-  "read32",
-  "write8",
-  "write16",
-  "write32",
-  "modify8",
-  "modify16",
-  "modify32",
-  "fault",
-  "segmentFault",
-] as const;
-
-/** Name of a function that generated code may call. */
-export type ImportName = typeof IMPORTS[number];
-
-/** Signatures: handler (i32)→(), read (i32)→i32, write (i32,i32)→(). */
-const TYPE = { HANDLER: 0, READ: 1, WRITE: 2 } as const;
-
-function importType(name: ImportName): number {
-  if (name.startsWith("read") || name.startsWith("modify")) return TYPE.READ;
-  return name.startsWith("write") ? TYPE.WRITE : TYPE.HANDLER;
+/** A function that generated code calls: of its own module, or imported under its name. */
+export interface Callee {
+  readonly name: string;
+  readonly params: readonly number[];
+  readonly results: readonly number[];
 }
 
-/** Body of one handler: parameter 0 is the record, further locals are made on demand. */
+const callee = (name: string, params: number, results: number): Callee => ({
+  name,
+  params: new Array(params).fill(I32),
+  results: new Array(results).fill(I32),
+});
+
+/** Every record handler and every compiled block: parameter 0 is a record. */
+export const HANDLER_TYPE: Callee = callee("", 1, 0);
+
+/** Memory accesses that miss the TLB; an address is linear. */
+export const READ: Readonly<Record<1 | 2 | 4, Callee>> = {
+  1: callee("read8", 1, 1),
+  2: callee("read16", 1, 1),
+  4: callee("read32", 1, 1),
+};
+export const WRITE: Readonly<Record<1 | 2 | 4, Callee>> = {
+  1: callee("write8", 2, 0),
+  2: callee("write16", 2, 0),
+  4: callee("write32", 2, 0),
+};
+/** Reads from a page that must also be writable. */
+export const MODIFY: Readonly<Record<1 | 2 | 4, Callee>> = {
+  1: callee("modify8", 1, 1),
+  2: callee("modify16", 1, 1),
+  4: callee("modify32", 1, 1),
+};
+/** Raises an exception without error code; raises #GP(0) or #SS(0) for a segment register. */
+export const FAULT: Callee = callee("fault", 1, 0);
+export const SEGMENT_FAULT: Callee = callee("segmentFault", 1, 0);
+
+/** Body of one function; its parameters are the first locals, further ones are made on demand. */
 export class FunctionBody {
   readonly code: ByteWriter = new ByteWriter();
+  readonly type: Callee;
   readonly #locals: number[] = [];
+  /** Where a callee's number goes, two bytes each. */
+  readonly calls: { readonly at: number; readonly callee: Callee }[] = [];
+
+  constructor(type: Callee = HANDLER_TYPE) {
+    this.type = type;
+  }
 
   /** @returns index of a new local */
   local(type: number = I32): number {
-    this.#locals.push(type);
-    return this.#locals.length;
+    return this.type.params.length + this.#locals.push(type) - 1;
   }
 
   expr(v: Val): void {
@@ -131,6 +161,14 @@ export class FunctionBody {
     this.#memarg(offset);
   }
 
+  /** Stores a 64-bit value. */
+  store64(address: Val, offset: number, v: Val): void {
+    this.expr(address);
+    this.expr(v);
+    this.code.byte(0x37);
+    this.#memarg(offset);
+  }
+
   if(cond: Val, then: () => void, otherwise?: () => void): void {
     this.expr(cond);
     this.code.bytes(0x04, VOID);
@@ -142,19 +180,30 @@ export class FunctionBody {
     this.code.byte(0x0b);
   }
 
-  call(name: ImportName, ...args: readonly Val[]): void {
-    for (const arg of args) this.expr(arg);
-    this.code.byte(0x10);
-    this.code.u32(IMPORTS.indexOf(name));
+  call(callee: Callee, ...args: readonly Val[]): void {
+    this.#callWith(0x10, callee, args);
   }
 
-  callTo(index: number, name: ImportName, ...args: readonly Val[]): void {
-    this.call(name, ...args);
+  callTo(index: number, callee: Callee, ...args: readonly Val[]): void {
+    this.call(callee, ...args);
     this.code.byte(0x21);
     this.code.u32(index);
   }
 
-  return(): void {
+  /** Ends the function with a call; the callee returns to this function's caller. */
+  tailCall(callee: Callee, ...args: readonly Val[]): void {
+    this.#callWith(0x12, callee, args);
+  }
+
+  #callWith(op: number, callee: Callee, args: readonly Val[]): void {
+    for (const arg of args) this.expr(arg);
+    this.code.byte(op);
+    this.calls.push({ at: this.code.length, callee });
+    this.code.bytes(0, 0);
+  }
+
+  return(v?: Val): void {
+    if (v) this.expr(v);
     this.code.byte(0x0f);
   }
 
@@ -166,11 +215,12 @@ export class FunctionBody {
   dispatch(record: Val): void {
     this.expr(record);
     this.expr({ op: OP.LOAD, a: record, n: 0 });
-    this.code.bytes(0x13, TYPE.HANDLER, 0);
+    this.code.bytes(0x13, HANDLER_TYPE_INDEX, 0);
   }
 
-  /** The body in the code section: size, locals, code. */
-  encode(into: ByteWriter): void {
+  /** The body in the code section: size, locals, code with callees numbered. */
+  encode(into: ByteWriter, numberOf: (callee: Callee) => number): void {
+    for (const { at, callee } of this.calls) this.code.patch14(at, numberOf(callee));
     const body = new ByteWriter();
     body.u32(this.#locals.length);
     for (const type of this.#locals) body.bytes(1, type);
@@ -181,6 +231,9 @@ export class FunctionBody {
   }
 }
 
+/** The first type of every module. */
+const HANDLER_TYPE_INDEX = 0;
+
 function section(into: ByteWriter, id: number, fill: (body: ByteWriter) => void): void {
   const body = new ByteWriter();
   fill(body);
@@ -189,23 +242,53 @@ function section(into: ByteWriter, id: number, fill: (body: ByteWriter) => void)
   into.append(body);
 }
 
-/** A module with the given handlers, exported as "0", "1", …; it imports memory, table and {@link IMPORTS}. */
+/** Function types of a module, each once. */
+class Types {
+  readonly list: Callee[] = [HANDLER_TYPE];
+
+  index({ params, results }: Callee): number {
+    const same = (a: readonly number[], b: readonly number[]): boolean =>
+      a.length === b.length && a.every((type, n) => type === b[n]);
+    const known = this.list.findIndex((t) => same(t.params, params) && same(t.results, results));
+    return known >= 0 ? known : this.list.push({ name: "", params, results }) - 1;
+  }
+}
+
+/**
+ * A module with the given functions, exported as "0", "1", …. It imports memory, table and every
+ * callee that is not the name of one of its functions.
+ */
 export function encodeModule(bodies: readonly FunctionBody[]): Uint8Array<ArrayBuffer> {
+  const types = new Types();
+  const imports: Callee[] = [];
+  const numbers = new Map<string, number>();
+  const own = new Set(bodies.map(({ type }) => type.name));
+  for (const { calls } of bodies) {
+    for (const { callee } of calls) {
+      if (own.has(callee.name) || numbers.has(callee.name)) continue;
+      numbers.set(callee.name, imports.push(callee) - 1);
+    }
+  }
+  bodies.forEach(({ type }, n) => {
+    if (type.name) numbers.set(type.name, imports.length + n);
+  });
+  const importTypes = imports.map((each) => types.index(each));
+  const bodyTypes = bodies.map(({ type }) => types.index(type));
   const out = new ByteWriter();
   out.bytes(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
   section(out, 1, (s) => {
-    s.u32(3);
-    s.bytes(0x60, 1, I32, 0);
-    s.bytes(0x60, 1, I32, 1, I32);
-    s.bytes(0x60, 2, I32, I32, 0);
+    s.u32(types.list.length);
+    for (const { params, results } of types.list) {
+      s.bytes(0x60, params.length, ...params, results.length, ...results);
+    }
   });
   section(out, 2, (s) => {
-    s.u32(IMPORTS.length + 2);
-    for (const name of IMPORTS) {
+    s.u32(imports.length + 2);
+    imports.forEach(({ name }, n) => {
       s.text("x");
       s.text(name);
-      s.bytes(0, importType(name));
-    }
+      s.bytes(0, importTypes[n]!);
+    });
     s.text("x");
     s.text("memory");
     s.bytes(2, 0, 1);
@@ -215,19 +298,19 @@ export function encodeModule(bodies: readonly FunctionBody[]): Uint8Array<ArrayB
   });
   section(out, 3, (s) => {
     s.u32(bodies.length);
-    for (let i = 0; i < bodies.length; i++) s.byte(TYPE.HANDLER);
+    for (const type of bodyTypes) s.byte(type);
   });
   section(out, 7, (s) => {
     s.u32(bodies.length);
     bodies.forEach((_, i) => {
       s.text(String(i));
       s.byte(0);
-      s.u32(IMPORTS.length + i);
+      s.u32(imports.length + i);
     });
   });
   section(out, 10, (s) => {
     s.u32(bodies.length);
-    for (const body of bodies) body.encode(s);
+    for (const body of bodies) body.encode(s, ({ name }) => numbers.get(name)!);
   });
   return out.view();
 }

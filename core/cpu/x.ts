@@ -7,6 +7,7 @@
  */
 
 import type { Val } from "./ir.ts";
+import type { Callee } from "./wasm.ts";
 
 /** New values of flag words; what is absent stays. See `AT` in state.ts. */
 export interface FlagWords {
@@ -83,8 +84,18 @@ export interface X {
   /** Ends the block: relative target if `cond`, else the next instruction. */
   jumpIf(cond: Val): void;
   jumpTo(eip: Val): void;
-  /** Address of the next instruction. */
+  /** Address of the instruction, and of the next one. */
+  readonly pc: Val;
   readonly next: Val;
+  /** Immediate of the instruction; of an x87 instruction its opcode as FOP holds it. */
+  readonly immediate: Val;
+
+  /** Calls a function outside, which may fault; it touches no general register and no flag. */
+  call(callee: Callee, ...args: readonly Val[]): void;
+  /** As {@link call}, with the result. */
+  callFor(callee: Callee, ...args: readonly Val[]): Val;
+  /** Linear address of memory operand `n` of `bytes`, its segment checked (1 read, 2 write). */
+  linear(n: number, bytes: number, rights: 1 | 2): Val;
   /** Raises an exception without error code. */
   fault(vector: number): void;
 }

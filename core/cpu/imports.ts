@@ -1,0 +1,30 @@
+/**
+ * The functions that generated code calls by name: see the {@link Callee}s in wasm.ts.
+ * @module
+ */
+
+import type { Cpu } from "./cpu.ts";
+import { Fault, VECTOR } from "./fault.ts";
+import { AT, SEG, SS } from "./state.ts";
+
+/** What modules of generated code import, beside memory and table. */
+export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue> {
+  const { mmu } = cpu;
+  return {
+    read8: (linear: number) => mmu.read(linear, 1),
+    read16: (linear: number) => mmu.read(linear, 2),
+    read32: (linear: number) => mmu.read(linear, 4),
+    write8: (linear: number, value: number) => mmu.write(linear, 1, value),
+    write16: (linear: number, value: number) => mmu.write(linear, 2, value),
+    write32: (linear: number, value: number) => mmu.write(linear, 4, value),
+    modify8: (linear: number) => mmu.modify(linear, 1),
+    modify16: (linear: number) => mmu.modify(linear, 2),
+    modify32: (linear: number) => mmu.modify(linear, 4),
+    fault: (vector: number) => {
+      throw Fault.of(vector, 0);
+    },
+    segmentFault: (address: number) => {
+      throw Fault.of(address === AT.SEGS + SS * SEG.STRIDE ? VECTOR.SS : VECTOR.GP, 0);
+    },
+  };
+}
