@@ -5,30 +5,20 @@
  */
 
 import type { Cpu } from "../../core/cpu/cpu.ts";
-import { setSegment, updateMode } from "../../core/cpu/segment.ts";
 import { AT, FLAG, LDTR, NULL_ATTR, SEG, TR } from "../../core/cpu/state.ts";
 import { GuestPanic } from "../../core/errors.ts";
+import {
+  DEBUG,
+  debugRegister,
+  loadState,
+  NO_SYSENTER,
+  type Segment,
+  type SystemState,
+} from "./cpu_state.ts";
 import { bareCpu, type QuietHost, type Tier, TwinMemory, unhex } from "./oracle.ts";
 
-type Segment = readonly [selector: number, base: number, limit: number, attributes: number];
-
-interface SystemState {
-  readonly r: readonly number[];
-  readonly ip: number;
-  readonly fl: number;
-  readonly s: readonly Segment[];
-  readonly ldt: Segment;
-  readonly tr: Segment;
-  readonly gdt: readonly [number, number];
-  readonly idt: readonly [number, number];
-  readonly cr: readonly number[];
-  readonly dr?: readonly number[];
-  readonly nx?: number;
-  readonly se?: readonly number[];
-  readonly sh?: number;
-}
-
 interface Changes extends Partial<Omit<SystemState, "r" | "s">> {
+  readonly sh?: number;
   readonly r?: Readonly<Record<string, number>>;
   readonly s?: Readonly<Record<string, Segment>>;
 }
@@ -59,16 +49,8 @@ export interface SystemCase {
 
 const RAM_BYTES = 0x40000;
 
-/** DR0–DR3, DR6, DR7 of cases that say nothing about them. */
-const DEBUG = [0, 0, 0, 0, 0xffff0ff0, 0x400];
-
 /** A case lists no more exceptions than these: a triple fault may have raised five. */
 const MAX_RAISED = 4;
-
-const NO_SYSENTER = [0, 0, 0];
-
-/** Number of the n-th debug register of a case. */
-const debugRegister = (n: number): number => n < 4 ? n : n + 2;
 
 /** A CPU set up as the system cases ask for. */
 export class SystemMachine {
@@ -101,35 +83,12 @@ export class SystemMachine {
 
   #begin(c: SystemCase): void {
     const cpu = this.#cpu;
-    const { state } = cpu;
     this.#memory.begin(c.p.map(([at, hex]) => [at, unhex(hex)] as const));
     cpu.invalidateCode(cpu.ram.base, RAM_BYTES);
-    cpu.halted = cpu.shutdown = cpu.shadow = false;
     this.#raised.length = 0;
     this.#host.answers = (c.io ?? []).filter(([out]) => !out).map((access) => access[3]);
     this.#host.written.length = 0;
-    [c.i.cr[0]!, 0, ...c.i.cr.slice(1)].forEach((value, n) => state.set(AT.CR + n * 4, value));
-    (c.i.dr ?? DEBUG).forEach((value, n) => state.set(AT.DR + debugRegister(n) * 4, value));
-    (c.i.se ?? NO_SYSENTER).forEach((value, n) => state.set(AT.SYSENTER + n * 4, value));
-    state.set(AT.GDT_BASE, c.i.gdt[0]);
-    state.set(AT.GDT_LIMIT, c.i.gdt[1]);
-    state.set(AT.IDT_BASE, c.i.idt[0]);
-    state.set(AT.IDT_LIMIT, c.i.idt[1]);
-    state.eflags = c.i.fl;
-    state.set(AT.CPL, c.cpl);
-    [...c.i.s, c.i.ldt, c.i.tr].forEach(([selector, base, limit, attr], segment) => {
-      setSegment(cpu, segment, {
-        selector,
-        base,
-        limit,
-        attr: attr & NULL_ATTR ? NULL_ATTR : attr,
-        at: 0,
-      });
-    });
-    state.regs.set(c.i.r);
-    state.eip = c.i.ip;
-    updateMode(cpu);
-    cpu.flushTlb();
+    loadState(cpu, c.i, c.cpl);
   }
 
   /** A repeated instruction runs to its end, or one repetition with TF set. */
