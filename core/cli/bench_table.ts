@@ -22,12 +22,19 @@ export function formatBench({ suites, process, notes }: BenchRecord): string {
   return tables.join("\n");
 }
 
+/** Shows its cells in tables where some row has them. */
+type Column = (...cells: string[]) => string[];
+
+function column(shown: boolean): Column {
+  return (...cells) => shown ? cells : [];
+}
+
 function suiteTable({ name, sections, mean }: SuiteResult): string {
-  const compared = sections.some(({ v86 }) => v86 !== undefined);
-  const against = (...cells: string[]) => compared ? cells : [];
+  const counted = column(sections.some(({ instructions }) => instructions !== undefined));
+  const against = column(sections.some(({ v86 }) => v86 !== undefined));
   const header = [
     name,
-    "INSTRUCTIONS",
+    ...counted("INSTRUCTIONS"),
     "CPU ms",
     "SPEED",
     ...against("v86"),
@@ -36,18 +43,16 @@ function suiteTable({ name, sections, mean }: SuiteResult): string {
     "WANTED",
     "CHECK",
   ];
-  const rows = sections.map((section) => sectionRow(section, against));
-  if (mean !== undefined) rows.push(meanRow(mean, against));
+  const rows = sections.map((section) => sectionRow(section, counted, against));
+  if (mean !== undefined) rows.push(meanRow(mean, counted, against));
   return formatTable([header, ...rows]);
 }
 
-type Against = (...cells: string[]) => string[];
-
-function sectionRow(section: SectionResult, against: Against): string[] {
+function sectionRow(section: SectionResult, counted: Column, against: Column): string[] {
   const { name, unit, rate, cpuNs, instructions, v86, speedup, target, faults } = section;
   return [
     name,
-    instructions === undefined ? "" : grouped(instructions),
+    ...counted(instructions === undefined ? "" : grouped(instructions)),
     (cpuNs / 1e6).toFixed(1),
     significant(rate),
     ...against(v86 === undefined ? "" : significant(v86.rate)),
@@ -58,10 +63,11 @@ function sectionRow(section: SectionResult, against: Against): string[] {
   ];
 }
 
-function meanRow({ mips, v86Mips, speedup, target }: MeanResult, against: Against): string[] {
+function meanRow(mean: MeanResult, counted: Column, against: Column): string[] {
+  const { mips, v86Mips, speedup, target } = mean;
   return [
     "geometric mean, integer",
-    "",
+    ...counted(""),
     "",
     significant(mips),
     ...against(v86Mips === undefined ? "" : significant(v86Mips)),
