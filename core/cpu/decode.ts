@@ -162,7 +162,7 @@ export class Decoder {
       const byte = this.#byte();
       const segment = SEGMENT_PREFIX[byte];
       if (segment !== undefined) this.#override = segment;
-      else if (byte === 0x66) this.#prefix66 = true;
+      else if (byte === 0x66) this.#narrowOrWiden();
       else if (byte === 0x67) this.#addressSize = this.#codeWide ? 2 : 4;
       else if (byte === 0xf0) this.#lock = true;
       else if (byte === 0xf2 || byte === 0xf3) this.#rep = byte;
@@ -171,6 +171,11 @@ export class Decoder {
         return byte;
       }
     }
+  }
+
+  #narrowOrWiden(): void {
+    this.#prefix66 = true;
+    this.#operandSize = this.#codeWide ? 2 : 4;
   }
 
   #row(first: number): Row {
