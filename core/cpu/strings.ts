@@ -27,6 +27,7 @@ function repeat(step: Step): SystemOp {
     if (count === 0) return;
     let left = count;
     let done = 0;
+    let unfinished = 1;
     stop = false;
     try {
       while (left > 0 && !stop && done < (state.flag(FLAG.TF) ? 1 : state.get(AT.BUDGET))) {
@@ -35,9 +36,10 @@ function repeat(step: Step): SystemOp {
         left -= items;
         done += items;
       }
+      unfinished = 0;
     } finally {
-      // The last iteration is retired by the caller, unless a fault has cut it off.
-      state.set(AT.BUDGET, state.get(AT.BUDGET) - Math.max(0, done - 1));
+      // The caller retires the last iteration, or the one that a fault has cut off.
+      state.set(AT.BUDGET, state.get(AT.BUDGET) - Math.max(0, done - 1 + unfinished));
     }
     if (left > 0 && !stop) cpu.nextEip = insn.pc;
   };
