@@ -1,0 +1,200 @@
+/**
+ * A CPU in a random world, its memory between canaries, and a host that answers everything and keeps
+ * the books.
+ * @module
+ */
+
+import { Cpu } from "../../../core/cpu/cpu.ts";
+import { AT, RAM_BASE, RECORDS, SEG, TLB } from "../../../core/cpu/state.ts";
+import { EXIT, type VcpuHost, type VmExit } from "../../../core/types.ts";
+import { loadState } from "../../helpers/cpu_state.ts";
+import { cpuOptions, type Tier } from "../../helpers/oracle.ts";
+import { loadFpu } from "../../helpers/oracle_fpu.ts";
+import { HOLES, RAM_BYTES, type World } from "./world.ts";
+
+const PAGE = 4096, CANARY = 0xa5;
+const FRAMES = RAM_BYTES / PAGE;
+
+/** Words of the state that say how far the host has got, not where the guest is. */
+const INTERNAL: readonly number[] = [
+  ...[AT.CA, AT.CB, AT.FR, AT.FO, AT.FX, AT.BUDGET, AT.RECORD, AT.MODE, AT.BANK, AT.LINK],
+  ...[AT.COMPLEX, ...Array.from({ length: 8 }, (_, n) => AT.SEGS + n * SEG.STRIDE + SEG.SPAN)],
+];
+/** State that a guest can see ends here. */
+const VISIBLE_END = 1024;
+
+/** A number that looks random and is the same for the same question. */
+function answer(question: number): number {
+  return Math.imul(question ^ question >>> 15, 0x2c1b3c6d) >>> 3;
+}
+
+class FuzzHost implements VcpuHost {
+  vectors: number[] = [];
+  /** Instructions that the CPU may still retire, and those it has. */
+  left = 0;
+  retired = 0;
+  /** Order and contents of all accesses and other exits, in one number. */
+  trace = 0;
+  exits = 0;
+  readonly #ram: Uint8Array;
+
+  constructor(ram: Uint8Array) {
+    this.#ram = ram;
+  }
+
+  begin(vectors: readonly number[]): void {
+    this.vectors = [...vectors];
+    this.retired = this.trace = this.exits = 0;
+  }
+
+  book(retired: number): void {
+    if (!(retired >= 0)) throw new Error(`books: ${retired} instructions have retired`);
+    this.left -= retired;
+    this.retired += retired;
+  }
+
+  exit(exit: VmExit): number {
+    this.book(exit.retired);
+    this.exits++;
+    if (exit.reason === EXIT.IO_INSTRUCTION) this.#io(exit);
+    else if (exit.reason === EXIT.EPT_VIOLATION) this.#mmio(exit);
+    else if (exit.reason === EXIT.MSR_READ || exit.reason === EXIT.MSR_WRITE) {
+      exit.value = exit.port & 1;
+    } else this.#note(exit.reason, exit.rip);
+    return this.left;
+  }
+
+  passthroughPort(exit: VmExit): void {
+    this.book(exit.retired);
+    this.#datum(exit, exit.port);
+  }
+
+  #note(...values: readonly number[]): void {
+    for (const value of values) this.trace = Math.imul(this.trace ^ value, 0x01000193);
+  }
+
+  #datum(exit: VmExit, where: number): void {
+    this.#note(where, exit.size, exit.write ? exit.value : -1);
+    if (!exit.write) exit.value = answer(where) & (exit.size === 4 ? -1 : (1 << exit.size * 8) - 1);
+  }
+
+  /** One access, or a run of equal stores. */
+  #mmio(exit: VmExit): void {
+    for (let item = 0; item < exit.count; item++) this.#datum(exit, exit.gpa + item * exit.size);
+  }
+
+  #io(exit: VmExit): void {
+    if (!exit.string) return this.#datum(exit, exit.port);
+    const { gpa, count, size } = exit;
+    const end = gpa + count * size;
+    const inside = gpa >= 0 && end <= RAM_BYTES &&
+      !HOLES.includes(gpa >>> 12) && (end - 1) >>> 12 === gpa >>> 12;
+    if (!inside) throw new Error(`string I/O at ${gpa.toString(16)}, ${count} items of ${size}`);
+    // Where a run of items is cut depends on the budget.
+    for (let item = 0; item < count; item++) {
+      this.#note(exit.port, gpa + (exit.descending ? count - 1 - item : item) * size);
+    }
+    if (!exit.write) this.#ram.fill(answer(exit.port), gpa, end);
+  }
+
+  get interruptPending(): boolean {
+    return this.vectors.length > 0;
+  }
+
+  acknowledgeInterrupt(): number {
+    return this.vectors.shift()!;
+  }
+
+  timestamp(retired: number): number {
+    return this.retired + retired;
+  }
+}
+
+/** One CPU of a tier. */
+export class FuzzMachine {
+  readonly ram: Uint8Array;
+  readonly #cpu: Cpu;
+  readonly #host: FuzzHost;
+  /** Memory that the guest does not have. */
+  readonly #canaries: readonly Uint32Array[];
+
+  constructor(tier: Tier) {
+    this.#cpu = new Cpu(RAM_BYTES, cpuOptions(tier, "pentium4"));
+    const { buffer, base } = this.#cpu.ram;
+    this.ram = new Uint8Array(buffer, base, RAM_BYTES);
+    this.#host = new FuzzHost(this.ram);
+    this.#cpu.connect(this.#host, {
+      frameOffset: (gfn) => gfn < FRAMES && !HOLES.includes(gfn) ? RAM_BASE + gfn * PAGE : -1,
+    });
+    // Generated code, records or a wrong address below RAM would end up in the last page of records.
+    const guarded = [RECORDS.END - PAGE, ...HOLES.map((gfn) => RAM_BASE + gfn * PAGE)];
+    this.#canaries = guarded.map((at) => new Uint32Array(buffer, at, PAGE / 4));
+  }
+
+  /** Enters a world whose memory is in {@link ram}. */
+  enter(world: World): void {
+    const cpu = this.#cpu;
+    cpu.invalidateCode(cpu.ram.base, RAM_BYTES);
+    this.#host.begin(world.vectors);
+    loadState(cpu, world.state, world.cpl);
+    loadFpu(cpu.state, world.fpu);
+    for (const canary of this.#canaries) canary.fill(CANARY * 0x01010101);
+  }
+
+  /**
+   * Runs up to `budget` instructions.
+   * @throws {Error} when the books do not close
+   */
+  run(budget: number): void {
+    const host = this.#host, cpu = this.#cpu;
+    host.left = budget;
+    cpu.run(budget);
+    host.book(cpu.takeRetired());
+    const early = cpu.halted || cpu.shutdown;
+    if (host.left < 0 || (host.left > 0 && !early)) {
+      throw new Error(`books: of ${budget} instructions ${host.left} are left`);
+    }
+  }
+
+  get retired(): number {
+    return this.#host.retired;
+  }
+
+  get exits(): number {
+    return this.#host.exits;
+  }
+
+  get stopped(): boolean {
+    return this.#cpu.halted || this.#cpu.shutdown;
+  }
+
+  /** What lies outside the guest's memory and has changed. */
+  damage(): string | undefined {
+    const guard = (CANARY * 0x01010101) >>> 0;
+    for (const canary of this.#canaries) {
+      const at = canary.findIndex((word) => word !== guard);
+      if (at >= 0) return `memory at ${(canary.byteOffset + at * 4).toString(16)} has changed`;
+    }
+    const { words } = this.#cpu.state;
+    const strict = words.subarray(TLB.STRICT >> 2, (TLB.STRICT + TLB.BANK_BYTES) >> 2);
+    return strict.every((tag) => tag === 1) ? undefined : "the bank without entries has one";
+  }
+
+  /** All that the guest, or a snapshot, can see of the CPU. Memory is in {@link ram}. */
+  visible(): number[] {
+    const { state, halted, shutdown, shadow } = this.#cpu;
+    const words = [...state.words.subarray(0, VISIBLE_END >> 2)];
+    for (const at of INTERNAL) words[at >> 2] = 0;
+    const { retired, trace } = this.#host;
+    return [...words, state.eflags, ...[halted, shutdown, shadow].map(Number), retired, trace];
+  }
+
+  /** The registers, for the reader. */
+  registers(): string {
+    const { state } = this.#cpu;
+    const text = (value: number): string => (value >>> 0).toString(16);
+    const segments = Array.from({ length: 6 }, (_, n) => text(state.selector(n))).join(" ");
+    return `${[...state.regs].map(text).join(" ")} eip ${text(state.eip)} ` +
+      `eflags ${text(state.eflags)} segments ${segments} cpl ${state.cpl}`;
+  }
+}

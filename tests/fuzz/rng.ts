@@ -1,0 +1,44 @@
+/**
+ * Reproducible chance.
+ * @module
+ */
+
+/** A generator of 32-bit numbers (xorshift32, after a multiplicative hash of the seed). */
+export class Rng {
+  #state: number;
+
+  /** @param seed any integer; equal seeds give equal sequences */
+  constructor(seed: number) {
+    let state = Math.imul(seed ^ seed >>> 16, 0x85ebca6b);
+    state = Math.imul(state ^ state >>> 13, 0xc2b2ae35);
+    this.#state = (state ^ state >>> 16) || 1;
+  }
+
+  /** An unsigned 32-bit number. */
+  next(): number {
+    let state = this.#state;
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    this.#state = state;
+    return state >>> 0;
+  }
+
+  /** An integer from 0 to `limit` − 1. */
+  below(limit: number): number {
+    return this.next() % limit;
+  }
+
+  /** True `percent` times in a hundred. */
+  chance(percent: number): boolean {
+    return this.next() % 100 < percent;
+  }
+
+  pick<T>(values: readonly T[]): T {
+    return values[this.below(values.length)]!;
+  }
+
+  fill(bytes: Uint8Array): void {
+    for (let n = 0; n < bytes.length; n++) bytes[n] = this.next() >>> 8;
+  }
+}

@@ -1,0 +1,12 @@
+/**
+ * The targets by name.
+ * @module
+ */
+
+import { CpuTarget } from "./cpu/target.ts";
+import type { MakeTarget } from "./target.ts";
+
+/** What `deno task fuzz NAME` knows. */
+export const TARGETS: Readonly<Record<string, MakeTarget>> = {
+  cpu: () => new CpuTarget(),
+};
