@@ -6,7 +6,8 @@
 
 import { fromFileUrl } from "@std/path";
 import { hex } from "../../core/bits.ts";
-import { Cpu } from "../../core/cpu/cpu.ts";
+import { Cpu, type CpuOptions } from "../../core/cpu/cpu.ts";
+import type { Profile } from "../../core/cpu/cpuid.ts";
 import { Fault, VECTOR } from "../../core/cpu/fault.ts";
 import { RAM_BASE } from "../../core/cpu/state.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../../core/types.ts";
@@ -202,13 +203,18 @@ export function builtTiers(): readonly Tier[] {
   return [1];
 }
 
+/** How to build a CPU that runs everything in one tier. */
+export function cpuOptions(_tier: Tier, profile: Profile): CpuOptions {
+  return { profile };
+}
+
 /** A CPU with RAM from address 0 up and a {@link QuietHost}. */
-export function bareCpu(ramBytes: number, _tier: Tier): {
+export function bareCpu(ramBytes: number, tier: Tier, profile: Profile): {
   cpu: Cpu;
   ram: Uint8Array;
   host: QuietHost;
 } {
-  const cpu = new Cpu(ramBytes);
+  const cpu = new Cpu(ramBytes, cpuOptions(tier, profile));
   const ram = new Uint8Array(cpu.ram.buffer, cpu.ram.base, ramBytes);
   const host = new QuietHost(ram);
   const frames = ramBytes >> 12;

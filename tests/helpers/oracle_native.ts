@@ -53,7 +53,7 @@ export class NativeMachine {
 
   /** @param ldt raw descriptors, as in `index.json` */
   constructor(ldt: Uint8Array, tier: Tier) {
-    const { cpu, ram } = bareCpu(RAM_BYTES, tier);
+    const { cpu, ram } = bareCpu(RAM_BYTES, tier, "pentium4");
     this.#cpu = cpu;
     this.#memory = new TwinMemory(ram.subarray(0, 65536), BACKGROUND);
     this.#buildTables(ram, ldt);

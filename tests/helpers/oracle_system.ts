@@ -61,7 +61,7 @@ export class SystemMachine {
 
   /** @param image the memory that all cases share */
   constructor(image: Uint8Array, tier: Tier) {
-    const { cpu, ram, host } = bareCpu(RAM_BYTES, tier);
+    const { cpu, ram, host } = bareCpu(RAM_BYTES, tier, "pentium3");
     this.#cpu = cpu;
     this.#host = host;
     this.#memory = new TwinMemory(ram, image);
