@@ -15,8 +15,37 @@ export interface Val {
   readonly n: number;
 }
 
+const I32_CONST = 0x41;
+const constant = (v: Val): boolean => v.op === I32_CONST;
+
+/** Operators worth evaluating when the operands are constants: second-tier operands are. */
+const FOLD: Readonly<Record<number, (a: number, b: number) => number>> = {
+  0x46: (a, b) => a === b ? 1 : 0,
+  0x47: (a, b) => a !== b ? 1 : 0,
+  0x49: (a, b) => a >>> 0 < b >>> 0 ? 1 : 0,
+  0x4b: (a, b) => a >>> 0 > b >>> 0 ? 1 : 0,
+  0x4f: (a, b) => a >>> 0 >= b >>> 0 ? 1 : 0,
+  0x6a: (a, b) => a + b,
+  0x6b: (a, b) => a - b,
+  0x71: (a, b) => a & b,
+  0x72: (a, b) => a | b,
+  0x73: (a, b) => a ^ b,
+  0x74: (a, b) => a << b,
+  0x75: (a, b) => a >> b,
+  0x76: (a, b) => a >>> b,
+};
+/** Operators that leave the left operand as it is when the right one is 0. */
+const ZERO_IS_NEUTRAL: ReadonlySet<number> = new Set([0x6a, 0x6b, 0x72, 0x73, 0x74, 0x75, 0x76]);
+
 const unary = (op: number) => (a: Val): Val => ({ op, a, n: 0 });
-const binary = (op: number) => (a: Val, b: Val): Val => ({ op, a, b, n: 0 });
+const binary = (op: number) => (a: Val, b: Val): Val => {
+  if (constant(b)) {
+    const fold = FOLD[op];
+    if (fold && constant(a)) return num(fold(a.n, b.n));
+    if (b.n === 0 && ZERO_IS_NEUTRAL.has(op)) return a;
+  }
+  return { op, a, b, n: 0 };
+};
 
 export const OP = {
   I32_CONST: 0x41,
@@ -56,7 +85,7 @@ export const select = (cond: Val, a: Val, b: Val): Val => ({
   n: 0,
 });
 
-export const eqz: (a: Val) => Val = unary(0x45);
+export const eqz = (a: Val): Val => constant(a) ? num(a.n === 0 ? 1 : 0) : { op: 0x45, a, n: 0 };
 export const eq: (a: Val, b: Val) => Val = binary(0x46);
 export const ne: (a: Val, b: Val) => Val = binary(0x47);
 export const ltS: (a: Val, b: Val) => Val = binary(0x48);

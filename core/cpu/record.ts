@@ -16,6 +16,8 @@ export const REC = {
   SCALE: 24,
   DISP: 28,
   IMM: 32,
+  /** In a head record: runs left until the block is compiled. */
+  HEAT: 32,
   PC: 36,
   NEXT: 40,
   /** Instructions of the block from this one on. */

@@ -97,10 +97,10 @@ export function updateMode(cpu: Cpu): void {
   if (!v86 && state.seg(SS, SEG.ATTR) & BIG) mode |= MODE.STACK32;
   if (isFlat(state)) mode |= MODE.FLAT;
   else mode |= cpu.codeSegmentId() << MODE.CS_SHIFT;
-  state.set(AT.MODE, mode);
-  const user = TLB.BASE + TLB.BANK_BYTES;
   const strict = state.flag(FLAG.AC) && (state.get(AT.CR) & CR0.AM) !== 0;
-  state.set(AT.BANK, state.cpl !== 3 ? TLB.BASE : strict ? TLB.STRICT : user);
+  const bank = state.cpl !== 3 ? 0 : strict ? 2 : 1;
+  state.set(AT.MODE, mode | bank << MODE.BANK_SHIFT);
+  state.set(AT.BANK, TLB.BASE + bank * TLB.BANK_BYTES);
 }
 
 function isFlat(state: CpuState): boolean {

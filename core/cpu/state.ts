@@ -48,6 +48,8 @@ export const AT = {
   SEGS: 128,
   DR: 384, // DR0 – DR7
   SYSENTER: 416, // CS, ESP, EIP
+  /** Non-zero: generated code stopped in front of the block with this head, to have it compiled. */
+  HOT: 428,
   /** Physical x87 registers R0 – R7, 16 bytes each: 64-bit significand (also MM0 – MM7), sign and exponent. */
   FPU_REGS: 512,
   /** Control, status (TOP included) and full tag word. */
@@ -130,8 +132,8 @@ export const CR0 = {
 /** CR4 bits this CPU has. */
 export const CR4 = { TSD: 4, DE: 8, PSE: 16, PGE: 128 } as const;
 
-/** Low bits of the mode word; bits 3 and up number the pair (CS base, CS limit). */
-export const MODE = { CODE32: 1, STACK32: 2, FLAT: 4, CS_SHIFT: 3 } as const;
+/** Low bits of the mode word, the TLB bank's number, and from `CS_SHIFT` on that of (CS base, CS limit). */
+export const MODE = { CODE32: 1, STACK32: 2, FLAT: 4, BANK_SHIFT: 3, CS_SHIFT: 5 } as const;
 
 /** One TLB entry. A tag is the linear page, or 1 where the access must take the slow path. */
 export const TLB = {

@@ -1,0 +1,356 @@
+/**
+ * What both tiers share in writing an instruction: memory through the TLB, segments, the stack.
+ * @module
+ */
+
+import { type Insn, integerSize, KIND } from "./insn.ts";
+import {
+  add,
+  and,
+  eq,
+  gtU,
+  load16,
+  load32,
+  load8,
+  local,
+  ltU,
+  ne,
+  num,
+  or,
+  select,
+  shl,
+  shr,
+  sub,
+  type Val,
+} from "./ir.ts";
+import type { Shape } from "./record.ts";
+import { AT, CS, ESP, FLAG, FS, JUMP, SEG, SS, TLB } from "./state.ts";
+import {
+  type Callee,
+  FAULT,
+  FunctionBody,
+  I64,
+  MODIFY,
+  READ,
+  SEGMENT_FAULT,
+  WRITE,
+} from "./wasm.ts";
+import type { FlagWords, X } from "./x.ts";
+
+type Size = 1 | 2 | 4;
+
+const GENERAL_PROTECTION = 13;
+
+/** The word at a fixed address of linear memory. */
+export const word = (at: number): Val => load32(num(at));
+const segmentAddress = (segment: number): Val => num(AT.SEGS + segment * SEG.STRIDE);
+
+/** {@link X} but for what a tier does in its own way. */
+export abstract class Emitter implements X {
+  abstract readonly body: FunctionBody;
+  protected abstract readonly insn: Insn;
+  protected abstract readonly shape: Shape;
+  /** Address of the TLB bank. */
+  protected abstract readonly bank: Val;
+  protected abstract readonly mode: Val;
+  /** Address of the segment register of the memory operand. */
+  protected abstract readonly operandSegment: Val;
+  /** Where a relative branch goes. */
+  protected abstract readonly target: Val;
+  abstract readonly pc: Val;
+  abstract readonly next: Val;
+  abstract readonly immediate: Val;
+  /** Host address (0 = slow) and linear address of the last memory operand opened to be modified. */
+  #host = -1;
+  #linear: Val = num(0);
+
+  /** Tells TypeScript which instruction calls it, and makes the state in memory exact. */
+  protected abstract escape(): void;
+  /** A register operand or an immediate. */
+  protected abstract direct(n: number): Val;
+  protected abstract setDirect(n: number, v: Val): void;
+  abstract address(n: number): Val;
+  abstract reg(register: number, size?: Size): Val;
+  abstract setReg(register: number, v: Val, size?: Size): void;
+  abstract setFlags(words: FlagWords): void;
+  abstract get carry(): Val;
+  abstract get zero(): Val;
+  abstract get parity(): Val;
+  abstract get adjust(): Val;
+  abstract get sign(): Val;
+  abstract get overflow(): Val;
+  abstract jump(): void;
+  abstract jumpIf(cond: Val): void;
+  abstract if(cond: Val, then: () => void, otherwise?: () => void): void;
+  /** A new local of the function. */
+  protected abstract temporary(type?: number): number;
+
+  protected begin(): void {
+    this.#host = -1;
+  }
+
+  get size(): Size {
+    return this.insn.operands.length ? this.sizeOf(0) : this.insn.operandSize;
+  }
+
+  sizeOf(n: number): Size {
+    return integerSize(this.insn, n);
+  }
+
+  get operandSize(): 2 | 4 {
+    return this.insn.operandSize;
+  }
+
+  get addressSize(): 2 | 4 {
+    return this.insn.addressSize;
+  }
+
+  isMemory(n: number): boolean {
+    return this.insn.operands[n]!.kind === KIND.MEM;
+  }
+
+  let(v: Val): Val {
+    const index = this.temporary();
+    this.body.setLocal(index, v);
+    return local(index);
+  }
+
+  let64(v: Val): Val {
+    const index = this.temporary(I64);
+    this.body.setLocal(index, v);
+    return local(index);
+  }
+
+  // ---- operands ------------------------------------------------------------------------------
+
+  read(n: number): Val {
+    if (this.isMemory(n)) return this.load("operand", this.address(n), this.sizeOf(n));
+    return this.direct(n);
+  }
+
+  modify(n: number): Val {
+    return this.isMemory(n) ? this.#open(this.address(n), this.sizeOf(n)) : this.direct(n);
+  }
+
+  readAt(n: number, displacement: Val, writable: boolean): Val {
+    const raw = add(this.address(n), displacement);
+    const offset = this.addressSize === 4 ? raw : and(raw, num(0xffff));
+    const size = this.sizeOf(n);
+    return writable ? this.#open(offset, size) : this.load("operand", offset, size);
+  }
+
+  write(n: number, v: Val): void {
+    const size = this.sizeOf(n);
+    if (!this.isMemory(n)) {
+      this.setDirect(n, v);
+    } else if (this.#host < 0) {
+      this.store("operand", this.address(n), size, v);
+    } else {
+      const value = this.let(v);
+      this.body.if(
+        local(this.#host),
+        () => this.body.store(local(this.#host), 0, value, size),
+        () => this.body.call(WRITE[size], this.#linear, value),
+      );
+    }
+  }
+
+  linear(n: number, bytes: number, rights: 1 | 2): Val {
+    return this.#checked("operand", this.address(n), bytes, rights);
+  }
+
+  // ---- memory --------------------------------------------------------------------------------
+
+  load(segment: number | "operand", offset: Val, size: Size): Val {
+    const linear = this.#checked(segment, offset, size, 1);
+    const result = this.temporary();
+    const entry = this.#tlbEntry(linear);
+    this.body.if(
+      this.#hit(entry, TLB.READ, linear, size),
+      () => this.#take(result, add(linear, load32(entry, TLB.ADDEND)), size),
+      () => {
+        this.escape();
+        this.body.callTo(result, READ[size], linear);
+      },
+    );
+    return local(result);
+  }
+
+  store(segment: number | "operand", offset: Val, size: Size, v: Val): void {
+    const linear = this.#checked(segment, offset, size, 2);
+    const value = this.let(v);
+    const entry = this.#tlbEntry(linear);
+    this.body.if(
+      this.#hit(entry, TLB.WRITE, linear, size),
+      () => this.body.store(add(linear, load32(entry, TLB.ADDEND)), 0, value, size),
+      () => {
+        this.escape();
+        this.body.call(WRITE[size], linear, value);
+      },
+    );
+  }
+
+  /** Reads a memory operand with the right to write it back. */
+  #open(offset: Val, size: Size): Val {
+    const linear = this.#checked("operand", offset, size, 3);
+    const result = this.temporary();
+    const host = this.temporary();
+    const entry = this.#tlbEntry(linear);
+    this.body.if(
+      this.#hit(entry, TLB.WRITE, linear, size),
+      () => {
+        this.body.setLocal(host, add(linear, load32(entry, TLB.ADDEND)));
+        this.#take(result, local(host), size);
+      },
+      () => {
+        this.body.setLocal(host, num(0));
+        this.escape();
+        this.body.callTo(result, MODIFY[size], linear);
+      },
+    );
+    this.#host = host;
+    this.#linear = linear;
+    return local(result);
+  }
+
+  #take(result: number, host: Val, size: Size): void {
+    const value = size === 4 ? load32(host) : size === 2 ? load16(host) : load8(host);
+    this.body.setLocal(result, value);
+  }
+
+  #tlbEntry(linear: Val): Val {
+    const index = and(shr(linear, num(8)), num((TLB.ENTRIES - 1) << 4));
+    return this.let(add(index, this.bank));
+  }
+
+  /** One compare covers validity, permission and page crossing. */
+  #hit(entry: Val, tag: number, linear: Val, size: number): Val {
+    const last = size === 1 ? linear : add(linear, num(size - 1));
+    return eq(load32(entry, tag), and(last, num(~0xfff)));
+  }
+
+  /** Linear address of an offset, after limit and right (1 read, 2 write, 3 both) have been checked. */
+  #checked(segment: number | "operand", offset: Val, size: number, rights: number): Val {
+    const flat = segment === "operand"
+      ? this.shape.flatMemory
+      : this.shape.flat && segment < FS && segment !== CS;
+    if (flat) return this.let(offset);
+    const at = segment === "operand" ? this.let(this.operandSegment) : segmentAddress(segment);
+    const where = this.let(offset);
+    const above = this.let(sub(where, load32(at, SEG.LOW)));
+    const span = load32(at, SEG.SPAN);
+    const outside = or(gtU(above, span), ltU(sub(span, above), num(size - 1)));
+    const forbidden = ne(and(load32(at, SEG.RIGHTS), num(rights)), num(rights));
+    this.body.if(or(outside, forbidden), () => {
+      this.escape();
+      this.body.call(SEGMENT_FAULT, at);
+    });
+    return this.let(add(where, load32(at, SEG.BASE)));
+  }
+
+  // ---- stack ---------------------------------------------------------------------------------
+
+  stackOffset(v: Val): Val {
+    return this.shape.stack32 ? v : and(v, num(0xffff));
+  }
+
+  push(v: Val, size: 2 | 4): void {
+    this.setStack(this.writeBelow(v, size));
+  }
+
+  writeBelow(v: Val, size: 2 | 4): Val {
+    const value = this.let(v);
+    const top = this.let(this.stackOffset(sub(this.reg(ESP), num(size))));
+    this.store(SS, top, size, value);
+    return top;
+  }
+
+  pop(size: 2 | 4): Val {
+    const value = this.peek(size);
+    this.moveStack(size);
+    return value;
+  }
+
+  peek(size: 2 | 4): Val {
+    return this.load(SS, this.stackOffset(this.reg(ESP)), size);
+  }
+
+  moveStack(bytes: number, more?: Val): void {
+    const released = add(this.reg(ESP), num(bytes));
+    this.setStack(more ? add(released, more) : released);
+  }
+
+  setStack(v: Val): void {
+    this.setReg(ESP, v, this.shape.stack32 ? 4 : 2);
+  }
+
+  step(size: number): Val {
+    return select(and(word(AT.EFLAGS), num(FLAG.DF)), num(-size), num(size));
+  }
+
+  // ---- calls and control flow ----------------------------------------------------------------
+
+  call(callee: Callee, ...args: readonly Val[]): void {
+    this.escape();
+    this.body.call(callee, ...args);
+  }
+
+  callFor(callee: Callee, ...args: readonly Val[]): Val {
+    this.escape();
+    const result = this.temporary(callee.results[0]);
+    this.body.callTo(result, callee, ...args);
+    return local(result);
+  }
+
+  fault(vector: number): void {
+    this.escape();
+    this.body.call(FAULT, num(vector));
+    this.body.unreachable();
+  }
+
+  checkTarget(): void {
+    this.checkLimit(this.target);
+  }
+
+  checkLimit(eip: Val): void {
+    if (this.shape.flat) return;
+    const limit = load32(segmentAddress(CS), SEG.LIMIT);
+    this.if(gtU(eip, limit), () => this.fault(GENERAL_PROTECTION));
+  }
+
+  /** Goes to a block that is already linked, or back to TypeScript to have it linked. */
+  protected follow(target: Val, link: Val): void {
+    const head = this.let(load32(link));
+    this.body.if(head, () => this.body.dispatch(head));
+    this.checkLimit(target);
+    this.body.store(num(AT.EIP), 0, target, 4);
+    this.body.store(num(AT.LINK), 0, link, 4);
+    this.body.return();
+  }
+
+  jumpTo(eip: Val): void {
+    const target = this.let(eip);
+    this.checkLimit(target);
+    this.leave();
+    this.body.store(num(AT.EIP), 0, target, 4);
+    const linear = this.shape.flat
+      ? target
+      : this.let(add(target, load32(segmentAddress(CS), SEG.BASE)));
+    const slot = shl(and(linear, num(JUMP.ENTRIES - 1)), num(4));
+    const entry = this.let(add(slot, num(JUMP.BASE)));
+    const tlb = this.#tlbEntry(linear);
+    const known = and(
+      eq(load32(entry, JUMP.LINEAR), linear),
+      eq(load32(entry, JUMP.MODE), this.mode),
+    );
+    const mapped = and(
+      eq(load32(tlb, TLB.EXECUTE), and(linear, num(~0xfff))),
+      eq(load32(tlb, TLB.ADDEND), load32(entry, JUMP.ADDEND)),
+    );
+    this.body.if(and(known, mapped), () => this.body.dispatch(load32(entry, JUMP.RECORD)));
+    this.body.return();
+  }
+
+  /** The block ends here: the state in memory must be exact. */
+  protected leave(): void {}
+}
