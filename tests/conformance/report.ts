@@ -47,7 +47,7 @@ function leftOut(verdict: Verdict): number {
   return Object.values(verdict.leftOut).reduce((sum, count) => sum + count, 0);
 }
 
-/** The sum of all verdicts, and how many files are as they must be. */
+/** The sum of all verdicts, and how many files are as they must be, each tier for itself. */
 export function summary(verdicts: readonly Verdict[]): string {
   const sum = (of: (verdict: Verdict) => number) => verdicts.reduce((n, v) => n + of(v), 0);
   const alone = sum((v) => v.alone);
@@ -60,7 +60,7 @@ export function summary(verdicts: readonly Verdict[]): string {
   ]);
   const good = verdicts.filter(isGood).length;
   const bad = verdicts.length - good;
-  return `${total}\n\n${bad ? "FAILED" : "ok"} | ${good} files passed | ${bad} files failed`;
+  return `${total}\n\n${bad ? "FAILED" : "ok"} | ${good} passed | ${bad} failed`;
 }
 
 /** What the table cannot show: why cases were left out, and the first failures. */
