@@ -38,7 +38,9 @@ export class Rng {
     return values[this.below(values.length)]!;
   }
 
+  /** @param bytes 4-byte aligned, a multiple of 4 bytes */
   fill(bytes: Uint8Array): void {
-    for (let n = 0; n < bytes.length; n++) bytes[n] = this.next() >>> 8;
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+    for (let n = 0; n < words.length; n++) words[n] = this.next();
   }
 }

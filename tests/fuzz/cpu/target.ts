@@ -114,11 +114,12 @@ function difference(
 ): string | undefined {
   const now = machine.visible();
   const at = now.findIndex((word, n) => word !== seen[n]);
-  if (at >= 0) {
-    return `state word ${at * 4} is ${hex(now[at]!)} and was ${hex(seen[at]!)}`;
+  if (at >= 0) return `state word ${at * 4} is ${hex(now[at]!)} and was ${hex(seen[at]!)}`;
+  const [got, want] = [machine.ram, memory].map((bytes) =>
+    new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
+  ) as [Uint32Array, Uint32Array];
+  for (let n = 0; n < got.length; n++) {
+    if (got[n] !== want[n]) return `[${hex(n * 4)}] is ${hex(got[n]!)} and was ${hex(want[n]!)}`;
   }
-  const byte = machine.ram.findIndex((value, n) => value !== memory[n]);
-  return byte < 0
-    ? undefined
-    : `[${hex(byte)}] is ${hex(machine.ram[byte]!, 2)} and was ${hex(memory[byte]!, 2)}`;
+  return undefined;
 }

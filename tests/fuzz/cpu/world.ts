@@ -19,6 +19,8 @@ const IDT = 0, GDT = 0x1000, LDT = 0x2000, TASKS = 0x3000, TABLES = 0x4000;
 const DIRECTORY = 0x4000, POINTERS = 0x8000;
 const CODE = 0x10000, DATA = 0x20000, STACK = 0x30000;
 const ENTRIES = 32;
+/** Bytes of random code; they repeat through code, data and stack. */
+const PATTERN = 0x4000;
 
 /** How the code segment and paging are at the begin of a case. */
 export type Mode = "real" | "v86" | "pm16" | "pm32";
@@ -43,9 +45,10 @@ export function makeWorld(rng: Rng, ram: Uint8Array): World {
   const paging = mode === "real" ? "off" : rng.pick<Paging>(["off", "small", "pse", "pae"]);
   const cpl = mode === "real" ? 0 : mode === "v86" ? 3 : rng.pick([0, 0, 1, 2, 3, 3]);
   rng.fill(ram.subarray(0, CODE));
-  randomCode(rng, ram.subarray(CODE, DATA));
-  ram.copyWithin(DATA, CODE, DATA);
-  ram.copyWithin(STACK, CODE, DATA);
+  randomCode(rng, ram.subarray(CODE, CODE + PATTERN));
+  for (let at = CODE + PATTERN; at < RAM_BYTES; at += PATTERN) {
+    ram.copyWithin(at, CODE, CODE + PATTERN);
+  }
   makeGates(rng, view, mode === "real");
   makeDescriptors(rng, view, GDT);
   makeDescriptors(rng, view, LDT);
