@@ -50,11 +50,12 @@ export class Blocks {
   /** Generated code of a kept block is running. */
   running = false;
 
-  constructor(state: CpuState, mmu: Mmu, threaded: Threaded) {
+  /** @param features CPUID bits the decoder goes by */
+  constructor(state: CpuState, mmu: Mmu, threaded: Threaded, features: number) {
     this.#state = state;
     this.#mmu = mmu;
     this.#threaded = threaded;
-    this.#decoder = new Decoder({ byteAt: (eip) => this.#byteAt(eip) });
+    this.#decoder = new Decoder({ byteAt: (eip) => this.#byteAt(eip) }, features);
     this.#pages = new Array(state.bytes.length >> 12);
     mmu.holdsCode = (host) => this.#pages[host >>> 12] !== undefined;
     mmu.codeWritten = (host, size) => this.#codeWritten(host, size);

@@ -5,7 +5,7 @@
  */
 
 import { EXIT } from "../types.ts";
-import { cpuidLeaf } from "./cpuid.ts";
+import { cpuidLeaf, FEATURE, profileFeatures } from "./cpuid.ts";
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
@@ -64,7 +64,10 @@ function setCr3(cpu: Cpu, value: number): void {
 }
 
 function setCr4(cpu: Cpu, value: number): void {
-  const known = CR4.TSD | CR4.DE | CR4.PSE | CR4.PGE;
+  const features = profileFeatures(cpu.profile);
+  let known = CR4.TSD | CR4.DE | CR4.PSE | CR4.PGE;
+  if (features & FEATURE.FXSR) known |= CR4.OSFXSR;
+  if (features & FEATURE.SSE) known |= CR4.OSXMMEXCPT;
   if (value & ~known) throw Fault.of(GP, 0);
   cpu.state.set(AT.CR + 16, value);
   cpu.mmu.flush();

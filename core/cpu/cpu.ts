@@ -8,7 +8,7 @@ import { GuestPanic } from "../errors.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../types.ts";
 import { Blocks, isComplex, RESTART } from "./blocks.ts";
 import { betweenInstructions } from "./boundary.ts";
-import type { Profile } from "./cpuid.ts";
+import { type Profile, profileFeatures } from "./cpuid.ts";
 import { newVmExit } from "./exit.ts";
 import { Fault, raise, VECTOR } from "./fault.ts";
 import { runtimeImports } from "./imports.ts";
@@ -74,7 +74,7 @@ export class Cpu {
     this.state = new CpuState(memoryBytes);
     this.mmu = new Mmu(this.state);
     this.#threaded = new Threaded(this.state, runtimeImports(this));
-    this.#blocks = new Blocks(this.state, this.mmu, this.#threaded);
+    this.#blocks = new Blocks(this.state, this.mmu, this.#threaded, profileFeatures(this.profile));
     this.mmu.mmio = (gpa, size, write, value) => this.#mmio(gpa, size, write, value);
   }
 

@@ -29,6 +29,14 @@ export type Profile = "i686" | "pentium3" | "pentium4";
 /** Leaf 1 EDX: DE, PSE, TSC, MSR, CX8, PGE, CMOV. */
 const FEATURES = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 13 | 1 << 15;
 
+/** CPUID leaf 1 EDX of a profile. */
+export function profileFeatures(profile: Profile): number {
+  const { MMX, FXSR, SSE, SSE2, CLFSH } = FEATURE;
+  if (profile === "i686") return FEATURES;
+  const pentium3 = FEATURES | MMX | FXSR | SSE;
+  return profile === "pentium3" ? pentium3 : pentium3 | SSE2 | CLFSH;
+}
+
 /** Leaf 1 ECX: the CPU only ever runs under a hypervisor, and says so. */
 const HYPERVISOR = 1 << 31;
 

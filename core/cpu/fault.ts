@@ -24,7 +24,9 @@ export const VECTOR = {
   SS: 12,
   GP: 13,
   PF: 14,
+  MF: 16,
   AC: 17,
+  XM: 19,
 } as const;
 
 /** Vectors that push an error code. */

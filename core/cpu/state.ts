@@ -65,6 +65,9 @@ export const AT = {
   MXCSR: 672,
   /** XMM0 – XMM7, 16 bytes each. */
   XMM: 704, // to 831
+  /** A memory operand of an MMX or SSE instruction, and a result not yet written: 16 bytes each. */
+  SIMD_SOURCE: 832,
+  SIMD_RESULT: 848,
 } as const;
 
 /** One segment register in linear memory. */
@@ -130,7 +133,14 @@ export const CR0 = {
   PG: 0x80000000,
 } as const;
 /** CR4 bits this CPU has. */
-export const CR4 = { TSD: 4, DE: 8, PSE: 16, PGE: 128 } as const;
+export const CR4 = {
+  TSD: 4,
+  DE: 8,
+  PSE: 16,
+  PGE: 128,
+  OSFXSR: 512,
+  OSXMMEXCPT: 1024,
+} as const;
 
 /** Low bits of the mode word, the TLB bank's number, and from `CS_SHIFT` on that of (CS base, CS limit). */
 export const MODE = { CODE32: 1, STACK32: 2, FLAT: 4, BANK_SHIFT: 3, CS_SHIFT: 5 } as const;
