@@ -13,7 +13,7 @@ import { Cpu } from "../cpu/cpu.ts";
 import { Dom0Timeline } from "../dom0.ts";
 import { EXIT_CODE, GuestPanic, ImageError, InternalError } from "../errors.ts";
 import { Accounting } from "../hypervisor/accounting.ts";
-import { Hypervisor } from "../hypervisor/hypervisor.ts";
+import { Hypervisor, NS_PER_INSTRUCTION } from "../hypervisor/hypervisor.ts";
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
 import { Books } from "../ledger.ts";
 import type { Disk, GuestMemory, Ns } from "../types.ts";
@@ -22,6 +22,7 @@ import { Bios } from "./bios.ts";
 import type { Counters, DiskConfig, MachineConfig, RunResult } from "./config.ts";
 import { Domain } from "./domain.ts";
 import { crashDump } from "./dump.ts";
+import { ExceptionWatch } from "./exceptions.ts";
 import { GuestRam } from "./memory.ts";
 import { HYPERVISOR_PORTS, Pc } from "./pc.ts";
 
@@ -51,6 +52,7 @@ export class Machine {
   readonly #books = new Books(this.#clock);
   readonly #dom0 = new Dom0Timeline(this.#clock);
   readonly #accounting = new Accounting();
+  readonly #exceptions = new ExceptionWatch();
   readonly #cpu: Cpu;
   readonly #media: readonly TimedDisk[];
   readonly #domain: Domain;
@@ -72,6 +74,8 @@ export class Machine {
     this.#hypervisor = this.#makeHypervisor(memory, pc, bios);
     this.#hypervisor.attach(this.#cpu.state);
     this.#cpu.connect(this.#hypervisor, memory);
+    this.#cpu.onException = (vector, code) =>
+      this.#exceptions.take(vector, code, this.#cpu.state, this.#attempted());
     bios.handOver(config.guest.mode === "real16");
     this.#loadGuest();
   }
@@ -305,15 +309,17 @@ export class Machine {
   #runVcpu(): void {
     const cpu = this.#cpu;
     this.#domain.xen.unblock();
+    let panic: GuestPanic | undefined;
     try {
       cpu.run(this.#hypervisor.budget);
     } catch (error) {
-      if (error instanceof GuestPanic) this.#crash(error.message);
-      else throw this.#withDump(error);
+      if (!(error instanceof GuestPanic)) throw this.#withDump(error);
+      panic = error;
     } finally {
       this.#hypervisor.retire(cpu.takeRetired());
     }
-    if (cpu.shutdown) this.#crash("triple fault");
+    if (panic !== undefined) this.#crash(panic.message);
+    else if (cpu.shutdown) this.#crash("triple fault");
   }
 
   // ---- the end ----------------------------------------------------------------------------------
@@ -348,8 +354,20 @@ export class Machine {
     return { ...end, counters: this.counters() };
   }
 
+  /** Instructions that have retired or faulted, with those that the vCPU has not reported yet. */
+  #attempted(): number {
+    const unreported = this.#cpu.timestamp() - this.#clock.now;
+    return this.#accounting.instructions + unreported / NS_PER_INSTRUCTION;
+  }
+
   #dump(): string {
-    return crashDump(this.#cpu.state, this.memory, this.#accounting, this.#clock.now);
+    return crashDump({
+      vcpu: this.#cpu.state,
+      memory: this.memory,
+      accounting: this.#accounting,
+      exceptions: this.#exceptions,
+      now: this.#clock.now,
+    });
   }
 
   #withDump(error: unknown): unknown {
