@@ -36,6 +36,8 @@ class FuzzHost implements VcpuHost {
   /** Order and contents of all accesses and other exits, in one number. */
   trace = 0;
   exits = 0;
+  /** Told of memory that the host has written. */
+  onWrote: (gpa: number, length: number) => void = () => {};
   readonly #ram: Uint8Array;
 
   constructor(ram: Uint8Array) {
@@ -94,7 +96,9 @@ class FuzzHost implements VcpuHost {
     for (let item = 0; item < count; item++) {
       this.#note(exit.port, gpa + (exit.descending ? count - 1 - item : item) * size);
     }
-    if (!exit.write) this.#ram.fill(answer(exit.port), gpa, end);
+    if (exit.write) return;
+    this.#ram.fill(answer(exit.port), gpa, end);
+    this.onWrote(gpa, end - gpa);
   }
 
   get interruptPending(): boolean {
@@ -126,6 +130,7 @@ export class FuzzMachine {
     this.#cpu.connect(this.#host, {
       frameOffset: (gfn) => gfn < FRAMES && !HOLES.includes(gfn) ? RAM_BASE + gfn * PAGE : -1,
     });
+    this.#host.onWrote = (gpa, length) => this.#cpu.invalidateCode(RAM_BASE + gpa, length);
     // Generated code, records or a wrong address below RAM would end up in the last page of records.
     const guarded = [RECORDS.END - PAGE, ...HOLES.map((gfn) => RAM_BASE + gfn * PAGE)];
     this.#canaries = guarded.map((at) => new Uint32Array(buffer, at, PAGE / 4));
