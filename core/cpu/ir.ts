@@ -53,6 +53,7 @@ export const OP = {
   LOCAL: 0x20,
   SELECT: 0x1b,
   LOAD: 0x28,
+  LOAD64: 0x29,
   LOAD8_U: 0x2d,
   LOAD16_U: 0x2f,
 } as const;
@@ -63,6 +64,11 @@ export const local = (n: number): Val => ({ op: OP.LOCAL, n });
 /** The 32-bit word at byte address `address` + `offset` of linear memory. */
 export const load32 = (address: Val, offset: number = 0): Val => ({
   op: OP.LOAD,
+  a: address,
+  n: offset,
+});
+export const load64 = (address: Val, offset: number = 0): Val => ({
+  op: OP.LOAD64,
   a: address,
   n: offset,
 });
@@ -112,20 +118,31 @@ export const rotl: (a: Val, b: Val) => Val = binary(0x77);
 export const not: (a: Val) => Val = (a) => xor(a, num(-1));
 export const neg: (a: Val) => Val = (a) => sub(num(0), a);
 
+export const eqz64: (a: Val) => Val = unary(0x50);
+export const eq64: (a: Val, b: Val) => Val = binary(0x51);
+export const ne64: (a: Val, b: Val) => Val = binary(0x52);
+export const ltS64: (a: Val, b: Val) => Val = binary(0x53);
+export const ltU64: (a: Val, b: Val) => Val = binary(0x54);
 export const gtU64: (a: Val, b: Val) => Val = binary(0x56);
 export const geU64: (a: Val, b: Val) => Val = binary(0x5a);
+export const clz64: (a: Val) => Val = unary(0x79);
 export const add64: (a: Val, b: Val) => Val = binary(0x7c);
+export const sub64: (a: Val, b: Val) => Val = binary(0x7d);
 export const mul64: (a: Val, b: Val) => Val = binary(0x7e);
 export const divS64: (a: Val, b: Val) => Val = binary(0x7f);
 export const divU64: (a: Val, b: Val) => Val = binary(0x80);
 export const remS64: (a: Val, b: Val) => Val = binary(0x81);
 export const remU64: (a: Val, b: Val) => Val = binary(0x82);
+export const and64: (a: Val, b: Val) => Val = binary(0x83);
 export const or64: (a: Val, b: Val) => Val = binary(0x84);
+export const xor64: (a: Val, b: Val) => Val = binary(0x85);
 export const shl64: (a: Val, b: Val) => Val = binary(0x86);
 export const shrU64: (a: Val, b: Val) => Val = binary(0x88);
 export const low: (a: Val) => Val = unary(0xa7);
 export const wideS: (a: Val) => Val = unary(0xac);
 export const wideU: (a: Val) => Val = unary(0xad);
+/** Square root of an unsigned 64-bit value, in double precision, cut to an integer. */
+export const roughRoot64 = (a: Val): Val => unary(0xb1)(unary(0x9f)(unary(0xba)(a)));
 const extend8: (a: Val) => Val = unary(0xc0);
 const extend16: (a: Val) => Val = unary(0xc1);
 
