@@ -131,7 +131,7 @@ export function cpuid(cpu: Cpu): void {
   cpu.exit.value = 0;
   cpu.leave(EXIT.CPUID);
   if (cpu.exit.value === 1) return;
-  const [eax, ebx, ecx, edx] = cpuidLeaf(leaf, cpu.signature);
+  const [eax, ebx, ecx, edx] = cpuidLeaf(leaf, cpu.signature, cpu.features);
   regs[EAX] = eax!;
   regs[EBX] = ebx!;
   regs[ECX] = ecx!;

@@ -8,7 +8,7 @@ import { GuestPanic } from "../errors.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../types.ts";
 import { Blocks, isComplex, RESTART } from "./blocks.ts";
 import { betweenInstructions } from "./boundary.ts";
-import { type Profile, profileFeatures } from "./cpuid.ts";
+import { DEFAULT_PROFILE, type Profile, profileFeatures, profileSignature } from "./cpuid.ts";
 import { newVmExit } from "./exit.ts";
 import { Fault, raise, VECTOR } from "./fault.ts";
 import { runtimeImports } from "./imports.ts";
@@ -19,8 +19,6 @@ import { setSegment, updateMode } from "./segment.ts";
 import { AT, CpuState, CR0, CS, EDX, FLAG, NULL_ATTR, RAM_BASE, SEG, SS } from "./state.ts";
 import { Threaded } from "./threaded.ts";
 
-/** CPUID leaf 1 EAX: family 6, as cpu-i686 profiles it. */
-const SIGNATURE = 0x673;
 const MAX_BUDGET = 0x7fffffff;
 
 /** Registers at the begin of a run. */
@@ -36,6 +34,8 @@ export interface Reset {
 export interface CpuOptions {
   /** `i686` unless given. */
   readonly profile?: Profile;
+  /** Bits of `FEATURE` in cpuid.ts; the profile's unless given. */
+  readonly features?: number;
 }
 
 /** One virtual CPU and the memory it lives in. */
@@ -48,6 +48,8 @@ export class Cpu {
   readonly exit: VmExit = newVmExit();
   /** What CPUID reports, and so what the decoder knows. */
   readonly profile: Profile;
+  /** Bits of `FEATURE` in cpuid.ts. */
+  readonly features: number;
   readonly #blocks: Blocks;
   readonly #threaded: Threaded;
   /** Ids of (CS base, CS limit) pairs of modes that are not flat. */
@@ -70,11 +72,12 @@ export class Cpu {
 
   /** @param memoryBytes guest RAM and extra frames, a multiple of 64 KiB */
   constructor(memoryBytes: number, options: CpuOptions = {}) {
-    this.profile = options.profile ?? "i686";
+    this.profile = options.profile ?? DEFAULT_PROFILE;
+    this.features = options.features ?? profileFeatures(this.profile);
     this.state = new CpuState(memoryBytes);
     this.mmu = new Mmu(this.state);
     this.#threaded = new Threaded(this.state, runtimeImports(this));
-    this.#blocks = new Blocks(this.state, this.mmu, this.#threaded, profileFeatures(this.profile));
+    this.#blocks = new Blocks(this.state, this.mmu, this.#threaded, this.features);
     this.mmu.mmio = (gpa, size, write, value) => this.#mmio(gpa, size, write, value);
   }
 
@@ -351,6 +354,6 @@ export class Cpu {
 
   /** Leaf 1 EAX. */
   get signature(): number {
-    return SIGNATURE;
+    return profileSignature(this.profile);
   }
 }

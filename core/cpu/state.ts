@@ -50,6 +50,11 @@ export const AT = {
   SYSENTER: 416, // CS, ESP, EIP
   /** Non-zero: generated code stopped in front of the block with this head, to have it compiled. */
   HOT: 428,
+  EFER: 432,
+  /** What WRMSR has added to the time stamp counter: 64 bits. */
+  TSC_OFFSET: 440,
+  /** The four page-directory-pointer entries that CR3 was loaded with, 8 bytes each. */
+  PDPTES: 448, // to 479
   /** Physical x87 registers R0 – R7, 16 bytes each: 64-bit significand (also MM0 – MM7), sign and exponent. */
   FPU_REGS: 512,
   /** Control, status (TOP included) and full tag word. */
