@@ -79,6 +79,7 @@ export abstract class Emitter implements X {
   abstract get adjust(): Val;
   abstract get sign(): Val;
   abstract get overflow(): Val;
+  abstract get less(): Val;
   abstract jump(): void;
   abstract jumpIf(cond: Val): void;
   abstract if(cond: Val, then: () => void, otherwise?: () => void): void;
@@ -153,6 +154,14 @@ export abstract class Emitter implements X {
         () => this.body.call(WRITE[size], this.#linear, value),
       );
     }
+  }
+
+  vectorIndex(n: number): Val {
+    return num(this.insn.operands[n]!.reg);
+  }
+
+  setWord(at: number, v: Val): void {
+    this.body.store(num(at), 0, v, 4);
   }
 
   linear(n: number, bytes: number, rights: 1 | 2): Val {

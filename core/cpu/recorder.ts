@@ -65,6 +65,10 @@ export class Recorder extends Emitter {
     this.body.store(field(REC.REG + 4 * n), 0, v, this.sizeOf(n));
   }
 
+  override vectorIndex(n: number): Val {
+    return field(REC.REG + 4 * n);
+  }
+
   override address(_n: number): Val {
     let offset = add(load32(field(REC.BASE)), field(REC.DISP));
     if (this.insn.index >= 0) {
@@ -102,6 +106,7 @@ export class Recorder extends Emitter {
   override readonly adjust: Val = and(shr(xor(word(AT.FX), word(AT.FR)), num(4)), num(1));
   override readonly sign: Val = xor(word(AT.FR), word(AT.FX));
   override readonly overflow: Val = word(AT.FO);
+  override readonly less: Val = ltS(xor(this.sign, this.overflow), num(0));
 
   // ---- control flow --------------------------------------------------------------------------
 

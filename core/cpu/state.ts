@@ -67,6 +67,8 @@ export const AT = {
   FPU_CS: 660,
   FPU_DP: 664,
   FPU_DS: 668,
+  /** Operand or result on its way between memory and registers: see fpu/layout.ts. */
+  FPU_TEMP: 688,
   MXCSR: 672,
   /** XMM0 – XMM7, 16 bytes each. */
   XMM: 704, // to 831

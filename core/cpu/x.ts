@@ -16,6 +16,8 @@ export interface FlagWords {
   fr?: Val;
   fo?: Val;
   fx?: Val;
+  /** SF differs from OF, as 0 or 1, where that is simpler to say than by `fr` and `fo`. */
+  less?: Val;
 }
 
 /** Recorder of one instruction. Operand numbers count from 0 as in the opcode row. */
@@ -73,6 +75,8 @@ export interface X {
   readonly adjust: Val;
   readonly sign: Val;
   readonly overflow: Val;
+  /** SF differs from OF, as 0 or 1. */
+  readonly less: Val;
   /** Negative when DF is set: +1 or -1 times `size`. */
   step(size: number): Val;
 
@@ -96,6 +100,10 @@ export interface X {
   callFor(callee: Callee, ...args: readonly Val[]): Val;
   /** Linear address of memory operand `n` of `bytes`, its segment checked (1 read, 2 write). */
   linear(n: number, bytes: number, rights: 1 | 2): Val;
+  /** Number of x87, MMX or XMM register operand `n`. */
+  vectorIndex(n: number): Val;
+  /** Stores a word of the state that is neither a general register nor a flag: see `AT`. */
+  setWord(at: number, v: Val): void;
   /** Raises an exception without error code. */
   fault(vector: number): void;
 }
