@@ -81,9 +81,8 @@ export class Threaded {
     const w = at >> 2;
     words[w] = this.#handler(insn, shape);
     insn.operands.forEach((operand, n) => {
-      if (operand.kind === KIND.REG) {
-        words[w + (REC.REG >> 2) + n] = registerAddress(operand.reg, operand.size);
-      }
+      const { kind, reg, size } = operand;
+      words[w + (REC.REG >> 2) + n] = kind === KIND.REG ? registerAddress(reg, size) : reg;
     });
     words[w + (REC.BASE >> 2)] = insn.base < 0 ? AT.ZERO : insn.base * 4;
     words[w + (REC.INDEX >> 2)] = insn.index < 0 ? AT.ZERO : insn.index * 4;
