@@ -67,6 +67,7 @@ export class Decoder {
   #stackBased = false;
   #imm = 0;
   #imm2 = 0;
+  #immediateBytes = 0;
   #target = 0;
 
   /** @param features CPUID leaf 1 EDX: see `FEATURE` in cpuid.ts */
@@ -100,6 +101,7 @@ export class Decoder {
       disp: this.#disp,
       imm: this.#imm,
       imm2: this.#imm2,
+      immediateBytes: this.#immediateBytes,
       rep: this.#rep,
       prefixes: this.#prefixCount,
       pc: eip,
@@ -125,6 +127,7 @@ export class Decoder {
       this.#disp =
       this.#imm =
       this.#imm2 =
+      this.#immediateBytes =
       this.#target =
         0;
     this.#lock = this.#prefix66 = this.#stackBased = false;
@@ -212,6 +215,12 @@ export class Decoder {
     return this.#modrm;
   }
 
+  /** MOV to and from control and debug registers takes any mod field as a register's. */
+  #registerModrm(): number {
+    if (this.#modrm < 0) this.#modrm = this.#byte();
+    return this.#modrm;
+  }
+
   #address32(): void {
     const mod = this.#modrm >> 6;
     let base = this.#modrm & 7;
@@ -264,15 +273,16 @@ export class Decoder {
     switch (spec[0]) {
       case "E":
       case "M":
-      case "R":
         return this.#rm(spec[0], size);
+      case "R":
+        return this.#push(KIND.REG, this.#registerModrm() & 7, size);
       case "G":
         return this.#push(KIND.REG, (this.#fetchModrm() >> 3) & 7, size);
       case "S":
         return this.#segment();
       case "C":
       case "D":
-        return this.#push(KIND.REG, (this.#fetchModrm() >> 3) & 7, 4);
+        return this.#push(KIND.REG, (this.#registerModrm() >> 3) & 7, 4);
       case "Z":
         return this.#push(KIND.REG, this.#opcode & 7, size);
       case "X":
@@ -309,7 +319,7 @@ export class Decoder {
 
   #rm(place: string, size: OperandSize): boolean {
     const modrm = this.#fetchModrm();
-    if (modrm < 0xc0 && place !== "R") return this.#push(KIND.MEM, 0, size);
+    if (modrm < 0xc0) return this.#push(KIND.MEM, 0, size);
     return place !== "M" && this.#push(KIND.REG, modrm & 7, size);
   }
 
@@ -324,10 +334,16 @@ export class Decoder {
         if (spec === "Is") {
           const value = (this.#byte() << 24) >> 24;
           this.#imm = this.#operandSize === 4 ? value >>> 0 : value & 0xffff;
+          this.#immediateBytes = 1;
           return this.#push(KIND.IMM, 0, this.#operandSize);
         }
-        if (this.#list.some((o) => o.kind === KIND.IMM)) this.#imm2 = this.#immediate(size);
-        else this.#imm = this.#immediate(size);
+        if (this.#list.some((o) => o.kind === KIND.IMM)) {
+          this.#imm2 = this.#immediate(size);
+          this.#immediateBytes = 0;
+        } else {
+          this.#imm = this.#immediate(size);
+          this.#immediateBytes = size;
+        }
         return this.#push(KIND.IMM, 0, size);
       case "J": {
         const relative = size === 1 ? (this.#byte() << 24) >> 24 : this.#immediate(size) | 0;
