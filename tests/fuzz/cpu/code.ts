@@ -5,7 +5,21 @@
 
 import type { Rng } from "../rng.ts";
 
-const PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
+/** Prefix bytes; the frequent ones twice. */
+export const PREFIXES: readonly number[] = [
+  0x26,
+  0x2e,
+  0x36,
+  0x3e,
+  0x64,
+  0x65,
+  0x66,
+  0x66,
+  0x67,
+  0xf0,
+  0xf2,
+  0xf3,
+];
 
 /** Instructions that reach the system's state, as bytes in front of random ones. */
 const SYSTEM: readonly (readonly number[])[] = [

@@ -5,15 +5,18 @@
  */
 
 import { Cpu } from "../../../core/cpu/cpu.ts";
-import { AT, RAM_BASE, RECORDS, SEG, TLB } from "../../../core/cpu/state.ts";
+import { AT, CS, RAM_BASE, SEG, TLB } from "../../../core/cpu/state.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../../../core/types.ts";
 import { loadState } from "../../helpers/cpu_state.ts";
 import { cpuOptions, type Tier } from "../../helpers/oracle.ts";
 import { loadFpu } from "../../helpers/oracle_fpu.ts";
+import { PREFIXES } from "./code.ts";
 import { HOLES, RAM_BYTES, type World } from "./world.ts";
 
 const PAGE = 4096, CANARY = 0xa5;
 const FRAMES = RAM_BYTES / PAGE;
+/** Memory in front of the guest's first byte and behind its last one. */
+const MARGIN = 0x8000;
 
 /** Words of the state that say how far the host has got, not where the guest is. */
 const INTERNAL: readonly number[] = [
@@ -22,6 +25,9 @@ const INTERNAL: readonly number[] = [
 ];
 /** State that a guest can see ends here. */
 const VISIBLE_END = 1024;
+
+/** Opcodes of CMPS and SCAS. */
+const COMPARISONS: readonly number[] = [0xa6, 0xa7, 0xae, 0xaf];
 
 /** A number that looks random and is the same for the same question. */
 function answer(question: number): number {
@@ -123,23 +129,23 @@ export class FuzzMachine {
   readonly #canaries: readonly Uint32Array[];
 
   constructor(tier: Tier) {
-    this.#cpu = new Cpu(RAM_BYTES, cpuOptions(tier, "pentium4"));
-    const { buffer, base } = this.#cpu.ram;
+    this.#cpu = new Cpu(RAM_BYTES + 2 * MARGIN, cpuOptions(tier, "pentium4"));
+    const { buffer } = this.#cpu.ram;
+    const base = RAM_BASE + MARGIN;
     this.ram = new Uint8Array(buffer, base, RAM_BYTES);
     this.#host = new FuzzHost(this.ram);
     this.#cpu.connect(this.#host, {
-      frameOffset: (gfn) => gfn < FRAMES && !HOLES.includes(gfn) ? RAM_BASE + gfn * PAGE : -1,
+      frameOffset: (gfn) => gfn < FRAMES && !HOLES.includes(gfn) ? base + gfn * PAGE : -1,
     });
-    this.#host.onWrote = (gpa, length) => this.#cpu.invalidateCode(RAM_BASE + gpa, length);
-    // Generated code, records or a wrong address below RAM would end up in the last page of records.
-    const guarded = [RECORDS.END - PAGE, ...HOLES.map((gfn) => RAM_BASE + gfn * PAGE)];
+    this.#host.onWrote = (gpa, length) => this.#cpu.invalidateCode(base + gpa, length);
+    const guarded = [base - PAGE, base + RAM_BYTES, ...HOLES.map((gfn) => base + gfn * PAGE)];
     this.#canaries = guarded.map((at) => new Uint32Array(buffer, at, PAGE / 4));
   }
 
   /** Enters a world whose memory is in {@link ram}. */
   enter(world: World): void {
     const cpu = this.#cpu;
-    cpu.invalidateCode(cpu.ram.base, RAM_BYTES);
+    cpu.invalidateCode(RAM_BASE + MARGIN, RAM_BYTES);
     this.#host.begin(world.vectors);
     loadState(cpu, world.state, world.cpl);
     loadFpu(cpu.state, world.fpu);
@@ -171,6 +177,23 @@ export class FuzzMachine {
 
   get stopped(): boolean {
     return this.#cpu.halted || this.#cpu.shutdown;
+  }
+
+  /**
+   * The next instruction is REP CMPS or SCAS. A fault leaves the flags that it began with, so a run
+   * that is cut there may see those of a comparison in its middle.
+   */
+  get atComparison(): boolean {
+    const { state } = this.#cpu;
+    let repeated = false;
+    for (let n = 0; n < 15; n++) {
+      const gpa = state.linearToGpa((state.segmentBase(CS) + state.eip + n) >>> 0) ?? -1;
+      const byte = this.ram[gpa] ?? 0;
+      if (COMPARISONS.includes(byte)) return repeated;
+      if (!PREFIXES.includes(byte)) return false;
+      if (byte === 0xf2 || byte === 0xf3) repeated = true;
+    }
+    return false;
   }
 
   /** What lies outside the guest's memory and has changed. */

@@ -1,6 +1,7 @@
 /**
  * Random code in a random world. The CPU may do anything that is the guest's own harm: it may not
- * throw, touch memory that is not the guest's, take for ever, or depend on how its run is cut.
+ * throw, touch memory that is not the guest's, take for ever, or depend on the tier or on how its run
+ * is cut.
  * @module
  */
 
@@ -17,12 +18,18 @@ const BUDGET = 400;
 /** A case that takes longer has got stuck in an instruction. */
 const SLOW_MS = 2000;
 
-/** How a machine ended. */
+/** How a run ended. */
 interface End {
-  readonly machine: FuzzMachine;
   /** Something the CPU says it does not model. */
   readonly panic: string | undefined;
   readonly finding: string | undefined;
+  /** All that can be compared. */
+  readonly visible: readonly number[];
+  readonly memory: Uint32Array;
+  /** For the reader. */
+  readonly registers: string;
+  /** The run was cut where another cut may make a difference. */
+  readonly cutInComparison: boolean;
 }
 
 /** Fuzzes the CPU. */
@@ -35,23 +42,29 @@ export class CpuTarget implements FuzzTarget {
     const rng = new Rng(seed);
     const world = makeWorld(rng, this.#start);
     this.#count(`${world.mode}, paging ${world.paging}`);
-    const whole = this.#runIn(world, 1, () => BUDGET);
+    const whole = this.#runIn(world, 1, [BUDGET]);
     if (whole.finding !== undefined) return this.#report(world, whole.finding);
     if (whole.panic !== undefined) {
       this.#count(whole.panic);
       return undefined;
     }
-    this.#count("instructions", whole.machine.retired);
-    this.#count("exits", whole.machine.exits);
-    const seen = whole.machine.visible();
-    const memory = whole.machine.ram.slice();
-    const last = whole.machine.registers();
+    this.#count("instructions", this.#machines.get(1)!.retired);
+    this.#count("exits", this.#machines.get(1)!.exits);
+    return this.#compareRuns(world, whole, makeSlices(rng));
+  }
+
+  /** The same in slices, and the same slices in the other tier. */
+  #compareRuns(world: World, whole: End, slices: readonly number[]): Finding | undefined {
+    let known = whole;
     for (const tier of builtTiers()) {
-      const cut = this.#runIn(world, tier, () => 1 + rng.below(rng.chance(50) ? 3 : 60));
-      const finding = cut.finding ?? cut.panic ?? difference(cut.machine, seen, memory);
-      if (finding === undefined) continue;
-      const what = `tier ${tier}, in slices: ${finding}`;
-      return this.#report(world, what, [`whole:  ${last}`, `slices: ${cut.machine.registers()}`]);
+      const end = this.#runIn(world, tier, slices);
+      const comparable = known !== whole || !end.cutInComparison;
+      const finding = end.finding ?? end.panic ?? (comparable ? difference(end, known) : undefined);
+      if (finding !== undefined) {
+        const more = [`one way: ${known.registers}`, `another: ${end.registers}`];
+        return this.#report(world, `tier ${tier}, in slices: ${finding}`, more);
+      }
+      known = end;
     }
     return undefined;
   }
@@ -60,17 +73,18 @@ export class CpuTarget implements FuzzTarget {
     this.counts[name] = (this.counts[name] ?? 0) + by;
   }
 
-  #runIn(world: World, tier: Tier, slice: () => number): End {
+  #runIn(world: World, tier: Tier, slices: readonly number[]): End {
     const machine = this.#machines.get(tier)!;
     machine.ram.set(this.#start);
     machine.enter(world);
     const started = performance.now();
     let panic: string | undefined, finding: string | undefined;
+    let cutInComparison = false;
     try {
-      for (let left = BUDGET; left > 0 && !machine.stopped;) {
-        const budget = Math.min(left, slice());
-        machine.run(budget);
-        left -= budget;
+      for (const slice of slices) {
+        if (machine.stopped) break;
+        machine.run(slice);
+        cutInComparison ||= machine.atComparison;
       }
     } catch (error) {
       if (error instanceof GuestPanic) panic = error.message;
@@ -78,7 +92,14 @@ export class CpuTarget implements FuzzTarget {
     }
     finding ??= machine.damage();
     if (performance.now() - started > SLOW_MS) finding ??= `takes more than ${SLOW_MS} ms`;
-    return { machine, panic, finding };
+    return {
+      panic,
+      finding,
+      cutInComparison,
+      visible: machine.visible(),
+      memory: new Uint32Array(machine.ram.slice().buffer),
+      registers: machine.registers(),
+    };
   }
 
   #report(world: World, what: string, more: readonly string[] = []): Finding {
@@ -107,17 +128,23 @@ function thrown(error: unknown): string {
   return stack.split("\n", 4).map((line) => line.trim()).join(" ");
 }
 
-function difference(
-  machine: FuzzMachine,
-  seen: readonly number[],
-  memory: Uint8Array,
-): string | undefined {
-  const now = machine.visible();
-  const at = now.findIndex((word, n) => word !== seen[n]);
-  if (at >= 0) return `state word ${at * 4} is ${hex(now[at]!)} and was ${hex(seen[at]!)}`;
-  const [got, want] = [machine.ram, memory].map((bytes) =>
-    new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
-  ) as [Uint32Array, Uint32Array];
+/** Budgets that add up to a case's; many are of a few instructions. */
+function makeSlices(rng: Rng): number[] {
+  const slices: number[] = [];
+  for (let left = BUDGET; left > 0;) {
+    const slice = Math.min(left, 1 + rng.below(rng.chance(50) ? 3 : 60));
+    slices.push(slice);
+    left -= slice;
+  }
+  return slices;
+}
+
+function difference(now: End, before: End): string | undefined {
+  const at = now.visible.findIndex((word, n) => word !== before.visible[n]);
+  if (at >= 0) {
+    return `state word ${at * 4} is ${hex(now.visible[at]!)} and was ${hex(before.visible[at]!)}`;
+  }
+  const [got, want] = [now.memory, before.memory];
   for (let n = 0; n < got.length; n++) {
     if (got[n] !== want[n]) return `[${hex(n * 4)}] is ${hex(got[n]!)} and was ${hex(want[n]!)}`;
   }
