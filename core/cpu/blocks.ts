@@ -7,14 +7,17 @@
  * @module
  */
 
+import type { Code, CodeTable } from "./code_table.ts";
+import { type Block, CodePage } from "./code_pages.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { Decoder } from "./decode.ts";
 import type { Insn } from "./insn.ts";
+import { type CompilableBlock, Jit } from "./jit.ts";
 import { JUMP_ROW } from "./opcodes.ts";
 import type { Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
-import { AT, type CpuState, CS, JUMP, RECORDS, SEG } from "./state.ts";
-import { HANDLER, type Threaded } from "./threaded.ts";
+import { AT, type CpuState, CS, JUMP, MODE, RECORDS, SEG } from "./state.ts";
+import { HANDLER, Threaded } from "./threaded.ts";
 
 /** Instructions of the longest block. */
 const MAX_BLOCK = 64;
@@ -23,25 +26,35 @@ const MAX_RECORDS = MAX_BLOCK + 2;
 /** First records: scratch space for a single instruction. */
 const SCRATCH = RECORDS.BASE;
 const FIRST = SCRATCH + 2 * REC.STRIDE;
-
-/** Decoded code of one physical page. */
-interface CodePage {
-  /** Head records by mode and linear address. */
-  readonly blocks: Map<number, number>;
-  /** Bit n: the page's n-th 64-byte chunk holds decoded bytes. Two words of 32. */
-  readonly chunks: Uint32Array;
-}
+/** Instructions of the largest unit that is compiled at once. */
+const MAX_UNIT = 1000;
+/** Runs before a block is compiled, on a page that changes all the time. */
+const MAX_HEAT = 0x4000_0000;
 
 /** Thrown in front of a store that would change the running block's own page. */
 export const RESTART: unique symbol = Symbol("restart after self-modification");
+
+/** What {@link Blocks} is made from. */
+export interface BlockOptions {
+  readonly table: CodeTable;
+  /** CPUID features of the decoder. */
+  readonly features: number;
+  /** Runs before a block is compiled; doubled each time its page changes. 0 = never. */
+  readonly heat: number;
+}
 
 /** Builds, finds and drops blocks. */
 export class Blocks {
   readonly #state: CpuState;
   readonly #mmu: Mmu;
+  readonly #table: CodeTable;
   readonly #threaded: Threaded;
+  readonly #jit: Jit;
+  readonly #heat: number;
   readonly #decoder: Decoder;
   readonly #pages: (CodePage | undefined)[];
+  /** How often a page's code has changed, by page. */
+  readonly #changes = new Map<number, number>();
   /** Instructions behind complex records, by the record's TARGET word. */
   #complex: Insn[] = [];
   #next: number = FIRST;
@@ -49,16 +62,21 @@ export class Blocks {
   #onlyPage = -1;
   /** Generated code of a kept block is running. */
   running = false;
+  /** Runs from a record until generated code returns. */
+  readonly enter: Code;
 
-  /** @param features CPUID bits the decoder goes by */
-  constructor(state: CpuState, mmu: Mmu, threaded: Threaded, features: number) {
+  constructor(state: CpuState, mmu: Mmu, { table, features, heat }: BlockOptions) {
     this.#state = state;
     this.#mmu = mmu;
-    this.#threaded = threaded;
+    this.#table = table;
+    this.#heat = heat;
+    this.#threaded = new Threaded(state, table);
+    this.#jit = new Jit(state, table);
+    this.enter = this.#threaded.enter;
     this.#decoder = new Decoder({ byteAt: (eip) => this.#byteAt(eip) }, features);
     this.#pages = new Array(state.bytes.length >> 12);
     mmu.holdsCode = (host) => this.#pages[host >>> 12] !== undefined;
-    mmu.codeWritten = (host, size) => this.#codeWritten(host, size);
+    mmu.codeWritten = (host, size, value) => this.#codeWritten(host, size, value);
   }
 
   /** The instruction that a complex record stands for. */
@@ -93,25 +111,26 @@ export class Blocks {
     const known = this.#recall(linear, mode, host - linear);
     if (known) return known;
     const page = this.#page(host >>> 12);
-    const key = (mode >>> 0) * 0x1_0000_0000 + linear;
-    let head = page.blocks.get(key);
-    if (head === undefined) {
+    const key = blockKey(mode, linear);
+    let block = page.blocks.get(key);
+    if (block === undefined) {
       if (this.#next + MAX_RECORDS * REC.STRIDE > RECORDS.END) {
         this.dropAll();
         return this.find();
       }
-      head = this.#build(eip, mode, linear, host, page);
+      const head = this.#build(eip, mode, linear, host, page);
       if (!head) return 0;
-      page.blocks.set(key, head);
+      block = { head, eip, compiled: 0 };
+      page.blocks.set(key, block);
     }
-    this.#remember(linear, mode, host - linear, head);
-    return head;
+    this.#remember(linear, mode, host - linear, block.head);
+    return block.head;
   }
 
   #page(number: number): CodePage {
     let page = this.#pages[number];
     if (!page) {
-      page = { blocks: new Map(), chunks: new Uint32Array(2) };
+      page = new CodePage(this.#changes.has(number));
       this.#pages[number] = page;
       this.#mmu.forbidWrites(number);
     }
@@ -125,7 +144,7 @@ export class Blocks {
     const head = words[at + (JUMP.RECORD >> 2)]!;
     const hit = words[at + (JUMP.LINEAR >> 2)] === (linear | 0) &&
       words[at + (JUMP.MODE >> 2)] === mode && words[at + (JUMP.ADDEND >> 2)] === (addend | 0) &&
-      words[head >> 2] === HANDLER.HEAD;
+      words[head >> 2] !== HANDLER.STOP;
     return hit ? head : 0;
   }
 
@@ -142,15 +161,15 @@ export class Blocks {
     const insns = this.#discover(eip, mode, linear);
     if (insns.length === 0) return 0;
     const last = insns[insns.length - 1]!;
-    const complex = isComplex(last);
-    const count = complex ? insns.length - 1 : insns.length;
+    const count = simpleCount(insns);
     const head = this.#next;
     this.#threaded.writeSpecial(head, HANDLER.HEAD, eip, count);
+    this.#state.set(head + REC.HEAT, count ? this.#heatOf(host >>> 12) : 0);
     let at = head + REC.STRIDE;
     for (let i = 0; i < count; i++, at += REC.STRIDE) {
       this.#threaded.write(at, insns[i]!, count - i, false);
     }
-    if (complex) {
+    if (count < insns.length) {
       this.#threaded.writeSpecial(at, HANDLER.COMPLEX, last.pc, this.#complex.push(last) - 1);
       at += REC.STRIDE;
     } else if (!last.row.branch) {
@@ -160,8 +179,12 @@ export class Blocks {
     }
     this.#next = at;
     this.#threaded.flush();
-    this.#mark(page, host & 0xfff, last.next - eip);
+    page.mark(host & 0xfff, insns, count, head + REC.STRIDE);
     return head;
+  }
+
+  #heatOf(page: number): number {
+    return Math.min(this.#heat * 2 ** (this.#changes.get(page) ?? 0), MAX_HEAT);
   }
 
   /** Instructions of the block; none when the first one crosses the page or cannot be fetched. */
@@ -192,12 +215,6 @@ export class Blocks {
     }
   }
 
-  #mark(page: CodePage, offset: number, length: number): void {
-    for (let chunk = offset >> 6; chunk <= (offset + length - 1) >> 6; chunk++) {
-      page.chunks[chunk >> 5]! |= 1 << (chunk & 31);
-    }
-  }
-
   #byteAt(eip: number): number {
     const state = this.#state;
     if (eip >>> 0 > state.seg(CS, SEG.LIMIT) >>> 0) throw Fault.of(13, 0);
@@ -220,21 +237,55 @@ export class Blocks {
     this.#state.set(AT.LINK, 0);
   }
 
+  // ---- second tier ---------------------------------------------------------------------------
+
+  /** Compiles the block at EIP, with all known ones that direct jumps inside its page lead to. */
+  compile(): void {
+    const mode = this.#state.get(AT.MODE);
+    const base = this.#state.segmentBase(CS);
+    const start = this.#state.eip;
+    const page = this.#pages[this.#mmu.fetchAddress((base + start) >>> 0) >>> 12];
+    if (!page) return;
+    const members: Block[] = [];
+    const unit: CompilableBlock[] = [];
+    const heads = new Map<number, number>();
+    const candidates = [start];
+    let size = 0;
+    for (let n = 0; n < candidates.length && size < MAX_UNIT; n++) {
+      const eip = candidates[n]!;
+      const linear = (base + eip) >>> 0;
+      const block = page.blocks.get(blockKey(mode, linear));
+      if (!block || block.compiled || heads.has(eip) || (linear ^ (base + start)) >>> 12) continue;
+      const insns = this.#discover(eip, mode, linear);
+      const count = simpleCount(insns);
+      const last = insns[insns.length - 1]!;
+      candidates.push(last.next);
+      if (last.row.branch) candidates.push(last.target);
+      if (count === 0) continue;
+      heads.set(eip, block.head);
+      members.push(block);
+      unit.push({ head: block.head, insns, count });
+      size += insns.length;
+    }
+    const numbers = this.#jit.compile({
+      mode,
+      base,
+      bank: mode >> MODE.BANK_SHIFT & 3,
+      watched: page.watched,
+      headAt: (eip) => heads.get(eip) ?? 0,
+    }, unit);
+    members.forEach((block, n) => block.compiled = numbers[n]!);
+  }
+
   // ---- invalidation --------------------------------------------------------------------------
 
   /** A guest store of `size` bytes at `host` is about to happen on a page with code. */
-  #codeWritten(host: number, size: number): void {
+  #codeWritten(host: number, size: number, value?: number): void {
     const page = this.#pages[host >>> 12]!;
-    if (!this.#overlaps(page, host & 0xfff, size)) return;
+    const offset = host & 0xfff;
+    if (!page.overlaps(offset, size) || page.patch(offset, size, value, this.#state)) return;
     if (this.running && this.#runningPage() === host >>> 12) throw RESTART;
     this.drop(host >>> 12);
-  }
-
-  #overlaps(page: CodePage, offset: number, size: number): boolean {
-    for (let chunk = offset >> 6; chunk <= (offset + size - 1) >> 6; chunk++) {
-      if (page.chunks[chunk >> 5]! & (1 << (chunk & 31))) return true;
-    }
-    return false;
   }
 
   #runningPage(): number {
@@ -249,26 +300,44 @@ export class Blocks {
       if (!code) continue;
       const from = Math.max(offset, page * 4096);
       const to = Math.min(offset + length, (page + 1) * 4096);
-      if (this.#overlaps(code, from & 0xfff, to - from)) this.drop(page);
+      if (code.overlaps(from & 0xfff, to - from)) this.drop(page);
     }
   }
 
   /** Forgets a page's blocks: their heads stop, so that no link or cache can reach the old code. */
   drop(number: number): void {
-    for (const head of this.#pages[number]!.blocks.values()) {
-      this.#state.set(head, HANDLER.STOP);
-    }
+    this.#changes.set(number, (this.#changes.get(number) ?? 0) + 1);
+    this.#forget(this.#pages[number]!);
     this.#pages[number] = undefined;
+  }
+
+  #forget(page: CodePage): void {
+    for (const { head, compiled } of page.blocks.values()) {
+      this.#state.set(head, HANDLER.STOP);
+      if (compiled) this.#table.release(compiled);
+    }
   }
 
   /** Forgets everything. Only while no generated code runs. */
   dropAll(): void {
+    for (const page of this.#pages) if (page) this.#forget(page);
     this.#pages.fill(undefined);
     this.#complex = [];
     this.#next = FIRST;
     this.#state.words.fill(0, JUMP.BASE >> 2, (JUMP.BASE + JUMP.ENTRIES * JUMP.STRIDE) >> 2);
     this.#state.set(AT.LINK, 0);
   }
+}
+
+/** Key of a block on its page. */
+function blockKey(mode: number, linear: number): number {
+  return (mode >>> 0) * 0x1_0000_0000 + linear;
+}
+
+/** Instructions of a block before the one that TypeScript executes, if it ends with such. */
+function simpleCount(insns: readonly Insn[]): number {
+  const last = insns[insns.length - 1]!;
+  return isComplex(last) ? insns.length - 1 : insns.length;
 }
 
 /** TypeScript executes it. */

@@ -7,6 +7,7 @@
 import { GuestPanic } from "../errors.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../types.ts";
 import { Blocks, isComplex, RESTART } from "./blocks.ts";
+import { CodeTable } from "./code_table.ts";
 import { betweenInstructions } from "./boundary.ts";
 import { DEFAULT_PROFILE, type Profile, profileFeatures, profileSignature } from "./cpuid.ts";
 import { newVmExit } from "./exit.ts";
@@ -17,8 +18,9 @@ import { type Frames, Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
 import { setSegment, updateMode } from "./segment.ts";
 import { AT, CpuState, CR0, CS, EDX, FLAG, NULL_ATTR, RAM_BASE, SEG, SS } from "./state.ts";
-import { Threaded } from "./threaded.ts";
 
+/** Measured: 500 to 2000 give the same speed. */
+const DEFAULT_HEAT = 1000;
 const MAX_BUDGET = 0x7fffffff;
 
 /** Registers at the begin of a run. */
@@ -36,6 +38,8 @@ export interface CpuOptions {
   readonly profile?: Profile;
   /** Bits of `FEATURE` in cpuid.ts; the profile's unless given. */
   readonly features?: number;
+  /** Runs before a block is compiled by the second tier; 0 keeps everything in the first. */
+  readonly heat?: number;
 }
 
 /** One virtual CPU and the memory it lives in. */
@@ -51,7 +55,6 @@ export class Cpu {
   /** Bits of `FEATURE` in cpuid.ts. */
   readonly features: number;
   readonly #blocks: Blocks;
-  readonly #threaded: Threaded;
   /** Ids of (CS base, CS limit) pairs of modes that are not flat. */
   readonly #codeSegments = new Map<number, number>();
   #granted = 0;
@@ -76,8 +79,11 @@ export class Cpu {
     this.features = options.features ?? profileFeatures(this.profile);
     this.state = new CpuState(memoryBytes);
     this.mmu = new Mmu(this.state);
-    this.#threaded = new Threaded(this.state, runtimeImports(this));
-    this.#blocks = new Blocks(this.state, this.mmu, this.#threaded, this.features);
+    this.#blocks = new Blocks(this.state, this.mmu, {
+      table: new CodeTable(this.state, runtimeImports(this)),
+      features: this.features,
+      heat: options.heat ?? DEFAULT_HEAT,
+    });
     this.mmu.mmio = (gpa, size, write, value) => this.#mmio(gpa, size, write, value);
   }
 
@@ -196,8 +202,13 @@ export class Cpu {
       }
       blocks.link(head);
       blocks.running = true;
-      this.#threaded.enter(head);
+      blocks.enter(head);
       blocks.running = false;
+      if (state.get(AT.HOT)) {
+        state.set(AT.HOT, 0);
+        blocks.compile();
+        continue;
+      }
       const record = state.get(AT.COMPLEX);
       if (record) {
         state.set(AT.COMPLEX, 0);
@@ -216,7 +227,7 @@ export class Cpu {
     state.set(AT.BUDGET, state.get(AT.BUDGET) - 1);
     state.set(AT.RECORD, 0);
     this.#stepping = true;
-    this.#threaded.enter(record);
+    this.#blocks.enter(record);
     this.#stepping = false;
     this.#blocks.forgetLink();
   }

@@ -61,6 +61,8 @@ export interface Insn {
   readonly imm: number;
   /** Second immediate: the selector of a far pointer, the nesting level of ENTER. */
   readonly imm2: number;
+  /** Bytes of the immediate at the instruction's end; 0 when there is none or two. */
+  readonly immediateBytes: number;
   /** 0, 0xf2 or 0xf3. */
   readonly rep: number;
   /** Bytes of prefixes in front of the opcode. */

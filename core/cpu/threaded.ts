@@ -4,11 +4,12 @@
  * @module
  */
 
+import type { Code, CodeTable } from "./code_table.ts";
 import { type Insn, KIND } from "./insn.ts";
 import { REC, registerAddress, type Shape, shapeKey, shapeOf } from "./record.ts";
 import { Recorder, SPECIAL } from "./recorder.ts";
 import { AT, type CpuState, CS, SEG } from "./state.ts";
-import { encodeModule, FunctionBody } from "./wasm.ts";
+import { FunctionBody } from "./wasm.ts";
 
 /** Handler numbers of {@link SPECIAL}, fixed by the order in which they are made. */
 export const HANDLER = { STOP: 0, HEAD: 1, COMPLEX: 2, ENTER: 3 } as const;
@@ -16,40 +17,37 @@ export const HANDLER = { STOP: 0, HEAD: 1, COMPLEX: 2, ENTER: 3 } as const;
 /** Makes handlers and writes records. */
 export class Threaded {
   readonly #state: CpuState;
-  readonly #imports: WebAssembly.Imports;
-  readonly #table: WebAssembly.Table;
+  readonly #table: CodeTable;
   readonly #handlers = new Map<number, number>();
   readonly #pending: FunctionBody[] = [];
-  #count = 0;
+  readonly #numbers: number[] = [];
   /** Runs from a record until generated code returns. */
-  readonly enter: (record: number) => void;
+  readonly enter: Code;
 
-  /** @param imports functions by the names of their {@link Callee}s */
-  constructor(state: CpuState, imports: Readonly<Record<string, WebAssembly.ImportValue>>) {
+  constructor(state: CpuState, table: CodeTable) {
     this.#state = state;
-    this.#table = new WebAssembly.Table({ element: "anyfunc", initial: 4096 });
-    this.#imports = { x: { ...imports, memory: state.memory, table: this.#table } };
+    this.#table = table;
     for (const write of [SPECIAL.stop, SPECIAL.head, SPECIAL.complex, SPECIAL.enter]) {
       const body = new FunctionBody();
       write(body);
-      this.#pending.push(body);
+      this.#promise(body);
     }
     this.flush();
-    this.enter = this.#table.get(HANDLER.ENTER) as (record: number) => void;
+    this.enter = table.get(HANDLER.ENTER);
   }
 
   /** Compiles the handlers that records written since the last call are waiting for. */
   flush(): void {
     if (this.#pending.length === 0) return;
-    const first = this.#count;
-    const module = new WebAssembly.Module(encodeModule(this.#pending));
-    const exports = new WebAssembly.Instance(module, this.#imports).exports;
-    this.#count += this.#pending.length;
-    if (this.#count > this.#table.length) this.#table.grow(this.#table.length);
-    for (let i = 0; i < this.#pending.length; i++) {
-      this.#table.set(first + i, exports[String(i)] as () => void);
-    }
-    this.#pending.length = 0;
+    this.#table.compile(this.#pending, this.#numbers);
+    this.#pending.length = this.#numbers.length = 0;
+  }
+
+  #promise(body: FunctionBody): number {
+    const number = this.#table.reserve();
+    this.#pending.push(body);
+    this.#numbers.push(number);
+    return number;
   }
 
   #handler(insn: Insn, shape: Shape): number {
@@ -59,10 +57,9 @@ export class Threaded {
     const recorder = new Recorder(insn, shape);
     insn.row.sem!(recorder);
     if (!insn.row.branch) recorder.finish();
-    const index = this.#count + this.#pending.length;
-    this.#pending.push(recorder.body);
-    this.#handlers.set(key, index);
-    return index;
+    const number = this.#promise(recorder.body);
+    this.#handlers.set(key, number);
+    return number;
   }
 
   /**

@@ -14,6 +14,7 @@ import {
   num,
   or,
   popcnt,
+  select,
   shl,
   shr,
   signed,
@@ -55,6 +56,7 @@ export function subFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
     fr: signed(r, size),
     fo: toSign(and(xor(a, b), xor(a, r)), size),
     fx: and(xor(a, b), SIXTEEN),
+    less: ltS(signed(a, size), signed(b, size)),
   });
 }
 
@@ -90,8 +92,6 @@ export function logicFlags(x: X, r: Val, size: number): void {
   x.setFlags({ ca: num(0), cb: num(0), fr, fo: num(0), fx: and(fr, SIXTEEN) });
 }
 
-const lessSigned = (x: X): Val => ltS(xor(x.sign, x.overflow), num(0));
-
 /** Condition code 0–15 as 0 or 1. */
 export function condition(x: X, cc: number): Val {
   const base = [
@@ -101,8 +101,8 @@ export function condition(x: X, cc: number): Val {
     () => or(x.carry, x.zero),
     () => ltS(x.sign, num(0)),
     () => x.parity,
-    () => lessSigned(x),
-    () => or(lessSigned(x), x.zero),
+    () => x.less,
+    () => or(x.less, x.zero),
   ][cc >> 1]!();
   return cc & 1 ? eqz(base) : base;
 }
@@ -155,7 +155,7 @@ export const setcc = (cc: number): Sem => (x) => x.write(0, condition(x, cc));
 export const cmovcc = (cc: number): Sem => (x) => {
   const source = x.read(1);
   const cond = x.let(condition(x, cc));
-  x.if(cond, () => x.write(0, source));
+  x.write(0, select(cond, source, x.read(0)));
 };
 
 /** Jcc. */
