@@ -30,8 +30,8 @@ const SYSTEM: readonly (readonly number[])[] = [
   ...[0xce, 0xcf, 0xea, 0xf1, 0xf4, 0xfa, 0xfb, 0xff].map((byte) => [byte]),
 ];
 
-/** REP string instructions, port I/O among them. */
-const STRINGS = [
+/** String instructions, port I/O among them. */
+export const STRINGS: readonly number[] = [
   0x6c,
   0x6d,
   0x6e,

@@ -10,7 +10,7 @@ import { EXIT, type VcpuHost, type VmExit } from "../../../core/types.ts";
 import { loadState } from "../../helpers/cpu_state.ts";
 import { cpuOptions, type Tier } from "../../helpers/oracle.ts";
 import { loadFpu } from "../../helpers/oracle_fpu.ts";
-import { PREFIXES } from "./code.ts";
+import { PREFIXES, STRINGS } from "./code.ts";
 import { HOLES, RAM_BYTES, type World } from "./world.ts";
 
 const PAGE = 4096, CANARY = 0xa5;
@@ -25,9 +25,6 @@ const INTERNAL: readonly number[] = [
 ];
 /** State that a guest can see ends here. */
 const VISIBLE_END = 1024;
-
-/** Opcodes of CMPS and SCAS. */
-const COMPARISONS: readonly number[] = [0xa6, 0xa7, 0xae, 0xaf];
 
 /** A number that looks random and is the same for the same question. */
 function answer(question: number): number {
@@ -180,16 +177,16 @@ export class FuzzMachine {
   }
 
   /**
-   * The next instruction is REP CMPS or SCAS. A fault leaves the flags that it began with, so a run
-   * that is cut there may see those of a comparison in its middle.
+   * The next instruction is a repeated one, perhaps in its middle. A run that is cut there may see
+   * other flags (a fault leaves those that it began with) and other code (it is fetched again).
    */
-  get atComparison(): boolean {
+  get atRepetition(): boolean {
     const { state } = this.#cpu;
     let repeated = false;
     for (let n = 0; n < 15; n++) {
       const gpa = state.linearToGpa((state.segmentBase(CS) + state.eip + n) >>> 0) ?? -1;
       const byte = this.ram[gpa] ?? 0;
-      if (COMPARISONS.includes(byte)) return repeated;
+      if (STRINGS.includes(byte)) return repeated;
       if (!PREFIXES.includes(byte)) return false;
       if (byte === 0xf2 || byte === 0xf3) repeated = true;
     }

@@ -29,7 +29,7 @@ interface End {
   /** For the reader. */
   readonly registers: string;
   /** The run was cut where another cut may make a difference. */
-  readonly cutInComparison: boolean;
+  readonly cutInRepetition: boolean;
 }
 
 /** Fuzzes the CPU. */
@@ -58,7 +58,7 @@ export class CpuTarget implements FuzzTarget {
     let known = whole;
     for (const tier of builtTiers()) {
       const end = this.#runIn(world, tier, slices);
-      const comparable = known !== whole || !end.cutInComparison;
+      const comparable = known !== whole || !end.cutInRepetition;
       const finding = end.finding ?? end.panic ?? (comparable ? difference(end, known) : undefined);
       if (finding !== undefined) {
         const more = [`one way: ${known.registers}`, `another: ${end.registers}`];
@@ -79,12 +79,12 @@ export class CpuTarget implements FuzzTarget {
     machine.enter(world);
     const started = performance.now();
     let panic: string | undefined, finding: string | undefined;
-    let cutInComparison = false;
+    let cutInRepetition = false;
     try {
       for (const slice of slices) {
         if (machine.stopped) break;
         machine.run(slice);
-        cutInComparison ||= machine.atComparison;
+        cutInRepetition ||= machine.atRepetition;
       }
     } catch (error) {
       if (error instanceof GuestPanic) panic = error.message;
@@ -95,7 +95,7 @@ export class CpuTarget implements FuzzTarget {
     return {
       panic,
       finding,
-      cutInComparison,
+      cutInRepetition,
       visible: machine.visible(),
       memory: new Uint32Array(machine.ram.slice().buffer),
       registers: machine.registers(),
