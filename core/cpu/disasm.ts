@@ -9,7 +9,7 @@ import { type CodeBytes, Decoder } from "./decode.ts";
 import { operandText, Prefixes, stringOperands, tableText } from "./disasm_operand.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import type { Insn, Row } from "./insn.ts";
-import { UNDEFINED } from "./opcode_table.ts";
+import { ONE_BYTE, TWO_BYTE, UNDEFINED } from "./opcode_table.ts";
 import { MODE } from "./state.ts";
 
 /** One instruction as text. */
@@ -20,6 +20,9 @@ export interface Disassembly {
   /** `mov    eax,DWORD PTR [ebx+0x8]`, or `(bad)`. */
   readonly text: string;
 }
+
+/** The NOP that F3 makes a PAUSE, whose meaning is the same here. */
+const PAUSE = 0x90;
 
 /** Names that depend on the operand size: 16, 32 bits. */
 const BY_OPERAND_SIZE: Readonly<Record<string, readonly [string, string]>> = {
@@ -69,7 +72,7 @@ export function disassemble(
 ): Disassembly | undefined {
   const read: number[] = [];
   try {
-    const insn = new Decoder({ byteAt: (at) => read[at - eip] ??= code.byteAt(at) })
+    const insn = new Decoder({ byteAt: (at) => read[(at - eip) >>> 0] ??= code.byteAt(at) })
       .decode(eip, mode);
     if (insn.row !== UNDEFINED) {
       const bytes = Uint8Array.from(read);
@@ -86,9 +89,12 @@ export function disassemble(
 function textOf(insn: Insn, bytes: Uint8Array, mode: number): string {
   const wide = (mode & MODE.CODE32) !== 0;
   const prefixes = new Prefixes(bytes.subarray(0, insn.prefixes), prefixWords(insn.row, wide));
-  const operands = operandsOf(insn, prefixes);
-  const name = nameOf(insn, prefixes, mode);
-  const head = [...prefixes.unused(), name].join(" ");
+  useMandatory(insn, prefixes);
+  // `push es`, `call far`: what stands behind the name goes before the operands.
+  const [name = "", ...rest] = insn.row.mnemonic.split(" ");
+  const operands = [...rest, ...operandsOf(insn, prefixes)].join(" ");
+  const shown = nameOf(name, insn, prefixes, mode);
+  const head = [...prefixes.unused(), shown].join(" ");
   return operands ? `${head.padEnd(6)} ${operands}` : head;
 }
 
@@ -108,33 +114,38 @@ function prefixWords({ mnemonic }: Row, wide: boolean): Readonly<Record<number, 
   };
 }
 
-/** The mnemonic, and the segment that some have in their name. */
-function nameOf(insn: Insn, prefixes: Prefixes, mode: number): string {
+/** A prefix that is part of the opcode is none. */
+function useMandatory({ opcode, rep }: Insn, prefixes: Prefixes): void {
+  const slot = (opcode > 0xff ? TWO_BYTE : ONE_BYTE)[opcode & 0xff];
+  if (slot && "byPrefix" in slot) prefixes.use(rep || 0x66);
+}
+
+/** The name as it is at these sizes. */
+function nameOf(name: string, insn: Insn, prefixes: Prefixes, mode: number): string {
   const { row, operandSize, addressSize } = insn;
-  const [word = "", ...rest] = row.mnemonic.split(" ");
-  const bySize = BY_OPERAND_SIZE[word];
+  if (insn.opcode === PAUSE && insn.rep === 0xf3 && prefixes.use(0xf3)) return "pause";
+  const bySize = BY_OPERAND_SIZE[name];
   if (bySize) {
     prefixes.use(0x66);
     return bySize[operandSize === 4 ? 1 : 0];
   }
-  const byAddress = BY_ADDRESS_SIZE[word];
+  const byAddress = BY_ADDRESS_SIZE[name];
   if (byAddress) {
     prefixes.use(0x67);
     return byAddress[addressSize === 4 ? 1 : 0];
   }
-  const key = [row.mnemonic, ...row.operands.length ? [row.operands.join(",")] : []].join(" ");
-  if (!SUFFIXED.has(key)) return row.mnemonic;
+  if (!SUFFIXED.has(`${row.mnemonic} ${row.operands.join(",")}`.trim())) return name;
   prefixes.use(0x66);
   const ownSize = mode & MODE.CODE32 ? 4 : 2;
-  const suffix = operandSize === ownSize ? "" : operandSize === 4 ? "d" : "w";
-  return [word + suffix, ...rest].join(" ");
+  return name + (operandSize === ownSize ? "" : operandSize === 4 ? "d" : "w");
 }
 
-function operandsOf(insn: Insn, prefixes: Prefixes): string {
+/** All operands, comma between them; none where there are none. */
+function operandsOf(insn: Insn, prefixes: Prefixes): string[] {
   const { mnemonic, operands } = insn.row;
   const texts = mnemonic === "xlat"
     ? [tableText(insn, prefixes)]
     : stringOperands(insn, prefixes) ??
       operands.map((spec, n) => operandText(spec, n, insn, prefixes));
-  return texts.join(",");
+  return texts.length > 0 ? [texts.join(",")] : [];
 }

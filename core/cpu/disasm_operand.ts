@@ -25,7 +25,19 @@ const SIZE_WORDS: Readonly<Record<number, string>> = {
 };
 
 /** Bytes by the size letters of the notation; those of `v`, `p` and `a` follow the operand size. */
-const FIXED_SIZES: Readonly<Record<string, number>> = { "": 0, b: 1, w: 2, d: 4, q: 8, s: 0 };
+const FIXED_SIZES: Readonly<Record<string, number>> = {
+  "": 0,
+  b: 1,
+  w: 2,
+  d: 4,
+  q: 8,
+  t: 10,
+  x: 16,
+  s: 0,
+};
+
+/** Stores of a word whose register form has the operand size. */
+const WORDS_IN_MEMORY = new Set(["sldt", "str", "smsw", "mov Ev,Sw"]);
 
 /** The prefixes of one instruction, in order. */
 export class Prefixes {
@@ -61,7 +73,16 @@ export class Prefixes {
  */
 export function operandText(spec: string, n: number, insn: Insn, prefixes: Prefixes): string {
   const operand = insn.operands[n];
-  if (operand?.kind === KIND.REG) return registerText(operand, spec, prefixes);
+  switch (operand?.kind) {
+    case KIND.REG:
+      return registerText(operand, spec, prefixes);
+    case KIND.ST:
+      return spec === "ST" ? "st" : `st(${operand.reg})`;
+    case KIND.MMX:
+      return `mm${operand.reg}`;
+    case KIND.XMM:
+      return `xmm${operand.reg}`;
+  }
   switch (spec[0]) {
     case "J":
       if (spec === "Jv") prefixes.use(0x66);
@@ -86,7 +107,10 @@ function isSecond(insn: Insn, n: number): boolean {
 
 /** Bytes of a place, by the size letter of its notation; 0 = not said. */
 function sizeOf(spec: string, insn: Insn, prefixes: Prefixes): number {
-  const fixed = FIXED_SIZES[spec.slice(1)];
+  const { mnemonic, operands } = insn.row;
+  const isWord = WORDS_IN_MEMORY.has(mnemonic) ||
+    WORDS_IN_MEMORY.has(`${mnemonic} ${operands.join(",")}`);
+  const fixed = isWord ? 2 : FIXED_SIZES[spec.slice(1)];
   if (fixed !== undefined) return fixed;
   prefixes.use(0x66);
   const { operandSize } = insn;
@@ -169,9 +193,9 @@ function memoryText(spec: string, insn: Insn, prefixes: Prefixes): string {
   return `${size}${overridden ? segment : ""}[${parts.join("+")}${displacement(insn)}]`;
 }
 
-/** Signed, as a field of a record is; an index without a base has an address beside it. */
-function displacement({ base, disp, addressSize }: Insn): string {
+/** Signed, as a field of a record is. */
+function displacement({ disp, addressSize }: Insn): string {
   const signed = addressSize === 4 ? disp | 0 : disp << 16 >> 16;
   if (signed === 0) return "";
-  return signed < 0 && base >= 0 ? `-${number(-signed)}` : `+${number(signed)}`;
+  return signed < 0 ? `-${number(-signed)}` : `+${number(signed)}`;
 }
