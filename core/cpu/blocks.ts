@@ -318,6 +318,12 @@ export class Blocks {
     }
   }
 
+  /** Forgets all code and how often it has changed. Only while no generated code runs. */
+  forget(): void {
+    this.dropAll();
+    this.#changes.clear();
+  }
+
   /** Forgets everything. Only while no generated code runs. */
   dropAll(): void {
     for (const page of this.#pages) if (page) this.#forget(page);

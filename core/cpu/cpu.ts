@@ -142,6 +142,11 @@ export class Cpu {
     this.#blocks.written(offset, length);
   }
 
+  /** Memory is another one from now on: forgets its code, and how often that has changed. */
+  forgetCode(): void {
+    this.#blocks.forget();
+  }
+
   flushTlb(): void {
     this.mmu.flush();
   }
