@@ -33,11 +33,6 @@ export function tableRow(verdict: Verdict): string {
   return line([...columns.map(String), seconds.toFixed(1)]);
 }
 
-/** A file that was not judged, and why. */
-export function absentRow(name: string, tier: number, why: string): string {
-  return `${line([name, String(tier)])}  ${why}`;
-}
-
 function line(columns: readonly string[]): string {
   return columns.map((text, n) => n === 0 ? text.padEnd(WIDTHS[n]!) : text.padStart(WIDTHS[n]!))
     .join("");

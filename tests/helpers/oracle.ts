@@ -198,14 +198,12 @@ export class QuietHost implements VcpuHost {
 /** Interpreted, or compiled on the first run. */
 export type Tier = 1 | 2;
 
-/** Tiers that this CPU has. */
-export function builtTiers(): readonly Tier[] {
-  return [1];
-}
+/** All tiers. */
+export const TIERS: readonly Tier[] = [1, 2];
 
 /** How to build a CPU that runs everything in one tier. */
-export function cpuOptions(_tier: Tier, profile: Profile): CpuOptions {
-  return { profile };
+export function cpuOptions(tier: Tier, profile: Profile): CpuOptions {
+  return { profile, heat: tier === 1 ? 0 : 1 };
 }
 
 /** A CPU with RAM from address 0 up and a {@link QuietHost}. */

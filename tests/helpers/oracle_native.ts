@@ -123,7 +123,7 @@ export class NativeMachine {
       ...c.ram.map(([at, hex]) => [at, unhex(hex)] as const),
       [code, unhex(c.b).subarray(0, 65536 - code)],
     ]);
-    this.#cpu.invalidateCode(this.#cpu.ram.base, 65536);
+    this.#cpu.forgetCode();
     this.#cpu.halted = this.#cpu.shutdown = this.#cpu.shadow = false;
   }
 

@@ -84,7 +84,7 @@ export class SystemMachine {
   #begin(c: SystemCase): void {
     const cpu = this.#cpu;
     this.#memory.begin(c.p.map(([at, hex]) => [at, unhex(hex)] as const));
-    cpu.invalidateCode(cpu.ram.base, RAM_BYTES);
+    cpu.forgetCode();
     this.#raised.length = 0;
     this.#host.answers = (c.io ?? []).filter(([out]) => !out).map((access) => access[3]);
     this.#host.written.length = 0;

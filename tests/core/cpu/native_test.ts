@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { builtTiers, oraclePath, sampleCases, unhex } from "../../helpers/oracle.ts";
+import { oraclePath, sampleCases, TIERS, unhex } from "../../helpers/oracle.ts";
 import { type NativeCase, NativeMachine } from "../../helpers/oracle_native.ts";
 
 const FAMILIES = "alu shift muldiv bcd mov bits stack string branch seg misc".split(" ");
@@ -16,7 +16,7 @@ for (const family of FAMILIES) {
       const index = await Deno.readTextFile(oraclePath("native/index.json")!);
       const { ldt } = JSON.parse(index) as { ldt: string };
       const cases = await sampleCases<NativeCase>(path!, SAMPLE);
-      for (const tier of builtTiers()) {
+      for (const tier of TIERS) {
         const machine = new NativeMachine(unhex(ldt), tier);
         const wrong: string[] = [];
         for (const c of cases) {

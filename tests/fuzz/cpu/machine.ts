@@ -142,7 +142,7 @@ export class FuzzMachine {
   /** Enters a world whose memory is in {@link ram}. */
   enter(world: World): void {
     const cpu = this.#cpu;
-    cpu.invalidateCode(RAM_BASE + MARGIN, RAM_BYTES);
+    cpu.forgetCode();
     this.#host.begin(world.vectors);
     loadState(cpu, world.state, world.cpl);
     loadFpu(cpu.state, world.fpu);

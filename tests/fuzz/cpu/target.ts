@@ -7,7 +7,7 @@
 
 import { hex } from "../../../core/bits.ts";
 import { GuestPanic } from "../../../core/errors.ts";
-import { builtTiers, type Tier } from "../../helpers/oracle.ts";
+import { type Tier, TIERS } from "../../helpers/oracle.ts";
 import { Rng } from "../rng.ts";
 import type { Finding, FuzzTarget } from "../target.ts";
 import { FuzzMachine } from "./machine.ts";
@@ -56,7 +56,7 @@ export class CpuTarget implements FuzzTarget {
   /** The same in slices, and the same slices in the other tier. */
   #compareRuns(world: World, whole: End, slices: readonly number[]): Finding | undefined {
     let known = whole;
-    for (const tier of builtTiers()) {
+    for (const tier of TIERS) {
       const end = this.#runIn(world, tier, slices);
       const comparable = known !== whole || !end.cutInRepetition;
       const finding = end.finding ?? end.panic ?? (comparable ? difference(end, known) : undefined);
@@ -120,7 +120,7 @@ export class CpuTarget implements FuzzTarget {
 }
 
 function makeMachines(): ReadonlyMap<Tier, FuzzMachine> {
-  return new Map(builtTiers().map((tier) => [tier, new FuzzMachine(tier)]));
+  return new Map(TIERS.map((tier) => [tier, new FuzzMachine(tier)]));
 }
 
 function thrown(error: unknown): string {
