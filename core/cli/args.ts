@@ -33,6 +33,16 @@ export interface RunOptions extends CommonOptions {
   readonly append?: string;
   readonly snapshot: boolean;
   readonly placement?: FlatPlacement;
+  /** Print instructions instead of running them. */
+  readonly disasm?: DisasmRange;
+}
+
+/** Which instructions `--disasm` prints. */
+export interface DisasmRange {
+  /** The entry point unless given. */
+  readonly address?: number;
+  /** Instructions at most. */
+  readonly count?: number;
 }
 
 /** `compare [GUEST]`. */
@@ -115,6 +125,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .option("--append <text>", "command line of a Multiboot kernel")
     .option("--snapshot", "keep writes in memory, leave the images alone")
     .option("--load <format@address>", "raw code: flat@0x100000 (32-bit) or flat16@0x7c00")
+    .option("--disasm [=address[,count]]", "print the guest's instructions instead of running them")
     .addHelpText("after", "\nExample: deno task run guests/bin/hello.bin --disk a.img -snapshot");
   addCommon(command);
   return command.action((guest: string, flags: Flags) => {
@@ -132,6 +143,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
       snapshot: flags.snapshot === true,
       ...(flags.append === undefined ? {} : { append: flags.append as string }),
       ...(flags.load === undefined ? {} : { placement: parsePlacement(flags.load as string) }),
+      ...(flags.disasm === undefined ? {} : { disasm: disasmRange(flags.disasm as string) }),
       ...common(flags),
     });
   });
@@ -236,6 +248,20 @@ function depth(text: string): number {
   return requests;
 }
 
+/** `0x7c00,20`, or nothing. */
+function disasmRange(text: string): DisasmRange {
+  const [, digits, count] = /^(0x[0-9a-f]+|\d+)(?:,(.*))?$/i.exec(text) ?? [];
+  const address = Number(digits ?? NaN);
+  if (text === "") return {};
+  if (!(address <= 0xffffffff)) {
+    throw new UsageError(
+      `Cannot read --disasm "${text}": wanted ADDRESS or ADDRESS,COUNT`,
+      "--disasm starts at the entry point, --disasm=0x7c00,20 prints 20 instructions from there",
+    );
+  }
+  return { address, ...(count === undefined ? {} : { count: parseCount("--disasm", count) }) };
+}
+
 function append(value: string, list: readonly string[] = []): readonly string[] {
   return [...list, value];
 }
@@ -253,18 +279,22 @@ function prepare(command: Command, outputs: string[]): void {
   if (command.name() !== TOOL) command.version(VERSION, "--version", "show the version");
 }
 
-/** `-append x` becomes `--append x`; values of options, single letters and all after `--` stay. */
+/**
+ * `-append x` becomes `--append x`; values of options, single letters and all after `--` stay. An
+ * option that may have a value has the one behind its `=`: `--disasm guest.bin` names a guest.
+ */
 function rewriteDashes(args: readonly string[], program: Command): string[] {
+  const options = [program, ...program.commands].flatMap((command) => command.options);
   const takesValue = new Set(
-    [program, ...program.commands].flatMap((command) => command.options)
-      .filter((option) => option.required)
-      .flatMap((option) => [option.short, option.long]),
+    options.filter((option) => option.required).flatMap(({ short, long }) => [short, long]),
   );
+  const mayTakeValue = new Set(options.filter(({ optional }) => optional).map(({ long }) => long));
   const result: string[] = [];
   let plain = false;
   for (const arg of args) {
     const isValue: boolean = plain || takesValue.has(result.at(-1));
-    result.push(!isValue && /^-[a-z][a-z-]+(=.*)?$/s.test(arg) ? `-${arg}` : arg);
+    const long = !isValue && /^-[a-z][a-z-]+(=.*)?$/s.test(arg) ? `-${arg}` : arg;
+    result.push(!isValue && mayTakeValue.has(long) ? `${long}=` : long);
     plain ||= !isValue && arg === "--";
   }
   return result;

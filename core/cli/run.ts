@@ -14,6 +14,7 @@ import { formatRun } from "../report/summary.ts";
 import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
+import { listGuest } from "./disasm.ts";
 import { type GuestFile, readGuest, sha256 } from "./files.ts";
 import { SerialSink, type Streams, writeText } from "./output.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
@@ -39,6 +40,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     ...(options.append === undefined ? {} : { append: options.append }),
     ...(options.placement === undefined ? {} : { placement: options.placement }),
   });
+  if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);
   const disks = openDisks(options, guest, file, streams);
   const inputs = {
     cost: cost.name,

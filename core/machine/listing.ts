@@ -32,13 +32,13 @@ const LONGEST_RUN_UP = 48;
 /** Width of the bytes column, enough for seven. */
 const BYTES_WIDTH = 21;
 
-/** The code of a guest that has been loaded and not run; memory beside it holds no instructions. */
+/** The code of a guest that has not run: what its file holds. Offset and address are the same then. */
 export function codeOf({ segments, mode }: GuestImage): Code {
   const byteAt = (address: number): number | undefined => {
-    const segment = segments.find(({ gpa, bytes, zero }) =>
-      address >= gpa && address < gpa + bytes.length + zero
+    const segment = segments.find(({ gpa, bytes }) =>
+      address >= gpa && address < gpa + bytes.length
     );
-    return segment && (segment.bytes[address - segment.gpa] ?? 0);
+    return segment?.bytes[address - segment.gpa];
   };
   return { bytes: codeFrom(byteAt), mode: mode === "protected32" ? MODE.CODE32 : 0 };
 }

@@ -141,3 +141,23 @@ Deno.test("parseArgs() lists presets and the schema without a guest", () => {
   assertEquals(parseArgs(["compare", "-media", "help"]), { command: "list", what: "media" });
   assertEquals(parseArgs(["compare", "--schema"]), { command: "list", what: "schema" });
 });
+
+Deno.test("parseArgs() reads what --disasm is to print, and takes no guest for its value", () => {
+  assertEquals(run("g.bin", "--disasm").disasm, {});
+  assertEquals([run("-disasm", "g.bin").disasm, run("-disasm", "g.bin").guest], [{}, "g.bin"]);
+  assertEquals(run("g.bin", "-disasm=0x7c00").disasm, { address: 0x7c00 });
+  assertEquals(run("g.bin", "--disasm=1048576,20").disasm, { address: MIB, count: 20 });
+  assertEquals(run("g.bin").disasm, undefined);
+});
+
+Deno.test("parseArgs() refuses a --disasm that is no address and count, with a working one", () => {
+  for (const value of ["main", "0x7c00 20", "0x100000000", ",5", "-1"]) {
+    const { message, hint } = usageError("run", "g.bin", `--disasm=${value}`);
+    assertEquals(
+      message,
+      `Cannot read --disasm "${value}": wanted ADDRESS or ADDRESS,COUNT`,
+    );
+    assertStringIncludes(hint!, "--disasm=0x7c00,20");
+  }
+  assertStringIncludes(usageError("run", "g", "--disasm=0,0").message, "wanted a positive number");
+});
