@@ -3,8 +3,13 @@
  * @module
  */
 
-/** Instruction bytes for reading. */
-// deno-lint-ignore require-await
-export async function disassembly(bytes: string, _code32: boolean): Promise<string> {
-  return bytes;
+import { disassemble } from "../../core/cpu/disasm.ts";
+import { MODE } from "../../core/cpu/state.ts";
+import { unhex } from "../helpers/oracle.ts";
+
+/** Instruction bytes and what they say. */
+export function disassembly(bytes: string, code32: boolean): string {
+  const code = unhex(bytes);
+  const found = disassemble({ byteAt: (at) => code[at] ?? 0 }, 0, code32 ? MODE.CODE32 : 0);
+  return `${bytes}  ${found?.text ?? "(bad)"}`;
 }

@@ -25,7 +25,7 @@ export async function conformance(
     print(tableRow(verdict));
   });
   for (const verdict of verdicts) {
-    const text = await details(verdict);
+    const text = details(verdict);
     if (text) print(text);
   }
   print(summary(verdicts));

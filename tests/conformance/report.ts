@@ -59,7 +59,7 @@ export function summary(verdicts: readonly Verdict[]): string {
 }
 
 /** What the table cannot show: why cases were left out, and the first failures. */
-export async function details(verdict: Verdict): Promise<string> {
+export function details(verdict: Verdict): string {
   const { file, tier, failures } = verdict;
   const lines = Object.entries(verdict.leftOut).map(([reason, count]) =>
     `  left out, ${count}: ${reason}`
@@ -69,13 +69,13 @@ export async function details(verdict: Verdict): Promise<string> {
   } else if (verdict.aloneFailed > 0) {
     lines.push(`  only Bochs: ${ONLY_BOCHS[file.name] ?? "not explained"}`);
   }
-  for (const failure of failures) lines.push(await failureText(failure));
-  return lines.length ? `\n${file.name}, tier ${tier}\n${lines.join("\n")}\n` : "";
+  for (const failure of failures) lines.push(failureText(failure));
+  return lines.length ? `\n${file.name}, tier ${tier}\n${lines.join("\n")}` : "";
 }
 
-async function failureText(failure: Failure): Promise<string> {
+function failureText(failure: Failure): string {
   const { title, bytes, code32, differences, binding } = failure;
-  const code = await disassembly(bytes, code32);
+  const code = disassembly(bytes, code32);
   const head = `  ${title}: ${code}${binding ? "" : "  (only Bochs)"}`;
   return [head, ...differences.map((text) => `      ${text}`)].join("\n");
 }

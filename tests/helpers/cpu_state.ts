@@ -41,13 +41,23 @@ export const NO_SYSENTER: readonly number[] = [0, 0, 0];
 /** Number of the n-th debug register of a state. */
 export const debugRegister = (n: number): number => n < 4 ? n : n + 2;
 
-/** Puts a CPU into a state, with nothing cached or pending. Memory is there already. */
-export function loadState(cpu: Cpu, i: SystemState, cpl: number): void {
+/** CR0.PG, CR4.PAE and EFER.NXE. */
+const PG = 0x80000000, PAE = 0x20, NXE = 0x800;
+
+/**
+ * Puts a CPU into a state, with nothing cached or pending.
+ * @param ram the guest's memory from address 0, as it is in that state
+ */
+export function loadState(cpu: Cpu, ram: Uint8Array, i: SystemState, cpl: number): void {
   const { state } = cpu;
   cpu.halted = cpu.shutdown = cpu.shadow = false;
   [i.cr[0]!, 0, ...i.cr.slice(1)].forEach((value, n) => state.set(AT.CR + n * 4, value));
   (i.dr ?? DEBUG).forEach((value, n) => state.set(AT.DR + debugRegister(n) * 4, value));
   (i.se ?? NO_SYSENTER).forEach((value, n) => state.set(AT.SYSENTER + n * 4, value));
+  state.set(AT.EFER, i.nx ? NXE : 0);
+  const paged = (i.cr[0]! & PG) !== 0 && (i.cr[3]! & PAE) !== 0;
+  const pointers = paged ? i.cr[2]! & ~31 : 0;
+  state.bytes.set(ram.subarray(pointers, pointers + 32), AT.PDPTES);
   state.set(AT.GDT_BASE, i.gdt[0]);
   state.set(AT.GDT_LIMIT, i.gdt[1]);
   state.set(AT.IDT_BASE, i.idt[0]);

@@ -7,7 +7,7 @@
 import { fromFileUrl } from "@std/path";
 import { hex } from "../../core/bits.ts";
 import { Cpu, type CpuOptions } from "../../core/cpu/cpu.ts";
-import type { Profile } from "../../core/cpu/cpuid.ts";
+import { type Profile, profileFeatures } from "../../core/cpu/cpuid.ts";
 import { Fault, VECTOR } from "../../core/cpu/fault.ts";
 import { RAM_BASE } from "../../core/cpu/state.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../../core/types.ts";
@@ -201,18 +201,26 @@ export type Tier = 1 | 2;
 /** All tiers. */
 export const TIERS: readonly Tier[] = [1, 2];
 
-/** How to build a CPU that runs everything in one tier. */
-export function cpuOptions(tier: Tier, profile: Profile): CpuOptions {
-  return { profile, heat: tier === 1 ? 0 : 1 };
+/**
+ * How to build a CPU that runs everything in one tier.
+ * @param features in place of the profile's
+ */
+export function cpuOptions(
+  tier: Tier,
+  profile: Profile,
+  features: number = profileFeatures(profile),
+): CpuOptions {
+  return { profile, features, heat: tier === 1 ? 0 : 1 };
 }
 
 /** A CPU with RAM from address 0 up and a {@link QuietHost}. */
-export function bareCpu(ramBytes: number, tier: Tier, profile: Profile): {
-  cpu: Cpu;
-  ram: Uint8Array;
-  host: QuietHost;
-} {
-  const cpu = new Cpu(ramBytes, cpuOptions(tier, profile));
+export function bareCpu(
+  ramBytes: number,
+  tier: Tier,
+  profile: Profile,
+  features?: number,
+): { cpu: Cpu; ram: Uint8Array; host: QuietHost } {
+  const cpu = new Cpu(ramBytes, cpuOptions(tier, profile, features));
   const ram = new Uint8Array(cpu.ram.buffer, cpu.ram.base, ramBytes);
   const host = new QuietHost(ram);
   const frames = ramBytes >> 12;

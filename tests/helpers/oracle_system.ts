@@ -5,6 +5,7 @@
  */
 
 import type { Cpu } from "../../core/cpu/cpu.ts";
+import { FEATURE, profileFeatures } from "../../core/cpu/cpuid.ts";
 import { AT, FLAG, LDTR, NULL_ATTR, SEG, TR } from "../../core/cpu/state.ts";
 import { GuestPanic } from "../../core/errors.ts";
 import {
@@ -49,6 +50,9 @@ export interface SystemCase {
 
 const RAM_BYTES = 0x40000;
 
+/** The cases' processor: a Pentium III, with NX where a case says so. */
+const FEATURES = profileFeatures("pentium3") | FEATURE.VME | FEATURE.MCE | FEATURE.NX;
+
 /** A case lists no more exceptions than these: a triple fault may have raised five. */
 const MAX_RAISED = 4;
 
@@ -61,7 +65,7 @@ export class SystemMachine {
 
   /** @param image the memory that all cases share */
   constructor(image: Uint8Array, tier: Tier) {
-    const { cpu, ram, host } = bareCpu(RAM_BYTES, tier, "pentium3");
+    const { cpu, ram, host } = bareCpu(RAM_BYTES, tier, "pentium3", FEATURES);
     this.#cpu = cpu;
     this.#host = host;
     this.#memory = new TwinMemory(ram, image);
@@ -88,7 +92,7 @@ export class SystemMachine {
     this.#raised.length = 0;
     this.#host.answers = (c.io ?? []).filter(([out]) => !out).map((access) => access[3]);
     this.#host.written.length = 0;
-    loadState(cpu, c.i, c.cpl);
+    loadState(cpu, this.#memory.bytes, c.i, c.cpl);
   }
 
   /** A repeated instruction runs to its end, or one repetition with TF set. */

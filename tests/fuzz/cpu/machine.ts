@@ -21,10 +21,11 @@ const MARGIN = 0x8000;
 /** Words of the state that say how far the host has got, not where the guest is. */
 const INTERNAL: readonly number[] = [
   ...[AT.CA, AT.CB, AT.FR, AT.FO, AT.FX, AT.BUDGET, AT.RECORD, AT.MODE, AT.BANK, AT.LINK],
-  ...[AT.COMPLEX, ...Array.from({ length: 8 }, (_, n) => AT.SEGS + n * SEG.STRIDE + SEG.SPAN)],
+  ...[AT.COMPLEX, AT.HOT, ...Array.from({ length: 4 }, (_, n) => AT.FPU_TEMP + n * 4)],
+  ...[...Array.from({ length: 8 }, (_, n) => AT.SEGS + n * SEG.STRIDE + SEG.SPAN)],
 ];
 /** State that a guest can see ends here. */
-const VISIBLE_END = 1024;
+const VISIBLE_END: number = AT.SIMD_SOURCE;
 
 /** A number that looks random and is the same for the same question. */
 function answer(question: number): number {
@@ -144,7 +145,7 @@ export class FuzzMachine {
     const cpu = this.#cpu;
     cpu.forgetCode();
     this.#host.begin(world.vectors);
-    loadState(cpu, world.state, world.cpl);
+    loadState(cpu, this.ram, world.state, world.cpl);
     loadFpu(cpu.state, world.fpu);
     for (const canary of this.#canaries) canary.fill(CANARY * 0x01010101);
   }
