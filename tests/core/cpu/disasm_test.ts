@@ -86,6 +86,16 @@ for (const [size, bytes, text] of CASES) {
   });
 }
 
+Deno.test("disassemble() has words for whatever two bytes begin with", () => {
+  const code = Uint8Array.from({ length: 16 }, (_, i) => i * 0x1b);
+  for (let first = 0; first < 0x10000; first++) {
+    code.set([first >> 8, first & 0xff]);
+    const { text, length, bytes } = disassembleAt(code, 0, first % 2 ? 16 : 32)!;
+    const wellFormed = /^[a-z(]/.test(text) && !/undefined|NaN| $/.test(text);
+    if (!wellFormed || bytes.length !== length) assertEquals(text, bytes.toHex());
+  }
+});
+
 Deno.test("disassemble() calls an instruction bad that is cut short or longer than 15 bytes", () => {
   assertEquals(disassembleAt(unhex("b878"), 0, 32)!.text, "(bad)");
   assertEquals(disassembleAt(unhex(`${"66".repeat(14)}90`), 0, 32)!.length, 15);
