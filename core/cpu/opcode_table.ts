@@ -143,5 +143,13 @@ export function prefixedMember(
   join(group, reg, made, form);
 }
 
+/** Puts rows behind a mandatory prefix and the two kinds of r/m operand. */
+export function prefixedForms(opcode: number, prefix: number, memory: Row, register: Row): void {
+  for (let reg = 0; reg < 8; reg++) {
+    prefixedMember(opcode, prefix, reg, memory, "memory");
+    prefixedMember(opcode, prefix, reg, register, "register");
+  }
+}
+
 /** Raises #UD; stands for every encoding that is not in the table. */
 export const UNDEFINED: Row = make("ud", "", { system: undefinedOpcode });

@@ -1,0 +1,174 @@
+/**
+ * Floating-point arithmetic, packed and scalar.
+ *
+ * The common case (round to nearest, operands and result well inside the format) is done in doubles:
+ * a double rounded to single is the correctly rounded single, and what rounding has lost follows from
+ * error-free transformations (T. J. Dekker 1971; D. E. Knuth, TAOCP vol. 2 §4.2.2). All else is
+ * softfloat.ts. Source: Intel SDM vol. 1 ch. 10–11.
+ * @module
+ */
+
+import type { SystemOp } from "../insn.ts";
+import { AT } from "../state.ts";
+import { fetch, permit, registerAt, turnToMmx, usesMmx, written } from "./access.ts";
+import { type Format, isInside, isPlain } from "./format.ts";
+import { keep } from "./lanes.ts";
+import { FloatStatus, MX, ROUND } from "./mxcsr.ts";
+import * as soft from "./softfloat.ts";
+
+/** One lane: `to` becomes a function of the lanes at `a` (operand 0) and `b` (operand 1). */
+export type FloatLane = (
+  f: Format,
+  s: FloatStatus,
+  view: DataView,
+  to: number,
+  a: number,
+  b: number,
+) => void;
+
+/** A whole instruction: makes the result, of at most 16 bytes, at `AT.SIMD_RESULT`. */
+export type FloatOp = (
+  s: FloatStatus,
+  view: DataView,
+  a: number,
+  b: number,
+  imm: number,
+) => void;
+
+const status = new FloatStatus();
+
+/**
+ * An instruction that may raise floating-point exceptions; then nothing is written.
+ * @param bytes of operand 0 that change
+ */
+export function floating(op: FloatOp, bytes: number): SystemOp {
+  return (cpu, insn) => {
+    const { state } = cpu;
+    const first = insn.operands[0]!;
+    permit(cpu, insn);
+    const from = fetch(cpu, insn, true);
+    if (usesMmx(insn)) turnToMmx(state);
+    const to = registerAt(first);
+    status.begin(state.get(AT.MXCSR));
+    op(status, state.view, to, from, insn.imm);
+    status.finish(cpu);
+    keep(state.view, to, bytes);
+    written(state, first);
+  };
+}
+
+/** Runs a lane function over `bytes` bytes: of a whole register, or of its lowest lane. */
+export function lanewise(f: Format, bytes: number, lane: FloatLane): SystemOp {
+  return floating((s, view, a, b) => {
+    for (let n = 0; n < bytes; n += f.bytes) {
+      lane(f, s, view, AT.SIMD_RESULT + n, a + n, b + n);
+    }
+  }, bytes);
+}
+
+/** Rounds a double that is the nearest to the exact result. @param lost it is not exact */
+function put(
+  f: Format,
+  s: FloatStatus,
+  view: DataView,
+  to: number,
+  value: number,
+  lost: boolean,
+): void {
+  const rounded = f.round(value);
+  if (lost || rounded !== value) s.raise(MX.PE);
+  f.write(view, to, rounded);
+}
+
+/** What `total = x + y` has lost, exactly. */
+function sumError(x: number, y: number, total: number): number {
+  const part = total - x;
+  return (x - (total - part)) + (y - part);
+}
+
+/** Splits a double into halves of 26 bits, whose products are exact. */
+const SPLITTER = 2 ** 27 + 1;
+
+/** What `product = x × y` has lost, exactly, for operands of moderate size. */
+function productError(x: number, y: number, product: number): number {
+  const xs = SPLITTER * x, ys = SPLITTER * y;
+  const xh = xs - (xs - x), yh = ys - (ys - y);
+  const xl = x - xh, yl = y - yh;
+  return xl * yl - (((product - xh * yh) - xl * yh) - xh * yl);
+}
+
+/** So far from the limits of binary64 that products and their errors are exact. */
+function isModerate(x: number): boolean {
+  const size = Math.abs(x);
+  return size > 2 ** -450 && size < 2 ** 450;
+}
+
+function sumLane(sign: 1 | -1): FloatLane {
+  const exact = sign > 0 ? soft.add : soft.subtract;
+  return (f, s, view, to, a, b) => {
+    const x = f.read(view, a), y = sign * f.read(view, b);
+    const total = x + y;
+    const near = s.rounding === ROUND.NEAREST && isPlain(f, x) && isPlain(f, y);
+    if (near && (total === 0 || isInside(f, f.round(total)))) {
+      put(f, s, view, to, total, sumError(x, y, total) !== 0);
+    } else f.setBits(view, to, exact(f, s, f.bits(view, a), f.bits(view, b)));
+  };
+}
+
+export const add: FloatLane = sumLane(1);
+export const sub: FloatLane = sumLane(-1);
+
+export const mul: FloatLane = (f, s, view, to, a, b) => {
+  const x = f.read(view, a), y = f.read(view, b);
+  const product = x * y;
+  const near = s.rounding === ROUND.NEAREST && isFactor(f, x) && isFactor(f, y);
+  if (near && (x === 0 || y === 0 || isInside(f, f.round(product)))) {
+    put(f, s, view, to, product, productError(x, y, product) !== 0);
+  } else f.setBits(view, to, soft.multiply(f, s, f.bits(view, a), f.bits(view, b)));
+};
+
+const isFactor = (f: Format, x: number): boolean => x === 0 || isModerate(x) && isPlain(f, x);
+
+export const div: FloatLane = (f, s, view, to, a, b) => {
+  const x = f.read(view, a), y = f.read(view, b);
+  const quotient = x / y;
+  const near = s.rounding === ROUND.NEAREST && isFactor(f, x) && isFactor(f, y) && y !== 0;
+  if (near && (x === 0 || isInside(f, f.round(quotient)))) {
+    const back = quotient * y;
+    put(f, s, view, to, quotient, back !== x || productError(quotient, y, back) !== 0);
+  } else f.setBits(view, to, soft.divide(f, s, f.bits(view, a), f.bits(view, b)));
+};
+
+export const sqrt: FloatLane = (f, s, view, to, _a, b) => {
+  const x = f.read(view, b);
+  if (s.rounding === ROUND.NEAREST && isFactor(f, x) && x > 0) {
+    const root = Math.sqrt(x);
+    const back = root * root;
+    put(f, s, view, to, root, back !== x || productError(root, root, back) !== 0);
+  } else f.setBits(view, to, soft.squareRoot(f, s, f.bits(view, b)));
+};
+
+// ---- approximations ----------------------------------------------------------------------------
+
+/** Approximations keep this many bits: their relative error stays below 1.5 × 2^-12. */
+const APPROXIMATE_BITS = 12;
+
+function approximate(value: number): number {
+  const scale = 2 ** (APPROXIMATE_BITS - 1 - Math.floor(Math.log2(Math.abs(value))));
+  return Math.round(value * scale) / scale;
+}
+
+/** RCPPS, RSQRTPS and their scalar forms: no flags; denormal operands and results are zero. */
+function approximation(exact: (x: number) => number): FloatLane {
+  return (f, _s, view, to, _a, b) => {
+    const x = f.read(view, b);
+    const y = exact(Math.abs(x) < f.smallest ? x * 0 : x);
+    if (x !== x) f.setBits(view, to, f.bits(view, b) | 0x400000n);
+    else if (y !== y) f.setBits(view, to, 0xffc00000n);
+    else if (Math.abs(y) < f.smallest) f.write(view, to, y * 0);
+    else f.write(view, to, Number.isFinite(y) ? approximate(y) : y);
+  };
+}
+
+export const rcp: FloatLane = approximation((x) => 1 / x);
+export const rsqrt: FloatLane = approximation((x) => x === 0 ? 1 / x : 1 / Math.sqrt(x));

@@ -1,0 +1,253 @@
+/**
+ * IEEE 754 arithmetic on encodings, exact in every case: integers of any length, rounded once.
+ * Source: IEEE 754-1985; Intel SDM vol. 1 §4.8, §4.9, §11.5 and app. E (priorities, NaNs, tininess
+ * after rounding).
+ * @module
+ */
+
+import { type FloatStatus, MX, ROUND } from "./mxcsr.ts";
+
+/** An encoding: sign, exponent, fraction. */
+export interface Encoding {
+  readonly fractionBits: number;
+  /** Exponent of infinities and NaNs. */
+  readonly special: number;
+}
+
+/** Encodings of four and eight bytes. */
+export const BINARY32: Encoding = { fractionBits: 23, special: 0xff };
+export const BINARY64: Encoding = { fractionBits: 52, special: 0x7ff };
+
+/** A number taken apart: `significand` × 2^`exponent`, or an infinity or NaN. */
+interface Parts {
+  readonly bits: bigint;
+  readonly negative: boolean;
+  readonly special: boolean;
+  readonly denormal: boolean;
+  readonly significand: bigint;
+  readonly exponent: number;
+}
+
+const bias = (e: Encoding): number => e.special >> 1;
+const quietBit = (e: Encoding): bigint => 1n << BigInt(e.fractionBits - 1);
+const signOf = (e: Encoding, negative: boolean): bigint =>
+  negative ? BigInt(e.special + 1) << BigInt(e.fractionBits) : 0n;
+const infinity = (e: Encoding, negative: boolean): bigint =>
+  signOf(e, negative) | BigInt(e.special) << BigInt(e.fractionBits);
+/** The NaN that stands for a result that does not exist. */
+const indefinite = (e: Encoding): bigint => infinity(e, true) | quietBit(e);
+
+function takeApart(e: Encoding, s: FloatStatus, bits: bigint): Parts {
+  const fraction = BigInt.asUintN(e.fractionBits, bits);
+  const exponent = Number(bits >> BigInt(e.fractionBits)) & e.special;
+  const isDenormal = exponent === 0 && fraction !== 0n;
+  const flushed = isDenormal && s.denormalsAreZero;
+  const special = exponent === e.special;
+  const implied = exponent === 0 || special ? 0n : 1n << BigInt(e.fractionBits);
+  return {
+    bits,
+    negative: Number(bits >> BigInt(e.fractionBits)) > e.special,
+    special,
+    denormal: isDenormal && !flushed,
+    significand: flushed ? 0n : fraction | implied,
+    exponent: Math.max(exponent, 1) - bias(e) - e.fractionBits,
+  };
+}
+
+const isNan = (x: Parts): boolean => x.special && x.significand !== 0n;
+const isInfinite = (x: Parts): boolean => x.special && x.significand === 0n;
+const isZero = (x: Parts): boolean => !x.special && x.significand === 0n;
+
+function invalid(e: Encoding, s: FloatStatus): bigint {
+  s.raise(MX.IE);
+  return indefinite(e);
+}
+
+/** The NaN operand, made quiet; of two, the first. */
+function nan(e: Encoding, s: FloatStatus, x: Parts, y: Parts): bigint {
+  const signals = (v: Parts): boolean => isNan(v) && !(v.significand & quietBit(e));
+  if (signals(x) || signals(y)) s.raise(MX.IE);
+  return (isNan(x) ? x : y).bits | quietBit(e);
+}
+
+type Exact = (e: Encoding, s: FloatStatus, x: Parts, y: Parts) => bigint;
+
+/** A function of two operands neither of which is a NaN. */
+function binary(f: Exact): (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint {
+  return (e, s, a, b) => {
+    const x = takeApart(e, s, a), y = takeApart(e, s, b);
+    return isNan(x) || isNan(y) ? nan(e, s, x, y) : f(e, s, x, y);
+  };
+}
+
+function noteDenormals(s: FloatStatus, x: Parts, y: Parts): void {
+  if (x.denormal || y.denormal) s.raise(MX.DE);
+}
+
+const sum: Exact = (e, s, x, y) => {
+  if (isInfinite(x) && isInfinite(y) && x.negative !== y.negative) return invalid(e, s);
+  noteDenormals(s, x, y);
+  if (isInfinite(x) || isInfinite(y)) return (isInfinite(x) ? x : y).bits;
+  const exponent = Math.min(x.exponent, y.exponent);
+  const signed = (v: Parts): bigint =>
+    (v.negative ? -v.significand : v.significand) << BigInt(v.exponent - exponent);
+  const total = signed(x) + signed(y);
+  if (total !== 0n) return round(e, s, total < 0n, total < 0n ? -total : total, exponent);
+  const bothZero = isZero(x) && isZero(y) && x.negative === y.negative;
+  return signOf(e, bothZero ? x.negative : s.rounding === ROUND.DOWN);
+};
+
+const product: Exact = (e, s, x, y) => {
+  if (isInfinite(x) && isZero(y) || isZero(x) && isInfinite(y)) return invalid(e, s);
+  noteDenormals(s, x, y);
+  const negative = x.negative !== y.negative;
+  if (isInfinite(x) || isInfinite(y)) return infinity(e, negative);
+  return round(e, s, negative, x.significand * y.significand, x.exponent + y.exponent);
+};
+
+const quotient: Exact = (e, s, x, y) => {
+  if (isInfinite(x) && isInfinite(y) || isZero(x) && isZero(y)) return invalid(e, s);
+  const negative = x.negative !== y.negative;
+  if (isZero(y)) {
+    if (!isInfinite(x)) s.raise(MX.ZE);
+    return infinity(e, negative);
+  }
+  noteDenormals(s, x, y);
+  if (isInfinite(x)) return infinity(e, negative);
+  if (isInfinite(y)) return signOf(e, negative);
+  // Enough bits for rounding whatever the operands; the last one says that there is a remainder.
+  const shift = 2 * e.fractionBits + 4;
+  const dividend = x.significand << BigInt(shift);
+  const whole = dividend / y.significand;
+  const rest = whole * y.significand === dividend ? 0n : 1n;
+  return round(e, s, negative, whole << 1n | rest, x.exponent - y.exponent - shift - 1);
+};
+
+/** Sum of two encodings. */
+export const add: (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint = binary(sum);
+/** Difference: the second operand with its sign changed, unless it is a NaN. */
+export const subtract: (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint = binary(
+  (e, s, x, y) => sum(e, s, x, { ...y, bits: y.bits ^ signOf(e, true), negative: !y.negative }),
+);
+/** Product of two encodings. */
+export const multiply: (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint = binary(
+  product,
+);
+/** Quotient of two encodings. */
+export const divide: (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint = binary(
+  quotient,
+);
+
+/** Square root of an encoding. */
+export function squareRoot(e: Encoding, s: FloatStatus, a: bigint): bigint {
+  const x = takeApart(e, s, a);
+  if (isNan(x)) return nan(e, s, x, x);
+  if (isZero(x)) return signOf(e, x.negative);
+  if (x.negative) return invalid(e, s);
+  if (x.denormal) s.raise(MX.DE);
+  if (x.special) return x.bits;
+  const odd = x.exponent & 1;
+  const shift = 2 * (e.fractionBits + 2) + odd;
+  const radicand = x.significand << BigInt(shift);
+  const root = integerRoot(radicand);
+  const rest = root * root === radicand ? 0n : 1n;
+  return round(e, s, false, root << 1n | rest, (x.exponent - shift) / 2 - 1);
+}
+
+/** Largest integer whose square is not larger: Newton's method from above. */
+function integerRoot(n: bigint): bigint {
+  let root = 1n << BigInt(bitLength(n) + 1 >> 1);
+  for (;;) {
+    const next = (root + n / root) >> 1n;
+    if (next >= root) return root;
+    root = next;
+  }
+}
+
+/** A number of one encoding in the other. */
+export function convert(from: Encoding, to: Encoding, s: FloatStatus, a: bigint): bigint {
+  const x = takeApart(from, s, a);
+  if (isNan(x)) {
+    const shift = BigInt(to.fractionBits - from.fractionBits);
+    const payload = BigInt.asUintN(from.fractionBits, nan(from, s, x, x));
+    return infinity(to, x.negative) | (shift < 0n ? payload >> -shift : payload << shift);
+  }
+  if (x.denormal) s.raise(MX.DE);
+  if (x.special) return infinity(to, x.negative);
+  return round(to, s, x.negative, x.significand, x.exponent);
+}
+
+/** An integer as an encoding. */
+export function fromInteger(e: Encoding, s: FloatStatus, value: number): bigint {
+  return round(e, s, value < 0, BigInt(Math.abs(value)), 0);
+}
+
+const bitLength = (n: bigint): number => {
+  const digits = n.toString(16);
+  return digits.length * 4 - Math.clz32(parseInt(digits[0]!, 16)) + 28;
+};
+
+/**
+ * Rounds an exact number, and raises what that gives rise to. The lowest bit may stand for more bits
+ * that are not all zero, if it lies at least two places below the result's last.
+ */
+function round(
+  e: Encoding,
+  s: FloatStatus,
+  negative: boolean,
+  magnitude: bigint,
+  exponent: number,
+): bigint {
+  if (magnitude === 0n) return signOf(e, negative);
+  const excess = bitLength(magnitude) - e.fractionBits - 1;
+  const rounded = shorten(s.rounding, negative, magnitude, excess);
+  const carry = bitLength(rounded) - e.fractionBits - 1;
+  const biased = exponent + excess + carry + e.fractionBits + bias(e);
+  const inexact = excess > 0 && rounded << BigInt(excess) !== magnitude;
+  if (biased < 1) return tiny(e, s, negative, magnitude, exponent);
+  if (biased >= e.special) return tooLarge(e, s, negative, inexact);
+  if (inexact) s.raise(MX.PE);
+  // The significand's leading bit counts as one in the exponent.
+  const significand = rounded >> BigInt(carry);
+  return signOf(e, negative) | (BigInt(biased - 1) << BigInt(e.fractionBits)) + significand;
+}
+
+function tiny(
+  e: Encoding,
+  s: FloatStatus,
+  negative: boolean,
+  magnitude: bigint,
+  exponent: number,
+): bigint {
+  if (s.flushesToZero) {
+    s.raise(MX.UE | MX.PE);
+    return signOf(e, negative);
+  }
+  const excess = 1 - bias(e) - e.fractionBits - exponent;
+  const rounded = shorten(s.rounding, negative, magnitude, excess);
+  const inexact = excess > 0 && rounded << BigInt(excess) !== magnitude;
+  if (inexact) s.raise(MX.UE | MX.PE);
+  if (!s.masked(MX.UE)) s.raise(MX.UE);
+  return signOf(e, negative) | rounded;
+}
+
+function tooLarge(e: Encoding, s: FloatStatus, negative: boolean, inexact: boolean): bigint {
+  s.raise(MX.OE);
+  if (inexact || s.masked(MX.OE)) s.raise(MX.PE);
+  const towardsZero = s.rounding === ROUND.ZERO ||
+    s.rounding === (negative ? ROUND.UP : ROUND.DOWN);
+  return infinity(e, negative) - (towardsZero ? 1n : 0n);
+}
+
+/** The magnitude without its lowest `excess` bits, rounded; with zeros below when that is negative. */
+function shorten(mode: number, negative: boolean, magnitude: bigint, excess: number): bigint {
+  if (excess <= 0) return magnitude << BigInt(-excess);
+  const kept = magnitude >> BigInt(excess);
+  const rest = magnitude - (kept << BigInt(excess));
+  if (mode === ROUND.NEAREST) {
+    const half = 1n << BigInt(excess - 1);
+    return rest > half || rest === half && (kept & 1n) === 1n ? kept + 1n : kept;
+  }
+  const away = mode === (negative ? ROUND.DOWN : ROUND.UP);
+  return away && rest !== 0n ? kept + 1n : kept;
+}
