@@ -5,7 +5,8 @@
  */
 
 import type { Cpu } from "./cpu.ts";
-import { deliver, raise, VECTOR } from "./fault.ts";
+import { deliver, raise } from "./deliver.ts";
+import { VECTOR } from "./fault.ts";
 import { AT, FLAG } from "./state.ts";
 
 /** DR6.BS. */

@@ -58,7 +58,7 @@ function setCr0(cpu: Cpu, value: number): void {
   updateMode(cpu);
 }
 
-function setCr3(cpu: Cpu, value: number): void {
+export function setCr3(cpu: Cpu, value: number): void {
   cpu.state.set(AT.CR + 12, value);
   cpu.mmu.flush();
 }

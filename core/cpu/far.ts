@@ -1,265 +1,252 @@
 /**
- * Far transfers: JMP, CALL, RET and IRET between segments and rings. Source: Intel SDM vol. 2 and
- * vol. 3 ch. 5. Task gates, TSS targets and returns to virtual-8086 mode are not modelled.
+ * Far transfers: JMP, CALL and RET between segments, rings and tasks. Source: Intel SDM vol. 2 and
+ * vol. 3 ch. 5. IRET: iret.ts.
  * @module
  */
 
 import type { Cpu } from "./cpu.ts";
-import { Fault, innerStack, innerStackSegment, VECTOR } from "./fault.ts";
-import type { Insn } from "./insn.ts";
+import { taskSwitched } from "./deliver.ts";
+import { Fault, VECTOR } from "./fault.ts";
+import { readInnerStack } from "./inner_stack.ts";
+import type { Insn, SystemOp } from "./insn.ts";
 import { effectiveAddress, isProtected, maskAddress } from "./operand.ts";
 import {
-  checkedStack,
   type Descriptor,
+  dplOf,
   dropInnerSegments,
+  isCode,
+  isConforming,
+  isNull,
+  isPresent,
+  markAccessed,
+  newDescriptor,
   readDescriptor,
+  readStack,
   setCodeSegment,
-  setSegment,
+  setRealSegment,
   setStackSegment,
+  TYPE,
+  typeOf,
 } from "./segment.ts";
-import { peek, pushAll, pushOnto, setStackPointer, stackMask, writeBelow } from "./stack.ts";
-import { AT, CS, ESP, FLAG, SEG, SS } from "./state.ts";
-import { setFlags } from "./system.ts";
+import { Frame, peek, peekAll, pushAll, setStackPointer, writeBelow, writeInner } from "./stack.ts";
+import { CS, ESP, SEG, SS } from "./state.ts";
+import { readTask, switchTask } from "./task.ts";
 
 const { GP, NP } = VECTOR;
 
-interface FarPointer {
-  readonly selector: number;
-  readonly offset: number;
-}
+/** What a selector in an instruction, a gate or a frame leads to. */
+const code: Descriptor = newDescriptor();
+const stack: Descriptor = newDescriptor();
+const frame = new Frame();
+/** The call gate at hand. */
+const gate = { offset: 0, wide: false, parameters: 0 };
 
-function immediatePointer(insn: Insn): FarPointer {
-  return { selector: insn.imm2, offset: insn.imm };
-}
+/** A direct or indirect far transfer. */
+type Transfer = (cpu: Cpu, insn: Insn, selector: number, offset: number) => void;
 
-function memoryPointer(cpu: Cpu, insn: Insn): FarPointer {
+const immediate = (to: Transfer) => (cpu: Cpu, insn: Insn): void =>
+  to(cpu, insn, insn.imm2, insn.imm >>> 0);
+
+const indirect = (to: Transfer) => (cpu: Cpu, insn: Insn): void => {
   const at = effectiveAddress(cpu, insn);
   const size = insn.operandSize;
   const offset = cpu.read(insn.segment, at, size) >>> 0;
-  return { offset, selector: cpu.read(insn.segment, maskAddress(at + size, insn), 2) };
-}
+  to(cpu, insn, cpu.read(insn.segment, maskAddress(at + size, insn), 2), offset);
+};
 
-export const jmpFar = (cpu: Cpu, insn: Insn): void => jump(cpu, immediatePointer(insn));
-export const jmpFarIndirect = (cpu: Cpu, insn: Insn): void => jump(cpu, memoryPointer(cpu, insn));
-export const callFar = (cpu: Cpu, insn: Insn): void => call(cpu, insn, immediatePointer(insn));
-export const callFarIndirect = (cpu: Cpu, insn: Insn): void =>
-  call(cpu, insn, memoryPointer(cpu, insn));
-
-/** CS in real and virtual-8086 mode. */
-function setRealCode(cpu: Cpu, selector: number): void {
-  const { state } = cpu;
-  const limit = state.seg(CS, SEG.LIMIT);
-  const attr = state.seg(CS, SEG.ATTR);
-  setSegment(cpu, CS, { selector, base: selector << 4, limit, attr, at: 0 });
-}
-
-function checkOffset(offset: number, limit: number): void {
+/** @throws {Fault} #GP(0) for an EIP beyond the code segment */
+export function checkOffset(offset: number, limit: number): void {
   if (offset >>> 0 > limit >>> 0) throw Fault.of(GP, 0);
 }
 
-/** A code descriptor that a direct far transfer may enter at the current privilege. */
-function checkCode(cpu: Cpu, d: Descriptor): void {
-  const code = d.selector & 0xfffc;
-  const { cpl } = cpu.state;
-  const dpl = d.attr >> 5 & 3;
-  const conforming = (d.attr & 4) !== 0;
-  const allowed = conforming ? dpl <= cpl : (d.selector & 3) <= cpl && dpl === cpl;
-  if (!allowed) throw Fault.of(GP, code);
-  if (!(d.attr & 0x80)) throw Fault.of(NP, code);
+/** CS:EIP in real and virtual-8086 mode. */
+export function jumpReal(cpu: Cpu, selector: number, offset: number): void {
+  checkOffset(offset, cpu.state.seg(CS, SEG.LIMIT));
+  setRealSegment(cpu, CS, selector);
+  cpu.jump(offset);
 }
 
-function target(cpu: Cpu, selector: number): Descriptor {
-  if (!(selector & 0xfffc)) throw Fault.of(GP, 0);
-  return readDescriptor(cpu, selector, GP);
-}
+// ---- JMP and CALL --------------------------------------------------------------------------------
 
-const isCode = (d: Descriptor): boolean => (d.attr & 0x18) === 0x18;
+export const jmpFar: SystemOp = immediate(jump);
+export const jmpFarIndirect: SystemOp = indirect(jump);
+export const callFar: SystemOp = immediate(call);
+export const callFarIndirect: SystemOp = indirect(call);
 
-/** What a gate leads to: its code segment, offset and parameters. */
-interface Gate {
-  readonly code: Descriptor;
-  readonly offset: number;
-  readonly wide: boolean;
-  readonly parameters: number;
-}
-
-function readGate(cpu: Cpu, d: Descriptor): Gate {
-  const code = d.selector & 0xfffc;
-  const type = d.attr & 0x1f;
-  const isTask = type === 1 || type === 5 || type === 9;
-  if (type !== 4 && type !== 12 && !isTask) throw Fault.of(GP, code);
-  const dpl = d.attr >> 5 & 3;
-  if (dpl < cpu.state.cpl || dpl < (d.selector & 3)) throw Fault.of(GP, code);
-  if (!(d.attr & 0x80)) throw Fault.of(NP, code);
-  if (isTask) cpu.notModelled("hardware task switch");
-  const low = cpu.mmu.systemRead(d.at, 4);
-  const high = cpu.mmu.systemRead(d.at + 4, 4);
-  const wide = type === 12;
-  const inner = target(cpu, low >>> 16);
-  const dplInner = inner.attr >> 5 & 3;
-  if (!isCode(inner) || dplInner > cpu.state.cpl) throw Fault.of(GP, inner.selector & 0xfffc);
-  if (!(inner.attr & 0x80)) throw Fault.of(NP, inner.selector & 0xfffc);
-  const offset = ((low & 0xffff) | (wide ? high & 0xffff0000 : 0)) >>> 0;
-  return { code: inner, offset, wide, parameters: high & 31 };
-}
-
-function jump(cpu: Cpu, to: FarPointer): void {
-  if (!isProtected(cpu)) {
-    checkOffset(to.offset, cpu.state.seg(CS, SEG.LIMIT));
-    setRealCode(cpu, to.selector);
-    return cpu.jump(to.offset);
+function jump(cpu: Cpu, _insn: Insn, selector: number, offset: number): void {
+  if (!isProtected(cpu)) return jumpReal(cpu, selector, offset);
+  readTarget(cpu, selector);
+  if (isCode(code)) {
+    checkCode(cpu);
+    return enterCode(cpu, offset);
   }
-  const d = target(cpu, to.selector);
-  if (isCode(d)) {
-    checkCode(cpu, d);
-    checkOffset(to.offset, d.limit);
-    setCodeSegment(cpu, d, cpu.state.cpl);
-    return cpu.jump(to.offset);
+  if (isTask(code)) return enterTask(cpu, "jump");
+  readGate(cpu);
+  if (!isConforming(code) && dplOf(code) !== cpu.state.cpl) {
+    throw Fault.of(GP, code.selector & 0xfffc);
   }
-  const gate = readGate(cpu, d);
-  const dpl = gate.code.attr >> 5 & 3;
-  if (!(gate.code.attr & 4) && dpl !== cpu.state.cpl) {
-    throw Fault.of(GP, gate.code.selector & 0xfffc);
-  }
-  checkOffset(gate.offset, gate.code.limit);
-  setCodeSegment(cpu, gate.code, cpu.state.cpl);
-  cpu.jump(gate.offset);
+  enterCode(cpu, gate.offset);
 }
 
-function call(cpu: Cpu, insn: Insn, to: FarPointer): void {
+function call(cpu: Cpu, insn: Insn, selector: number, offset: number): void {
   const { state } = cpu;
+  frame.clear().add(state.selector(CS)).add(insn.next);
   const size = insn.operandSize;
-  const back = [state.selector(CS), insn.next];
   if (!isProtected(cpu)) {
-    const top = writeBelow(cpu, size, back);
-    checkOffset(to.offset, state.seg(CS, SEG.LIMIT));
-    setStackPointer(cpu, top);
-    setRealCode(cpu, to.selector);
-    return cpu.jump(to.offset);
+    const top = writeBelow(cpu, size, frame);
+    jumpReal(cpu, selector, offset);
+    return setStackPointer(cpu, top);
   }
-  const d = target(cpu, to.selector);
-  if (isCode(d)) {
-    checkCode(cpu, d);
-    const top = writeBelow(cpu, size, back);
-    checkOffset(to.offset, d.limit);
-    setStackPointer(cpu, top);
-    setCodeSegment(cpu, d, state.cpl);
-    return cpu.jump(to.offset);
+  readTarget(cpu, selector);
+  if (isCode(code)) {
+    checkCode(cpu);
+    const top = writeBelow(cpu, size, frame);
+    enterCode(cpu, offset);
+    return setStackPointer(cpu, top);
   }
-  callGate(cpu, readGate(cpu, d), back);
+  if (isTask(code)) return enterTask(cpu, "call");
+  readGate(cpu);
+  checkOffset(gate.offset, code.limit);
+  if (!isConforming(code) && dplOf(code) < state.cpl) return callInner(cpu);
+  markAccessed(cpu, code);
+  pushAll(cpu, gate.wide ? 4 : 2, frame);
+  enterCode(cpu, gate.offset);
 }
 
-function callGate(cpu: Cpu, gate: Gate, back: readonly number[]): void {
+/** CALL through a gate to an inner ring: its parameters are copied to the inner stack. */
+function callInner(cpu: Cpu): void {
   const { state } = cpu;
   const size = gate.wide ? 4 : 2;
-  const dpl = gate.code.attr >> 5 & 3;
-  const inner = !(gate.code.attr & 4) && dpl < state.cpl;
-  checkOffset(gate.offset, gate.code.limit);
-  if (!inner) {
-    pushAll(cpu, size, back);
-    setCodeSegment(cpu, gate.code, state.cpl);
-    return cpu.jump(gate.offset);
-  }
-  const parameters: number[] = [];
-  for (let n = gate.parameters - 1; n >= 0; n--) parameters.push(peek(cpu, n, size));
-  const stack = innerStack(cpu, dpl, 0);
-  const words = [state.selector(SS), state.regs[ESP]!, ...parameters, ...back];
-  pushOnto(cpu, innerStackSegment(cpu, stack.selector, dpl, 0), stack.esp, dpl, size, words);
-  setCodeSegment(cpu, gate.code, dpl);
+  const [cs, next] = [frame.at(0), frame.at(1)];
+  frame.clear().add(state.selector(SS)).add(state.regs[ESP]!);
+  for (let n = gate.parameters - 1; n >= 0; n--) frame.add(peek(cpu, n, size));
+  frame.add(cs).add(next);
+  const dpl = dplOf(code);
+  const esp = readInnerStack(cpu, dpl, stack);
+  const top = writeInner(cpu, stack, esp, size, frame);
+  markAccessed(cpu, code);
+  markAccessed(cpu, stack);
+  setCodeSegment(cpu, code, dpl);
+  setStackSegment(cpu, stack);
+  setStackPointer(cpu, top);
   cpu.jump(gate.offset);
 }
+
+function enterCode(cpu: Cpu, offset: number): void {
+  checkOffset(offset, code.limit);
+  setCodeSegment(cpu, code, cpu.state.cpl);
+  cpu.jump(offset);
+}
+
+function readTarget(cpu: Cpu, selector: number): void {
+  if (isNull(selector)) throw Fault.of(GP, 0);
+  readDescriptor(cpu, selector, GP, code);
+}
+
+/** A code descriptor that a direct far transfer may enter at the current privilege. */
+function checkCode(cpu: Cpu): void {
+  const error = code.selector & 0xfffc;
+  const { cpl } = cpu.state;
+  const dpl = dplOf(code);
+  const allowed = isConforming(code) ? dpl <= cpl : (code.selector & 3) <= cpl && dpl === cpl;
+  if (!allowed) throw Fault.of(GP, error);
+  if (!isPresent(code)) throw Fault.of(NP, error);
+}
+
+/** A TSS that can be switched to, or a task gate. */
+function isTask(d: Descriptor): boolean {
+  const type = typeOf(d);
+  return type === TYPE.TSS16 || type === TYPE.TSS32 || type === TYPE.TASK_GATE;
+}
+
+/** @throws {Fault} unless CPL and RPL may use the gate or TSS in `code` */
+function checkSystem(cpu: Cpu): void {
+  const error = code.selector & 0xfffc;
+  const dpl = dplOf(code);
+  if (dpl < cpu.state.cpl || dpl < (code.selector & 3)) throw Fault.of(GP, error);
+  if (!isPresent(code)) throw Fault.of(NP, error);
+}
+
+function enterTask(cpu: Cpu, kind: "jump" | "call"): void {
+  checkSystem(cpu);
+  const isGate = typeOf(code) === TYPE.TASK_GATE;
+  const selector = isGate ? cpu.mmu.systemRead(code.at + 2, 2) : code.selector;
+  const task = readTask(cpu, selector, GP);
+  taskSwitched(cpu, switchTask(cpu, task, { kind, eip: cpu.nextEip }));
+}
+
+/** Replaces the call gate in `code` by the code segment that it leads to. */
+function readGate(cpu: Cpu): void {
+  const error = code.selector & 0xfffc;
+  const type = typeOf(code);
+  if (type !== TYPE.CALL_GATE16 && type !== TYPE.CALL_GATE32) throw Fault.of(GP, error);
+  checkSystem(cpu);
+  const low = cpu.mmu.systemRead(code.at, 4);
+  const high = cpu.mmu.systemRead(code.at + 4, 4);
+  gate.wide = type === TYPE.CALL_GATE32;
+  gate.offset = ((low & 0xffff) | (gate.wide ? high & 0xffff0000 : 0)) >>> 0;
+  gate.parameters = high & 31;
+  readTarget(cpu, low >>> 16);
+  const inner = code.selector & 0xfffc;
+  if (!isCode(code) || dplOf(code) > cpu.state.cpl) throw Fault.of(GP, inner);
+  if (!isPresent(code)) throw Fault.of(NP, inner);
+}
+
+// ---- RET -----------------------------------------------------------------------------------------
 
 /** RETF, with or without parameters to release. */
 export function retFar(cpu: Cpu, insn: Insn): void {
   const { state } = cpu;
   const size = insn.operandSize;
-  const offset = peek(cpu, 0, size) >>> 0;
-  const selector = peek(cpu, 1, size) & 0xffff;
+  peekAll(cpu, 2, size, frame);
+  const offset = frame.at(0);
+  const selector = frame.at(1) & 0xffff;
   const release = insn.operands.length ? insn.imm : 0;
   const top = state.regs[ESP]! + 2 * size + release;
   if (!isProtected(cpu)) {
-    checkOffset(offset, state.seg(CS, SEG.LIMIT));
-    setRealCode(cpu, selector);
-    setStackPointer(cpu, top);
-    return cpu.jump(offset);
+    jumpReal(cpu, selector, offset);
+    return setStackPointer(cpu, top);
   }
-  const d = returnTarget(cpu, selector);
-  if ((selector & 3) > state.cpl) return returnOuter(cpu, insn, d, offset, release, 2);
-  checkOffset(offset, d.limit);
-  setStackPointer(cpu, top);
-  setCodeSegment(cpu, d, state.cpl);
-  cpu.jump(offset);
-}
-
-function returnTarget(cpu: Cpu, selector: number): Descriptor {
-  const d = target(cpu, selector);
-  const code = selector & 0xfffc;
-  const rpl = selector & 3;
-  const dpl = d.attr >> 5 & 3;
-  const fits = (d.attr & 4) !== 0 ? dpl <= rpl : dpl === rpl;
-  if (!isCode(d) || rpl < cpu.state.cpl || !fits) throw Fault.of(GP, code);
-  if (!(d.attr & 0x80)) throw Fault.of(NP, code);
-  return d;
-}
-
-/** Return to an outer ring: ESP and SS follow on the stack, at word `at` after `release` bytes. */
-function returnOuter(
-  cpu: Cpu,
-  insn: Insn,
-  d: Descriptor,
-  offset: number,
-  release: number,
-  at: number,
-): void {
-  const { state } = cpu;
-  const size = insn.operandSize;
-  const mask = stackMask(cpu);
-  const word = (n: number): number =>
-    cpu.read(SS, ((state.regs[ESP]! + release + n * size) & mask) >>> 0, size) >>> 0;
-  const esp = word(at);
-  const rpl = d.selector & 3;
-  const stack = checkedStack(cpu, word(at + 1) & 0xffff, rpl, GP);
-  checkOffset(offset, d.limit);
-  setCodeSegment(cpu, d, rpl);
-  setStackSegment(cpu, stack);
-  setStackPointer(cpu, esp + release);
-  dropInnerSegments(cpu);
-  cpu.jump(offset);
-}
-
-/** IRET. */
-export function iret(cpu: Cpu, insn: Insn): void {
-  const { state } = cpu;
-  const size = insn.operandSize;
-  if (isProtected(cpu) && state.flag(FLAG.NT)) cpu.notModelled("IRET to the previous task");
-  const offset = peek(cpu, 0, size) >>> 0;
-  const selector = peek(cpu, 1, size) & 0xffff;
-  const flags = peek(cpu, 2, size);
-  if (!isProtected(cpu)) {
-    if (state.flag(FLAG.VM)) cpu.notModelled("IRET in virtual-8086 mode");
-    checkOffset(offset, state.seg(CS, SEG.LIMIT));
-    setRealCode(cpu, selector);
-    setStackPointer(cpu, state.regs[ESP]! + 3 * size);
-    setFlags(cpu, flags, size);
-    return cpu.jump(offset);
-  }
-  if (size === 4 && flags & FLAG.VM && state.cpl === 0) {
-    cpu.notModelled("entering virtual-8086 mode");
-  }
-  const d = returnTarget(cpu, selector);
+  readReturn(cpu, selector, code);
   if ((selector & 3) > state.cpl) {
-    const before = state.cpl;
-    returnOuter(cpu, insn, d, offset, 0, 3);
-    const now = state.cpl;
-    // IOPL and IF are those the inner ring was allowed to set.
-    state.set(AT.CPL, before);
-    setFlags(cpu, flags, size);
-    state.set(AT.CPL, now);
-    return;
+    returnOuter(cpu, code, offset, 2 * size + release, size);
+    return setStackPointer(cpu, state.regs[ESP]! + release);
   }
-  checkOffset(offset, d.limit);
-  setStackPointer(cpu, state.regs[ESP]! + 3 * size);
-  setFlags(cpu, flags, size);
-  setCodeSegment(cpu, d, state.cpl);
+  enterCode(cpu, offset);
+  setStackPointer(cpu, top);
+}
+
+/** Reads and checks the code segment that RET and IRET return to. */
+export function readReturn(cpu: Cpu, selector: number, into: Descriptor): void {
+  if (isNull(selector)) throw Fault.of(GP, 0);
+  const d = readDescriptor(cpu, selector, GP, into);
+  const error = selector & 0xfffc;
+  const rpl = selector & 3;
+  const fits = isConforming(d) ? dplOf(d) <= rpl : dplOf(d) === rpl;
+  if (!isCode(d) || rpl < cpu.state.cpl || !fits) throw Fault.of(GP, error);
+  if (!isPresent(d)) throw Fault.of(NP, error);
+}
+
+/**
+ * Return to an outer ring: ESP and SS lie `skipped` bytes above the top of the stack.
+ * @param to its code segment
+ */
+export function returnOuter(
+  cpu: Cpu,
+  to: Descriptor,
+  offset: number,
+  skipped: number,
+  size: 2 | 4,
+): void {
+  const rpl = to.selector & 3;
+  peekAll(cpu, 2, size, frame, skipped);
+  const esp = frame.at(0);
+  readStack(cpu, frame.at(1) & 0xffff, rpl, GP, stack);
+  checkOffset(offset, to.limit);
+  markAccessed(cpu, to);
+  setStackSegment(cpu, stack);
+  setCodeSegment(cpu, to, rpl);
+  setStackPointer(cpu, esp);
+  dropInnerSegments(cpu);
   cpu.jump(offset);
 }

@@ -7,7 +7,7 @@ import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
 import { effectiveAddress, maskAddress, writeOperand, writeRegister } from "./operand.ts";
-import { peek, pushAll, setStackPointer, stackMask } from "./stack.ts";
+import { Frame, peek, pushAll, setStackPointer, stackMask } from "./stack.ts";
 import { AT, CR0, EAX, EBP, EBX, ECX, EDX, ESP, FLAG, SS } from "./state.ts";
 
 export function undefinedOpcode(): void {
@@ -25,8 +25,12 @@ export function wait(cpu: Cpu): void {
   if ((cpu.state.get(AT.CR) & both) === both) throw Fault.of(VECTOR.NM, 0);
 }
 
+const frame = new Frame();
+
 export function pusha(cpu: Cpu, insn: Insn): void {
-  pushAll(cpu, insn.operandSize, Array.from(cpu.state.regs));
+  frame.clear();
+  for (let n = 0; n < 8; n++) frame.add(cpu.state.regs[n]!);
+  pushAll(cpu, insn.operandSize, frame);
 }
 
 /** POPA: after a fault on the way the registers popped so far keep their new values. */

@@ -5,96 +5,160 @@
 
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
-import { AT, CR0, CS, DS, ES, FLAG, LDTR, MODE, NULL_ATTR, SEG, SS, TLB } from "./state.ts";
+import { AT, CR0, CS, DS, ES, FLAG, FS, GS, LDTR, MODE, NULL_ATTR, SEG, SS, TLB } from "./state.ts";
 import type { CpuState } from "./state.ts";
 
 /** A descriptor, unpacked. `attr` as in {@link SEG}; `at` is the linear address it was read from. */
 export interface Descriptor {
-  readonly selector: number;
-  readonly base: number;
-  readonly limit: number;
-  readonly attr: number;
-  readonly at: number;
+  selector: number;
+  base: number;
+  limit: number;
+  attr: number;
+  at: number;
 }
+
+/** A descriptor to be filled in: transfers keep theirs, so that they do not allocate. */
+export function newDescriptor(): Descriptor {
+  return { selector: 0, base: 0, limit: 0, attr: 0, at: 0 };
+}
+
+/** Descriptor types: attribute bits 0–4. */
+export const TYPE = {
+  LDT: 2,
+  TSS16: 1,
+  CALL_GATE16: 4,
+  TASK_GATE: 5,
+  INTERRUPT_GATE16: 6,
+  TRAP_GATE16: 7,
+  TSS32: 9,
+  CALL_GATE32: 12,
+  INTERRUPT_GATE32: 14,
+  TRAP_GATE32: 15,
+} as const;
+
+/** Type bit of a TSS that is running or waits for its successor's IRET. */
+export const BUSY = 2;
 
 const ACCESSED = 1;
 const BIG = 1 << 14;
+/** Every data segment, and CS, of virtual-8086 mode: writable, accessed, DPL 3. */
+const V86_ATTR = 0xf3;
+
+export const typeOf = (d: Descriptor): number => d.attr & 0x1f;
+export const dplOf = (d: Descriptor): number => d.attr >> 5 & 3;
+export const isPresent = (d: Descriptor): boolean => (d.attr & 0x80) !== 0;
+export const isCode = (d: Descriptor): boolean => (d.attr & 0x18) === 0x18;
+export const isConforming = (d: Descriptor): boolean => (d.attr & 0x1c) === 0x1c;
+export const isWritableData = (d: Descriptor): boolean => (d.attr & 0x1a) === 0x12;
+/** Data, or code that may be read. */
+export const isReadable = (d: Descriptor): boolean => (d.attr & 0x10) !== 0 && (d.attr & 0xa) !== 8;
+/** A null selector: RPL does not matter. */
+export const isNull = (selector: number): boolean => (selector & 0xfffc) === 0;
 
 /**
  * Reads a selector's descriptor.
  * @param vector fault when it lies outside its table
- * @param ext EXT bit of the error code
  */
 export function readDescriptor(
   cpu: Cpu,
   selector: number,
   vector: number,
-  ext: number = 0,
+  into: Descriptor = newDescriptor(),
 ): Descriptor {
   const { state, mmu } = cpu;
-  const local = (selector & 4) !== 0;
-  const base = local ? state.seg(LDTR, SEG.BASE) : state.get(AT.GDT_BASE);
-  const limit = local ? state.seg(LDTR, SEG.LIMIT) : state.get(AT.GDT_LIMIT);
-  const absent = local && state.seg(LDTR, SEG.ATTR) === NULL_ATTR;
-  if (absent || (selector & 0xfff8) + 7 > limit >>> 0) {
-    throw Fault.of(vector, (selector & 0xfffc) | ext);
-  }
+  if (!isInTable(state, selector)) throw Fault.of(vector, selector & 0xfffc);
+  const base = selector & 4 ? state.seg(LDTR, SEG.BASE) : state.get(AT.GDT_BASE);
   const at = (base + (selector & 0xfff8)) >>> 0;
-  return unpack(selector, mmu.systemRead(at, 4), mmu.systemRead(at + 4, 4), at);
-}
-
-function unpack(selector: number, low: number, high: number, at: number): Descriptor {
+  const low = mmu.systemRead(at, 4);
+  const high = mmu.systemRead(at + 4, 4);
   const raw = (low & 0xffff) | (high & 0xf0000);
-  return {
-    selector,
-    base: (low >>> 16 | (high & 0xff) << 16 | (high & 0xff000000)) >>> 0,
-    limit: high & 1 << 23 ? (raw << 12 | 0xfff) >>> 0 : raw,
-    attr: high >>> 8 & 0xf0ff,
-    at,
-  };
+  into.selector = selector;
+  into.base = (low >>> 16 | (high & 0xff) << 16 | (high & 0xff000000)) >>> 0;
+  into.limit = high & 1 << 23 ? (raw << 12 | 0xfff) >>> 0 : raw;
+  into.attr = high >>> 8 & 0xf0ff;
+  into.at = at;
+  return into;
 }
 
-/** Sets the accessed bit in memory, as a load does. */
-function markAccessed(cpu: Cpu, d: Descriptor): Descriptor {
-  if (d.attr & ACCESSED || !(d.attr & 0x10)) return d;
-  cpu.mmu.systemWrite(d.at + 5, 1, (d.attr | ACCESSED) & 0xff);
-  return { ...d, attr: d.attr | ACCESSED };
+/** Its table exists and is long enough. */
+export function isInTable(state: CpuState, selector: number): boolean {
+  const local = (selector & 4) !== 0;
+  if (local && state.seg(LDTR, SEG.ATTR) === NULL_ATTR) return false;
+  const limit = local ? state.seg(LDTR, SEG.LIMIT) : state.get(AT.GDT_LIMIT);
+  return (selector & 0xfff8) + 7 <= limit >>> 0;
+}
+
+/** Sets the accessed bit, in memory too, as a load does. */
+export function markAccessed(cpu: Cpu, d: Descriptor): void {
+  if (d.attr & ACCESSED || !(d.attr & 0x10)) return;
+  d.attr |= ACCESSED;
+  cpu.mmu.systemWrite(d.at + 5, 1, d.attr & 0xff);
 }
 
 /** Loads the hidden part of a segment register and what depends on it. */
 export function setSegment(cpu: Cpu, segment: number, d: Descriptor): void {
   const { state } = cpu;
-  const usable = d.attr !== NULL_ATTR;
-  const code = (d.attr & 0x18) === 0x18;
-  const real = !(state.get(AT.CR) & CR0.PE) || state.flag(FLAG.VM);
+  const code = isCode(d);
   const expandDown = !code && (d.attr & 4) !== 0;
   const top = d.attr & BIG ? 0xffffffff : 0xffff;
   const low = expandDown ? d.limit + 1 : 0;
-  const readable = !code || (d.attr & 2) !== 0;
-  const writable = !code && (d.attr & 2) !== 0;
+  const usable = d.attr !== NULL_ATTR && !(expandDown && low > top);
+  const rights = !usable ? 0 : isRealOrV86(state) ? 3 : rightsOf(d);
   state.setSeg(segment, SEG.SELECTOR, d.selector);
+  if (isLoaded(state, segment, d, rights)) return;
   state.setSeg(segment, SEG.BASE, d.base);
   state.setSeg(segment, SEG.LIMIT, d.limit);
   state.setSeg(segment, SEG.ATTR, d.attr);
   state.setSeg(segment, SEG.LOW, low);
   state.setSeg(segment, SEG.SPAN, expandDown ? top - low : d.limit);
-  const empty = expandDown && low > top;
-  const rights = real ? 3 : (readable ? 1 : 0) | (writable ? 2 : 0);
-  state.setSeg(segment, SEG.RIGHTS, empty || !usable ? 0 : rights);
+  state.setSeg(segment, SEG.RIGHTS, rights);
   updateMode(cpu);
 }
 
-function setNull(cpu: Cpu, segment: number, selector: number): void {
-  setSegment(cpu, segment, { selector, base: 0, limit: 0, attr: NULL_ATTR, at: 0 });
+const isRealOrV86 = (state: CpuState): boolean =>
+  !(state.get(AT.CR) & CR0.PE) || state.flag(FLAG.VM);
+
+/** As `SEG.RIGHTS`. */
+function rightsOf(d: Descriptor): number {
+  const writable = (d.attr & 2) !== 0;
+  if (isCode(d)) return writable ? 1 : 0;
+  return writable ? 3 : 1;
+}
+
+/** Most transfers stay in the same segments: then nothing but the selector changes. */
+function isLoaded(state: CpuState, segment: number, d: Descriptor, rights: number): boolean {
+  return state.seg(segment, SEG.ATTR) === d.attr && state.seg(segment, SEG.BASE) === (d.base | 0) &&
+    state.seg(segment, SEG.LIMIT) === (d.limit | 0) && state.seg(segment, SEG.RIGHTS) === rights;
+}
+
+const scratch: Descriptor = newDescriptor();
+
+/** Makes a segment register unusable. */
+export function setNull(cpu: Cpu, segment: number, selector: number): void {
+  setPlain(cpu, segment, selector, 0, 0, NULL_ATTR);
+}
+
+function setPlain(
+  cpu: Cpu,
+  segment: number,
+  selector: number,
+  base: number,
+  limit: number,
+  attr: number,
+): void {
+  scratch.selector = selector;
+  scratch.base = base;
+  scratch.limit = limit;
+  scratch.attr = attr;
+  setSegment(cpu, segment, scratch);
 }
 
 /** Recomputes the key of what decoded code depends on, and the TLB bank. */
 export function updateMode(cpu: Cpu): void {
   const { state } = cpu;
-  const v86 = state.flag(FLAG.VM);
   let mode = 0;
-  if (!v86 && state.seg(CS, SEG.ATTR) & BIG) mode |= MODE.CODE32;
-  if (!v86 && state.seg(SS, SEG.ATTR) & BIG) mode |= MODE.STACK32;
+  if (state.seg(CS, SEG.ATTR) & BIG) mode |= MODE.CODE32;
+  if (state.seg(SS, SEG.ATTR) & BIG) mode |= MODE.STACK32;
   if (isFlat(state)) mode |= MODE.FLAT;
   else mode |= cpu.codeSegmentId() << MODE.CS_SHIFT;
   const strict = state.flag(FLAG.AC) && (state.get(AT.CR) & CR0.AM) !== 0;
@@ -104,10 +168,12 @@ export function updateMode(cpu: Cpu): void {
 }
 
 function isFlat(state: CpuState): boolean {
-  for (const segment of [ES, SS, DS]) {
-    if (state.seg(segment, SEG.RIGHTS) !== 3 || !coversAll(state, segment)) return false;
-  }
-  return coversAll(state, CS);
+  return isFlatData(state, ES) && isFlatData(state, SS) && isFlatData(state, DS) &&
+    coversAll(state, CS);
+}
+
+function isFlatData(state: CpuState, segment: number): boolean {
+  return state.seg(segment, SEG.RIGHTS) === 3 && coversAll(state, segment);
 }
 
 function coversAll(state: CpuState, segment: number): boolean {
@@ -115,70 +181,96 @@ function coversAll(state: CpuState, segment: number): boolean {
     state.seg(segment, SEG.SPAN) === -1;
 }
 
+// ---- loading -----------------------------------------------------------------------------------
+
 /** Loads a segment register other than CS, as MOV and POP do. */
 export function loadSegment(cpu: Cpu, segment: number, selector: number): void {
   const { state } = cpu;
-  if (!(state.get(AT.CR) & CR0.PE) || state.flag(FLAG.VM)) {
-    const limit = state.flag(FLAG.VM) ? 0xffff : state.seg(segment, SEG.LIMIT);
-    const kept = state.seg(segment, SEG.ATTR);
-    const attr = kept === NULL_ATTR || state.flag(FLAG.VM) ? 0x93 : kept;
-    return setSegment(cpu, segment, { selector, base: selector << 4, limit, attr, at: 0 });
+  if (state.flag(FLAG.VM)) return setV86Segment(cpu, segment, selector);
+  if (!(state.get(AT.CR) & CR0.PE)) return setRealSegment(cpu, segment, selector);
+  if (segment === SS) {
+    readStack(cpu, selector, state.cpl, VECTOR.GP, scratch);
+    return setStackSegment(cpu, scratch);
   }
-  if (segment === SS) return loadStackSegment(cpu, selector);
-  if (!(selector & 0xfffc)) return setNull(cpu, segment, selector);
-  const code = selector & 0xfffc;
-  const d = readDescriptor(cpu, selector, VECTOR.GP);
-  const type = d.attr & 0x1f;
-  const isCode = (type & 0x18) === 0x18;
-  const readable = (type & 0x10) !== 0 && (!isCode || (type & 2) !== 0);
-  const conforming = isCode && (type & 4) !== 0;
-  const dpl = d.attr >> 5 & 3;
-  if (!readable || (!conforming && dpl < Math.max(selector & 3, state.cpl))) {
-    throw Fault.of(VECTOR.GP, code);
-  }
-  if (!(d.attr & 0x80)) throw Fault.of(VECTOR.NP, code);
-  setSegment(cpu, segment, markAccessed(cpu, d));
+  if (isNull(selector)) return setNull(cpu, segment, selector);
+  readDescriptor(cpu, selector, VECTOR.GP, scratch);
+  checkData(scratch, state.cpl, VECTOR.GP);
+  markAccessed(cpu, scratch);
+  setSegment(cpu, segment, scratch);
 }
 
-function loadStackSegment(cpu: Cpu, selector: number): void {
+/** @throws {Fault} unless the descriptor may be in DS, ES, FS or GS at privilege `cpl` */
+export function checkData(d: Descriptor, cpl: number, vector: number): void {
+  const code = d.selector & 0xfffc;
+  const dpl = dplOf(d);
+  const allowed = isConforming(d) || (dpl >= cpl && dpl >= (d.selector & 3));
+  if (!isReadable(d) || !allowed) throw Fault.of(vector, code);
+  if (!isPresent(d)) throw Fault.of(VECTOR.NP, code);
+}
+
+/** A segment register in real mode: limit and attributes stay what they were. */
+export function setRealSegment(cpu: Cpu, segment: number, selector: number): void {
   const { state } = cpu;
-  if (!(selector & 0xfffc)) throw Fault.of(VECTOR.GP, 0);
-  setSegment(cpu, SS, checkedStack(cpu, selector, state.cpl, VECTOR.GP));
+  const limit = state.seg(segment, SEG.LIMIT) >>> 0;
+  const kept = state.seg(segment, SEG.ATTR);
+  setPlain(cpu, segment, selector, selector << 4, limit, kept === NULL_ATTR ? 0x93 : kept);
 }
 
-/** The stack segment for privilege `cpl`, checked and marked accessed. */
-export function checkedStack(cpu: Cpu, selector: number, cpl: number, vector: number): Descriptor {
-  const code = selector & 0xfffc;
-  if (!code) throw Fault.of(vector, 0);
-  const d = readDescriptor(cpu, selector, vector);
-  const writableData = (d.attr & 0x1a) === 0x12;
-  if ((selector & 3) !== cpl || !writableData || (d.attr >> 5 & 3) !== cpl) {
-    throw Fault.of(vector, code);
+/** A segment register in virtual-8086 mode. */
+export function setV86Segment(cpu: Cpu, segment: number, selector: number): void {
+  setPlain(cpu, segment, selector, selector << 4, 0xffff, V86_ATTR);
+}
+
+/** Reads and checks the descriptor of a stack segment for privilege `cpl`. */
+export function readStack(
+  cpu: Cpu,
+  selector: number,
+  cpl: number,
+  vector: number,
+  into: Descriptor,
+): void {
+  if (isNull(selector)) throw Fault.of(vector, 0);
+  const d = readDescriptor(cpu, selector, vector, into);
+  if ((selector & 3) !== cpl || !isWritableData(d) || dplOf(d) !== cpl) {
+    throw Fault.of(vector, selector & 0xfffc);
   }
-  if (!(d.attr & 0x80)) throw Fault.of(VECTOR.SS, code);
-  return markAccessed(cpu, d);
+  if (!isPresent(d)) throw Fault.of(VECTOR.SS, selector & 0xfffc);
 }
 
-/** Loads a stack segment that {@link checkedStack} or an inner-ring check has passed. */
+/** Loads SS with a descriptor that {@link readStack} has passed. */
 export function setStackSegment(cpu: Cpu, d: Descriptor): void {
-  setSegment(cpu, SS, markAccessed(cpu, d));
+  markAccessed(cpu, d);
+  setSegment(cpu, SS, d);
 }
 
 /** Loads CS with a checked code descriptor and changes the privilege level. */
 export function setCodeSegment(cpu: Cpu, d: Descriptor, cpl: number): void {
-  cpu.state.set(AT.CPL, cpl);
-  const marked = markAccessed(cpu, d);
-  setSegment(cpu, CS, { ...marked, selector: (d.selector & 0xfffc) | cpl });
+  const { state } = cpu;
+  markAccessed(cpu, d);
+  d.selector = (d.selector & 0xfffc) | cpl;
+  const same = state.cpl === cpl;
+  state.set(AT.CPL, cpl);
+  setSegment(cpu, CS, d);
+  if (!same) updateMode(cpu);
 }
 
 /** After a return to an outer ring: data segments that it may not use become null. */
 export function dropInnerSegments(cpu: Cpu): void {
   const { state } = cpu;
-  for (const segment of [ES, DS, 4, 5]) {
+  for (let segment = ES; segment <= GS; segment++) {
+    if (segment === CS || segment === SS) continue;
     const attr = state.seg(segment, SEG.ATTR);
     const conforming = (attr & 0x1c) === 0x1c;
     if (attr !== NULL_ATTR && !conforming && (attr >> 5 & 3) < state.cpl) setNull(cpu, segment, 0);
   }
+}
+
+/** Makes ES, DS, FS and GS unusable, as leaving virtual-8086 mode does. */
+export function dropDataSegments(cpu: Cpu): void {
+  setNull(cpu, ES, 0);
+  setNull(cpu, DS, 0);
+  setNull(cpu, FS, 0);
+  setNull(cpu, GS, 0);
 }
 
 /** Loads a system segment register (LDTR, TR) from a checked descriptor. */
@@ -188,4 +280,12 @@ export function setSystemSegment(cpu: Cpu, segment: number, d: Descriptor): void
   state.setSeg(segment, SEG.BASE, d.base);
   state.setSeg(segment, SEG.LIMIT, d.limit);
   state.setSeg(segment, SEG.ATTR, d.attr);
+}
+
+/** Makes LDTR unusable: selectors with TI set then lead nowhere. */
+export function setNullLdt(cpu: Cpu, selector: number): void {
+  scratch.selector = selector;
+  scratch.base = scratch.limit = 0;
+  scratch.attr = NULL_ATTR;
+  setSystemSegment(cpu, LDTR, scratch);
 }

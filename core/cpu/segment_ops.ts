@@ -15,15 +15,29 @@ import {
   writeOperand,
 } from "./operand.ts";
 import {
+  BUSY,
   type Descriptor,
+  dplOf,
+  isConforming,
+  isInTable,
+  isNull,
+  isPresent,
+  isReadable,
+  isWritableData,
   loadSegment as load,
+  newDescriptor,
   readDescriptor,
+  setNullLdt,
   setSystemSegment,
+  TYPE,
+  typeOf,
 } from "./segment.ts";
 import { peek, setStackPointer, stackMask } from "./stack.ts";
-import { AT, CS, ESP, LDTR, NULL_ATTR, SEG, SS, TR } from "./state.ts";
+import { CS, ESP, LDTR, SS, TR } from "./state.ts";
 
 const { GP, NP, UD } = VECTOR;
+
+const scratch: Descriptor = newDescriptor();
 
 /** PUSH Sreg writes two bytes of a four-byte slot, as processors do. */
 export function pushSegment(segment: number): SystemOp {
@@ -86,25 +100,22 @@ export function storeSelector(segment: number): SystemOp {
   };
 }
 
-/** A descriptor in the GDT of one of the system types given. */
-function systemDescriptor(cpu: Cpu, selector: number, types: readonly number[]): Descriptor {
+/** Reads a descriptor of the GDT that must be of one of the types given. */
+function readSystem(cpu: Cpu, selector: number, ...types: readonly number[]): Descriptor {
   const code = selector & 0xfffc;
   if (selector & 4) throw Fault.of(GP, code);
-  const d = readDescriptor(cpu, selector, GP);
-  if (!types.includes(d.attr & 0x1f)) throw Fault.of(GP, code);
-  if (!(d.attr & 0x80)) throw Fault.of(NP, code);
-  return d;
+  readDescriptor(cpu, selector, GP, scratch);
+  if (!types.includes(typeOf(scratch))) throw Fault.of(GP, code);
+  if (!isPresent(scratch)) throw Fault.of(NP, code);
+  return scratch;
 }
 
 export function lldt(cpu: Cpu, insn: Insn): void {
   protectedOnly(cpu);
   privileged(cpu);
   const selector = readOperand(cpu, insn, 0);
-  if (selector & 0xfffc) {
-    setSystemSegment(cpu, LDTR, systemDescriptor(cpu, selector, [2]));
-  } else {
-    setSystemSegment(cpu, LDTR, { selector, base: 0, limit: 0, attr: NULL_ATTR, at: 0 });
-  }
+  if (isNull(selector)) setNullLdt(cpu, selector);
+  else setSystemSegment(cpu, LDTR, readSystem(cpu, selector, TYPE.LDT));
 }
 
 /** LTR marks the task busy. */
@@ -112,11 +123,11 @@ export function ltr(cpu: Cpu, insn: Insn): void {
   protectedOnly(cpu);
   privileged(cpu);
   const selector = readOperand(cpu, insn, 0);
-  if (!(selector & 0xfffc)) throw Fault.of(GP, 0);
-  const d = systemDescriptor(cpu, selector, [1, 9]);
-  const attr = d.attr | 2;
-  cpu.mmu.systemWrite(d.at + 5, 1, attr & 0xff);
-  setSystemSegment(cpu, TR, { ...d, attr });
+  if (isNull(selector)) throw Fault.of(GP, 0);
+  const task = readSystem(cpu, selector, TYPE.TSS16, TYPE.TSS32);
+  task.attr |= BUSY;
+  cpu.mmu.systemWrite(task.at + 5, 1, task.attr & 0xff);
+  setSystemSegment(cpu, TR, task);
 }
 
 function setZero(cpu: Cpu, on: boolean): void {
@@ -126,16 +137,9 @@ function setZero(cpu: Cpu, on: boolean): void {
 
 /** The descriptor behind a selector, or undefined where LAR, LSL, VERR and VERW say "no". */
 function visible(cpu: Cpu, selector: number): Descriptor | undefined {
-  if (!(selector & 0xfffc)) return undefined;
-  const { state } = cpu;
-  const local = (selector & 4) !== 0;
-  const limit = local ? state.seg(LDTR, SEG.LIMIT) : state.get(AT.GDT_LIMIT);
-  if (local && state.seg(LDTR, SEG.ATTR) === NULL_ATTR) return undefined;
-  if ((selector & 0xfff8) + 7 > limit >>> 0) return undefined;
-  const d = readDescriptor(cpu, selector, GP);
-  const conforming = (d.attr & 0x1c) === 0x1c;
-  const dpl = d.attr >> 5 & 3;
-  return conforming || dpl >= Math.max(state.cpl, selector & 3) ? d : undefined;
+  if (isNull(selector) || !isInTable(cpu.state, selector)) return undefined;
+  const d = readDescriptor(cpu, selector, GP, scratch);
+  return isConforming(d) || dplOf(d) >= Math.max(cpu.state.cpl, selector & 3) ? d : undefined;
 }
 
 const LAR_SYSTEM = [1, 2, 3, 4, 5, 9, 11, 12];
@@ -145,7 +149,7 @@ function query(types: readonly number[], value: (d: Descriptor) => number): Syst
   return (cpu, insn) => {
     protectedOnly(cpu);
     const d = visible(cpu, readOperand(cpu, insn, 1));
-    const valid = d !== undefined && ((d.attr & 0x10) !== 0 || types.includes(d.attr & 0x1f));
+    const valid = d !== undefined && ((d.attr & 0x10) !== 0 || types.includes(typeOf(d)));
     if (valid) writeOperand(cpu, insn, 0, value(d));
     setZero(cpu, valid);
   };
@@ -159,10 +163,7 @@ export function verify(write: boolean): SystemOp {
   return (cpu, insn) => {
     protectedOnly(cpu);
     const d = visible(cpu, readOperand(cpu, insn, 0));
-    const code = d !== undefined && (d.attr & 8) !== 0;
-    const readable = d !== undefined && (!code || (d.attr & 2) !== 0);
-    const writable = d !== undefined && !code && (d.attr & 2) !== 0;
-    setZero(cpu, d !== undefined && (d.attr & 0x10) !== 0 && (write ? writable : readable));
+    setZero(cpu, d !== undefined && (write ? isWritableData(d) : isReadable(d)));
   };
 }
 

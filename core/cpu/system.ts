@@ -1,76 +1,16 @@
 /**
- * Flags, descriptor tables, software interrupts, and what else always leaves the straight line.
+ * Descriptor tables, software interrupts, and what else always leaves the straight line.
  * @module
  */
 
 import { EXIT } from "../types.ts";
 import type { Cpu } from "./cpu.ts";
-import { deliver, Fault, raise, VECTOR } from "./fault.ts";
+import { deliver, raise } from "./deliver.ts";
+import { checkIopl } from "./eflags.ts";
+import { VECTOR } from "./fault.ts";
 import type { Insn, SystemOp } from "./insn.ts";
 import { effectiveAddress, maskAddress, privileged } from "./operand.ts";
-import { peek, pushAll, setStackPointer } from "./stack.ts";
-import { AT, CR0, FLAG } from "./state.ts";
-import { updateMode } from "./segment.ts";
-
-const { GP } = VECTOR;
-
-// ---- flags -------------------------------------------------------------------------------------
-
-function iopl(cpu: Cpu): number {
-  return cpu.state.get(AT.EFLAGS) >> 12 & 3;
-}
-
-/** @throws {Fault} #GP(0) where IOPL forbids touching IF */
-function checkIopl(cpu: Cpu): void {
-  const { state } = cpu;
-  const limit = state.flag(FLAG.VM) ? iopl(cpu) < 3 : state.cpl > iopl(cpu);
-  if (state.get(AT.CR) & CR0.PE && limit) throw Fault.of(GP, 0);
-}
-
-export function pushf(cpu: Cpu, insn: Insn): void {
-  if (cpu.state.flag(FLAG.VM)) checkIopl(cpu);
-  pushAll(cpu, insn.operandSize, [cpu.state.eflags & ~(FLAG.VM | FLAG.RF)]);
-}
-
-export function popf(cpu: Cpu, insn: Insn): void {
-  if (cpu.state.flag(FLAG.VM)) checkIopl(cpu);
-  const value = peek(cpu, 0, insn.operandSize);
-  setStackPointer(cpu, cpu.state.regs[4]! + insn.operandSize);
-  setFlags(cpu, value, insn.operandSize);
-}
-
-/** Loads EFLAGS as POPF and IRET to the same ring may: IOPL at CPL 0, IF at CPL ≤ IOPL. */
-export function setFlags(cpu: Cpu, value: number, size: 2 | 4): void {
-  const { state } = cpu;
-  let writable = 0xdd5 | FLAG.NT | FLAG.AC | FLAG.ID;
-  const real = !(state.get(AT.CR) & CR0.PE);
-  if (real || state.cpl === 0) writable |= FLAG.IOPL;
-  if (real || state.cpl <= iopl(cpu)) writable |= FLAG.IF;
-  else writable &= ~FLAG.IF;
-  if (size === 2) writable &= 0xffff;
-  const before = state.eflags & ~FLAG.RF;
-  state.eflags = (before & ~writable) | (value & writable);
-  if ((before ^ state.eflags) & FLAG.AC) updateMode(cpu);
-}
-
-export function cli(cpu: Cpu): void {
-  checkIopl(cpu);
-  cpu.state.setFlag(FLAG.IF, false);
-}
-
-export function sti(cpu: Cpu): void {
-  checkIopl(cpu);
-  if (!cpu.state.flag(FLAG.IF)) cpu.shadow = true;
-  cpu.state.setFlag(FLAG.IF, true);
-}
-
-export function cld(cpu: Cpu): void {
-  cpu.state.setFlag(FLAG.DF, false);
-}
-
-export function std(cpu: Cpu): void {
-  cpu.state.setFlag(FLAG.DF, true);
-}
+import { AT, FLAG } from "./state.ts";
 
 // ---- software interrupts -------------------------------------------------------------------------
 

@@ -1,0 +1,218 @@
+/**
+ * How exceptions are raised, and how the CPU enters the handler of an exception or interrupt:
+ * through the vector table of real mode, or through a gate of the IDT. Source: Intel SDM vol. 3, §6.10–6.13, §20.3 (virtual-8086).
+ * @module
+ */
+
+import type { Cpu } from "./cpu.ts";
+import { Fault, hasErrorCode, makesDouble, VECTOR } from "./fault.ts";
+import { readInnerStack } from "./inner_stack.ts";
+import {
+  type Descriptor,
+  dplOf,
+  dropDataSegments,
+  isCode,
+  isConforming,
+  isNull,
+  isPresent,
+  markAccessed,
+  newDescriptor,
+  readDescriptor,
+  setCodeSegment,
+  setRealSegment,
+  setStackSegment,
+  TYPE,
+} from "./segment.ts";
+import { Frame, pushAll, setStackPointer, writeInner } from "./stack.ts";
+import { AT, CR0, CS, DS, ES, ESP, FLAG, FS, GS, SS } from "./state.ts";
+import { readTask, switchTask } from "./task.ts";
+
+/** Where an event comes from; software ones are checked against the gate's DPL. */
+export type EventSource = "exception" | "software" | "external";
+
+/** What stands in the IDT entry at hand. */
+const gate = { selector: 0, offset: 0, type: 0 };
+const code: Descriptor = newDescriptor();
+const stack: Descriptor = newDescriptor();
+const frame = new Frame();
+
+/**
+ * Raises an exception at the current EIP, with the rules for a second one during delivery.
+ * After a third the CPU shuts down.
+ */
+export function raise(cpu: Cpu, vector: number, code: number): void {
+  cpu.traceException(vector, code);
+  try {
+    deliver(cpu, vector, code, "exception", cpu.state.eip);
+  } catch (second) {
+    if (!(second instanceof Fault)) throw second;
+    const { vector: next, code: nextCode } = second;
+    if (vector === VECTOR.DF) {
+      cpu.onException(next, nextCode);
+      return cpu.shutDown();
+    }
+    if (!makesDouble(vector, next)) return raise(cpu, next, nextCode);
+    cpu.onException(next, nextCode);
+    raise(cpu, VECTOR.DF, 0);
+  }
+}
+
+/**
+ * Enters the handler of a vector.
+ * @param errorCode pushed where the vector has one and the source is an exception
+ * @param eip return address
+ * @throws {Fault} of the delivery itself; then the stack pointer and CS:EIP are as before
+ */
+export function deliver(
+  cpu: Cpu,
+  vector: number,
+  errorCode: number,
+  source: EventSource,
+  eip: number,
+): void {
+  if (!(cpu.state.get(AT.CR) & CR0.PE)) {
+    deliverReal(cpu, vector, eip);
+  } else {
+    try {
+      deliverProtected(cpu, vector, errorCode, source, eip);
+    } catch (error) {
+      if (error instanceof Fault && source !== "software") error.markExternal();
+      throw error;
+    }
+  }
+  cpu.noTrap = true;
+}
+
+function deliverReal(cpu: Cpu, vector: number, eip: number): void {
+  const { state, mmu } = cpu;
+  if (vector * 4 + 3 > state.get(AT.IDT_LIMIT)) throw Fault.of(VECTOR.GP, 0);
+  const target = mmu.systemRead(state.get(AT.IDT_BASE) + vector * 4, 4);
+  const flags = state.eflags;
+  pushAll(cpu, 2, frame.clear().add(flags).add(state.selector(CS)).add(eip));
+  state.eflags = flags & ~(FLAG.IF | FLAG.TF | FLAG.AC | FLAG.RF);
+  setRealSegment(cpu, CS, target >>> 16);
+  cpu.jump(target & 0xffff);
+}
+
+function deliverProtected(
+  cpu: Cpu,
+  vector: number,
+  errorCode: number,
+  source: EventSource,
+  eip: number,
+): void {
+  const { state } = cpu;
+  readGate(cpu, vector, source);
+  const isException = source === "exception";
+  const pushed = isException && hasErrorCode(vector) ? errorCode : undefined;
+  // A fault's image has RF set, so that the instruction can be gone on with.
+  const resume = isException && vector !== VECTOR.DB ? FLAG.RF : 0;
+  if (gate.type === TYPE.TASK_GATE) return enterTask(cpu, resume, eip, pushed);
+  checkHandler(cpu);
+  frame.clear();
+  const inner = !isConforming(code) && dplOf(code) < state.cpl;
+  if (inner) addStack(cpu);
+  frame.add(state.eflags | resume).add(state.selector(CS)).add(eip);
+  if (pushed !== undefined) frame.add(pushed);
+  if (inner) enterInner(cpu);
+  else enterSame(cpu);
+}
+
+/** Reads and checks the entry of the IDT. */
+function readGate(cpu: Cpu, vector: number, source: EventSource): void {
+  const { state, mmu } = cpu;
+  const error = vector * 8 + 2;
+  if (vector * 8 + 7 > state.get(AT.IDT_LIMIT)) throw Fault.of(VECTOR.GP, error);
+  const at = state.get(AT.IDT_BASE) + vector * 8;
+  const low = mmu.systemRead(at, 4);
+  const high = mmu.systemRead(at + 4, 4);
+  const type = high >>> 8 & 0x1f;
+  const wide = type === TYPE.INTERRUPT_GATE32 || type === TYPE.TRAP_GATE32;
+  const narrow = type === TYPE.INTERRUPT_GATE16 || type === TYPE.TRAP_GATE16;
+  if (!wide && !narrow && type !== TYPE.TASK_GATE) throw Fault.of(VECTOR.GP, error);
+  if (source === "software" && (high >>> 13 & 3) < state.cpl) throw Fault.of(VECTOR.GP, error);
+  if (!(high & 0x8000)) throw Fault.of(VECTOR.NP, error);
+  gate.selector = low >>> 16;
+  gate.offset = ((low & 0xffff) | (wide ? high & 0xffff0000 : 0)) >>> 0;
+  gate.type = type;
+}
+
+/** Reads and checks the code segment that the gate leads to. */
+function checkHandler(cpu: Cpu): void {
+  const { state } = cpu;
+  if (isNull(gate.selector)) throw Fault.of(VECTOR.GP, 0);
+  readDescriptor(cpu, gate.selector, VECTOR.GP, code);
+  const error = gate.selector & 0xfffc;
+  const dpl = dplOf(code);
+  if (!isCode(code) || dpl > state.cpl) throw Fault.of(VECTOR.GP, error);
+  if (!isPresent(code)) throw Fault.of(VECTOR.NP, error);
+  // Only ring 0 can return to virtual-8086 mode.
+  if (state.flag(FLAG.VM) && (dpl !== 0 || isConforming(code))) throw Fault.of(VECTOR.GP, error);
+}
+
+/** SS ESP; from virtual-8086 mode the data segments too. */
+function addStack(cpu: Cpu): void {
+  const { state } = cpu;
+  if (state.flag(FLAG.VM)) {
+    for (const segment of [GS, FS, DS, ES]) frame.add(state.selector(segment));
+  }
+  frame.add(state.selector(SS)).add(state.regs[ESP]!);
+}
+
+function enterSame(cpu: Cpu): void {
+  checkOffset();
+  markAccessed(cpu, code);
+  pushAll(cpu, wordSize(), frame);
+  enterHandler(cpu, cpu.state.cpl);
+}
+
+function enterInner(cpu: Cpu): void {
+  const dpl = dplOf(code);
+  const esp = readInnerStack(cpu, dpl, stack);
+  checkOffset();
+  const top = writeInner(cpu, stack, esp, wordSize(), frame);
+  markAccessed(cpu, code);
+  markAccessed(cpu, stack);
+  const fromV86 = cpu.state.flag(FLAG.VM);
+  enterHandler(cpu, dpl);
+  setStackSegment(cpu, stack);
+  setStackPointer(cpu, top);
+  if (fromV86) dropDataSegments(cpu);
+}
+
+function checkOffset(): void {
+  if (gate.offset > code.limit) throw Fault.of(VECTOR.GP, 0);
+}
+
+function wordSize(): 2 | 4 {
+  return gate.type & 8 ? 4 : 2;
+}
+
+function enterHandler(cpu: Cpu, cpl: number): void {
+  const { state } = cpu;
+  const isInterrupt = gate.type === TYPE.INTERRUPT_GATE16 || gate.type === TYPE.INTERRUPT_GATE32;
+  const cleared = FLAG.TF | FLAG.NT | FLAG.RF | FLAG.VM;
+  state.setFlag(isInterrupt ? cleared | FLAG.IF : cleared, false);
+  setCodeSegment(cpu, code, cpl);
+  cpu.jump(gate.offset);
+}
+
+/** The gate's TSS runs the handler; the interrupted task waits for its IRET. */
+function enterTask(cpu: Cpu, resume: number, eip: number, errorCode: number | undefined): void {
+  const task = readTask(cpu, gate.selector, VECTOR.TS);
+  taskSwitched(cpu, switchTask(cpu, task, { kind: "call", eip, resume, errorCode }));
+}
+
+/** DR6.BT. */
+const TASK_TRAP = 0x8000;
+
+/**
+ * Ends a task switch.
+ * @param trap the T bit of the new task's TSS asks for #DB
+ */
+export function taskSwitched(cpu: Cpu, trap: boolean): void {
+  if (!trap) return;
+  const { state } = cpu;
+  state.set(AT.DR + 24, state.get(AT.DR + 24) | TASK_TRAP);
+  raise(cpu, VECTOR.DB, 0);
+}

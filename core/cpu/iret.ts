@@ -1,0 +1,78 @@
+/**
+ * IRET: to the same ring, an outer ring, virtual-8086 mode, the previous task.
+ * Source: Intel SDM vol. 2, IRET; vol. 3 §20.2.
+ * @module
+ */
+
+import type { Cpu } from "./cpu.ts";
+import { taskSwitched } from "./deliver.ts";
+import { ALL_FLAGS, checkIopl, setFlags } from "./eflags.ts";
+import { checkOffset, jumpReal, readReturn, returnOuter } from "./far.ts";
+import type { Insn } from "./insn.ts";
+import { isProtected } from "./operand.ts";
+import {
+  type Descriptor,
+  newDescriptor,
+  setCodeSegment,
+  setV86Segment,
+  updateMode,
+} from "./segment.ts";
+import { Frame, peekAll, setStackPointer } from "./stack.ts";
+import { AT, CS, DS, ES, ESP, FLAG, FS, GS, SS } from "./state.ts";
+import { returnToTask } from "./task.ts";
+
+const code: Descriptor = newDescriptor();
+const frame = new Frame();
+
+/** EIP, CS and EFLAGS, from the top of the stack up. */
+const EIP = 0, SELECTOR = 1, EFLAGS = 2;
+const WORDS = 3;
+
+export function iret(cpu: Cpu, insn: Insn): void {
+  const { state } = cpu;
+  const size = insn.operandSize;
+  if (!isProtected(cpu)) return iretReal(cpu, size);
+  if (state.flag(FLAG.NT)) return taskSwitched(cpu, returnToTask(cpu));
+  peekAll(cpu, WORDS, size, frame);
+  const flags = frame.at(EFLAGS);
+  if (size === 4 && flags & FLAG.VM && state.cpl === 0) return enterV86(cpu);
+  const offset = frame.at(EIP);
+  const selector = frame.at(SELECTOR) & 0xffff;
+  readReturn(cpu, selector, code);
+  const { cpl } = state;
+  if ((selector & 3) > cpl) {
+    returnOuter(cpu, code, offset, WORDS * size, size);
+    return setFlags(cpu, flags, size, cpl, FLAG.RF);
+  }
+  checkOffset(offset, code.limit);
+  setCodeSegment(cpu, code, cpl);
+  setStackPointer(cpu, state.regs[ESP]! + WORDS * size);
+  setFlags(cpu, flags, size, cpl, FLAG.RF);
+  cpu.jump(offset);
+}
+
+function iretReal(cpu: Cpu, size: 2 | 4): void {
+  const { state } = cpu;
+  if (state.flag(FLAG.VM)) checkIopl(cpu);
+  peekAll(cpu, WORDS, size, frame);
+  jumpReal(cpu, frame.at(SELECTOR) & 0xffff, frame.at(EIP));
+  setStackPointer(cpu, state.regs[ESP]! + WORDS * size);
+  setFlags(cpu, frame.at(EFLAGS), size, state.cpl, FLAG.RF);
+}
+
+/** Words above EFLAGS in the frame of virtual-8086 mode: ESP, then these segments. */
+const V86_SEGMENTS = [SS, ES, DS, FS, GS];
+
+function enterV86(cpu: Cpu): void {
+  const { state } = cpu;
+  peekAll(cpu, WORDS + 1 + V86_SEGMENTS.length, 4, frame);
+  state.eflags = frame.at(EFLAGS) & ALL_FLAGS;
+  state.set(AT.CPL, 3);
+  setV86Segment(cpu, CS, frame.at(SELECTOR) & 0xffff);
+  V86_SEGMENTS.forEach((segment, n) => {
+    setV86Segment(cpu, segment, frame.at(WORDS + 1 + n) & 0xffff);
+  });
+  updateMode(cpu);
+  state.regs[ESP] = frame.at(WORDS);
+  cpu.jump(frame.at(EIP) & 0xffff);
+}
