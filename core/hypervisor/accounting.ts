@@ -6,7 +6,7 @@
  */
 
 import { hex } from "../bits.ts";
-import type { GuestErrors, Ns, VmExit } from "../types.ts";
+import type { ExitReason, GuestErrors, Ns, VmExit } from "../types.ts";
 import { EXIT_NAMES, EXIT_REASON_COUNT } from "./exits.ts";
 import { RecentExits } from "./recent_exits.ts";
 
@@ -79,7 +79,7 @@ export class Accounting implements GuestErrors {
    * Counts an exit that no instruction made.
    * @param rip linear address of the next instruction
    */
-  eventExit(reason: number, rip: number, at: Ns): void {
+  eventExit(reason: ExitReason, rip: number, at: Ns): void {
     this.#count(reason);
     this.#recent.event(reason, rip, at);
   }

@@ -26,7 +26,9 @@ const PORT_SHIFT = 16;
  * The exit qualification that VT-x would report.
  * @param exit of reason IO_INSTRUCTION; a string access of several items has a REP prefix
  */
-export function ioQualification(exit: VmExit): number {
+export function ioQualification(
+  exit: Pick<VmExit, "size" | "write" | "string" | "count" | "immediate" | "port">,
+): number {
   let bits = exit.size - 1;
   if (!exit.write) bits |= QUALIFICATION.IN;
   if (exit.string) bits |= QUALIFICATION.STRING;

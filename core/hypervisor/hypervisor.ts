@@ -17,6 +17,7 @@ import { InternalError } from "../errors.ts";
 import { EXIT } from "../types.ts";
 import type {
   Dom0CostKind,
+  ExitReason,
   GuestMemory,
   Ledger,
   Ns,
@@ -327,7 +328,7 @@ export class Hypervisor implements VcpuHost {
     return this.#xen.upcallPending ? this.#xen.callbackVector : undefined;
   }
 
-  #exitWithoutInstruction(reason: number): void {
+  #exitWithoutInstruction(reason: ExitReason): void {
     const { eip } = this.#state;
     this.#accounting.eventExit(reason, (this.#state.segmentBase(CS) + eip) >>> 0, this.#clock.now);
     this.#ledger.charge("exit", this.#costs.exitEntry);
