@@ -1,39 +1,67 @@
 /**
- * What may happen between two instructions: interrupts, their shadow, the single-step trap.
- * Source: Intel SDM vol. 3, §6.9 (priority among simultaneous events).
+ * What may happen between two instructions: traps of the one before, interrupts, breakpoints on the
+ * one that follows, and the shadows that hold them back.
+ * Source: Intel SDM vol. 3, §6.9 (priority among simultaneous events), §17.3 (debug exceptions).
  * @module
  */
 
 import type { Cpu } from "./cpu.ts";
+import { DR6, isArmed, noteDebug } from "./debug.ts";
 import { deliver, raise } from "./deliver.ts";
 import { VECTOR } from "./fault.ts";
-import { AT, FLAG } from "./state.ts";
+import { AT, CS, FLAG } from "./state.ts";
 
-/** DR6.BS. */
-const SINGLE_STEP = 0x4000;
+/** The next instruction may not run as part of a block: {@link betweenInstructions} must be asked. */
+export function isWatched(cpu: Cpu): boolean {
+  const { state } = cpu;
+  return cpu.shadow || state.flag(FLAG.TF | FLAG.IF | FLAG.RF) || debugging(cpu);
+}
+
+function debugging({ state, mmu }: Cpu): boolean {
+  return isArmed(state) || mmu.breakpoints.hits !== 0;
+}
 
 /** @returns true when it has executed or delivered something */
 export function betweenInstructions(cpu: Cpu): boolean {
-  const { state, host } = cpu;
-  if (cpu.shadow) {
-    cpu.shadow = false;
-    if (!host.interruptPending && !state.flag(FLAG.TF)) return false;
-    cpu.stepOne();
-    return true;
-  }
+  const { state, host, shadow } = cpu;
+  const held = shadow && cpu.noTrap;
+  cpu.shadow = cpu.noTrap = false;
+  if (!held && debugging(cpu) && trap(cpu, 0)) return spend(cpu);
   if (state.flag(FLAG.IF) && host.interruptPending) {
-    deliver(cpu, host.acknowledgeInterrupt(), 0, "external", state.eip);
+    if (shadow) cpu.stepOne();
+    else deliver(cpu, host.acknowledgeInterrupt(), 0, "external", state.eip);
     return true;
   }
-  if (!state.flag(FLAG.TF)) return false;
-  cpu.noTrap = false;
-  const { eip } = state;
+  if (!state.flag(FLAG.TF | FLAG.RF) && !debugging(cpu)) return false;
+  if (!held && !state.flag(FLAG.RF) && stopsAt(cpu)) return spend(cpu);
+  state.setFlag(FLAG.RF, false);
+  const single = state.flag(FLAG.TF);
   cpu.stepOne();
-  if (!cpu.noTrap) {
-    // Between two repetitions the image has RF set, as for a fault.
-    if (state.eip === eip) state.setFlag(FLAG.RF, true);
-    state.set(AT.DR + 24, state.get(AT.DR + 24) | SINGLE_STEP);
-    raise(cpu, VECTOR.DB, 0);
-  }
+  if (!cpu.noTrap) trap(cpu, single ? DR6.BS : 0);
+  return true;
+}
+
+/** A #DB in front of an instruction takes its place in the budget: endless ones use it up. */
+function spend({ state }: Cpu): true {
+  state.set(AT.BUDGET, state.get(AT.BUDGET) - 1);
+  return true;
+}
+
+/** Raises #DB for the instruction that has just ended. @returns false when there is no reason */
+function trap(cpu: Cpu, reason: number): boolean {
+  const met = cpu.mmu.breakpoints.take() | reason;
+  if (met === 0) return false;
+  noteDebug(cpu.state, met);
+  raise(cpu, VECTOR.DB, 0);
+  return true;
+}
+
+/** Raises #DB in front of an instruction with a breakpoint on it. */
+function stopsAt(cpu: Cpu): boolean {
+  const { state } = cpu;
+  const met = cpu.mmu.breakpoints.onInstruction((state.segmentBase(CS) + state.eip) >>> 0);
+  if (met === 0) return false;
+  noteDebug(state, met);
+  raise(cpu, VECTOR.DB, 0);
   return true;
 }

@@ -5,11 +5,12 @@
  */
 
 import { EXIT } from "../types.ts";
-import { cpuidLeaf, FEATURE, profileFeatures } from "./cpuid.ts";
+import { cpuidLeaf, FEATURE } from "./cpuid.ts";
 import type { Cpu } from "./cpu.ts";
+import { DR6, DR7, noteDebug } from "./debug.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
-import { readMsr, writeMsr } from "./msr.ts";
+import { readMsr, readTimestamp, writeMsr } from "./msr.ts";
 import { effectiveAddress, privileged, readOperand, writeOperand } from "./operand.ts";
 import { AT, CR0, CR4, EAX, EBX, ECX, EDX } from "./state.ts";
 import { updateMode } from "./segment.ts";
@@ -40,37 +41,68 @@ export function writeControl(cpu: Cpu, insn: Insn): void {
   else setCr4(cpu, value);
 }
 
+const CR0_BITS = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD |
+  CR0.PG;
+
 /** Xen intercepts CR0 writes; CR3 and CR4 stay in the guest with EPT. */
 function setCr0(cpu: Cpu, value: number): void {
   const { state } = cpu;
   const pagingWithoutProtection = (value & CR0.PG) !== 0 && !(value & CR0.PE);
   const writeThroughUncached = (value & CR0.NW) !== 0 && !(value & CR0.CD);
   if (pagingWithoutProtection || writeThroughUncached) throw Fault.of(GP, 0);
+  const changed = state.get(AT.CR) ^ value;
+  if (changed & (CR0.PG | CR0.CD | CR0.NW)) reloadPdptes(cpu, value, state.get(AT.CR + 16));
   cpu.exit.write = true;
   cpu.exit.value = value;
   cpu.leave(EXIT.CR_ACCESS);
-  const known = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD |
-    CR0.PG;
-  const before = state.get(AT.CR);
-  state.set(AT.CR, (value & known) | CR0.ET);
-  if ((before ^ value) & (CR0.PG | CR0.WP | CR0.PE)) cpu.mmu.flush();
-  if ((before ^ value) & CR0.PE) state.set(AT.CPL, 0);
+  state.set(AT.CR, (value & CR0_BITS) | CR0.ET);
+  if (changed & (CR0.PG | CR0.WP | CR0.PE)) cpu.mmu.flush();
+  if (changed & CR0.PE) state.set(AT.CPL, 0);
   updateMode(cpu);
 }
 
-export function setCr3(cpu: Cpu, value: number): void {
-  cpu.state.set(AT.CR + 12, value);
-  cpu.mmu.flush();
+/**
+ * Loads the page-directory-pointer entries if control registers of these values use them.
+ * @throws {Fault} #GP(0) when one has a reserved bit set
+ */
+function reloadPdptes(cpu: Cpu, cr0: number, cr4: number, cr3: number = cpu.state.cr[3]!): void {
+  if (!(cr0 & CR0.PG) || !(cr4 & CR4.PAE)) return;
+  if (!cpu.mmu.loadPdptes(cr3)) throw Fault.of(GP, 0);
 }
 
+/** Loads CR3, as MOV and task switches do. */
+export function setCr3(cpu: Cpu, value: number): void {
+  const { state } = cpu;
+  reloadPdptes(cpu, state.get(AT.CR), state.get(AT.CR + 16), value);
+  state.set(AT.CR + 12, value);
+  cpu.mmu.flushLocal();
+}
+
+/** CR4 bits by the feature that brings them. Every processor of this family has PCE. */
+const CR4_BITS: readonly [bits: number, feature: number][] = [
+  [CR4.VME | CR4.PVI, FEATURE.VME],
+  [CR4.TSD, FEATURE.TSC],
+  [CR4.DE, FEATURE.DE],
+  [CR4.PSE, FEATURE.PSE],
+  [CR4.PAE, FEATURE.PAE],
+  [CR4.MCE, FEATURE.MCE],
+  [CR4.PGE, FEATURE.PGE],
+  [CR4.PCE, 0],
+  [CR4.OSFXSR, FEATURE.FXSR],
+  [CR4.OSXMMEXCPT, FEATURE.SSE],
+];
+
 function setCr4(cpu: Cpu, value: number): void {
-  const features = profileFeatures(cpu.profile);
-  let known = CR4.TSD | CR4.DE | CR4.PSE | CR4.PGE;
-  if (features & FEATURE.FXSR) known |= CR4.OSFXSR;
-  if (features & FEATURE.SSE) known |= CR4.OSXMMEXCPT;
-  if (value & ~known) throw Fault.of(GP, 0);
-  cpu.state.set(AT.CR + 16, value);
-  cpu.mmu.flush();
+  const { state, features } = cpu;
+  let unknown = value;
+  for (const [bits, feature] of CR4_BITS) {
+    if ((features & feature) === feature) unknown &= ~bits;
+  }
+  if (unknown) throw Fault.of(GP, 0);
+  const paging = (state.get(AT.CR + 16) ^ value) & (CR4.PSE | CR4.PAE | CR4.PGE);
+  if (paging) reloadPdptes(cpu, state.get(AT.CR), value);
+  state.set(AT.CR + 16, value);
+  if (paging) cpu.mmu.flush();
 }
 
 export function smsw(cpu: Cpu, insn: Insn): void {
@@ -91,27 +123,33 @@ export function clts(cpu: Cpu): void {
   cpu.state.set(AT.CR, cpu.state.get(AT.CR) & ~CR0.TS);
 }
 
-/** DR4 and DR5 are DR6 and DR7 unless CR4.DE. Breakpoints are kept, not yet matched. */
+/**
+ * Where a debug register lies. DR4 and DR5 are DR6 and DR7 unless CR4.DE.
+ * @throws {Fault} #DB under general detect
+ */
 function debugRegister(cpu: Cpu, number: number): number {
-  if (number !== 4 && number !== 5) return AT.DR + number * 4;
-  if (cpu.state.get(AT.CR + 16) & CR4.DE) throw Fault.of(UD, 0);
-  return AT.DR + (number + 2) * 4;
+  const { state } = cpu;
+  const alias = number === 4 || number === 5;
+  if (alias && state.get(AT.CR + 16) & CR4.DE) throw Fault.of(UD, 0);
+  privileged(cpu);
+  if (state.get(AT.DR + 28) & DR7.GD) {
+    noteDebug(state, DR6.BD);
+    throw Fault.of(VECTOR.DB, 0);
+  }
+  return AT.DR + (alias ? number + 2 : number) * 4;
 }
 
 export function readDebug(cpu: Cpu, insn: Insn): void {
-  privileged(cpu);
   writeOperand(cpu, insn, 0, cpu.state.get(debugRegister(cpu, insn.operands[1]!.reg)));
 }
 
 export function writeDebug(cpu: Cpu, insn: Insn): void {
-  privileged(cpu);
-  const number = insn.operands[0]!.reg;
-  const at = debugRegister(cpu, number);
+  const at = debugRegister(cpu, insn.operands[0]!.reg);
   const value = readOperand(cpu, insn, 1);
   if (at === AT.DR + 28) {
-    if (value & 0xff) cpu.notModelled("a hardware breakpoint (DR7)");
-    cpu.state.set(at, (value & 0xffff2fff) | 0x400);
-  } else if (at === AT.DR + 24) cpu.state.set(at, (value & 0xe00f) | 0xffff0ff0);
+    cpu.state.set(at, (value & DR7.WRITABLE) | DR7.FIXED);
+    updateMode(cpu);
+  } else if (at === AT.DR + 24) cpu.state.set(at, (value & DR6.WRITABLE) | DR6.FIXED);
   else cpu.state.set(at, value);
 }
 
@@ -139,15 +177,8 @@ export function cpuid(cpu: Cpu): void {
 }
 
 export function rdtsc(cpu: Cpu): void {
-  const { state } = cpu;
-  if (state.get(AT.CR + 16) & CR4.TSD) privileged(cpu);
-  setPair(cpu, cpu.timestamp());
-}
-
-/** EDX:EAX from an integer below 2^53. */
-function setPair(cpu: Cpu, value: number): void {
-  cpu.state.regs[EAX] = value;
-  cpu.state.regs[EDX] = Math.floor(value / 0x1_0000_0000);
+  if (cpu.state.get(AT.CR + 16) & CR4.TSD) privileged(cpu);
+  readTimestamp(cpu);
 }
 
 /** RDPMC: there are no counters. */

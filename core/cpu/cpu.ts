@@ -8,7 +8,7 @@ import { GuestPanic } from "../errors.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../types.ts";
 import { Blocks, isComplex, RESTART } from "./blocks.ts";
 import { CodeTable } from "./code_table.ts";
-import { betweenInstructions } from "./boundary.ts";
+import { betweenInstructions, isWatched } from "./boundary.ts";
 import { DEFAULT_PROFILE, type Profile, profileFeatures, profileSignature } from "./cpuid.ts";
 import { newVmExit } from "./exit.ts";
 import { raise } from "./deliver.ts";
@@ -79,7 +79,7 @@ export class Cpu {
     this.profile = options.profile ?? DEFAULT_PROFILE;
     this.features = options.features ?? profileFeatures(this.profile);
     this.state = new CpuState(memoryBytes);
-    this.mmu = new Mmu(this.state);
+    this.mmu = new Mmu(this.state, this.features);
     this.#blocks = new Blocks(this.state, this.mmu, {
       table: new CodeTable(this.state, runtimeImports(this)),
       features: this.features,
@@ -195,11 +195,9 @@ export class Cpu {
     const { state } = this;
     const blocks = this.#blocks;
     do {
-      if (this.shadow || state.flag(FLAG.TF | FLAG.IF)) {
-        if (betweenInstructions(this)) {
-          blocks.forgetLink();
-          continue;
-        }
+      if (isWatched(this) && betweenInstructions(this)) {
+        blocks.forgetLink();
+        continue;
       }
       const head = blocks.find();
       if (!head || state.get(head + REC.REG) > state.get(AT.BUDGET)) {

@@ -1,13 +1,15 @@
 /**
- * Linear to physical: the software TLB's slow side, the page walk, and accesses that the fast path
- * in generated code does not take (misses, page crossings, pages with code, MMIO).
- * Source: Intel SDM vol. 3, ch. 4 (32-bit paging with PSE).
+ * Linear memory: accesses that the fast path in generated code does not take (TLB misses, page
+ * crossings, pages with code, MMIO), and those that are checked for alignment or watched.
  * @module
  */
 
 import { PAGE_SIZE } from "../types.ts";
+import { Breakpoints } from "./debug.ts";
 import { Fault, VECTOR } from "./fault.ts";
-import { AT, type CpuState, CR0, CR4, TLB } from "./state.ts";
+import { ACCESS, type Access, PageWalker, type PhysicalMemory } from "./paging.ts";
+import { AT, type CpuState, CR0, CR4, FLAG, TLB } from "./state.ts";
+import { Tlb } from "./tlb.ts";
 
 /** Which byte of linear memory stands behind a guest frame. */
 export interface Frames {
@@ -18,8 +20,7 @@ export interface Frames {
 /** Serves an access to guest-physical addresses without memory. */
 export type MmioAccess = (gpa: number, size: 1 | 2 | 4, write: boolean, value: number) => number;
 
-const READ = 0, WRITE = 1, EXECUTE = 2;
-type Access = typeof READ | typeof WRITE | typeof EXECUTE;
+const { READ, WRITE, EXECUTE } = ACCESS;
 type Size = 1 | 2 | 4;
 
 const TAG_OF: Readonly<Record<Access, number>> = {
@@ -28,14 +29,12 @@ const TAG_OF: Readonly<Record<Access, number>> = {
   [EXECUTE]: TLB.EXECUTE,
 };
 
-/** Page-table entry bits. */
-const PTE = { P: 1, RW: 2, US: 4, A: 0x20, D: 0x40, PS: 0x80 } as const;
-const INVALID = 1;
-
 /** The memory-management unit of one vCPU. */
-export class Mmu {
+export class Mmu implements PhysicalMemory {
+  readonly breakpoints: Breakpoints;
   readonly #state: CpuState;
-  readonly #words: Int32Array;
+  readonly #tlb: Tlb;
+  readonly #walker: PageWalker;
   #frames: Frames = { frameOffset: () => -1 };
   /** Set by the CPU. */
   mmio: MmioAccess = () => 0xffffffff;
@@ -45,15 +44,14 @@ export class Mmu {
   codeWritten: (host: number, size: number, value?: number) => void = () => {};
   /** Guest-physical address of the last translation that met no memory. */
   #gpa = 0;
-  #writable = false;
-  #dirty = false;
 
-  constructor(state: CpuState) {
+  /** @param features bits of `FEATURE` in cpuid.ts */
+  constructor(state: CpuState, features: number) {
     this.#state = state;
-    this.#words = state.words;
-    state.translate = (linear) => this.#probe(linear);
-    this.#words.fill(INVALID, TLB.STRICT >> 2, (TLB.STRICT + TLB.BANK_BYTES) >> 2);
-    this.flush();
+    this.breakpoints = new Breakpoints(state);
+    this.#tlb = new Tlb(state.words);
+    this.#walker = new PageWalker(state, this, features);
+    state.translate = (linear) => this.#walker.probe(linear);
   }
 
   attach(frames: Frames): void {
@@ -61,139 +59,66 @@ export class Mmu {
     this.flush();
   }
 
+  // ---- translation ---------------------------------------------------------------------------
+
   /** Forgets all translations. */
   flush(): void {
-    const from = TLB.BASE >> 2;
-    this.#words.fill(INVALID, from, from + (2 * TLB.BANK_BYTES >> 2));
+    this.#tlb.flush(false);
   }
 
-  /** Forgets the translation of one page in both banks. */
+  /** Forgets what a load of CR3 does: all but global pages. */
+  flushLocal(): void {
+    this.#tlb.flush((this.#state.get(AT.CR + 16) & CR4.PGE) !== 0);
+  }
+
+  /** Forgets the translation of one page. */
   invalidate(linear: number): void {
-    for (const bank of [TLB.BASE, TLB.BASE + TLB.BANK_BYTES]) {
-      const at = this.#entry(bank, linear) >> 2;
-      this.#words.fill(INVALID, at, at + 4);
-    }
+    this.#tlb.invalidate(linear);
   }
 
   /** Stores to the page at host offset `page` × 4096 take the slow path from now on. */
   forbidWrites(page: number): void {
-    const words = this.#words;
-    const end = (TLB.BASE + 2 * TLB.BANK_BYTES) >> 2;
-    for (let at = TLB.BASE >> 2; at < end; at += TLB.STRIDE >> 2) {
-      const tag = words[at + (TLB.WRITE >> 2)]!;
-      if (tag !== INVALID && (tag + words[at + (TLB.ADDEND >> 2)]!) >>> 12 === page) {
-        words[at + (TLB.WRITE >> 2)] = INVALID;
-      }
-    }
+    this.#tlb.forbidWrites(page);
   }
 
-  #entry(bank: number, linear: number): number {
-    return bank + (linear >>> 8 & (TLB.ENTRIES - 1) << 4);
+  /** Loads the PDPTEs of PAE paging. @returns false when a reserved bit forbids that */
+  loadPdptes(cr3: number): boolean {
+    return this.#walker.loadPdptes(cr3);
   }
 
   get #user(): boolean {
     return this.#state.cpl === 3;
   }
 
-  // ---- translation ---------------------------------------------------------------------------
-
   /**
    * Host offset of a linear address, or -1 where there is no memory (`#gpa` then says where).
    * @throws {Fault} #PF, with CR2 set
    */
   #translate(linear: number, access: Access, user: boolean): number {
-    const bank = user ? TLB.BASE + TLB.BANK_BYTES : TLB.BASE;
-    const at = this.#entry(bank, linear) >> 2;
-    const words = this.#words;
-    const page = linear & ~0xfff;
-    if (words[at + (TAG_OF[access] >> 2)] === page) {
-      return (linear + words[at + (TLB.ADDEND >> 2)]!) >>> 0;
-    }
-    const gpa = this.#walk(linear, access, user);
-    const frame = this.#frames.frameOffset(gpa >>> 12);
+    const tlb = this.#tlb;
+    const entry = tlb.entry(linear, user);
+    const host = tlb.lookup(entry, linear, TAG_OF[access]);
+    if (host >= 0) return host;
+    const walker = this.#walker;
+    walker.walk(linear, access, user);
+    const frame = this.#frames.frameOffset(walker.gfn);
     if (frame < 0) {
-      this.#gpa = gpa;
+      this.#gpa = walker.gfn * PAGE_SIZE + (linear & 0xfff);
       return -1;
     }
-    this.#fill(at, page, frame, access);
+    const writable = walker.writable && !this.holdsCode(frame);
+    tlb.fill(entry, linear, frame, walker, writable, access === EXECUTE);
     return frame + (linear & 0xfff);
   }
 
-  #fill(at: number, page: number, frame: number, access: Access): void {
-    const words = this.#words;
-    const addend = (frame - page) | 0;
-    const samePage = words[at + (TLB.ADDEND >> 2)] === addend &&
-      words[at + (TLB.READ >> 2)] === page;
-    if (!samePage) words.fill(INVALID, at, at + 4);
-    words[at + (TLB.ADDEND >> 2)] = addend;
-    words[at + (TLB.READ >> 2)] = page;
-    const mayWrite = this.#writable && (access === WRITE || this.#dirty);
-    if (mayWrite && !this.holdsCode(frame)) words[at + (TLB.WRITE >> 2)] = page;
-    if (access === EXECUTE) words[at + (TLB.EXECUTE >> 2)] = page;
+  readFrame(gfn: number, offset: number): number {
+    const frame = this.#frames.frameOffset(gfn);
+    return frame < 0 ? -1 : this.#state.view.getInt32(frame + offset, true);
   }
 
-  /** Walks the tables, sets A and D; returns the guest-physical address. */
-  #walk(linear: number, access: Access, user: boolean): number {
-    const cr0 = this.#state.get(AT.CR);
-    this.#writable = this.#dirty = true;
-    if (!(cr0 & CR0.PG)) return linear >>> 0;
-    const write = access === WRITE;
-    const strict = user || (cr0 & CR0.WP) !== 0;
-    const pdeAt = ((this.#state.get(AT.CR + 12) & ~0xfff) + (linear >>> 22) * 4) >>> 0;
-    const pde = this.#physicalRead(pdeAt);
-    if (!(pde & PTE.P)) throw this.#pageFault(linear, 0, write, user);
-    if (pde & PTE.PS && this.#state.get(AT.CR + 16) & CR4.PSE) {
-      this.#check(linear, pde, write, user, strict);
-      this.#touch(pdeAt, pde, write);
-      return ((pde & 0xffc00000) | (linear & 0x3fffff)) >>> 0;
-    }
-    const pteAt = ((pde & ~0xfff) + (linear >>> 12 & 0x3ff) * 4) >>> 0;
-    const pte = this.#physicalRead(pteAt);
-    if (!(pte & PTE.P)) throw this.#pageFault(linear, 0, write, user);
-    const both = pte & (pde | ~(PTE.RW | PTE.US));
-    this.#check(linear, both, write, user, strict);
-    if (!(pde & PTE.A)) this.#physicalWrite(pdeAt, pde | PTE.A);
-    this.#touch(pteAt, pte, write);
-    return ((pte & ~0xfff) | (linear & 0xfff)) >>> 0;
-  }
-
-  #check(linear: number, rights: number, write: boolean, user: boolean, strict: boolean): void {
-    const denied = (user && !(rights & PTE.US)) || (write && strict && !(rights & PTE.RW));
-    if (denied) throw this.#pageFault(linear, 1, write, user);
-    this.#writable = (rights & PTE.RW) !== 0 || !strict;
-  }
-
-  #touch(at: number, entry: number, write: boolean): void {
-    const touched = entry | PTE.A | (write ? PTE.D : 0);
-    if (touched !== entry) this.#physicalWrite(at, touched);
-    this.#dirty = (touched & PTE.D) !== 0;
-  }
-
-  #pageFault(linear: number, present: number, write: boolean, user: boolean): Fault {
-    this.#state.set(AT.CR + 8, linear);
-    return Fault.of(VECTOR.PF, present | (write ? 2 : 0) | (user ? 4 : 0));
-  }
-
-  #physicalRead(gpa: number): number {
-    const frame = this.#frames.frameOffset(gpa >>> 12);
-    return frame < 0 ? -1 : this.#state.view.getInt32(frame + (gpa & 0xfff), true);
-  }
-
-  #physicalWrite(gpa: number, value: number): void {
-    const frame = this.#frames.frameOffset(gpa >>> 12);
-    if (frame >= 0) this.#store(frame + (gpa & 0xfff), 4, value);
-  }
-
-  /** Guest-physical address by the tables, with supervisor rights and without side effects. */
-  #probe(linear: number): number | undefined {
-    if (!(this.#state.get(AT.CR) & CR0.PG)) return linear >>> 0;
-    const pde = this.#physicalRead((this.#state.get(AT.CR + 12) & ~0xfff) + (linear >>> 22) * 4);
-    if (!(pde & PTE.P)) return undefined;
-    if (pde & PTE.PS && this.#state.get(AT.CR + 16) & CR4.PSE) {
-      return ((pde & 0xffc00000) | (linear & 0x3fffff)) >>> 0;
-    }
-    const pte = this.#physicalRead((pde & ~0xfff) + (linear >>> 12 & 0x3ff) * 4);
-    return pte & PTE.P ? ((pte & ~0xfff) | (linear & 0xfff)) >>> 0 : undefined;
+  writeFrame(gfn: number, offset: number, value: number): void {
+    const frame = this.#frames.frameOffset(gfn);
+    if (frame >= 0) this.#store(frame + offset, 4, value);
   }
 
   /** Host offset for an instruction fetch, -1 where there is no memory. */
@@ -207,7 +132,8 @@ export class Mmu {
    */
   physical(linear: number, write: boolean): number {
     this.#translate(linear, write ? WRITE : READ, this.#user);
-    return this.#walk(linear, write ? WRITE : READ, this.#user);
+    this.#walker.walk(linear, write ? WRITE : READ, this.#user);
+    return this.#walker.gfn * PAGE_SIZE + (linear & 0xfff);
   }
 
   /** Host offset for a run of memory inside one page, -1 for MMIO. */
@@ -217,21 +143,32 @@ export class Mmu {
 
   // ---- accesses ------------------------------------------------------------------------------
 
-  /** @throws {Fault} #AC(0) for an access that ring 3 has asked to be told of */
+  /**
+   * @param size bytes of the operand; one of ten is aligned like one of eight
+   * @throws {Fault} #AC(0) for an access that ring 3 has asked to be told of
+   */
   checkAlignment(linear: number, size: number): void {
-    if (linear & (size - 1) && this.#state.get(AT.BANK) === TLB.STRICT) {
-      throw Fault.of(VECTOR.AC, 0);
+    const mask = size === 10 ? 7 : size - 1;
+    if (linear & mask && this.#user && this.#state.flag(FLAG.AC)) {
+      if (this.#state.get(AT.CR) & CR0.AM) throw Fault.of(VECTOR.AC, 0);
     }
   }
 
-  read(linear: number, size: Size): number {
+  /** What the bank without entries is for. */
+  #inspect(linear: number, size: Size, write: boolean): void {
+    if (this.#state.get(AT.BANK) !== TLB.STRICT) return;
     this.checkAlignment(linear, size);
+    this.breakpoints.noteAccess(linear, size, write);
+  }
+
+  read(linear: number, size: Size): number {
+    this.#inspect(linear, size, false);
     return this.#readAs(linear, size, READ, this.#user);
   }
 
   /** A read whose page must also be writable. */
   modify(linear: number, size: Size): number {
-    this.checkAlignment(linear, size);
+    this.#inspect(linear, size, false);
     return this.#readAs(linear, size, WRITE, this.#user);
   }
 
@@ -245,7 +182,7 @@ export class Mmu {
   }
 
   write(linear: number, size: Size, value: number): void {
-    this.checkAlignment(linear, size);
+    this.#inspect(linear, size, true);
     this.#writeAs(linear, size, value, this.#user);
   }
 

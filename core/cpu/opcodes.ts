@@ -22,6 +22,8 @@ import * as portio from "./portio.ts";
 import * as segments from "./segment_ops.ts";
 import * as strings from "./strings.ts";
 import * as system from "./system.ts";
+import { sysenter, sysexit } from "./sysenter.ts";
+import { FEATURE } from "./cpuid.ts";
 import type { Row, SystemOp } from "./insn.ts";
 import { branch, exact, make, member, place, row, sys } from "./opcode_table.ts";
 import "./opcodes_fpu.ts";
@@ -52,7 +54,10 @@ CONDITIONS.forEach((name, cc) => {
   branch(0x70 + cc, `j${name}`, "Jb", flags.jcc(cc));
   branch(0x0f80 + cc, `j${name}`, "Jv", flags.jcc(cc));
   row(0x0f90 + cc, `set${name}`, "Eb", flags.setcc(cc));
-  row(0x0f40 + cc, `cmov${name}`, "Gv,Ev", flags.cmovcc(cc));
+  place(
+    0x0f40 + cc,
+    make(`cmov${name}`, "Gv,Ev", { sem: flags.cmovcc(cc), feature: FEATURE.CMOV }),
+  );
 });
 
 for (let r = 0; r < 8; r++) {
@@ -261,10 +266,12 @@ sys(0x0f20, "mov", "Rd,Cd", control.readControl);
 sys(0x0f21, "mov", "Rd,Dd", control.readDebug);
 sys(0x0f22, "mov", "Cd,Rd", control.writeControl);
 sys(0x0f23, "mov", "Dd,Rd", control.writeDebug);
-sys(0x0f30, "wrmsr", "", control.wrmsr);
-sys(0x0f31, "rdtsc", "", control.rdtsc);
-sys(0x0f32, "rdmsr", "", control.rdmsr);
+place(0x0f30, make("wrmsr", "", { system: control.wrmsr, feature: FEATURE.MSR }));
+place(0x0f31, make("rdtsc", "", { system: control.rdtsc, feature: FEATURE.TSC }));
+place(0x0f32, make("rdmsr", "", { system: control.rdmsr, feature: FEATURE.MSR }));
 sys(0x0f33, "rdpmc", "", control.rdpmc);
+place(0x0f34, make("sysenter", "", { system: sysenter, feature: FEATURE.SEP }));
+place(0x0f35, make("sysexit", "", { system: sysexit, feature: FEATURE.SEP }));
 sys(0x0fa2, "cpuid", "", control.cpuid);
 row(0x0fa3, "bt", "Ev,Gv", bits.bt);
 row(0x0fab, "bts", "Ev,Gv", bits.bts);
@@ -285,7 +292,12 @@ row(0x0fbe, "movsx", "Gv,Eb", move.movsx);
 row(0x0fbf, "movsx", "Gv,Ew", move.movsx);
 row(0x0fc0, "xadd", "Eb,Gb", alu.xadd);
 row(0x0fc1, "xadd", "Ev,Gv", alu.xadd);
-member(0x0fc7, 1, make("cmpxchg8b", "Mq", { system: misc.cmpxchg8b }), "memory");
+member(
+  0x0fc7,
+  1,
+  make("cmpxchg8b", "Mq", { system: misc.cmpxchg8b, feature: FEATURE.CX8 }),
+  "memory",
+);
 
 /** The jump that ends a block where no instruction does. */
 export const JUMP_ROW: Row = make("jmp", "", { sem: stack.jmp, branch: true });

@@ -10,6 +10,7 @@
 import { EXIT } from "../types.ts";
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
+import { isArmed } from "./debug.ts";
 import { type Insn, integerSize, KIND } from "./insn.ts";
 import { maskAddress, readOperand, writeOperand } from "./operand.ts";
 import { AT, CR0, ECX, EDI, EDX, ES, ESI, FLAG, SEG, TR } from "./state.ts";
@@ -19,6 +20,11 @@ const isPassedThrough = (port: number): boolean => port === 0x80 || port === 0xe
 
 /** @throws {Fault} #GP(0) unless IOPL or the TSS bitmap allow the access */
 function checkPort(cpu: Cpu, port: number, size: number): void {
+  checkPermission(cpu, port, size);
+  cpu.mmu.breakpoints.notePort(port, size);
+}
+
+function checkPermission(cpu: Cpu, port: number, size: number): void {
   const { state, mmu } = cpu;
   if (!(state.get(AT.CR) & CR0.PE)) return;
   const iopl = state.get(AT.EFLAGS) >> 12 & 3;
@@ -92,10 +98,10 @@ function stringAccess(cpu: Cpu, insn: Insn, segment: number, pointer: number, ou
   advance(cpu, insn, pointer, down ? -done * size : done * size);
   if (!insn.rep) return;
   advance(cpu, insn, ECX, -done);
-  if (done < wanted) cpu.nextEip = insn.pc;
+  if (done < wanted) goOn(cpu, insn);
 }
 
-/** Items one exit can serve; 0 when the first one straddles two pages or is not memory. */
+/** Items one exit can serve; 0 when the first one straddles two pages, is no memory, or is watched. */
 function itemsInPage(
   cpu: Cpu,
   segment: number,
@@ -105,7 +111,7 @@ function itemsInPage(
   down: boolean,
 ): number {
   const inPage = linear & 0xfff;
-  if (inPage + size > 4096) return 0;
+  if (inPage + size > 4096 || isArmed(cpu.state)) return 0;
   if (cpu.mmu.hostAddress(linear, segment === ES) < 0) return 0;
   const { state } = cpu;
   const above = (offset - state.seg(segment, SEG.LOW)) >>> 0;
@@ -150,6 +156,12 @@ function single(
     cpu.mmu.modify(cpu.linear(segment, offset, size, true), size);
     cpu.write(segment, offset, size, access(cpu, port, size, false, 0));
   }
+}
+
+/** More repetitions follow: what comes next is not a new instruction to a breakpoint. */
+export function goOn(cpu: Cpu, insn: Insn): void {
+  cpu.nextEip = insn.pc;
+  cpu.state.setFlag(FLAG.RF, true);
 }
 
 /** Adds to a register of the address size. */

@@ -4,6 +4,7 @@
  */
 
 import type { Cpu } from "./cpu.ts";
+import { isArmed } from "./debug.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { AT, CR0, CS, DS, ES, FLAG, FS, GS, LDTR, MODE, NULL_ATTR, SEG, SS, TLB } from "./state.ts";
 import type { CpuState } from "./state.ts";
@@ -161,8 +162,9 @@ export function updateMode(cpu: Cpu): void {
   if (state.seg(SS, SEG.ATTR) & BIG) mode |= MODE.STACK32;
   if (isFlat(state)) mode |= MODE.FLAT;
   else mode |= cpu.codeSegmentId() << MODE.CS_SHIFT;
-  const strict = state.flag(FLAG.AC) && (state.get(AT.CR) & CR0.AM) !== 0;
-  const bank = state.cpl !== 3 ? 0 : strict ? 2 : 1;
+  const user = state.cpl === 3;
+  const aligned = user && state.flag(FLAG.AC) && (state.get(AT.CR) & CR0.AM) !== 0;
+  const bank = aligned || isArmed(state) ? 2 : user ? 1 : 0;
   state.set(AT.MODE, mode | bank << MODE.BANK_SHIFT);
   state.set(AT.BANK, TLB.BASE + bank * TLB.BANK_BYTES);
 }

@@ -139,15 +139,23 @@ export const CR0 = {
   CD: 0x40000000,
   PG: 0x80000000,
 } as const;
-/** CR4 bits this CPU has. */
+/** CR4 bits. Which of them a processor has follows from its features. */
 export const CR4 = {
+  VME: 1,
+  PVI: 2,
   TSD: 4,
   DE: 8,
   PSE: 16,
+  PAE: 32,
+  MCE: 64,
   PGE: 128,
+  PCE: 256,
   OSFXSR: 512,
   OSXMMEXCPT: 1024,
 } as const;
+
+/** Extended-feature register bits. */
+export const EFER = { NXE: 0x800 } as const;
 
 /** Low bits of the mode word, the TLB bank's number, and from `CS_SHIFT` on that of (CS base, CS limit). */
 export const MODE = { CODE32: 1, STACK32: 2, FLAT: 4, BANK_SHIFT: 3, CS_SHIFT: 5 } as const;
@@ -160,7 +168,7 @@ export const TLB = {
   ADDEND: 8,
   EXECUTE: 12,
   ENTRIES: 1024,
-  /** Supervisor bank, user bank, and a bank without entries for code whose alignment is checked. */
+  /** Supervisor bank, user bank, and one without entries: every access is checked or watched. */
   BASE: 0x4000,
   BANK_BYTES: 0x4000,
   STRICT: 0xc000,

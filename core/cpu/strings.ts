@@ -6,9 +6,10 @@
 
 import { EXIT } from "../types.ts";
 import type { Cpu } from "./cpu.ts";
+import { isArmed } from "./debug.ts";
 import { type Insn, integerSize, type SystemOp } from "./insn.ts";
 import { maskAddress, writeRegister } from "./operand.ts";
-import { advance } from "./portio.ts";
+import { advance, goOn } from "./portio.ts";
 import { AT, EAX, ECX, EDI, ES, ESI, FLAG, SEG } from "./state.ts";
 
 type Size = 1 | 2 | 4;
@@ -22,7 +23,7 @@ let stop = false;
 
 function repeat(step: Step): SystemOp {
   return (cpu, insn) => {
-    const { state } = cpu;
+    const { state, mmu } = cpu;
     const count = maskAddress(state.regs[ECX]!, insn);
     if (count === 0) return;
     let left = count;
@@ -35,20 +36,25 @@ function repeat(step: Step): SystemOp {
         advance(cpu, insn, ECX, -items);
         left -= items;
         done += items;
+        if (mmu.breakpoints.hits) break;
       }
       unfinished = 0;
     } finally {
       // The caller retires the last iteration, or the one that a fault has cut off.
       state.set(AT.BUDGET, state.get(AT.BUDGET) - Math.max(0, done - 1 + unfinished));
     }
-    if (left > 0 && !stop) cpu.nextEip = insn.pc;
+    if (left > 0 && !stop) goOn(cpu, insn);
   };
 }
 
-/** Items of `size` that lie in one page and one segment from `offset` upwards; 0 if the first does not. */
+/**
+ * Items of `size` that lie in one page and one segment from `offset` upwards; 0 if the first does
+ * not, or if each access is watched.
+ */
 function room(cpu: Cpu, segment: number, offset: number, linear: number, insn: Insn): number {
   const size = integerSize(insn, 0);
   const { state } = cpu;
+  if (isArmed(state)) return 0;
   const above = (offset - state.seg(segment, SEG.LOW)) >>> 0;
   const limit = (state.seg(segment, SEG.SPAN) >>> 0) - above + 1;
   const wrap = insn.addressSize === 4 ? 0x1_0000_0000 - offset : 0x10000 - offset;

@@ -71,5 +71,6 @@ export function loadState(cpu: Cpu, ram: Uint8Array, i: SystemState, cpl: number
   state.regs.set(i.r);
   state.eip = i.ip;
   updateMode(cpu);
+  cpu.mmu.breakpoints.hits = 0;
   cpu.flushTlb();
 }

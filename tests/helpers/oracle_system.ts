@@ -6,6 +6,7 @@
 
 import type { Cpu } from "../../core/cpu/cpu.ts";
 import { FEATURE, profileFeatures } from "../../core/cpu/cpuid.ts";
+import { isArmed } from "../../core/cpu/debug.ts";
 import { AT, FLAG, LDTR, NULL_ATTR, SEG, TR } from "../../core/cpu/state.ts";
 import { GuestPanic } from "../../core/errors.ts";
 import {
@@ -50,8 +51,9 @@ export interface SystemCase {
 
 const RAM_BYTES = 0x40000;
 
-/** The cases' processor: a Pentium III, with NX where a case says so. */
-const FEATURES = profileFeatures("pentium3") | FEATURE.VME | FEATURE.MCE | FEATURE.NX;
+/** The cases' processor: a Pentium III with all that a real one has, and with NX where a case says so. */
+const FEATURES = profileFeatures("pentium3") | FEATURE.VME | FEATURE.MCE | FEATURE.PSE36 |
+  FEATURE.NX;
 
 /** A case lists no more exceptions than these: a triple fault may have raised five. */
 const MAX_RAISED = 4;
@@ -101,7 +103,8 @@ export class SystemMachine {
     if (c.i.fl & FLAG.TF) return this.#cpu.run(1);
     const [base, eip] = [state.segmentBase(1), state.eip];
     do {
-      this.#cpu.step();
+      if (isArmed(state)) this.#cpu.run(1);
+      else this.#cpu.step();
     } while (
       state.eip === eip && state.segmentBase(1) === base && this.#raised.length === 0 &&
       !this.#cpu.shutdown
