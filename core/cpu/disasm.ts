@@ -46,6 +46,9 @@ const SUFFIXED = new Set([
   ...["sgdt", "sidt", "lgdt", "lidt"].map((name) => `${name} Ms`),
 ]);
 
+/** CMPPS and its like, by their immediate. */
+const COMPARISONS = ["eq", "lt", "le", "unord", "neq", "nlt", "nle", "ord"];
+
 /** Repeated for as long as (E)CX says, without a condition. */
 const REPEATED = new Set(["ins", "outs", "movs", "stos", "lods"]);
 
@@ -93,7 +96,7 @@ function textOf(insn: Insn, bytes: Uint8Array, mode: number): string {
   // `push es`, `call far`: what stands behind the name goes before the operands.
   const [name = "", ...rest] = insn.row.mnemonic.split(" ");
   const operands = [...rest, ...operandsOf(insn, prefixes)].join(" ");
-  const shown = nameOf(name, insn, prefixes, mode);
+  const shown = comparisonName(insn) ?? nameOf(name, insn, prefixes, mode);
   const head = [...prefixes.unused(), shown].join(" ");
   return operands ? `${head.padEnd(6)} ${operands}` : head;
 }
@@ -118,6 +121,17 @@ function prefixWords({ mnemonic }: Row, wide: boolean): Readonly<Record<number, 
 function useMandatory({ opcode, rep }: Insn, prefixes: Prefixes): void {
   const slot = (opcode > 0xff ? TWO_BYTE : ONE_BYTE)[opcode & 0xff];
   if (slot && "byPrefix" in slot) prefixes.use(rep || 0x66);
+}
+
+/** `cmpltps` for `cmpps …,0x1`. */
+function comparisonName({ row, imm }: Insn): string | undefined {
+  const condition = COMPARISONS[imm];
+  if (condition === undefined || !isComparison(row)) return undefined;
+  return row.mnemonic.replace("cmp", `cmp${condition}`);
+}
+
+function isComparison({ mnemonic, operands }: Row): boolean {
+  return mnemonic.startsWith("cmp") && operands.length === 3;
 }
 
 /** The name as it is at these sizes. */
@@ -147,5 +161,6 @@ function operandsOf(insn: Insn, prefixes: Prefixes): string[] {
     ? [tableText(insn, prefixes)]
     : stringOperands(insn, prefixes) ??
       operands.map((spec, n) => operandText(spec, n, insn, prefixes));
+  if (isComparison(insn.row) && insn.imm < COMPARISONS.length) texts.pop();
   return texts.length > 0 ? [texts.join(",")] : [];
 }

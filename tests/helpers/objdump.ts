@@ -77,8 +77,12 @@ export function plainSpelling(text: string): string {
 /** Forms that mean something else to objdump, which knows later processors; the first bytes. */
 const LEFT_OUT: readonly (readonly [bytes: RegExp, why: string])[] = [
   [/^(..)?d6/, "SALC is not documented"],
-  [/^(..)?0f(0d|1[89a-e])/, "hint NOPs have become PREFETCH, BND…, CLDEMOTE, ENDBR32, RDSSP"],
+  [
+    /^(..)?0f(0d|18[2367a-f]|1[9a-e])/,
+    "hint NOPs have become PREFETCH, BND…, CLDEMOTE, ENDBR32, RDSSP",
+  ],
   [/^(..)?d[89a-f]/, "the table has no x87"],
+  [/^(..)?0fae(e[9a-f]|f[1-79a-f])/, "the r/m field of a fence is ignored"],
   [/^(66|f2|f3)0f09/, "WBNOINVD"],
   [/^f20fb[cd]/, "F2 is no prefix of BSF since TZCNT"],
 ];
