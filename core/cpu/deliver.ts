@@ -199,7 +199,7 @@ function enterHandler(cpu: Cpu, cpl: number): void {
 
 /** The gate's TSS runs the handler; the interrupted task waits for its IRET. */
 function enterTask(cpu: Cpu, resume: number, eip: number, errorCode: number | undefined): void {
-  const task = readTask(cpu, gate.selector, VECTOR.TS);
+  const task = readTask(cpu, gate.selector, VECTOR.GP);
   taskSwitched(cpu, switchTask(cpu, task, { kind: "call", eip, resume, errorCode }));
 }
 

@@ -60,7 +60,7 @@ export function checkOffset(offset: number, limit: number): void {
 }
 
 /** CS:EIP in real and virtual-8086 mode. */
-export function jumpReal(cpu: Cpu, selector: number, offset: number): void {
+function jumpReal(cpu: Cpu, selector: number, offset: number): void {
   checkOffset(offset, cpu.state.seg(CS, SEG.LIMIT));
   setRealSegment(cpu, CS, selector);
   cpu.jump(offset);
@@ -145,12 +145,11 @@ function readTarget(cpu: Cpu, selector: number): void {
 
 /** A code descriptor that a direct far transfer may enter at the current privilege. */
 function checkCode(cpu: Cpu): void {
-  const error = code.selector & 0xfffc;
   const { cpl } = cpu.state;
   const dpl = dplOf(code);
   const allowed = isConforming(code) ? dpl <= cpl : (code.selector & 3) <= cpl && dpl === cpl;
-  if (!allowed) throw Fault.of(GP, error);
-  if (!isPresent(code)) throw Fault.of(NP, error);
+  if (!allowed) throw Fault.of(GP, code.selector & 0xfffc);
+  checkPresent();
 }
 
 /** A TSS that can be switched to, or a task gate. */
@@ -159,18 +158,24 @@ function isTask(d: Descriptor): boolean {
   return type === TYPE.TSS16 || type === TYPE.TSS32 || type === TYPE.TASK_GATE;
 }
 
-/** @throws {Fault} unless CPL and RPL may use the gate or TSS in `code` */
-function checkSystem(cpu: Cpu): void {
-  const error = code.selector & 0xfffc;
+/** @throws {Fault} #GP unless CPL and RPL may use the gate or TSS in `code` */
+function checkRights(cpu: Cpu): void {
   const dpl = dplOf(code);
-  if (dpl < cpu.state.cpl || dpl < (code.selector & 3)) throw Fault.of(GP, error);
-  if (!isPresent(code)) throw Fault.of(NP, error);
+  const allowed = dpl >= cpu.state.cpl && dpl >= (code.selector & 3);
+  if (!allowed) throw Fault.of(GP, code.selector & 0xfffc);
+}
+
+function checkPresent(): void {
+  if (!isPresent(code)) throw Fault.of(NP, code.selector & 0xfffc);
 }
 
 function enterTask(cpu: Cpu, kind: "jump" | "call"): void {
-  checkSystem(cpu);
-  const isGate = typeOf(code) === TYPE.TASK_GATE;
-  const selector = isGate ? cpu.mmu.systemRead(code.at + 2, 2) : code.selector;
+  checkRights(cpu);
+  let { selector } = code;
+  if (typeOf(code) === TYPE.TASK_GATE) {
+    checkPresent();
+    selector = cpu.mmu.systemRead(code.at + 2, 2);
+  }
   const task = readTask(cpu, selector, GP);
   taskSwitched(cpu, switchTask(cpu, task, { kind, eip: cpu.nextEip }));
 }
@@ -180,16 +185,16 @@ function readGate(cpu: Cpu): void {
   const error = code.selector & 0xfffc;
   const type = typeOf(code);
   if (type !== TYPE.CALL_GATE16 && type !== TYPE.CALL_GATE32) throw Fault.of(GP, error);
-  checkSystem(cpu);
+  checkRights(cpu);
+  checkPresent();
   const low = cpu.mmu.systemRead(code.at, 4);
   const high = cpu.mmu.systemRead(code.at + 4, 4);
   gate.wide = type === TYPE.CALL_GATE32;
   gate.offset = ((low & 0xffff) | (gate.wide ? high & 0xffff0000 : 0)) >>> 0;
   gate.parameters = high & 31;
   readTarget(cpu, low >>> 16);
-  const inner = code.selector & 0xfffc;
-  if (!isCode(code) || dplOf(code) > cpu.state.cpl) throw Fault.of(GP, inner);
-  if (!isPresent(code)) throw Fault.of(NP, inner);
+  if (!isCode(code) || dplOf(code) > cpu.state.cpl) throw Fault.of(GP, code.selector & 0xfffc);
+  checkPresent();
 }
 
 // ---- RET -----------------------------------------------------------------------------------------

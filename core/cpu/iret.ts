@@ -7,18 +7,19 @@
 import type { Cpu } from "./cpu.ts";
 import { taskSwitched } from "./deliver.ts";
 import { ALL_FLAGS, checkIopl, setFlags } from "./eflags.ts";
-import { checkOffset, jumpReal, readReturn, returnOuter } from "./far.ts";
+import { checkOffset, readReturn, returnOuter } from "./far.ts";
 import type { Insn } from "./insn.ts";
 import { isProtected } from "./operand.ts";
 import {
   type Descriptor,
   newDescriptor,
   setCodeSegment,
+  setRealSegment,
   setV86Segment,
   updateMode,
 } from "./segment.ts";
 import { Frame, peekAll, setStackPointer } from "./stack.ts";
-import { AT, CS, DS, ES, ESP, FLAG, FS, GS, SS } from "./state.ts";
+import { AT, CS, DS, ES, ESP, FLAG, FS, GS, SEG, SS } from "./state.ts";
 import { returnToTask } from "./task.ts";
 
 const code: Descriptor = newDescriptor();
@@ -53,9 +54,14 @@ export function iret(cpu: Cpu, insn: Insn): void {
 
 function iretReal(cpu: Cpu, size: 2 | 4): void {
   const { state } = cpu;
-  if (state.flag(FLAG.VM)) checkIopl(cpu);
+  const v86 = state.flag(FLAG.VM);
+  if (v86) checkIopl(cpu);
   peekAll(cpu, WORDS, size, frame);
-  jumpReal(cpu, frame.at(SELECTOR) & 0xffff, frame.at(EIP));
+  const offset = frame.at(EIP);
+  // In virtual-8086 mode nothing checks EIP before the next fetch does.
+  if (!v86) checkOffset(offset, state.seg(CS, SEG.LIMIT));
+  setRealSegment(cpu, CS, frame.at(SELECTOR) & 0xffff);
+  cpu.jump(offset);
   setStackPointer(cpu, state.regs[ESP]! + WORDS * size);
   setFlags(cpu, frame.at(EFLAGS), size, state.cpl, FLAG.RF);
 }

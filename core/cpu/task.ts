@@ -17,10 +17,10 @@ import {
   isConforming,
   isNull,
   isPresent,
+  isWritableData,
   markAccessed,
   newDescriptor,
   readDescriptor,
-  readStack,
   setCodeSegment,
   setNull,
   setNullLdt,
@@ -246,15 +246,22 @@ function loadSegments(cpu: Cpu, task: Task): void {
   }
   const cpl = selectors[CS]! & 3;
   loadStack(cpu, selectors[SS]!, cpl);
+  cpu.state.set(AT.CPL, cpl);
   for (const segment of [DS, ES, FS, GS]) loadData(cpu, segment, selectors[segment]!, cpl);
   loadCode(cpu, selectors[CS]!, cpl);
 }
 
 const scratch: Descriptor = newDescriptor();
 
+/** Unlike elsewhere, a segment of the wrong privilege that is absent too counts as absent. */
 function loadStack(cpu: Cpu, selector: number, cpl: number): void {
-  readStack(cpu, selector, cpl, TS, scratch);
-  setStackSegment(cpu, scratch);
+  const error = selector & 0xfffc;
+  if (isNull(selector)) throw Fault.of(TS, 0);
+  const d = readDescriptor(cpu, selector, TS, scratch);
+  if (!isWritableData(d)) throw Fault.of(TS, error);
+  if (!isPresent(d)) throw Fault.of(VECTOR.SS, error);
+  if (dplOf(d) !== cpl || (selector & 3) !== cpl) throw Fault.of(TS, error);
+  setStackSegment(cpu, d);
 }
 
 function loadData(cpu: Cpu, segment: number, selector: number, cpl: number): void {
