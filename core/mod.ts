@@ -15,13 +15,15 @@ export { bootMachine } from "./machine/machine.ts";
 export type { Machine, RunHooks } from "./machine/machine.ts";
 export {
   costPresets,
+  cpuPresets,
   DEFAULT_COST,
+  DEFAULT_CPU,
   DEFAULT_MEDIA,
   mediaPresets,
   memoryDisk,
   openDisk,
 } from "./machine/storage.ts";
-export type { OpenDiskOptions } from "./machine/storage.ts";
+export type { OpenDiskOptions, ProcessorPreset } from "./machine/storage.ts";
 export type {
   CompareInputs,
   CompareRecord,
@@ -32,6 +34,7 @@ export type {
 export { DISK_OPS } from "./report/compare.ts";
 export { DISK_PATHS } from "./report/phases.ts";
 export type { DiskPath, Phase, PhaseRecorder, PhaseSource } from "./report/phases.ts";
+export type { Profile } from "./cpu/cpuid.ts";
 export type { CostPreset } from "./hypervisor/costs.ts";
 export type { MediaPreset, Spindle } from "../devices/disk/timed.ts";
 export type * from "./types.ts";

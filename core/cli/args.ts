@@ -6,13 +6,15 @@
 import { Command, CommanderError, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { type FlatPlacement, parsePlacement } from "../load/flat.ts";
-import { DEFAULT_COST, DEFAULT_MEDIA } from "../machine/storage.ts";
+import { DEFAULT_COST, DEFAULT_CPU, DEFAULT_MEDIA } from "../machine/storage.ts";
 import { DISK_OPS, type DiskOp } from "../report/compare.ts";
 import { TOOL, VERSION } from "../version.ts";
 import { parseBytes, parseCount, parseMemory, parseTime } from "./units.ts";
 
 /** What every command that boots a guest knows. */
 export interface CommonOptions {
+  /** Name of the processor. */
+  readonly cpu: string;
   /** Name of the cost preset. */
   readonly cost: string;
   /** Name of the media preset. */
@@ -60,7 +62,7 @@ export interface CompareOptions extends CommonOptions {
 /** A preset list or the JSON schema, to be printed instead of a run. */
 export interface ListRequest {
   readonly command: "list";
-  readonly what: "cost" | "media" | "schema";
+  readonly what: "cpu" | "cost" | "media" | "schema";
 }
 
 /** Help or version, ready to print. */
@@ -185,6 +187,7 @@ type Flags = Readonly<Record<string, unknown>>;
 function addCommon(command: Command): void {
   command
     .option("-m <size>", "guest memory in MiB, or with unit K, M, G", "32")
+    .option("--cpu <processor>", "what CPUID reports; help lists them", DEFAULT_CPU)
     .option("--cost <preset>", "prices of the hypervisor; help lists them", DEFAULT_COST)
     .option("--media <preset>", "latency of the disk; help lists them", DEFAULT_MEDIA)
     .option("--max-insns <n>", "stop after that many instructions, code 124")
@@ -192,7 +195,7 @@ function addCommon(command: Command): void {
     .option("--json", "one JSON object on standard output, all else on standard error")
     .option("--quiet", "no tables")
     .option("--no-progress", "no progress display on a terminal");
-  for (const what of ["cost", "media"] as const) {
+  for (const what of ["cpu", "cost", "media"] as const) {
     command.on(`option:${what}`, (name: string) => {
       if (name === "help") throw new Listing(what);
     });
@@ -202,6 +205,7 @@ function addCommon(command: Command): void {
 function common(flags: Flags): CommonOptions {
   const { maxInsns, maxTime } = flags;
   return {
+    cpu: flags.cpu as string,
     cost: flags.cost as string,
     media: flags.media as string,
     ramBytes: memory(flags.m as string),

@@ -7,7 +7,7 @@ import { EXIT_CODE, ImageError, UsageError } from "../errors.ts";
 import { loadGuest } from "../load/detect.ts";
 import type { MachineConfig, RunResult } from "../machine/config.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
-import { openDisk } from "../machine/storage.ts";
+import { DEFAULT_CPU, openDisk } from "../machine/storage.ts";
 import { buildCompareRecord, type CompareRecord, type DiskOp } from "../report/compare.ts";
 import { stableJson } from "../report/json.ts";
 import { DISK_PATHS, PhaseRecorder } from "../report/phases.ts";
@@ -32,6 +32,8 @@ export interface CompareDisksOptions {
   readonly guest: { readonly name: string; readonly bytes: Uint8Array };
   /** The guest may write to it: give an overlay. */
   readonly disk: { readonly name: string; readonly backend: BlockBackend };
+  /** The processor; `i686` unless given. */
+  readonly cpu?: NonNullable<MachineConfig["cpu"]>;
   /** Prices of the hypervisor. */
   readonly cost: MachineConfig["cost"];
   /** Latency of the disk. */
@@ -71,8 +73,10 @@ export interface CompareOutcome {
 /** Boots the benchmark guest and follows it through its phases. */
 export async function compareDisks(options: CompareDisksOptions): Promise<CompareOutcome> {
   const { guest, disk, cost, media, op, bs, count, depth, ramBytes, onSlice } = options;
+  const { cpu = DEFAULT_CPU } = options;
   checkSize(options);
   const inputs = {
+    cpu,
     cost: cost.name,
     media: media.name,
     op,
@@ -89,6 +93,7 @@ export async function compareDisks(options: CompareDisksOptions): Promise<Compar
   const append = `op=${op} bs=${bs} count=${count} depth=${depth}`;
   let recorder: PhaseRecorder | undefined;
   const machine = bootMachine({
+    cpu,
     ramBytes,
     guest: loadGuest(guest.bytes, { name: guest.name, ramBytes, append }),
     disks: [{ backend: disk.backend, media }],
@@ -165,9 +170,9 @@ export async function compareCommand(options: CompareOptions, streams: Streams):
   const backend = openDisk(path, { readOnly: false, snapshot: true });
   try {
     dropFileAccess(options.out === undefined ? ["read", "write"] : ["read"]);
-    const { cost, media } = presets;
+    const { cpu, cost, media } = presets;
     const disk = { name, backend };
-    const outcome = await runToEnd({ ...options, guest, disk, cost, media }, options, streams);
+    const outcome = await runToEnd({ ...options, guest, disk, cpu, cost, media }, options, streams);
     return report(outcome, options, streams);
   } finally {
     backend.close();

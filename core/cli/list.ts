@@ -1,19 +1,32 @@
 /**
- * Answers to `--cost help`, `--media help` and `compare --schema`.
+ * Answers to `--cpu help`, `--cost help`, `--media help` and `compare --schema`.
  * @module
  */
 
-import { costPresets, DEFAULT_COST, DEFAULT_MEDIA, mediaPresets } from "../machine/storage.ts";
+import {
+  costPresets,
+  cpuPresets,
+  DEFAULT_COST,
+  DEFAULT_CPU,
+  DEFAULT_MEDIA,
+  mediaPresets,
+} from "../machine/storage.ts";
 import { stableJson } from "../report/json.ts";
 import { duration } from "../report/table.ts";
 import type { ListRequest } from "./args.ts";
 
 /** The text to print. */
 export async function listText(what: ListRequest["what"]): Promise<string> {
+  if (what === "cpu") return cpuList();
   if (what === "cost") return costList();
   if (what === "media") return mediaList();
   const { compareJsonSchema } = await import("../report/schema.ts");
   return stableJson(compareJsonSchema());
+}
+
+function cpuList(): string {
+  return Object.values(cpuPresets())
+    .map(({ name, features }) => `${line(name, DEFAULT_CPU)}${features.join(" ")}\n`).join("");
 }
 
 function costList(): string {

@@ -32,7 +32,7 @@ interface NamedDisk {
  * @returns the exit code
  */
 export async function runCommand(options: RunOptions, streams: Streams): Promise<number> {
-  const { cost, media } = choosePresets(options);
+  const { cpu, cost, media } = choosePresets(options);
   const file = readGuest(options.guest, options.guest, options.ramBytes, MISSING_HINT);
   const guest = loadGuest(file.bytes, {
     name: options.guest,
@@ -43,6 +43,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);
   const disks = openDisks(options, guest, file, streams);
   const inputs = {
+    cpu,
     cost: cost.name,
     media: media.name,
     ramBytes: options.ramBytes,
@@ -54,6 +55,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     const attached = disks.map(({ backend }): DiskConfig => ({ backend, media }));
     const serial = new SerialSink(options.json ? streams.stderr : streams.stdout);
     const machine = bootMachine({
+      cpu,
       ramBytes: options.ramBytes,
       guest,
       disks: attached,

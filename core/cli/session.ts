@@ -6,15 +6,18 @@
 
 import { EXIT_CODE, UsageError } from "../errors.ts";
 import type { MachineConfig } from "../machine/config.ts";
-import { costPresets, mediaPresets } from "../machine/storage.ts";
+import { costPresets, cpuPresets, mediaPresets } from "../machine/storage.ts";
 import type { CommonOptions } from "./args.ts";
 import { NO_PROGRESS, openProgress, type Progress } from "./progress.ts";
 
 /** The presets that the user named. */
-export function choosePresets(options: CommonOptions): Pick<MachineConfig, "cost"> & {
+export function choosePresets(
+  options: CommonOptions,
+): Required<Pick<MachineConfig, "cpu" | "cost">> & {
   readonly media: MachineConfig["disks"][number]["media"];
 } {
   return {
+    cpu: choose("--cpu", cpuPresets(), options.cpu).name,
     cost: choose("--cost", costPresets(), options.cost),
     media: choose("--media", mediaPresets(), options.media),
   };
@@ -24,7 +27,7 @@ function choose<T>(option: string, presets: Readonly<Record<string, T>>, name: s
   const preset = Object.hasOwn(presets, name) ? presets[name] : undefined;
   if (preset !== undefined) return preset;
   throw new UsageError(
-    `Cannot find ${option} "${name}": no such preset`,
+    `Cannot find ${option} "${name}": there is none`,
     `${option} takes ${Object.keys(presets).join(", ")}; ${option} help describes them`,
   );
 }

@@ -65,6 +65,12 @@ export function profileFeatures(profile: Profile): number {
   return PROCESSORS[profile].features;
 }
 
+/** Names of the features a processor has, in the order of their bits. */
+export function featureNames(profile: Profile): readonly string[] {
+  const names = Object.keys(FEATURE) as (keyof typeof FEATURE)[];
+  return names.filter((name) => profileFeatures(profile) & FEATURE[name]);
+}
+
 /** Family, model and stepping of a processor, as in leaf 1 EAX. */
 export function profileSignature(profile: Profile): number {
   return PROCESSORS[profile].signature;

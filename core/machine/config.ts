@@ -4,6 +4,7 @@
  */
 
 import type { BlockBackend, CostKind, Dom0CostKind, Ns, VcpuState } from "../types.ts";
+import type { Profile } from "../cpu/cpuid.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import type { GuestImage } from "../load/image.ts";
 import type { MediaPreset } from "../../devices/disk/timed.ts";
@@ -18,6 +19,8 @@ export interface DiskConfig {
 
 /** Everything that decides what a machine does. The same config gives the same run, byte for byte. */
 export interface MachineConfig {
+  /** The processor; `i686` unless given. */
+  readonly cpu?: Profile;
   /** Guest RAM, a multiple of 64 KiB. */
   readonly ramBytes: number;
   /** What is placed into RAM and entered. */

@@ -63,7 +63,8 @@ export class Machine {
   /** Builds the machine, loads the guest and powers on. Nothing has run yet. */
   constructor(config: MachineConfig) {
     this.#config = config;
-    this.#cpu = new Cpu(config.ramBytes + EXTRA_FRAMES * PAGE_SIZE);
+    const processor = config.cpu === undefined ? {} : { profile: config.cpu };
+    this.#cpu = new Cpu(config.ramBytes + EXTRA_FRAMES * PAGE_SIZE, processor);
     const memory = this.#makeMemory();
     this.memory = memory;
     this.#media = config.disks.map((disk) => this.#makeMedia(disk));

@@ -1,5 +1,6 @@
 /**
- * Disks and presets for front ends, which do not reach into `devices` or `hypervisor` themselves.
+ * Disks, processors and presets for front ends, which do not reach into `devices`, `cpu` or
+ * `hypervisor` themselves.
  * @module
  */
 
@@ -7,10 +8,14 @@ import { MemoryDisk } from "../../devices/disk/memory.ts";
 import { OverlayDisk } from "../../devices/disk/overlay.ts";
 import { RawImage } from "../../devices/disk/raw.ts";
 import { MEDIA_PRESETS, type MediaPreset } from "../../devices/disk/timed.ts";
+import { DEFAULT_PROFILE, featureNames, type Profile, PROFILES } from "../cpu/cpuid.ts";
 import { COST_PRESETS, type CostPreset, DEFAULT_COST } from "../hypervisor/costs.ts";
 import type { BlockBackend } from "../types.ts";
 
 export { DEFAULT_COST };
+
+/** The processor when the user names none. */
+export const DEFAULT_CPU: Profile = DEFAULT_PROFILE;
 
 /** The media preset when the user names none. */
 export const DEFAULT_MEDIA = "ssd";
@@ -39,6 +44,21 @@ export function openDisk(path: string, options: OpenDiskOptions): BlockBackend {
  */
 export function memoryDisk(bytes: Uint8Array): BlockBackend {
   return new MemoryDisk(bytes);
+}
+
+/** A processor that a machine can have. */
+export interface ProcessorPreset {
+  /** As `MachineConfig.cpu` takes it. */
+  readonly name: Profile;
+  /** What CPUID reports, by the names of the manual. */
+  readonly features: readonly string[];
+}
+
+/** Processors by name. */
+export function cpuPresets(): Readonly<Record<string, ProcessorPreset>> {
+  return Object.fromEntries(
+    PROFILES.map((name) => [name, { name, features: featureNames(name) }]),
+  );
 }
 
 /** Media latencies by name. */

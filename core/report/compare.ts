@@ -74,6 +74,8 @@ export interface FileRecord {
 
 /** Inputs of a comparison. */
 export interface CompareInputs {
+  /** Name of the processor. */
+  cpu: string;
   /** Name of the cost preset. */
   cost: string;
   /** Name of the media preset. */

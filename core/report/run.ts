@@ -9,6 +9,8 @@ import type { FileRecord } from "./compare.ts";
 
 /** Inputs of a run. */
 export interface RunInputs {
+  /** Name of the processor. */
+  cpu: string;
   /** Name of the cost preset. */
   cost: string;
   /** Name of the media preset. */

@@ -48,6 +48,7 @@ const path: z.ZodType<PathRecord> = z.strictObject({
 export const compareSchema: z.ZodType<CompareRecord> = z.strictObject({
   tool: z.string(),
   version: z.string(),
+  cpu: z.string().describe("name of the processor"),
   cost: z.string().describe("name of the cost preset"),
   media: z.string().describe("name of the media preset"),
   op: z.enum(DISK_OPS),

@@ -7,6 +7,7 @@ import type { CompareInputs } from "../../core/report/compare.ts";
 
 /** 4 KiB reads at depth 1. */
 export const inputs: CompareInputs = {
+  cpu: "i686",
   cost: "xen-4.17",
   media: "ssd",
   op: "read",

@@ -16,6 +16,7 @@ Deno.test("parseArgs() fills in the defaults of run", () => {
     guest: "guest.bin",
     disks: [],
     snapshot: false,
+    cpu: "i686",
     cost: "xen-4.17",
     media: "ssd",
     ramBytes: 32 * MIB,
@@ -30,6 +31,7 @@ Deno.test("parseArgs() reads every option of run, with one dash and with two", (
     ..."g --disk a.img --disk b.img --append x=1 --snapshot --cost xen-2007 --media hdd -m 64"
       .split(" "),
     ..."--max-insns 10m --max-time 5s --json --load flat@0x100000 --quiet --no-progress".split(" "),
+    "--cpu=pentium3",
   );
   assertEquals(long, {
     command: "run",
@@ -38,6 +40,7 @@ Deno.test("parseArgs() reads every option of run, with one dash and with two", (
     append: "x=1",
     snapshot: true,
     placement: { mode: "protected32", gpa: MIB },
+    cpu: "pentium3",
     cost: "xen-2007",
     media: "hdd",
     ramBytes: 64 * MIB,
@@ -50,6 +53,8 @@ Deno.test("parseArgs() reads every option of run, with one dash and with two", (
   const short = run(
     ..."g -disk a.img -disk b.img -append x=1 -snapshot -cost xen-2007 -media hdd -m 64".split(" "),
     ..."-max-insns 10m -max-time=5s -json -load flat@0x100000 -quiet -no-progress".split(" "),
+    "-cpu",
+    "pentium3",
   );
   assertEquals(short, long);
 });
@@ -77,6 +82,7 @@ Deno.test("parseArgs() fills in the defaults of compare", () => {
     bs: 4096,
     count: 256,
     depth: 1,
+    cpu: "i686",
     cost: "xen-4.17",
     media: "ssd",
     ramBytes: 32 * MIB,
@@ -138,6 +144,7 @@ Deno.test("parseArgs() answers help and version instead of running", () => {
 
 Deno.test("parseArgs() lists presets and the schema without a guest", () => {
   assertEquals(parseArgs(["run", "--cost", "help"]), { command: "list", what: "cost" });
+  assertEquals(parseArgs(["run", "-cpu", "help"]), { command: "list", what: "cpu" });
   assertEquals(parseArgs(["compare", "-media", "help"]), { command: "list", what: "media" });
   assertEquals(parseArgs(["compare", "--schema"]), { command: "list", what: "schema" });
 });

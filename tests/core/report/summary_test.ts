@@ -56,6 +56,7 @@ Deno.test("formatCompare() says so when the data differ", () => {
 Deno.test("formatRun() lists exits by number and only the books in use", () => {
   const record = buildRunRecord(
     {
+      cpu: "i686",
       cost: "xen-4.17",
       media: "ssd",
       ramBytes: 1 << 25,
