@@ -18,6 +18,7 @@ import type { Insn } from "./insn.ts";
 import { type Frames, Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
 import { setSegment, updateMode } from "./segment.ts";
+import { MXCSR_RESET } from "./sse/mxcsr.ts";
 import { AT, CpuState, CR0, CS, EDX, FLAG, NULL_ATTR, RAM_BASE, SEG, SS } from "./state.ts";
 
 /** Measured: 500 to 2000 give the same speed. */
@@ -107,6 +108,7 @@ export class Cpu {
     state.set(AT.IDT_LIMIT, to.mode === "real16" ? 0x3ff : 0);
     state.set(AT.DR + 24, 0xffff0ff0);
     state.set(AT.DR + 28, 0x400);
+    state.set(AT.MXCSR, MXCSR_RESET);
     state.regs.set(to.regs);
     if (to.mode === "real16") this.#resetSegments(0x93, 0x93, 0xffff, 0);
     else this.#resetSegments(0xc09b, 0xc093, 0xffffffff, 0x10);

@@ -34,9 +34,9 @@ export function stmxcsr(cpu: Cpu, insn: Insn): void {
 /** LFENCE, MFENCE, SFENCE. */
 export function fence(): void {}
 
-/** CLFLUSH: nothing is cached, but the byte must be readable. */
+/** CLFLUSH: nothing is cached, but the byte must be one that may be read. */
 export function clflush(cpu: Cpu, insn: Insn): void {
-  cpu.read(insn.segment, effectiveAddress(cpu, insn), 1);
+  cpu.mmu.hostAddress(cpu.linear(insn.segment, effectiveAddress(cpu, insn), 1, false), false);
 }
 
 /** MOVNTI: a store like any other. */

@@ -4,7 +4,7 @@
  */
 
 import type { Cpu } from "../cpu.ts";
-import { FEATURE, profileFeatures } from "../cpuid.ts";
+import { FEATURE } from "../cpuid.ts";
 import { Fault, VECTOR } from "../fault.ts";
 import { AT, CR4 } from "../state.ts";
 
@@ -32,7 +32,7 @@ export const MXCSR_RESET = 0x1f80;
 
 /** Bits of MXCSR that may be set: a processor without SSE2 has no DAZ. */
 export function mxcsrMask(cpu: Cpu): number {
-  return profileFeatures(cpu.profile) & FEATURE.SSE2 ? 0xffff : 0xffff & ~MX.DAZ;
+  return cpu.features & FEATURE.SSE2 ? 0xffff : 0xffff & ~MX.DAZ;
 }
 
 /** MXCSR for the length of one instruction. */
