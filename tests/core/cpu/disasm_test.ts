@@ -89,6 +89,12 @@ const CASES: readonly (readonly [size: CodeSize, bytes: string, text: string])[]
   [32, "66 0f 6f 00", "movdqa xmm0,XMMWORD PTR [eax]"],
   [32, "66 f3 0f 10 00", "data16 movss xmm0,DWORD PTR [eax]"],
   [32, "0f ae ff", "sfence"],
+  [32, "d8 c1", "fadd   st,st(1)"],
+  [32, "de c9", "fmulp  st(1),st"],
+  [32, "db 28", "fld    TBYTE PTR [eax]"],
+  [32, "66 d9 27", "fldenvw [edi]"],
+  [32, "df e0", "fnstsw ax"],
+  [32, "d9 d8", "fstp   st(0)"],
   [32, "2e 3e 90", "cs ds nop"],
 ];
 
