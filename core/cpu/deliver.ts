@@ -36,24 +36,34 @@ const code: Descriptor = newDescriptor();
 const stack: Descriptor = newDescriptor();
 const frame = new Frame();
 
+/** Exceptions in a row that reach no handler: those of #AC on the handler's own stack never end. */
+const MAX_CHAIN = 8;
+
 /**
  * Raises an exception at the current EIP, with the rules for a second one during delivery.
- * After a third the CPU shuts down.
+ * After a third, or when they would go on for ever, the CPU shuts down.
  */
 export function raise(cpu: Cpu, vector: number, code: number): void {
-  cpu.traceException(vector, code);
+  for (let chain = 0;; chain++) {
+    cpu.traceException(vector, code);
+    const second = failedDelivery(cpu, vector, code);
+    if (!second) return;
+    const double = makesDouble(vector, second.vector);
+    if (double || vector === VECTOR.DF) cpu.onException(second.vector, second.code);
+    if (vector === VECTOR.DF || chain === MAX_CHAIN) return cpu.shutDown();
+    vector = double ? VECTOR.DF : second.vector;
+    code = double ? 0 : second.code;
+  }
+}
+
+/** Delivers an exception. @returns the one that came of it, if it has not reached its handler */
+function failedDelivery(cpu: Cpu, vector: number, code: number): Fault | undefined {
   try {
     deliver(cpu, vector, code, "exception", cpu.state.eip);
+    return undefined;
   } catch (second) {
-    if (!(second instanceof Fault)) throw second;
-    const { vector: next, code: nextCode } = second;
-    if (vector === VECTOR.DF) {
-      cpu.onException(next, nextCode);
-      return cpu.shutDown();
-    }
-    if (!makesDouble(vector, next)) return raise(cpu, next, nextCode);
-    cpu.onException(next, nextCode);
-    raise(cpu, VECTOR.DF, 0);
+    if (second instanceof Fault) return second;
+    throw second;
   }
 }
 
