@@ -12,7 +12,8 @@ import { type Block, CodePage } from "./code_pages.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { Decoder } from "./decode.ts";
 import type { Insn } from "./insn.ts";
-import { type CompilableBlock, Jit } from "./jit.ts";
+import type { CompilableBlock } from "./compiler.ts";
+import { Jit } from "./jit.ts";
 import { JUMP_ROW } from "./opcodes.ts";
 import type { Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
@@ -247,34 +248,27 @@ export class Blocks {
     const page = this.#pages[this.#mmu.fetchAddress((base + start) >>> 0) >>> 12];
     if (!page) return;
     const members: Block[] = [];
-    const unit: CompilableBlock[] = [];
-    const heads = new Map<number, number>();
+    const blocks = new Map<number, CompilableBlock>();
     const candidates = [start];
     let size = 0;
     for (let n = 0; n < candidates.length && size < MAX_UNIT; n++) {
       const eip = candidates[n]!;
       const linear = (base + eip) >>> 0;
       const block = page.blocks.get(blockKey(mode, linear));
-      if (!block || block.compiled || heads.has(eip) || (linear ^ (base + start)) >>> 12) continue;
+      if (!block || block.compiled || blocks.has(eip) || (linear ^ (base + start)) >>> 12) continue;
       const insns = this.#discover(eip, mode, linear);
       const count = simpleCount(insns);
       const last = insns[insns.length - 1]!;
       candidates.push(last.next);
       if (last.row.branch) candidates.push(last.target);
       if (count === 0) continue;
-      heads.set(eip, block.head);
+      blocks.set(eip, { head: block.head, eip, insns, count, entries: 0, root: false });
       members.push(block);
-      unit.push({ head: block.head, insns, count });
       size += insns.length;
     }
-    const numbers = this.#jit.compile({
-      mode,
-      base,
-      bank: mode >> MODE.BANK_SHIFT & 3,
-      watched: page.watched,
-      headAt: (eip) => heads.get(eip) ?? 0,
-    }, unit);
-    members.forEach((block, n) => block.compiled = numbers[n]!);
+    const bank = mode >> MODE.BANK_SHIFT & 3;
+    const numbers = this.#jit.compile({ mode, base, bank, watched: page.watched, blocks });
+    for (const block of members) block.compiled = numbers.get(block.head) ?? 0;
   }
 
   // ---- invalidation --------------------------------------------------------------------------

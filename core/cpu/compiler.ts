@@ -1,10 +1,11 @@
 /**
- * The second tier's reading of the semantics: {@link X} in constant mode. A block becomes one
- * function; operands are constants, and registers and flags are kept in locals between instructions.
+ * The second tier's reading of the semantics: {@link X} in constant mode. A block becomes a function
+ * together with the blocks that only it leads to; a jump back to its start becomes a loop. Operands
+ * are constants, and registers, flags and budget are kept in locals from instruction to instruction.
  *
- * Registers are written through to memory. Flags reach memory only where somebody can look: before a
- * call and at the end of the block. A register's new value gets a local of its own, so an expression
- * over old values stays right; locals nobody refers to any more are used again.
+ * Registers are written through to memory. Flags and budget reach memory only where somebody can
+ * look: before a call and where the function ends. A register's new value gets a local of its own, so
+ * an expression over old values stays right; locals nobody refers to any more are used again.
  * @module
  */
 
@@ -14,6 +15,7 @@ import {
   add,
   and,
   eqz,
+  local,
   ltS,
   ltU,
   num,
@@ -32,6 +34,19 @@ import { AT, SEG, TLB } from "./state.ts";
 import { type Callee, FunctionBody, HANDLER_TYPE, I32 } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
 
+/** A block to compile: its head record and its instructions. */
+export interface CompilableBlock {
+  readonly head: number;
+  readonly eip: number;
+  readonly insns: readonly Insn[];
+  /** Instructions before the one that TypeScript executes, if the block ends with such. */
+  readonly count: number;
+  /** Jumps of the unit that lead to it. */
+  entries: number;
+  /** It has a function of its own; others are only part of those that lead to them. */
+  root: boolean;
+}
+
 /** What a unit of blocks shares. */
 export interface Unit {
   readonly mode: number;
@@ -41,32 +56,44 @@ export interface Unit {
   readonly bank: number;
   /** Immediates may be patched: they are read from the records. */
   readonly watched: boolean;
-  /** Head record of the unit's block at an EIP, 0 when the unit has none there. */
-  headAt(eip: number): number;
+  /** The unit's blocks by EIP. */
+  readonly blocks: ReadonlyMap<number, CompilableBlock>;
 }
 
 /** Name of a compiled block in its module. */
-export function blockFunction(head: number): Callee {
+function blockFunction(head: number): Callee {
   return { ...HANDLER_TYPE, name: `b${head}` };
+}
+
+/** Instructions of the largest function. */
+const MAX_FUNCTION = 96;
+/** A block of this many instructions is worth repeating in each function that leads to it. */
+const SMALL = 6;
+
+/** What is known at one point of a function. */
+interface Knowledge {
+  /** Values of general registers: a local or a constant. */
+  registers: (Val | undefined)[];
+  /** Flag words that are newer than memory. */
+  flags: FlagWords;
 }
 
 const FLAG_WORDS = ["ca", "cb", "fr", "fo", "fx", "less"] as const;
 const AND = 0x71;
 
-/** Writes the function of one block, instruction by instruction. */
+/** Writes the function of one block. */
 export class Compiler extends Emitter {
   override readonly body: FunctionBody;
   readonly #unit: Unit;
-  /** Set by {@link instruction}. */
+  readonly #root: CompilableBlock;
   protected override insn!: Insn;
   protected override shape!: Shape;
   #record = 0;
   protected override readonly bank: Val;
   protected override readonly mode: Val;
-  /** Values of general registers that are known: a local or a constant. */
-  readonly #registers: (Val | undefined)[] = new Array(8);
-  /** Flag words that are newer than memory. */
-  #flags: FlagWords = {};
+  #known: Knowledge = { registers: new Array(8), flags: {} };
+  /** What is known where code that is still to come goes on. */
+  readonly #later: Knowledge[] = [];
   /** Free locals and all locals of each type. */
   readonly #free = new Map<number, number[]>();
   readonly #locals: { readonly index: number; readonly type: number }[] = [];
@@ -74,30 +101,99 @@ export class Compiler extends Emitter {
   #depth = 0;
   /** The conditional code has written flags to memory. */
   #flushed = false;
+  /** Budget left. */
+  readonly #budget: number;
+  /** EIPs of the blocks on the way from the root to here. */
+  readonly #path = new Set<number>();
+  #written = 0;
+  /** Registers that occur, as bits. */
+  #used = 0;
+  /** Registers' locals at the top of the loop, and its nesting; absent in the first reading. */
+  readonly #loop: { readonly registers: (number | undefined)[]; depth: number } | undefined;
+  #loops = false;
 
-  /** @param head record of the block */
-  constructor(unit: Unit, head: number) {
+  private constructor(unit: Unit, root: CompilableBlock, loopRegisters: number) {
     super();
     this.#unit = unit;
-    this.body = new FunctionBody(blockFunction(head));
+    this.#root = root;
+    this.body = new FunctionBody(blockFunction(root.head));
     this.bank = num(TLB.BASE + unit.bank * TLB.BANK_BYTES);
     this.mode = num(unit.mode);
+    this.#budget = this.body.local();
+    if (loopRegisters < 0) return;
+    const registers = Array.from(
+      { length: 8 },
+      (_, n) => loopRegisters >> n & 1 ? this.body.local() : undefined,
+    );
+    this.#loop = { registers, depth: 0 };
+  }
+
+  /** The function of `root`. It is written twice if it jumps back: what is used must be known first. */
+  static compile(unit: Unit, root: CompilableBlock): FunctionBody {
+    const straight = new Compiler(unit, root, -1);
+    straight.#function();
+    if (!straight.#loops) return straight.body;
+    const looping = new Compiler(unit, root, straight.#used);
+    looping.#function();
+    return looping.body;
+  }
+
+  #function(): void {
+    this.body.setLocal(this.#budget, word(AT.BUDGET));
+    if (!this.#loop) return this.#block(this.#root);
+    const { registers } = this.#loop;
+    registers.forEach((index, register) => {
+      if (index !== undefined) this.body.setLocal(index, word(register * 4));
+    });
+    this.#loop.depth = this.body.depth;
+    this.body.loop(() => {
+      this.#known.registers = registers.map((index) => index === undefined ? index : local(index));
+      this.#block(this.#root);
+    });
+  }
+
+  /** Writes a block and, behind its last instruction, what it leads to. */
+  #block(block: CompilableBlock): void {
+    const { insns, count, head, eip } = block;
+    this.#path.add(eip);
+    this.#written += insns.length;
+    this.#enter(count, eip);
+    let record = head + REC.STRIDE;
+    for (let n = 0; n < count; n++, record += REC.STRIDE) {
+      this.#instruction(insns[n]!, record);
+    }
+    const last = insns[insns.length - 1]!;
+    if (count < insns.length) this.#complex(record, last.pc);
+    else if (!last.row.branch) {
+      this.#record = record;
+      this.#go(last.next, REC.TAKEN, this.#samePage(last.next, last.pc));
+    }
+    this.#path.delete(eip);
+  }
+
+  #samePage(a: number, b: number): boolean {
+    const { base } = this.#unit;
+    return ((base + a) ^ (base + b)) >>> 12 === 0;
   }
 
   /** Takes the block's instructions off the budget, or stops in front of it. */
-  enter(count: number, eip: number): void {
-    const rest = this.let(sub(word(AT.BUDGET), num(count)));
-    this.body.if(ltS(rest, num(0)), () => this.#stop(eip));
-    this.body.store(num(AT.BUDGET), 0, rest, 4);
+  #enter(count: number, eip: number): void {
+    const rest = this.temporary();
+    this.body.setLocal(rest, sub(local(this.#budget), num(count)));
+    this.body.if(ltS(local(rest), num(0)), () => {
+      this.#store(this.#known.flags);
+      this.#stop(eip);
+    });
+    this.body.setLocal(this.#budget, local(rest));
   }
 
   #stop(eip: number): void {
+    this.body.store(num(AT.BUDGET), 0, local(this.#budget), 4);
     this.body.store(num(AT.EIP), 0, num(eip), 4);
     this.body.return();
   }
 
-  /** Writes one instruction. */
-  instruction(insn: Insn, record: number): void {
+  #instruction(insn: Insn, record: number): void {
     this.insn = insn;
     this.shape = shapeOf(insn, this.#unit.mode, this.#unit.base, false);
     this.#record = record;
@@ -106,9 +202,9 @@ export class Compiler extends Emitter {
     this.#release();
   }
 
-  /** Ends the block in front of an instruction that TypeScript executes. */
-  complex(record: number, eip: number): void {
-    this.leave();
+  /** Ends in front of an instruction that TypeScript executes. */
+  #complex(record: number, eip: number): void {
+    this.#store(this.#known.flags);
     this.body.store(num(AT.COMPLEX), 0, num(record), 4);
     this.#stop(eip);
   }
@@ -133,8 +229,10 @@ export class Compiler extends Emitter {
       mark(v.b);
       mark(v.c);
     };
-    for (const register of this.#registers) mark(register);
-    for (const name of FLAG_WORDS) mark(this.#flags[name]);
+    for (const { registers, flags } of [this.#known, ...this.#later]) {
+      for (const register of registers) mark(register);
+      for (const name of FLAG_WORDS) mark(flags[name]);
+    }
     this.#free.clear();
     for (const { index, type } of this.#locals) {
       if (live.has(index)) continue;
@@ -155,7 +253,7 @@ export class Compiler extends Emitter {
       return;
     }
     if (otherwise) this.#flush();
-    const pending = this.#flags;
+    const pending = this.#known.flags;
     const outer = this.#flushed;
     this.#flushed = false;
     this.#depth++;
@@ -214,26 +312,28 @@ export class Compiler extends Emitter {
   }
 
   #whole(register: number): Val {
-    const known = this.#registers[register];
+    this.#used |= 1 << register;
+    const known = this.#known.registers[register];
     if (known) return known;
     if (this.#depth > 0) return word(register * 4);
-    return this.#registers[register] = this.let(word(register * 4));
+    return this.#known.registers[register] = this.let(word(register * 4));
   }
 
   override setReg(register: number, v: Val, size: 1 | 2 | 4 = 4): void {
     const high = size === 1 && register >= 4;
     const number = high ? register - 4 : register;
+    this.#used |= 1 << number;
     const value = this.let(size === 4 ? v : merged(this.#whole(number), v, size, high));
     this.body.store(num(number * 4), 0, value, 4);
-    this.#registers[number] = this.#depth === 0 ? value : undefined;
+    this.#known.registers[number] = this.#depth === 0 ? value : undefined;
   }
 
   // ---- flags ---------------------------------------------------------------------------------
 
   override setFlags(words: FlagWords): void {
     if (this.#depth === 0) {
-      const { less: _, ...kept } = this.#flags;
-      this.#flags = { ...kept, ...bound(words, (v) => this.let(v)) };
+      const { less: _, ...kept } = this.#known.flags;
+      this.#known.flags = { ...kept, ...bound(words, (v) => this.let(v)) };
     } else {
       this.#flush();
       this.#store(words);
@@ -242,8 +342,8 @@ export class Compiler extends Emitter {
 
   /** Brings memory up to date. In conditional code the other branch follows suit: see `if`. */
   #flush(): void {
-    this.#store(this.#flags);
-    this.#flags = {};
+    this.#store(this.#known.flags);
+    this.#known.flags = {};
     this.#flushed = true;
   }
 
@@ -259,15 +359,15 @@ export class Compiler extends Emitter {
   }
 
   get #fr(): Val {
-    return this.#flags.fr ?? word(AT.FR);
+    return this.#known.flags.fr ?? word(AT.FR);
   }
 
   get #fx(): Val {
-    return this.#flags.fx ?? word(AT.FX);
+    return this.#known.flags.fx ?? word(AT.FX);
   }
 
   override get carry(): Val {
-    return ltU(this.#flags.ca ?? word(AT.CA), this.#flags.cb ?? word(AT.CB));
+    return ltU(this.#known.flags.ca ?? word(AT.CA), this.#known.flags.cb ?? word(AT.CB));
   }
 
   override get zero(): Val {
@@ -288,29 +388,35 @@ export class Compiler extends Emitter {
 
   /** FX is known to hold nothing but AF: PF and SF follow from FR alone. */
   get #plain(): boolean {
-    const fx = this.#flags.fx;
+    const fx = this.#known.flags.fx;
     if (!fx) return false;
     const mask = fx.op === OP.I32_CONST ? fx.n : fx.b?.op === OP.I32_CONST ? fx.b.n : -1;
     return (fx.op === OP.I32_CONST || fx.op === AND) && (mask & ~16) === 0;
   }
 
   override get less(): Val {
-    return this.#flags.less ?? ltS(xor(this.sign, this.overflow), num(0));
+    return this.#known.flags.less ?? ltS(xor(this.sign, this.overflow), num(0));
   }
 
   override get overflow(): Val {
-    return this.#flags.fo ?? word(AT.FO);
+    return this.#known.flags.fo ?? word(AT.FO);
   }
 
   // ---- leaving -------------------------------------------------------------------------------
 
   protected override escape(): void {
-    this.#store(this.#flags);
+    this.#store(this.#known.flags);
+    this.body.store(num(AT.BUDGET), 0, local(this.#budget), 4);
     this.body.store(num(AT.RECORD), 0, num(this.#record), 4);
+  }
+
+  protected override resume(): void {
+    this.body.setLocal(this.#budget, word(AT.BUDGET));
   }
 
   protected override leave(): void {
     this.#flush();
+    this.body.store(num(AT.BUDGET), 0, local(this.#budget), 4);
   }
 
   override jump(): void {
@@ -318,24 +424,51 @@ export class Compiler extends Emitter {
   }
 
   override jumpIf(cond: Val): void {
-    this.leave();
-    this.body.if(cond, () => this.#go(this.insn.target, REC.TAKEN, this.shape.nearTarget));
-    this.#go(this.insn.next, REC.FALL, this.shape.nearNext);
-  }
-
-  /** Ends a block that no branch ends, at the jump record behind its last instruction. */
-  continueAt(eip: number, record: number, near: boolean): void {
+    const { insn, shape } = this;
+    const record = this.#record;
+    const { registers, flags } = this.#known;
+    const after = { registers: [...registers], flags };
+    this.#later.push(after);
+    this.body.if(cond, () => this.#go(insn.target, REC.TAKEN, shape.nearTarget));
+    this.#later.pop();
+    this.#known = after;
+    this.insn = insn;
+    this.shape = shape;
     this.#record = record;
-    this.leave();
-    this.#go(eip, REC.TAKEN, near);
+    this.#go(insn.next, REC.FALL, shape.nearNext);
   }
 
+  /** Goes on at `eip`: in this function, in another of the unit, or outside. */
   #go(eip: number, link: number, near: boolean): void {
     if (!near) return this.jumpTo(num(eip));
-    const head = this.#unit.headAt(eip);
+    const block = this.#unit.blocks.get(eip);
+    if (block === this.#root) return this.#again();
+    if (block && this.#belongsHere(block)) return this.#block(block);
     this.leave();
-    if (head) this.body.tailCall(blockFunction(head), num(head));
+    if (block?.root) this.body.tailCall(blockFunction(block.head), num(block.head));
     else this.follow(num(eip), num(this.#record + link));
+  }
+
+  #belongsHere(block: CompilableBlock): boolean {
+    return !this.#path.has(block.eip) && this.#written + block.insns.length <= MAX_FUNCTION &&
+      (block.entries === 1 || block.insns.length <= SMALL);
+  }
+
+  /** Jumps back to the start. */
+  #again(): void {
+    this.#loops = true;
+    if (!this.#loop) return this.body.return();
+    this.#flush();
+    const moves: [number, Val][] = [];
+    this.#loop.registers.forEach((index, register) => {
+      if (index === undefined) return;
+      const value = this.#known.registers[register] ?? word(register * 4);
+      if (value.op !== OP.LOCAL || value.n !== index) moves.push([index, value]);
+    });
+    // All are read before any is written: a value may be another register's old local.
+    for (const [, value] of moves) this.body.expr(value);
+    for (const [index] of moves.reverse()) this.body.assign(index);
+    this.body.repeat(this.#loop.depth);
   }
 }
 

@@ -66,6 +66,8 @@ export abstract class Emitter implements X {
 
   /** Tells TypeScript which instruction calls it, and makes the state in memory exact. */
   protected abstract escape(): void;
+  /** After such a call. */
+  protected resume(): void {}
   /** A register operand or an immediate. */
   protected abstract direct(n: number): Val;
   protected abstract setDirect(n: number, v: Val): void;
@@ -151,7 +153,11 @@ export abstract class Emitter implements X {
       this.body.if(
         local(this.#host),
         () => this.body.store(local(this.#host), 0, value, size),
-        () => this.body.call(WRITE[size], this.#linear, value),
+        () => {
+          this.escape();
+          this.body.call(WRITE[size], this.#linear, value);
+          this.resume();
+        },
       );
     }
   }
@@ -180,6 +186,7 @@ export abstract class Emitter implements X {
       () => {
         this.escape();
         this.body.callTo(result, READ[size], linear);
+        this.resume();
       },
     );
     return local(result);
@@ -195,6 +202,7 @@ export abstract class Emitter implements X {
       () => {
         this.escape();
         this.body.call(WRITE[size], linear, value);
+        this.resume();
       },
     );
   }
@@ -215,6 +223,7 @@ export abstract class Emitter implements X {
         this.body.setLocal(host, num(0));
         this.escape();
         this.body.callTo(result, MODIFY[size], linear);
+        this.resume();
       },
     );
     this.#host = host;
@@ -302,12 +311,14 @@ export abstract class Emitter implements X {
   call(callee: Callee, ...args: readonly Val[]): void {
     this.escape();
     this.body.call(callee, ...args);
+    this.resume();
   }
 
   callFor(callee: Callee, ...args: readonly Val[]): Val {
     this.escape();
     const result = this.temporary(callee.results[0]);
     this.body.callTo(result, callee, ...args);
+    this.resume();
     return local(result);
   }
 

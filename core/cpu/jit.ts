@@ -1,23 +1,15 @@
 /**
  * Second tier: compiles units of hot blocks. A unit is what can be reached by direct jumps inside
- * one page; each block becomes a function that goes on to the next by a tail call. The block's head
- * record then leads to that function, so links and the jump cache serve both tiers.
+ * one page; its functions go on to each other by tail calls. The head record of a compiled block
+ * leads to its function, so links and the jump cache serve both tiers.
  * @module
  */
 
 import type { CodeTable } from "./code_table.ts";
-import { Compiler, type Unit } from "./compiler.ts";
+import { type CompilableBlock, Compiler, type Unit } from "./compiler.ts";
 import type { Insn } from "./insn.ts";
 import { REC } from "./record.ts";
 import type { CpuState } from "./state.ts";
-
-/** A block to compile: its head record and its instructions. */
-export interface CompilableBlock {
-  readonly head: number;
-  readonly insns: readonly Insn[];
-  /** Instructions before the one that TypeScript executes, if the block ends with such. */
-  readonly count: number;
-}
 
 /** Compiles blocks and puts them in the place of their records. */
 export class Jit {
@@ -30,30 +22,35 @@ export class Jit {
   }
 
   /**
-   * Compiles the blocks of a unit.
-   * @returns the function numbers, in the order of the blocks
+   * Compiles the roots of a unit, at least the block it begins with.
+   * @returns function numbers by head record
    */
-  compile(unit: Unit, blocks: readonly CompilableBlock[]): number[] {
-    const bodies = blocks.map((block) => this.#compileBlock(unit, block).body);
-    const numbers = blocks.map(() => this.#table.reserve());
+  compile(unit: Unit): Map<number, number> {
+    const roots = chooseRoots(unit);
+    const bodies = roots.map((root) => Compiler.compile(unit, root));
+    const numbers = roots.map(() => this.#table.reserve());
     this.#table.compile(bodies, numbers);
-    blocks.forEach(({ head }, n) => this.#state.set(head + REC.HANDLER, numbers[n]!));
-    return numbers;
+    roots.forEach(({ head }, n) => this.#state.set(head + REC.HANDLER, numbers[n]!));
+    return new Map(roots.map(({ head }, n) => [head, numbers[n]!]));
   }
+}
 
-  #compileBlock(unit: Unit, { head, insns, count }: CompilableBlock): Compiler {
-    const compiler = new Compiler(unit, head);
+/** The first block, and those that none or several lead to. */
+function chooseRoots({ blocks }: Unit): CompilableBlock[] {
+  const all = [...blocks.values()];
+  for (const { insns } of all) {
     const last = insns[insns.length - 1]!;
-    let record = head + REC.STRIDE;
-    compiler.enter(count, insns[0]!.pc);
-    for (let n = 0; n < count; n++, record += REC.STRIDE) {
-      compiler.instruction(insns[n]!, record);
-    }
-    if (count < insns.length) compiler.complex(record, last.pc);
-    else if (!last.row.branch) {
-      const near = ((unit.base + last.next) ^ (unit.base + last.pc)) >>> 12 === 0;
-      compiler.continueAt(last.next, record, near);
-    }
-    return compiler;
+    if (!last.row.branch || isConditional(last)) count(blocks.get(last.next));
+    if (isDirect(last)) count(blocks.get(last.target));
   }
+  all.forEach((block, n) => block.root = n === 0 || block.entries !== 1);
+  return all.filter(({ root }) => root);
+}
+
+const isDirect = ({ row }: Insn): boolean => row.operands[0]?.startsWith("J") === true;
+const isConditional = (insn: Insn): boolean =>
+  isDirect(insn) && insn.row.mnemonic !== "jmp" && insn.row.mnemonic !== "call";
+
+function count(block: CompilableBlock | undefined): void {
+  if (block) block.entries++;
 }

@@ -120,6 +120,8 @@ export class FunctionBody {
   readonly code: ByteWriter = new ByteWriter();
   readonly type: Callee;
   readonly #locals: number[] = [];
+  /** Blocks and loops open at this point. */
+  depth = 0;
   /** Where a callee's number goes, two bytes each. */
   readonly calls: { readonly at: number; readonly callee: Callee }[] = [];
 
@@ -149,6 +151,11 @@ export class FunctionBody {
 
   setLocal(index: number, v: Val): void {
     this.expr(v);
+    this.assign(index);
+  }
+
+  /** Sets a local to the value on the stack. */
+  assign(index: number): void {
     this.code.byte(0x21);
     this.code.u32(index);
   }
@@ -172,12 +179,28 @@ export class FunctionBody {
   if(cond: Val, then: () => void, otherwise?: () => void): void {
     this.expr(cond);
     this.code.bytes(0x04, VOID);
+    this.depth++;
     then();
     if (otherwise) {
       this.code.byte(0x05);
       otherwise();
     }
+    this.depth--;
     this.code.byte(0x0b);
+  }
+
+  loop(body: () => void): void {
+    this.code.bytes(0x03, VOID);
+    this.depth++;
+    body();
+    this.depth--;
+    this.code.byte(0x0b);
+  }
+
+  /** Goes back to the start of the loop that was begun with `depth` blocks open. */
+  repeat(depth: number): void {
+    this.code.byte(0x0c);
+    this.code.u32(this.depth - depth - 1);
   }
 
   call(callee: Callee, ...args: readonly Val[]): void {
