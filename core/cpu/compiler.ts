@@ -9,7 +9,7 @@
  * @module
  */
 
-import { Emitter, word } from "./emitter.ts";
+import { Emitter, type Site, word } from "./emitter.ts";
 import { type Insn, KIND } from "./insn.ts";
 import {
   add,
@@ -28,6 +28,7 @@ import {
   type Val,
   xor,
 } from "./ir.ts";
+import { type Carried, carriedFlags, FLAG_AT, FLAG_NAMES, type Knowledge, Loop } from "./loop.ts";
 import { REC, type Shape, shapeOf } from "./record.ts";
 import { parityOf } from "./sem/flags.ts";
 import { AT, SEG, TLB } from "./state.ts";
@@ -70,15 +71,8 @@ const MAX_FUNCTION = 96;
 /** A block of this many instructions is worth repeating in each function that leads to it. */
 const SMALL = 6;
 
-/** What is known at one point of a function. */
-interface Knowledge {
-  /** Values of general registers: a local or a constant. */
-  registers: (Val | undefined)[];
-  /** Flag words that are newer than memory. */
-  flags: FlagWords;
-}
-
-const FLAG_WORDS = ["ca", "cb", "fr", "fo", "fx", "less"] as const;
+/** Accesses of a loop that remember their last page. */
+const MAX_SITES = 8;
 const AND = 0x71;
 
 /** Writes the function of one block. */
@@ -108,11 +102,15 @@ export class Compiler extends Emitter {
   #written = 0;
   /** Registers that occur, as bits. */
   #used = 0;
-  /** Registers' locals at the top of the loop, and its nesting; absent in the first reading. */
-  readonly #loop: { readonly registers: (number | undefined)[]; depth: number } | undefined;
-  #loops = false;
+  /** What the first reading has found out about the loop; absent in the first reading. */
+  readonly #loop: Loop | undefined;
+  #label = 0;
+  /** Accesses to memory so far. */
+  #accesses = 0;
+  /** The flags that the first jump back leaves behind. */
+  #carried: Carried | undefined;
 
-  private constructor(unit: Unit, root: CompilableBlock, loopRegisters: number) {
+  private constructor(unit: Unit, root: CompilableBlock, first?: Compiler) {
     super();
     this.#unit = unit;
     this.#root = root;
@@ -120,20 +118,17 @@ export class Compiler extends Emitter {
     this.bank = num(TLB.BASE + unit.bank * TLB.BANK_BYTES);
     this.mode = num(unit.mode);
     this.#budget = this.body.local();
-    if (loopRegisters < 0) return;
-    const registers = Array.from(
-      { length: 8 },
-      (_, n) => loopRegisters >> n & 1 ? this.body.local() : undefined,
-    );
-    this.#loop = { registers, depth: 0 };
+    if (!first || !first.#carried) return;
+    const sites = Math.min(first.#accesses, MAX_SITES);
+    this.#loop = new Loop(this.body, first.#used, sites, first.#carried);
   }
 
   /** The function of `root`. It is written twice if it jumps back: what is used must be known first. */
   static compile(unit: Unit, root: CompilableBlock): FunctionBody {
-    const straight = new Compiler(unit, root, -1);
+    const straight = new Compiler(unit, root);
     straight.#function();
-    if (!straight.#loops) return straight.body;
-    const looping = new Compiler(unit, root, straight.#used);
+    if (!straight.#carried) return straight.body;
+    const looping = new Compiler(unit, root, straight);
     looping.#function();
     return looping.body;
   }
@@ -141,13 +136,10 @@ export class Compiler extends Emitter {
   #function(): void {
     this.body.setLocal(this.#budget, word(AT.BUDGET));
     if (!this.#loop) return this.#block(this.#root);
-    const { registers } = this.#loop;
-    registers.forEach((index, register) => {
-      if (index !== undefined) this.body.setLocal(index, word(register * 4));
-    });
-    this.#loop.depth = this.body.depth;
-    this.body.loop(() => {
-      this.#known.registers = registers.map((index) => index === undefined ? index : local(index));
+    this.#loop.begin();
+    this.body.loop((label) => {
+      this.#label = label;
+      this.#known = this.#loop!.knowledge();
       this.#block(this.#root);
     });
   }
@@ -219,6 +211,15 @@ export class Compiler extends Emitter {
     return index;
   }
 
+  #typeOf(index: number): number {
+    return this.#locals.find((each) => each.index === index)?.type ?? I32;
+  }
+
+  protected override site(): Site | undefined {
+    const number = this.#accesses++;
+    return this.#loop?.sites[number];
+  }
+
   /** After an instruction: locals that no register and no pending flag refers to are free. */
   #release(): void {
     const live = new Set<number>();
@@ -231,7 +232,7 @@ export class Compiler extends Emitter {
     };
     for (const { registers, flags } of [this.#known, ...this.#later]) {
       for (const register of registers) mark(register);
-      for (const name of FLAG_WORDS) mark(flags[name]);
+      for (const v of Object.values(flags)) mark(v);
     }
     this.#free.clear();
     for (const { index, type } of this.#locals) {
@@ -348,14 +349,10 @@ export class Compiler extends Emitter {
   }
 
   #store(words: FlagWords): void {
-    const put = (at: number, v: Val | undefined): void => {
-      if (v) this.body.store(num(at), 0, v, 4);
-    };
-    put(AT.CA, words.ca);
-    put(AT.CB, words.cb);
-    put(AT.FR, words.fr);
-    put(AT.FO, words.fo);
-    put(AT.FX, words.fx);
+    for (const name of FLAG_NAMES) {
+      const v = words[name];
+      if (v) this.body.store(num(FLAG_AT[name]), 0, v, 4);
+    }
   }
 
   get #fr(): Val {
@@ -412,6 +409,7 @@ export class Compiler extends Emitter {
 
   protected override resume(): void {
     this.body.setLocal(this.#budget, word(AT.BUDGET));
+    this.#loop?.forgetPages();
   }
 
   protected override leave(): void {
@@ -456,19 +454,10 @@ export class Compiler extends Emitter {
 
   /** Jumps back to the start. */
   #again(): void {
-    this.#loops = true;
+    this.#carried ??= carriedFlags(this.#known, (index) => this.#typeOf(index));
     if (!this.#loop) return this.body.return();
-    this.#flush();
-    const moves: [number, Val][] = [];
-    this.#loop.registers.forEach((index, register) => {
-      if (index === undefined) return;
-      const value = this.#known.registers[register] ?? word(register * 4);
-      if (value.op !== OP.LOCAL || value.n !== index) moves.push([index, value]);
-    });
-    // All are read before any is written: a value may be another register's old local.
-    for (const [, value] of moves) this.body.expr(value);
-    for (const [index] of moves.reverse()) this.body.assign(index);
-    this.body.repeat(this.#loop.depth);
+    this.#loop.turn(this.#known, () => this.#flush());
+    this.body.branch(this.#label);
   }
 }
 
@@ -481,12 +470,8 @@ function merged(old: Val, v: Val, size: 1 | 2 | 4, high: boolean): Val {
 
 /** Flag words that may wait: what reads memory is evaluated now. */
 function bound(words: FlagWords, evaluate: (v: Val) => Val): FlagWords {
-  const result: FlagWords = {};
-  for (const name of FLAG_WORDS) {
-    const v = words[name];
-    if (v) result[name] = readsMemory(v) ? evaluate(v) : v;
-  }
-  return result;
+  const entries = Object.entries(words).filter(([, v]) => v !== undefined);
+  return Object.fromEntries(entries.map(([name, v]) => [name, readsMemory(v) ? evaluate(v) : v]));
 }
 
 function readsMemory(v: Val): boolean {

@@ -39,6 +39,12 @@ import type { FlagWords, X } from "./x.ts";
 
 type Size = 1 | 2 | 4;
 
+/** Locals with the translation that one access of a loop used last: its page, 1 = none, and the addend. */
+export interface Site {
+  readonly page: number;
+  readonly addend: number;
+}
+
 const GENERAL_PROTECTION = 13;
 
 /** The word at a fixed address of linear memory. */
@@ -85,6 +91,10 @@ export abstract class Emitter implements X {
   abstract jump(): void;
   abstract jumpIf(cond: Val): void;
   abstract if(cond: Val, then: () => void, otherwise?: () => void): void;
+  /** Locals that remember the last page of this access, where that pays. */
+  protected site(): Site | undefined {
+    return undefined;
+  }
   /** A new local of the function. */
   protected abstract temporary(type?: number): number;
 
@@ -179,32 +189,18 @@ export abstract class Emitter implements X {
   load(segment: number | "operand", offset: Val, size: Size): Val {
     const linear = this.#checked(segment, offset, size, 1);
     const result = this.temporary();
-    const entry = this.#tlbEntry(linear);
-    this.body.if(
-      this.#hit(entry, TLB.READ, linear, size),
-      () => this.#take(result, add(linear, load32(entry, TLB.ADDEND)), size),
-      () => {
-        this.escape();
-        this.body.callTo(result, READ[size], linear);
-        this.resume();
-      },
-    );
+    this.#access(linear, TLB.READ, size, (host) => this.#take(result, host, size), () => {
+      this.body.callTo(result, READ[size], linear);
+    });
     return local(result);
   }
 
   store(segment: number | "operand", offset: Val, size: Size, v: Val): void {
     const linear = this.#checked(segment, offset, size, 2);
     const value = this.let(v);
-    const entry = this.#tlbEntry(linear);
-    this.body.if(
-      this.#hit(entry, TLB.WRITE, linear, size),
-      () => this.body.store(add(linear, load32(entry, TLB.ADDEND)), 0, value, size),
-      () => {
-        this.escape();
-        this.body.call(WRITE[size], linear, value);
-        this.resume();
-      },
-    );
+    this.#access(linear, TLB.WRITE, size, (host) => this.body.store(host, 0, value, size), () => {
+      this.body.call(WRITE[size], linear, value);
+    });
   }
 
   /** Reads a memory operand with the right to write it back. */
@@ -212,23 +208,51 @@ export abstract class Emitter implements X {
     const linear = this.#checked("operand", offset, size, 3);
     const result = this.temporary();
     const host = this.temporary();
-    const entry = this.#tlbEntry(linear);
-    this.body.if(
-      this.#hit(entry, TLB.WRITE, linear, size),
-      () => {
-        this.body.setLocal(host, add(linear, load32(entry, TLB.ADDEND)));
-        this.#take(result, local(host), size);
-      },
-      () => {
-        this.body.setLocal(host, num(0));
-        this.escape();
-        this.body.callTo(result, MODIFY[size], linear);
-        this.resume();
-      },
-    );
+    this.#access(linear, TLB.WRITE, size, (at) => {
+      this.body.setLocal(host, at);
+      this.#take(result, local(host), size);
+    }, () => {
+      this.body.setLocal(host, num(0));
+      this.body.callTo(result, MODIFY[size], linear);
+    });
     this.#host = host;
     this.#linear = linear;
     return local(result);
+  }
+
+  /**
+   * An access through the TLB. One compare covers validity, permission and page crossing.
+   * @param fast is given the host address
+   * @param slow calls TypeScript
+   */
+  #access(
+    linear: Val,
+    tag: number,
+    size: Size,
+    fast: (host: Val) => void,
+    slow: () => void,
+  ): void {
+    const { body } = this;
+    const site = this.site();
+    const last = and(size === 1 ? linear : add(linear, num(size - 1)), num(~0xfff));
+    const addend = site?.addend ?? this.temporary();
+    body.block((done) => {
+      body.block((hit) => {
+        const page = site ? this.let(last) : last;
+        if (site) body.branch(hit, eq(local(site.page), page));
+        const entry = this.#tlbEntry(linear);
+        body.if(eq(load32(entry, tag), page), () => {
+          body.setLocal(addend, load32(entry, TLB.ADDEND));
+          if (site) body.setLocal(site.page, page);
+          body.branch(hit);
+        });
+        this.escape();
+        slow();
+        this.resume();
+        body.branch(done);
+      });
+      fast(add(linear, local(addend)));
+    });
   }
 
   #take(result: number, host: Val, size: Size): void {
@@ -239,12 +263,6 @@ export abstract class Emitter implements X {
   #tlbEntry(linear: Val): Val {
     const index = and(shr(linear, num(8)), num((TLB.ENTRIES - 1) << 4));
     return this.let(add(index, this.bank));
-  }
-
-  /** One compare covers validity, permission and page crossing. */
-  #hit(entry: Val, tag: number, linear: Val, size: number): Val {
-    const last = size === 1 ? linear : add(linear, num(size - 1));
-    return eq(load32(entry, tag), and(last, num(~0xfff)));
   }
 
   /** Linear address of an offset, after limit and right (1 read, 2 write, 3 both) have been checked. */

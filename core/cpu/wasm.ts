@@ -121,7 +121,7 @@ export class FunctionBody {
   readonly type: Callee;
   readonly #locals: number[] = [];
   /** Blocks and loops open at this point. */
-  depth = 0;
+  #depth = 0;
   /** Where a callee's number goes, two bytes each. */
   readonly calls: { readonly at: number; readonly callee: Callee }[] = [];
 
@@ -179,28 +179,38 @@ export class FunctionBody {
   if(cond: Val, then: () => void, otherwise?: () => void): void {
     this.expr(cond);
     this.code.bytes(0x04, VOID);
-    this.depth++;
+    this.#depth++;
     then();
     if (otherwise) {
       this.code.byte(0x05);
       otherwise();
     }
-    this.depth--;
+    this.#depth--;
     this.code.byte(0x0b);
   }
 
-  loop(body: () => void): void {
-    this.code.bytes(0x03, VOID);
-    this.depth++;
-    body();
-    this.depth--;
+  /** Code that {@link branch} to its label starts again. @param body is given the label */
+  loop(body: (label: number) => void): void {
+    this.#nest(0x03, body);
+  }
+
+  /** Code that {@link branch} to its label leaves. @param body is given the label */
+  block(body: (label: number) => void): void {
+    this.#nest(0x02, body);
+  }
+
+  #nest(op: number, body: (label: number) => void): void {
+    this.code.bytes(op, VOID);
+    body(this.#depth++);
+    this.#depth--;
     this.code.byte(0x0b);
   }
 
-  /** Goes back to the start of the loop that was begun with `depth` blocks open. */
-  repeat(depth: number): void {
-    this.code.byte(0x0c);
-    this.code.u32(this.depth - depth - 1);
+  /** Jumps to a label, always or if `cond`. */
+  branch(label: number, cond?: Val): void {
+    if (cond) this.expr(cond);
+    this.code.byte(cond ? 0x0d : 0x0c);
+    this.code.u32(this.#depth - label - 1);
   }
 
   call(callee: Callee, ...args: readonly Val[]): void {
