@@ -72,7 +72,7 @@ export class Blocks {
     this.#table = table;
     this.#heat = heat;
     this.#threaded = new Threaded(state, table);
-    this.#jit = new Jit(state, table);
+    this.#jit = new Jit(table);
     this.enter = this.#threaded.enter;
     this.#decoder = new Decoder({ byteAt: (eip) => this.#byteAt(eip) }, features);
     this.#pages = new Array(state.bytes.length >> 12);
@@ -121,7 +121,7 @@ export class Blocks {
       }
       const head = this.#build(eip, mode, linear, host, page);
       if (!head) return 0;
-      block = { head, eip, compiled: 0 };
+      block = { head, linear, compiled: 0 };
       page.blocks.set(key, block);
     }
     this.#remember(linear, mode, host - linear, block.head);
@@ -141,7 +141,7 @@ export class Blocks {
   /** Head of a live block that the jump cache holds, else 0. */
   #recall(linear: number, mode: number, addend: number): number {
     const words = this.#state.words;
-    const at = (JUMP.BASE + (linear & (JUMP.ENTRIES - 1)) * JUMP.STRIDE) >> 2;
+    const at = jumpEntry(linear);
     const head = words[at + (JUMP.RECORD >> 2)]!;
     const hit = words[at + (JUMP.LINEAR >> 2)] === (linear | 0) &&
       words[at + (JUMP.MODE >> 2)] === mode && words[at + (JUMP.ADDEND >> 2)] === (addend | 0) &&
@@ -151,11 +151,20 @@ export class Blocks {
 
   #remember(linear: number, mode: number, addend: number, head: number): void {
     const words = this.#state.words;
-    const at = (JUMP.BASE + (linear & (JUMP.ENTRIES - 1)) * JUMP.STRIDE) >> 2;
+    const at = jumpEntry(linear);
     words[at + (JUMP.LINEAR >> 2)] = linear;
     words[at + (JUMP.MODE >> 2)] = mode;
     words[at + (JUMP.ADDEND >> 2)] = addend;
     words[at + (JUMP.RECORD >> 2)] = head;
+    words[at + (JUMP.HANDLER >> 2)] = words[head >> 2]!;
+  }
+
+  /** Gives a block another handler, also where the jump cache holds it. */
+  #setHandler({ head, linear }: Block, handler: number): void {
+    const words = this.#state.words;
+    const at = jumpEntry(linear);
+    words[head >> 2] = handler;
+    if (words[at + (JUMP.RECORD >> 2)] === head) words[at + (JUMP.HANDLER >> 2)] = handler;
   }
 
   #build(eip: number, mode: number, linear: number, host: number, page: CodePage): number {
@@ -267,8 +276,20 @@ export class Blocks {
       size += insns.length;
     }
     const bank = mode >> MODE.BANK_SHIFT & 3;
-    const numbers = this.#jit.compile({ mode, base, bank, watched: page.watched, blocks });
-    for (const block of members) block.compiled = numbers.get(block.head) ?? 0;
+    const numbers = this.#jit.compile({
+      mode,
+      base,
+      bank,
+      watched: page.watched,
+      blocks,
+      returns: new Map(),
+    });
+    for (const block of members) {
+      const number = numbers.get(block.head);
+      if (number === undefined) continue;
+      block.compiled = number;
+      this.#setHandler(block, number);
+    }
   }
 
   // ---- invalidation --------------------------------------------------------------------------
@@ -306,9 +327,9 @@ export class Blocks {
   }
 
   #forget(page: CodePage): void {
-    for (const { head, compiled } of page.blocks.values()) {
-      this.#state.set(head, HANDLER.STOP);
-      if (compiled) this.#table.release(compiled);
+    for (const block of page.blocks.values()) {
+      this.#setHandler(block, HANDLER.STOP);
+      if (block.compiled) this.#table.release(block.compiled);
     }
   }
 
@@ -327,6 +348,11 @@ export class Blocks {
     this.#state.words.fill(0, JUMP.BASE >> 2, (JUMP.BASE + JUMP.ENTRIES * JUMP.STRIDE) >> 2);
     this.#state.set(AT.LINK, 0);
   }
+}
+
+/** Word index of the jump cache's entry for a linear address. */
+function jumpEntry(linear: number): number {
+  return (JUMP.BASE + (linear & (JUMP.ENTRIES - 1)) * JUMP.STRIDE) >> 2;
 }
 
 /** Key of a block on its page. */

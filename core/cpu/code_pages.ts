@@ -13,7 +13,7 @@ import type { CpuState } from "./state.ts";
 /** One block: its head record, and its function in the second tier (0 before it has one). */
 export interface Block {
   readonly head: number;
-  readonly eip: number;
+  readonly linear: number;
   compiled: number;
 }
 

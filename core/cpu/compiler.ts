@@ -14,6 +14,7 @@ import { type Insn, KIND } from "./insn.ts";
 import {
   add,
   and,
+  eq,
   eqz,
   local,
   ltS,
@@ -59,6 +60,8 @@ export interface Unit {
   readonly watched: boolean;
   /** The unit's blocks by EIP. */
   readonly blocks: ReadonlyMap<number, CompilableBlock>;
+  /** Where calls of an EIP return to. */
+  readonly returns: Map<number, number[]>;
 }
 
 /** Name of a compiled block in its module. */
@@ -71,6 +74,8 @@ const MAX_FUNCTION = 96;
 /** A block of this many instructions is worth repeating in each function that leads to it. */
 const SMALL = 6;
 
+/** Callers that a return is compared with. */
+const MAX_CALLERS = 3;
 /** Accesses of a loop that remember their last page. */
 const MAX_SITES = 8;
 const AND = 0x71;
@@ -85,7 +90,7 @@ export class Compiler extends Emitter {
   #record = 0;
   protected override readonly bank: Val;
   protected override readonly mode: Val;
-  #known: Knowledge = { registers: new Array(8), flags: {} };
+  #known: Knowledge = { registers: new Array(8), flags: {}, calls: [] };
   /** What is known where code that is still to come goes on. */
   readonly #later: Knowledge[] = [];
   /** Free locals and all locals of each type. */
@@ -418,22 +423,56 @@ export class Compiler extends Emitter {
   }
 
   override jump(): void {
+    const { row, next } = this.insn;
+    if (row.mnemonic === "call") this.#known.calls = [...this.#known.calls, next];
     this.#go(this.insn.target, REC.TAKEN, this.shape.nearTarget);
   }
 
   override jumpIf(cond: Val): void {
     const { insn, shape } = this;
+    this.#fork(cond, () => this.#go(insn.target, REC.TAKEN, shape.nearTarget));
+    this.#go(insn.next, REC.FALL, shape.nearNext);
+  }
+
+  /** Writes what happens if `cond`, which ends elsewhere; then goes on as before. */
+  #fork(cond: Val, then: () => void): void {
+    const { insn, shape } = this;
     const record = this.#record;
-    const { registers, flags } = this.#known;
-    const after = { registers: [...registers], flags };
+    const { registers, flags, calls } = this.#known;
+    const after = { registers: [...registers], flags, calls };
     this.#later.push(after);
-    this.body.if(cond, () => this.#go(insn.target, REC.TAKEN, shape.nearTarget));
+    this.body.if(cond, then);
     this.#later.pop();
     this.#known = after;
     this.insn = insn;
     this.shape = shape;
     this.#record = record;
-    this.#go(insn.next, REC.FALL, shape.nearNext);
+  }
+
+  override jumpTo(eip: Val): void {
+    const target = this.let(eip);
+    if (this.insn.row.mnemonic === "ret") {
+      for (const caller of this.#callers()) {
+        this.#fork(eq(target, num(caller)), () => {
+          this.#known.calls = this.#known.calls.slice(0, -1);
+          this.#go(caller, REC.TAKEN, true);
+        });
+      }
+    }
+    super.jumpTo(target);
+  }
+
+  /** Where a return here probably goes to, as far as the unit has it. */
+  #callers(): number[] {
+    const { calls } = this.#known;
+    const likely = calls.length ? [calls[calls.length - 1]!] : [];
+    for (const caller of this.#unit.returns.get(this.#root.eip) ?? []) {
+      if (likely.length < MAX_CALLERS && !likely.includes(caller)) likely.push(caller);
+    }
+    return likely.filter((each) => {
+      const block = this.#unit.blocks.get(each);
+      return block && (block.root || this.#belongsHere(block));
+    });
   }
 
   /** Goes on at `eip`: in this function, in another of the unit, or outside. */

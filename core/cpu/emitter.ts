@@ -46,6 +46,7 @@ export interface Site {
 }
 
 const GENERAL_PROTECTION = 13;
+const JUMP_SHIFT = Math.log2(JUMP.STRIDE);
 
 /** The word at a fixed address of linear memory. */
 export const word = (at: number): Val => load32(num(at));
@@ -370,11 +371,10 @@ export abstract class Emitter implements X {
     const target = this.let(eip);
     this.checkLimit(target);
     this.leave();
-    this.body.store(num(AT.EIP), 0, target, 4);
     const linear = this.shape.flat
       ? target
       : this.let(add(target, load32(segmentAddress(CS), SEG.BASE)));
-    const slot = shl(and(linear, num(JUMP.ENTRIES - 1)), num(4));
+    const slot = shl(and(linear, num(JUMP.ENTRIES - 1)), num(JUMP_SHIFT));
     const entry = this.let(add(slot, num(JUMP.BASE)));
     const tlb = this.#tlbEntry(linear);
     const known = and(
@@ -385,7 +385,10 @@ export abstract class Emitter implements X {
       eq(load32(tlb, TLB.EXECUTE), and(linear, num(~0xfff))),
       eq(load32(tlb, TLB.ADDEND), load32(entry, JUMP.ADDEND)),
     );
-    this.body.if(and(known, mapped), () => this.body.dispatch(load32(entry, JUMP.RECORD)));
+    this.body.if(and(known, mapped), () => {
+      this.body.dispatch(load32(entry, JUMP.RECORD), load32(entry, JUMP.HANDLER));
+    });
+    this.body.store(num(AT.EIP), 0, target, 4);
     this.body.return();
   }
 

@@ -8,16 +8,12 @@
 import type { CodeTable } from "./code_table.ts";
 import { type CompilableBlock, Compiler, type Unit } from "./compiler.ts";
 import type { Insn } from "./insn.ts";
-import { REC } from "./record.ts";
-import type { CpuState } from "./state.ts";
 
-/** Compiles blocks and puts them in the place of their records. */
+/** Compiles units into the table. */
 export class Jit {
-  readonly #state: CpuState;
   readonly #table: CodeTable;
 
-  constructor(state: CpuState, table: CodeTable) {
-    this.#state = state;
+  constructor(table: CodeTable) {
     this.#table = table;
   }
 
@@ -30,18 +26,21 @@ export class Jit {
     const bodies = roots.map((root) => Compiler.compile(unit, root));
     const numbers = roots.map(() => this.#table.reserve());
     this.#table.compile(bodies, numbers);
-    roots.forEach(({ head }, n) => this.#state.set(head + REC.HANDLER, numbers[n]!));
     return new Map(roots.map(({ head }, n) => [head, numbers[n]!]));
   }
 }
 
 /** The first block, and those that none or several lead to. */
-function chooseRoots({ blocks }: Unit): CompilableBlock[] {
+function chooseRoots({ blocks, returns }: Unit): CompilableBlock[] {
   const all = [...blocks.values()];
   for (const { insns } of all) {
     const last = insns[insns.length - 1]!;
     if (!last.row.branch || isConditional(last)) count(blocks.get(last.next));
     if (isDirect(last)) count(blocks.get(last.target));
+    if (last.row.mnemonic !== "call" || !isDirect(last) || !blocks.has(last.next)) continue;
+    const known = returns.get(last.target);
+    if (known) known.push(last.next);
+    else returns.set(last.target, [last.next]);
   }
   all.forEach((block, n) => block.root = n === 0 || block.entries !== 1);
   return all.filter(({ root }) => root);

@@ -16,6 +16,8 @@ export interface Knowledge {
   registers: (Val | undefined)[];
   /** Flag words that are newer than memory. */
   flags: FlagWords;
+  /** Return addresses of the calls on the way here, the last one last. */
+  calls: readonly number[];
 }
 
 type FlagName = "ca" | "cb" | "fr" | "fo" | "fx";
@@ -113,7 +115,7 @@ export class Loop {
       flags[name] = select(local(this.#first), load32(num(FLAG_AT[name])), carried);
     }
     const registers = this.#registers.map((n) => n === undefined ? undefined : local(n));
-    return { registers, flags };
+    return { registers, flags, calls: [] };
   }
 
   /** After a call that may have changed the TLB. */

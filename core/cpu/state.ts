@@ -176,17 +176,19 @@ export const TLB = {
 
 /** One entry of the cache that finds the block behind an indirect or cross-page jump. */
 export const JUMP = {
-  STRIDE: 16,
+  STRIDE: 32,
   LINEAR: 0,
   MODE: 4,
   ADDEND: 8,
   RECORD: 12,
+  /** What the record's first word says. */
+  HANDLER: 16,
   ENTRIES: 4096,
   BASE: 0x10000,
 } as const;
 
 /** Decoded records of the first tier. */
-export const RECORDS = { BASE: 0x20000, END: 0x1000000 } as const;
+export const RECORDS = { BASE: 0x30000, END: 0x1000000 } as const;
 
 /** Where guest RAM begins, 64 KiB-aligned. */
 export const RAM_BASE = 0x1000000;

@@ -244,10 +244,10 @@ export class FunctionBody {
     this.code.byte(0x00);
   }
 
-  /** Tail call of the handler whose number stands in the record's first word. */
-  dispatch(record: Val): void {
+  /** Tail call of a record's handler, whose number stands in the first word. */
+  dispatch(record: Val, handler: Val = { op: OP.LOAD, a: record, n: 0 }): void {
     this.expr(record);
-    this.expr({ op: OP.LOAD, a: record, n: 0 });
+    this.expr(handler);
     this.code.bytes(0x13, HANDLER_TYPE_INDEX, 0);
   }
 
