@@ -117,14 +117,14 @@ export interface Rounded {
 const OE = 8, UE = 16, PE = 32;
 
 /**
- * Rounds a positive number by looking for its neighbours among the encodings, whose order is that of
- * the numbers.
+ * Rounds a positive number by looking for its neighbours among the encodings, which are in the order
+ * of the numbers.
  * @param compare sign of the number minus a rational
  * @param mode bits 13 and 14 of MXCSR
  */
 export function roundBySearch(
   layout: FloatLayout,
-  compare: (to: Rational) => number,
+  compare: Compare,
   negative: boolean,
   mode: number,
 ): Rounded {
@@ -135,69 +135,50 @@ export function roundBySearch(
     else high = middle;
   }
   const beyond = compare(rationalOf(layout, high)) >= 0;
+  const direction = directionOf(negative, mode);
   const encoding = beyond
-    ? overflowed(layout, negative, mode)
-    : choose(layout, compare, low, negative, mode);
+    ? layout.infinity - (direction === "toward" ? 1n : 0n)
+    : choose(layout, compare, low, direction);
   const exact = !beyond && compare(rationalOf(layout, low)) === 0;
-  const normal = 1n << BigInt(layout.fractionBits);
-  const overflow = beyond || encoding === layout.infinity ||
-    passesLimit(layout, compare, negative, mode);
-  const tiny = low < normal && !reachesNormal(layout, compare, negative, mode);
+  const overflow = beyond || encoding === layout.infinity;
+  const isBelowNormal = low < 1n << BigInt(layout.fractionBits);
+  const tiny = isBelowNormal && !reachesNormal(layout, compare, direction);
   const flags = (exact ? 0 : PE) | (overflow ? OE : 0) | (tiny && !exact ? UE : 0);
   return { encoding, flags };
 }
 
-/** Away from zero, in this direction? */
-const isAway = (negative: boolean, mode: number): boolean => mode === (negative ? 1 : 2);
+/** Which way a magnitude is rounded: to the nearest, away from zero or toward zero. */
+type Direction = "nearest" | "away" | "toward";
 
-function overflowed({ infinity }: FloatLayout, negative: boolean, mode: number): bigint {
-  return mode === 0 || isAway(negative, mode) ? infinity : infinity - 1n;
+function directionOf(negative: boolean, mode: number): Direction {
+  if (mode === 0) return "nearest";
+  return mode === (negative ? 1 : 2) ? "away" : "toward";
 }
 
+type Compare = (to: Rational) => number;
+
 function halfway(a: Rational, b: Rational): Rational {
-  return { numerator: a.numerator + b.numerator, denominator: 2n * a.denominator };
+  return {
+    numerator: a.numerator * b.denominator + b.numerator * a.denominator,
+    denominator: 2n * a.denominator * b.denominator,
+  };
 }
 
 /** The neighbour below or the one above. */
-function choose(
-  layout: FloatLayout,
-  compare: (to: Rational) => number,
-  low: bigint,
-  negative: boolean,
-  mode: number,
-): bigint {
+function choose(layout: FloatLayout, compare: Compare, low: bigint, direction: Direction): bigint {
   const below = rationalOf(layout, low), above = rationalOf(layout, low + 1n);
-  if (compare(below) === 0) return low;
-  if (mode !== 0) return isAway(negative, mode) ? low + 1n : low;
+  if (compare(below) === 0 || direction === "toward") return low;
+  if (direction === "away") return low + 1n;
   const side = compare(halfway(below, above));
   return side > 0 || side === 0 && low % 2n === 1n ? low + 1n : low;
 }
 
-/** Rounded with any exponent it would be as large as infinity's: only just, in the nearest mode. */
-function passesLimit(
-  layout: FloatLayout,
-  compare: (to: Rational) => number,
-  negative: boolean,
-  mode: number,
-): boolean {
-  const largest = rationalOf(layout, layout.infinity - 1n);
-  const limit = rationalOf(layout, layout.infinity);
-  if (mode === 0) return compare(halfway(largest, limit)) >= 0;
-  return isAway(negative, mode) && compare(largest) > 0;
-}
-
 /** Below the smallest normal number, but rounded with any exponent it is that number. */
-function reachesNormal(
-  layout: FloatLayout,
-  compare: (to: Rational) => number,
-  negative: boolean,
-  mode: number,
-): boolean {
-  const normal = rationalOf(layout, 1n << BigInt(layout.fractionBits));
-  const denormal = rationalOf(layout, (1n << BigInt(layout.fractionBits)) - 1n);
+function reachesNormal(layout: FloatLayout, compare: Compare, direction: Direction): boolean {
+  const first = 1n << BigInt(layout.fractionBits);
+  const normal = rationalOf(layout, first);
   // With any exponent the next smaller number lies half as far away as the largest denormal.
-  const smaller = halfway(denormal, normal);
-  const scaled = { numerator: 2n * normal.numerator, denominator: 2n * normal.denominator };
-  if (mode === 0) return compare(halfway(smaller, scaled)) >= 0;
-  return isAway(negative, mode) && compare(smaller) > 0;
+  const smaller = halfway(rationalOf(layout, first - 1n), normal);
+  if (direction === "nearest") return compare(halfway(smaller, normal)) >= 0;
+  return direction === "away" && compare(smaller) > 0;
 }

@@ -1,8 +1,8 @@
 /**
- * How MMX and SSE instructions get at their operands. An operand is a byte address in linear memory:
- * of a register, or of the slot that a memory operand is copied to. So a meaning is a function of
- * addresses, the same for MMX, XMM and general registers. Source: Intel SDM vol. 1 ch. 9–11, vol. 3
- * ch. 12–13.
+ * How MMX and SSE instructions get at their operands. An operand is an address in linear memory: of
+ * a register, or of the slot that a memory operand is copied to. So a meaning is a function of
+ * addresses, the same for MMX, XMM and general registers.
+ * Source: Intel SDM vol. 1 ch. 9–11, vol. 3 ch. 12–13.
  * @module
  */
 
@@ -55,7 +55,7 @@ export function permitSse(cpu: Cpu): void {
   if (cr0 & CR0.TS) throw Fault.of(VECTOR.NM, 0);
 }
 
-/** @throws {Fault} #UD where CR0.EM is set, #NM where TS is set, #MF for an earlier x87 exception */
+/** @throws {Fault} #UD where CR0.EM is set, #NM where TS is, #MF for an earlier x87 exception */
 export function permitMmx(cpu: Cpu): void {
   const cr0 = cpu.state.get(AT.CR);
   if (cr0 & CR0.EM) throw Fault.of(VECTOR.UD, 0);

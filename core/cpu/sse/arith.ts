@@ -1,8 +1,8 @@
 /**
  * Floating-point arithmetic, packed and scalar.
  *
- * The common case (round to nearest, operands and result well inside the format) is done in doubles:
- * a double rounded to single is the correctly rounded single, and what rounding has lost follows from
+ * The common case (to nearest, operands and result well inside the format) is done in doubles: a
+ * double rounded to single is the correctly rounded single, and what rounding has lost follows from
  * error-free transformations (T. J. Dekker 1971; D. E. Knuth, TAOCP vol. 2 §4.2.2). All else is
  * softfloat.ts. Source: Intel SDM vol. 1 ch. 10–11.
  * @module

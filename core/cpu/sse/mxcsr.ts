@@ -1,5 +1,6 @@
 /**
- * MXCSR: what rounds and masks, and the flags an instruction raises. Source: Intel SDM vol. 1 §11.5.
+ * MXCSR: what rounds and masks, and the flags an instruction raises.
+ * Source: Intel SDM vol. 1 §11.5.
  * @module
  */
 

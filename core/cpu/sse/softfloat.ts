@@ -18,14 +18,19 @@ export interface Encoding {
 export const BINARY32: Encoding = { fractionBits: 23, special: 0xff };
 export const BINARY64: Encoding = { fractionBits: 52, special: 0x7ff };
 
-/** A number taken apart: `significand` × 2^`exponent`, or an infinity or NaN. */
-interface Parts {
-  readonly bits: bigint;
+/** The number `significand` × 2^`exponent`, or its negative. */
+interface Exact {
   readonly negative: boolean;
-  readonly special: boolean;
-  readonly denormal: boolean;
   readonly significand: bigint;
   readonly exponent: number;
+}
+
+/** An encoding taken apart. */
+interface Parts extends Exact {
+  readonly bits: bigint;
+  /** An infinity or NaN. */
+  readonly special: boolean;
+  readonly denormal: boolean;
 }
 
 const bias = (e: Encoding): number => e.special >> 1;
@@ -70,10 +75,10 @@ function nan(e: Encoding, s: FloatStatus, x: Parts, y: Parts): bigint {
   return (isNan(x) ? x : y).bits | quietBit(e);
 }
 
-type Exact = (e: Encoding, s: FloatStatus, x: Parts, y: Parts) => bigint;
+type Operation = (e: Encoding, s: FloatStatus, x: Parts, y: Parts) => bigint;
 
 /** A function of two operands neither of which is a NaN. */
-function binary(f: Exact): (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint {
+function binary(f: Operation): (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint {
   return (e, s, a, b) => {
     const x = takeApart(e, s, a), y = takeApart(e, s, b);
     return isNan(x) || isNan(y) ? nan(e, s, x, y) : f(e, s, x, y);
@@ -84,7 +89,7 @@ function noteDenormals(s: FloatStatus, x: Parts, y: Parts): void {
   if (x.denormal || y.denormal) s.raise(MX.DE);
 }
 
-const sum: Exact = (e, s, x, y) => {
+const sum: Operation = (e, s, x, y) => {
   if (isInfinite(x) && isInfinite(y) && x.negative !== y.negative) return invalid(e, s);
   noteDenormals(s, x, y);
   if (isInfinite(x) || isInfinite(y)) return (isInfinite(x) ? x : y).bits;
@@ -92,20 +97,27 @@ const sum: Exact = (e, s, x, y) => {
   const signed = (v: Parts): bigint =>
     (v.negative ? -v.significand : v.significand) << BigInt(v.exponent - exponent);
   const total = signed(x) + signed(y);
-  if (total !== 0n) return round(e, s, total < 0n, total < 0n ? -total : total, exponent);
+  if (total !== 0n) {
+    return round(e, s, {
+      negative: total < 0n,
+      significand: total < 0n ? -total : total,
+      exponent,
+    });
+  }
   const bothZero = isZero(x) && isZero(y) && x.negative === y.negative;
   return signOf(e, bothZero ? x.negative : s.rounding === ROUND.DOWN);
 };
 
-const product: Exact = (e, s, x, y) => {
+const product: Operation = (e, s, x, y) => {
   if (isInfinite(x) && isZero(y) || isZero(x) && isInfinite(y)) return invalid(e, s);
   noteDenormals(s, x, y);
   const negative = x.negative !== y.negative;
   if (isInfinite(x) || isInfinite(y)) return infinity(e, negative);
-  return round(e, s, negative, x.significand * y.significand, x.exponent + y.exponent);
+  const significand = x.significand * y.significand;
+  return round(e, s, { negative, significand, exponent: x.exponent + y.exponent });
 };
 
-const quotient: Exact = (e, s, x, y) => {
+const quotient: Operation = (e, s, x, y) => {
   if (isInfinite(x) && isInfinite(y) || isZero(x) && isZero(y)) return invalid(e, s);
   const negative = x.negative !== y.negative;
   if (isZero(y)) {
@@ -120,7 +132,8 @@ const quotient: Exact = (e, s, x, y) => {
   const dividend = x.significand << BigInt(shift);
   const whole = dividend / y.significand;
   const rest = whole * y.significand === dividend ? 0n : 1n;
-  return round(e, s, negative, whole << 1n | rest, x.exponent - y.exponent - shift - 1);
+  const exponent = x.exponent - y.exponent - shift - 1;
+  return round(e, s, { negative, significand: whole << 1n | rest, exponent });
 };
 
 /** Sum of two encodings. */
@@ -151,7 +164,8 @@ export function squareRoot(e: Encoding, s: FloatStatus, a: bigint): bigint {
   const radicand = x.significand << BigInt(shift);
   const root = integerRoot(radicand);
   const rest = root * root === radicand ? 0n : 1n;
-  return round(e, s, false, root << 1n | rest, (x.exponent - shift) / 2 - 1);
+  const exponent = (x.exponent - shift) / 2 - 1;
+  return round(e, s, { negative: false, significand: root << 1n | rest, exponent });
 }
 
 /** Largest integer whose square is not larger: Newton's method from above. */
@@ -174,12 +188,12 @@ export function convert(from: Encoding, to: Encoding, s: FloatStatus, a: bigint)
   }
   if (x.denormal) s.raise(MX.DE);
   if (x.special) return infinity(to, x.negative);
-  return round(to, s, x.negative, x.significand, x.exponent);
+  return round(to, s, x);
 }
 
 /** An integer as an encoding. */
 export function fromInteger(e: Encoding, s: FloatStatus, value: number): bigint {
-  return round(e, s, value < 0, BigInt(Math.abs(value)), 0);
+  return round(e, s, { negative: value < 0, significand: BigInt(Math.abs(value)), exponent: 0 });
 }
 
 const bitLength = (n: bigint): number => {
@@ -188,48 +202,40 @@ const bitLength = (n: bigint): number => {
 };
 
 /**
- * Rounds an exact number, and raises what that gives rise to. The lowest bit may stand for more bits
- * that are not all zero, if it lies at least two places below the result's last.
+ * Rounds an exact number, and raises what that gives rise to. The lowest bit of its significand may
+ * stand for others below it that are not all zero, if it lies two or more places below the result.
  */
-function round(
-  e: Encoding,
-  s: FloatStatus,
-  negative: boolean,
-  magnitude: bigint,
-  exponent: number,
-): bigint {
-  if (magnitude === 0n) return signOf(e, negative);
-  const excess = bitLength(magnitude) - e.fractionBits - 1;
-  const rounded = shorten(s.rounding, negative, magnitude, excess);
+function round(e: Encoding, s: FloatStatus, x: Exact): bigint {
+  const { negative, significand, exponent } = x;
+  if (significand === 0n) return signOf(e, negative);
+  const excess = bitLength(significand) - e.fractionBits - 1;
+  const rounded = shorten(s.rounding, negative, significand, excess);
   const carry = bitLength(rounded) - e.fractionBits - 1;
   const biased = exponent + excess + carry + e.fractionBits + bias(e);
-  const inexact = excess > 0 && rounded << BigInt(excess) !== magnitude;
-  if (biased < 1) return tiny(e, s, negative, magnitude, exponent);
+  const inexact = hasLost(rounded, significand, excess);
+  if (biased < 1) return tiny(e, s, x);
   if (biased >= e.special) return tooLarge(e, s, negative, inexact);
   if (inexact) s.raise(MX.PE);
-  // The significand's leading bit counts as one in the exponent.
-  const significand = rounded >> BigInt(carry);
-  return signOf(e, negative) | (BigInt(biased - 1) << BigInt(e.fractionBits)) + significand;
+  // The leading bit of the fraction counts as one in the exponent.
+  const fraction = rounded >> BigInt(carry);
+  return signOf(e, negative) | (BigInt(biased - 1) << BigInt(e.fractionBits)) + fraction;
 }
 
-function tiny(
-  e: Encoding,
-  s: FloatStatus,
-  negative: boolean,
-  magnitude: bigint,
-  exponent: number,
-): bigint {
+function tiny(e: Encoding, s: FloatStatus, { negative, significand, exponent }: Exact): bigint {
   if (s.flushesToZero) {
     s.raise(MX.UE | MX.PE);
     return signOf(e, negative);
   }
   const excess = 1 - bias(e) - e.fractionBits - exponent;
-  const rounded = shorten(s.rounding, negative, magnitude, excess);
-  const inexact = excess > 0 && rounded << BigInt(excess) !== magnitude;
-  if (inexact) s.raise(MX.UE | MX.PE);
+  const rounded = shorten(s.rounding, negative, significand, excess);
+  if (hasLost(rounded, significand, excess)) s.raise(MX.UE | MX.PE);
   if (!s.masked(MX.UE)) s.raise(MX.UE);
   return signOf(e, negative) | rounded;
 }
+
+/** Rounding has dropped bits that were not zero. */
+const hasLost = (rounded: bigint, significand: bigint, excess: number): boolean =>
+  excess > 0 && rounded << BigInt(excess) !== significand;
 
 function tooLarge(e: Encoding, s: FloatStatus, negative: boolean, inexact: boolean): bigint {
   s.raise(MX.OE);
@@ -239,7 +245,7 @@ function tooLarge(e: Encoding, s: FloatStatus, negative: boolean, inexact: boole
   return infinity(e, negative) - (towardsZero ? 1n : 0n);
 }
 
-/** The magnitude without its lowest `excess` bits, rounded; with zeros below when that is negative. */
+/** The magnitude without its lowest `excess` bits, rounded; with more zeros if that is negative. */
 function shorten(mode: number, negative: boolean, magnitude: bigint, excess: number): bigint {
   if (excess <= 0) return magnitude << BigInt(-excess);
   const kept = magnitude >> BigInt(excess);

@@ -94,7 +94,7 @@ Deno.test("writeMasked() writes the chosen bytes, and touches nothing for an emp
   assertEquals(written, [0, 0, 0, 0x43, 0, 0, 0, 0, 0, 0x49, 0, 0, 0, 0, 0, 0]);
 });
 
-Deno.test("checkAligned() raises #GP before a page fault, unless the form allows any address", () => {
+Deno.test("checkAligned() raises #GP before a page fault, where a form must be aligned", () => {
   const bench = new SseBench();
   bench.mapPage(6, 0);
   bench.cpu.state.regs[EAX] = 0x6008;
