@@ -25,20 +25,32 @@ function debugging({ state, mmu }: Cpu): boolean {
 export function betweenInstructions(cpu: Cpu): boolean {
   const { state, host, shadow } = cpu;
   const held = shadow && cpu.noTrap;
+  const watched = debugging(cpu);
   cpu.shadow = cpu.noTrap = false;
-  if (!held && debugging(cpu) && trap(cpu, 0)) return spend(cpu);
-  if (state.flag(FLAG.IF) && host.interruptPending) {
-    if (shadow) cpu.stepOne();
-    else deliver(cpu, host.acknowledgeInterrupt(), 0, "external", state.eip);
+  if (watched && !held && trap(cpu, 0)) return spend(cpu);
+  const interrupted = state.flag(FLAG.IF) && host.interruptPending;
+  if (interrupted && !shadow) {
+    deliver(cpu, host.acknowledgeInterrupt(), 0, "external", state.eip);
     return true;
   }
-  if (!state.flag(FLAG.TF | FLAG.RF) && !debugging(cpu)) return false;
-  if (!held && !state.flag(FLAG.RF) && stopsAt(cpu)) return spend(cpu);
+  if (!interrupted && !watched && !state.flag(FLAG.TF | FLAG.RF)) return false;
+  if (watched && !held && !state.flag(FLAG.RF) && stopsAt(cpu)) return spend(cpu);
+  step(cpu);
+  return true;
+}
+
+/** Executes one instruction, and the trap that it leads to. */
+function step(cpu: Cpu): void {
+  const { state, mmu } = cpu;
   state.setFlag(FLAG.RF, false);
   const single = state.flag(FLAG.TF);
-  cpu.stepOne();
+  try {
+    cpu.stepOne();
+  } catch (fault) {
+    mmu.breakpoints.take();
+    throw fault;
+  }
   if (!cpu.noTrap) trap(cpu, single ? DR6.BS : 0);
-  return true;
 }
 
 /** A #DB in front of an instruction takes its place in the budget: endless ones use it up. */

@@ -5,7 +5,7 @@
  */
 
 import { PAGE_SIZE } from "../types.ts";
-import { Breakpoints } from "./debug.ts";
+import { Breakpoints, isArmed } from "./debug.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { ACCESS, type Access, PageWalker, type PhysicalMemory } from "./paging.ts";
 import { AT, type CpuState, CR0, CR4, FLAG, TLB } from "./state.ts";
@@ -174,10 +174,12 @@ export class Mmu implements PhysicalMemory {
 
   /** Descriptor tables and task state: supervisor rights at any privilege. Unsigned. */
   systemRead(linear: number, size: Size): number {
+    if (isArmed(this.#state)) this.breakpoints.noteAccess(linear, size, false);
     return this.#readAs(linear, size, READ, false) >>> 0;
   }
 
   systemWrite(linear: number, size: Size, value: number): void {
+    if (isArmed(this.#state)) this.breakpoints.noteAccess(linear, size, true);
     this.#writeAs(linear, size, value, false);
   }
 

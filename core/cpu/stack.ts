@@ -4,6 +4,7 @@
  */
 
 import type { Cpu } from "./cpu.ts";
+import { isArmed } from "./debug.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import type { Descriptor } from "./segment.ts";
 import { ESP, SEG, SS } from "./state.ts";
@@ -91,7 +92,7 @@ function hostBelow(cpu: Cpu, offset: number, bytes: number, size: number): numbe
 }
 
 /**
- * Linear address of a run of stack that one check covers, else -1.
+ * Linear address of a run of stack that one check covers and nobody watches, else -1.
  * @param right bit of `SEG.RIGHTS`
  */
 function linearRun(cpu: Cpu, offset: number, bytes: number, size: number, right: 1 | 2): number {
@@ -99,7 +100,7 @@ function linearRun(cpu: Cpu, offset: number, bytes: number, size: number, right:
   const above = (offset - state.seg(SS, SEG.LOW)) >>> 0;
   const span = state.seg(SS, SEG.SPAN) >>> 0;
   const inside = above <= span && span - above >= bytes - 1;
-  if (!(state.seg(SS, SEG.RIGHTS) & right) || !inside) return -1;
+  if (!(state.seg(SS, SEG.RIGHTS) & right) || !inside || isArmed(state)) return -1;
   const linear = (state.segmentBase(SS) + offset) >>> 0;
   const inPage = linear & PAGE - 1;
   return linear & size - 1 || inPage + bytes > PAGE ? -1 : linear;

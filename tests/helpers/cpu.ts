@@ -3,7 +3,7 @@
  * @module
  */
 
-import { Cpu } from "../../core/cpu/cpu.ts";
+import { Cpu, type CpuOptions } from "../../core/cpu/cpu.ts";
 import { AT, RAM_BASE } from "../../core/cpu/state.ts";
 import type { VcpuHost, VmExit } from "../../core/types.ts";
 import { unhex } from "./oracle.ts";
@@ -54,8 +54,12 @@ export class CpuBench {
   readonly host: ExitLog = new ExitLog();
 
   /** @param ramBytes a multiple of 64 KiB; frames in `hole` have no memory */
-  constructor(ramBytes: number = 0x20000, hole: readonly number[] = []) {
-    this.cpu = new Cpu(ramBytes);
+  constructor(
+    ramBytes: number = 0x20000,
+    hole: readonly number[] = [],
+    options: CpuOptions = {},
+  ) {
+    this.cpu = new Cpu(ramBytes, options);
     this.ram = new Uint8Array(this.cpu.ram.buffer, this.cpu.ram.base, ramBytes);
     this.view = new DataView(this.cpu.ram.buffer, this.cpu.ram.base, ramBytes);
     const frames = ramBytes >> 12;
@@ -93,4 +97,28 @@ export class CpuBench {
     const regs = [...state.regs, state.eip, state.eflags].map((r) => r.toString(16));
     return `${regs.join(" ")} ${sum} ${this.cpu.halted}`;
   }
+}
+
+/** An exception, before its delivery. */
+export interface Raised {
+  readonly vector: number;
+  readonly code: number;
+  /** Return address. */
+  readonly eip: number;
+}
+
+/** Runs up to the first exception, which is not delivered; `undefined` when there is none. */
+export function firstException(bench: CpuBench, budget: number): Raised | undefined {
+  const { cpu } = bench;
+  let seen: Raised | undefined;
+  cpu.onException = (vector, code) => {
+    seen = { vector, code, eip: cpu.state.eip };
+    throw new RangeError("stop");
+  };
+  try {
+    bench.run(budget);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  return seen;
 }

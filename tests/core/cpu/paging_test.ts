@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { AT, CR0, CR4 } from "../../../core/cpu/state.ts";
-import { CpuBench } from "../../helpers/cpu.ts";
+import { FEATURE, profileFeatures } from "../../../core/cpu/cpuid.ts";
+import { AT, CR0, CR4, EFER } from "../../../core/cpu/state.ts";
+import { CpuBench, firstException } from "../../helpers/cpu.ts";
 
 const DIRECTORY = 0x10000, TABLE = 0x11000;
 const P = 1, RW = 2, US = 4, A = 0x20, D = 0x40, PS = 0x80;
@@ -26,20 +27,10 @@ function entry(bench: CpuBench, page: number): number {
   return bench.view.getUint32(TABLE + page * 4, true);
 }
 
-/** Exceptions of a run that stops at the first. */
+/** Vector, error code, CR2 and EIP of the first exception. */
 function firstFault(bench: CpuBench, budget: number): number[] | undefined {
-  const { cpu } = bench;
-  let seen: number[] | undefined;
-  cpu.onException = (vector, code) => {
-    seen = [vector, code, cpu.state.cr[2]!, cpu.state.eip];
-    throw new RangeError("stop");
-  };
-  try {
-    bench.run(budget);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-  }
-  return seen;
+  const raised = firstException(bench, budget);
+  return raised && [raised.vector, raised.code, bench.cpu.state.cr[2]!, raised.eip];
 }
 
 const LOAD = "a1 04500000 f4"; // mov eax, [5004]; hlt
@@ -128,4 +119,148 @@ Deno.test("Cpu.run() runs the code that is mapped now, also through links of cod
   bench.cpu.flushTlb();
   bench.run(5 * 100 + 1);
   assertEquals([state.regs[0], bench.cpu.halted], [300, true]);
+});
+
+Deno.test("Mmu reports a reserved bit of a 4 MiB page, whatever the rights", () => {
+  const bench = paged("a104504000 f4"); // mov eax, [405004]
+  bench.view.setUint32(DIRECTORY + 4, P | PS | 1 << 13, true);
+  bench.cpu.state.set(AT.CR + 16, CR4.PSE);
+  assertEquals(firstFault(bench, 10), [14, 9, 0x405004, 0x1000]);
+});
+
+Deno.test("Mmu forgets every piece of a 4 MiB page at one INVLPG", () => {
+  // mov eax, [405004]; mov ecx, [7ff000]; invlpg [600000]; mov eax, [405004]; hlt
+  const bench = paged("a104504000 8b0d00f07f00 0f013d00006000 a104504000 f4");
+  bench.view.setUint32(DIRECTORY + 4, P | RW | PS, true);
+  bench.cpu.state.set(AT.CR + 16, CR4.PSE);
+  bench.run(2);
+  bench.view.setUint32(DIRECTORY + 4, 0, true);
+  assertEquals(firstFault(bench, 10), [14, 0, 0x405004, 0x1012]);
+});
+
+Deno.test("Mmu keeps global pages through a load of CR3, and forgets them when CR4.PGE changes", () => {
+  // mov eax, [5004]; mov ebx, [6004]; mov cr3, edx; mov eax, [5004]; mov ebx, [6004]; hlt
+  const code = "a104500000 8b1d04600000 0f22da a104500000 8b1d04600000 f4";
+  const G = 0x100;
+  for (const [pge, kept] of [[true, 0x55], [false, 0x77]] as const) {
+    const bench = paged(code);
+    bench.cpu.state.set(AT.CR + 16, pge ? CR4.PGE : 0);
+    bench.cpu.state.regs[2] = DIRECTORY;
+    for (const [at, value] of [[0x5004, 0x55], [0x6004, 0x66], [0x7004, 0x77]] as const) {
+      bench.view.setUint32(at, value, true);
+    }
+    setEntry(bench, 5, 0x5000 | P | G);
+    setEntry(bench, 6, 0x6000 | P);
+    bench.run(2);
+    setEntry(bench, 5, 0x7000 | P | G);
+    setEntry(bench, 6, 0x7000 | P);
+    bench.run(10);
+    assertEquals([bench.cpu.state.regs[0], bench.cpu.state.regs[3]], [kept, 0x77], `PGE ${pge}`);
+  }
+  const bench = paged("a104500000 0f22e1 a104500000 f4"); // mov eax, [5004]; mov cr4, ecx; again
+  bench.cpu.state.set(AT.CR + 16, CR4.PGE);
+  setEntry(bench, 5, 0x5000 | P | G);
+  bench.run(1);
+  setEntry(bench, 5, 0);
+  assertEquals(firstFault(bench, 10), [14, 0, 0x5004, 0x1008]);
+});
+
+// ---- PAE -----------------------------------------------------------------------------------------
+
+const POINTERS = 0x12000;
+const WITH_NX = { features: profileFeatures("i686") | FEATURE.NX };
+
+/** As {@link paged}, by PAE tables: the directory maps 2 MiB, the table its first pages. */
+function pae(code: string, nx: boolean = false): CpuBench {
+  const bench = new CpuBench(0x20000, [], WITH_NX);
+  const { cpu, view } = bench;
+  bench.load("protected32", 0x1000, code);
+  view.setUint32(POINTERS, DIRECTORY | P, true);
+  setLong(bench, DIRECTORY, TABLE | P | RW | US, 0);
+  for (let page = 0; page < 32; page++) setLong(bench, TABLE + page * 8, page << 12 | P | RW, 0);
+  cpu.state.set(AT.CR + 12, POINTERS);
+  cpu.state.set(AT.CR + 16, CR4.PAE);
+  cpu.state.set(AT.CR, CR0.PE | CR0.PG | CR0.WP);
+  cpu.state.set(AT.EFER, nx ? EFER.NXE : 0);
+  assertEquals(cpu.mmu.loadPdptes(POINTERS), true);
+  cpu.flushTlb();
+  return bench;
+}
+
+function setLong(bench: CpuBench, at: number, low: number, high: number): void {
+  bench.view.setUint32(at, low, true);
+  bench.view.setUint32(at + 4, high, true);
+}
+
+Deno.test("PageWalker.walk() sets A and D in entries of eight bytes", () => {
+  const bench = pae(STORE);
+  bench.run(10);
+  assertEquals(bench.cpu.halted, true);
+  const { view } = bench;
+  assertEquals(view.getUint32(TABLE + 5 * 8, true) & (A | D), A | D);
+  assertEquals(view.getUint32(DIRECTORY, true) & (A | D), A);
+  assertEquals(view.getUint32(POINTERS, true), DIRECTORY | P);
+});
+
+Deno.test("PageWalker.walk() maps 2 MiB with one entry", () => {
+  const bench = pae("a104502000 f4"); // mov eax, [205004]
+  setLong(bench, DIRECTORY + 8, P | RW | PS, 0);
+  bench.view.setUint32(0x5004, 0x1234, true);
+  bench.run(10);
+  assertEquals(bench.cpu.state.regs[0], 0x1234);
+});
+
+Deno.test("PageWalker.walk() reports reserved bits of every level in the error code", () => {
+  const entries: readonly [number, number, number][] = [
+    [DIRECTORY + 8, P | PS | 1 << 13, 0],
+    [DIRECTORY + 8, P | PS, 1 << 4], // bit 36
+    [DIRECTORY + 8, TABLE | P, 1 << 30],
+    [DIRECTORY + 8, P | PS, 1 << 31], // NX, which is not enabled
+  ];
+  for (const [at, low, high] of entries) {
+    const bench = pae("a104502000 f4"); // mov eax, [205004]
+    setLong(bench, at, low, high);
+    assertEquals(firstFault(bench, 10), [14, 9, 0x205004, 0x1000], `${low} ${high}`);
+  }
+});
+
+Deno.test("PageWalker.walk() forbids fetches from an NX page, and says that it was a fetch", () => {
+  const bench = pae("e9fb3f0000", true); // jmp 5000
+  setLong(bench, TABLE + 5 * 8, 0x5000 | P | RW, 1 << 31);
+  assertEquals(firstFault(bench, 10), [14, 0x11, 0x5000, 0x5000]);
+  const reader = pae(LOAD, true);
+  setLong(reader, TABLE + 5 * 8, 0x5000 | P | RW, 1 << 31);
+  assertEquals(firstFault(reader, 10), undefined);
+});
+
+Deno.test("PageWalker.walk() reaches 36 bits of physical addresses, where there is no memory", () => {
+  const bench = pae(LOAD);
+  bench.host.answers.push(0xffffffff);
+  setLong(bench, TABLE + 5 * 8, 0x5000 | P, 0xf);
+  bench.run(1);
+  assertEquals(bench.host.exits.map(({ gpa }) => gpa), [0xf_0000_5004]);
+});
+
+Deno.test("Mmu.loadPdptes() loads what CR3 names; later changes count after the next MOV CR3", () => {
+  // mov eax, [5004]; mov cr3, ecx; mov eax, [5004]; hlt
+  const bench = pae("a104500000 0f22d9 a104500000 f4");
+  bench.cpu.state.regs[1] = POINTERS;
+  bench.view.setUint32(POINTERS, 0, true);
+  bench.cpu.flushTlb();
+  bench.run(1);
+  assertEquals(bench.cpu.state.eip, 0x1005);
+  // The code itself is no longer mapped.
+  assertEquals(firstFault(bench, 10), [14, 0, 0x1008, 0x1008]);
+});
+
+Deno.test("Mmu.loadPdptes() refuses reserved bits of a present entry: #GP, CR3 unchanged", () => {
+  for (const [low, high, refused] of [[3, 0, true], [P, 16, true], [2, 16, false]] as const) {
+    const bench = pae("0f22d9 f4"); // mov cr3, ecx
+    bench.cpu.state.regs[1] = POINTERS + 32;
+    setLong(bench, POINTERS + 32, DIRECTORY | P, 0);
+    setLong(bench, POINTERS + 32 + 24, low, high);
+    const raised = firstException(bench, 10);
+    assertEquals(raised, refused ? { vector: 13, code: 0, eip: 0x1000 } : undefined);
+    assertEquals(bench.cpu.state.cr[3], refused ? POINTERS : POINTERS + 32);
+  }
 });
