@@ -177,6 +177,12 @@ export class FuzzMachine {
     return this.#cpu.halted || this.#cpu.shutdown;
   }
 
+  /** What came of the run, by name. */
+  get fate(): string {
+    if (this.#cpu.shutdown) return "ended by triple fault";
+    return this.#cpu.halted ? "ended by HLT" : "ended by the budget";
+  }
+
   /**
    * The next instruction is a repeated one, perhaps in its middle. A run that is cut there may see
    * other flags (a fault leaves those that it began with) and other code (it is fetched again).

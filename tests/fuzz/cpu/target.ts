@@ -40,7 +40,7 @@ export class CpuTarget implements FuzzTarget {
 
   run(seed: number): Finding | undefined {
     const rng = new Rng(seed);
-    const world = makeWorld(rng, this.#start);
+    const world = makeWorld(seed, this.#start);
     this.#count(`${world.mode}, paging ${world.paging}`);
     const whole = this.#runIn(world, 1, [BUDGET]);
     if (whole.finding !== undefined) return this.#report(world, whole.finding);
@@ -49,6 +49,7 @@ export class CpuTarget implements FuzzTarget {
       return undefined;
     }
     this.#count("instructions", this.#machines.get(1)!.retired);
+    this.#count(this.#machines.get(1)!.fate);
     this.#count("exits", this.#machines.get(1)!.exits);
     return this.#compareRuns(world, whole, makeSlices(rng));
   }
