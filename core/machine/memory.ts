@@ -165,7 +165,7 @@ export class GuestRam implements GuestMemory, Physmap {
   }
 
   #offsetOf(gpa: Gpa): number {
-    const frame = this.#offsets[gpa >>> PAGE_SHIFT]!;
+    const frame = this.frameOffset(Math.floor(gpa / PAGE_SIZE));
     return frame < 0 ? -1 : frame + (gpa & OFFSET_MASK);
   }
 

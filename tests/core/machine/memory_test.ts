@@ -30,6 +30,8 @@ Deno.test("GuestRam reads ones where nothing is and drops writes, half an access
   memory.write32(0x9fffe, 0x11223344);
   assertEquals(memory.read32(0x9fffe), 0xffff3344);
   assertEquals(memory.read16(RAM), 0xffff);
+  memory.write8(0x1_0000_1000, 0x55); // 36-bit addresses do not wrap
+  assertEquals([memory.read8(0x1_0000_1000), memory.read8(0x1000)], [0xff, 0]);
 });
 
 Deno.test("GuestRam.page() is always the same view", () => {
