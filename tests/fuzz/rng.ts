@@ -31,7 +31,7 @@ export class Rng {
 
   /** True `percent` times in a hundred. */
   chance(percent: number): boolean {
-    return this.next() % 100 < percent;
+    return this.next() % 1000 < percent * 10;
   }
 
   pick<T>(values: readonly T[]): T {

@@ -11,7 +11,8 @@ import { loadState } from "../../helpers/cpu_state.ts";
 import { cpuOptions, type Tier } from "../../helpers/oracle.ts";
 import { loadFpu } from "../../helpers/oracle_fpu.ts";
 import { PREFIXES, STRINGS } from "./code.ts";
-import { HOLES, RAM_BYTES, type World } from "./world.ts";
+import { HOLES, RAM_BYTES } from "./layout.ts";
+import type { World } from "./world.ts";
 
 const PAGE = 4096, CANARY = 0xa5;
 const FRAMES = RAM_BYTES / PAGE;

@@ -10,8 +10,9 @@ import { GuestPanic } from "../../../core/errors.ts";
 import { type Tier, TIERS } from "../../helpers/oracle.ts";
 import { Rng } from "../rng.ts";
 import type { Finding, FuzzTarget } from "../target.ts";
+import { RAM_BYTES } from "./layout.ts";
 import { FuzzMachine } from "./machine.ts";
-import { makeWorld, RAM_BYTES, type World } from "./world.ts";
+import { makeWorld, type World } from "./world.ts";
 
 /** Instructions of a case. */
 const BUDGET = 400;

@@ -2,7 +2,8 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import { Rng } from "../rng.ts";
 import { FuzzMachine } from "./machine.ts";
 import { CpuTarget } from "./target.ts";
-import { HOLES, makeWorld, RAM_BYTES } from "./world.ts";
+import { HOLES, RAM_BYTES } from "./layout.ts";
+import { makeWorld } from "./world.ts";
 
 /** First seeds of runs of cases; each run takes well under a second. */
 const SEEDS = [1, 0x1000, 0x80000000, 0xfffffff0];
