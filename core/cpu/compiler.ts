@@ -29,10 +29,18 @@ import {
   type Val,
   xor,
 } from "./ir.ts";
-import { type Carried, carriedFlags, FLAG_AT, FLAG_NAMES, type Knowledge, Loop } from "./loop.ts";
+import {
+  type Carried,
+  carriedFlags,
+  FLAG_AT,
+  FLAG_NAMES,
+  type FlagName,
+  type Knowledge,
+  Loop,
+} from "./loop.ts";
 import { REC, type Shape, shapeOf } from "./record.ts";
 import { parityOf } from "./sem/flags.ts";
-import { AT, SEG, TLB } from "./state.ts";
+import { AT, SEG, SS, TLB } from "./state.ts";
 import { type Callee, FunctionBody, HANDLER_TYPE, I32 } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
 
@@ -107,13 +115,18 @@ export class Compiler extends Emitter {
   #written = 0;
   /** Registers that occur, as bits. */
   #used = 0;
-  /** What the first reading has found out about the loop; absent in the first reading. */
+  /** EIPs of the blocks that are jumped back to. */
+  readonly #headers: Set<number>;
+  /** Labels of the headers on the way from the root to here. */
+  readonly #labels = new Map<number, number>();
+  /** What the loops keep in locals; absent in the first reading, which finds it out. */
   readonly #loop: Loop | undefined;
-  #label = 0;
   /** Accesses to memory so far. */
   #accesses = 0;
   /** The flags that the first jump back leaves behind. */
   #carried: Carried | undefined;
+  /** Flag words read from memory. */
+  readonly #flagsRead = new Set<FlagName>();
 
   private constructor(unit: Unit, root: CompilableBlock, first?: Compiler) {
     super();
@@ -123,9 +136,10 @@ export class Compiler extends Emitter {
     this.bank = num(TLB.BASE + unit.bank * TLB.BANK_BYTES);
     this.mode = num(unit.mode);
     this.#budget = this.body.local();
+    this.#headers = first ? first.#headers : new Set();
     if (!first || !first.#carried) return;
-    const sites = Math.min(first.#accesses, MAX_SITES);
-    this.#loop = new Loop(this.body, first.#used, sites, first.#carried);
+    const accesses = Math.min(first.#accesses, MAX_SITES);
+    this.#loop = new Loop(this.body, first.#used, accesses, first.#carried);
   }
 
   /** The function of `root`. It is written twice if it jumps back: what is used must be known first. */
@@ -140,20 +154,31 @@ export class Compiler extends Emitter {
 
   #function(): void {
     this.body.setLocal(this.#budget, word(AT.BUDGET));
-    if (!this.#loop) return this.#block(this.#root);
-    this.#loop.begin();
-    this.body.loop((label) => {
-      this.#label = label;
-      this.#known = this.#loop!.knowledge();
-      this.#block(this.#root);
-    });
+    this.#loop?.begin();
+    this.#block(this.#root);
   }
 
-  /** Writes a block and, behind its last instruction, what it leads to. */
+  /** Writes a block, as a loop if something jumps back to it, and what it leads to. */
   #block(block: CompilableBlock): void {
-    const { insns, count, head, eip } = block;
-    this.#path.add(eip);
-    this.#written += insns.length;
+    this.#path.add(block.eip);
+    this.#written += block.insns.length;
+    if (this.#loop && this.#headers.has(block.eip)) this.#header(block, this.#loop);
+    else this.#straight(block);
+    this.#path.delete(block.eip);
+  }
+
+  #header(block: CompilableBlock, loop: Loop): void {
+    if (block !== this.#root) loop.turn(this.#known, () => this.#flush());
+    this.body.loop((label) => {
+      this.#labels.set(block.eip, label);
+      this.#known = loop.knowledge(this.#known.calls);
+      this.#straight(block);
+    });
+    this.#labels.delete(block.eip);
+  }
+
+  /** Writes a block's instructions and, behind the last, what they lead to. */
+  #straight({ insns, count, head, eip }: CompilableBlock): void {
     this.#enter(count, eip);
     let record = head + REC.STRIDE;
     for (let n = 0; n < count; n++, record += REC.STRIDE) {
@@ -165,7 +190,6 @@ export class Compiler extends Emitter {
       this.#record = record;
       this.#go(last.next, REC.TAKEN, this.#samePage(last.next, last.pc));
     }
-    this.#path.delete(eip);
   }
 
   #samePage(a: number, b: number): boolean {
@@ -220,7 +244,8 @@ export class Compiler extends Emitter {
     return this.#locals.find((each) => each.index === index)?.type ?? I32;
   }
 
-  protected override site(): Site | undefined {
+  protected override site(segment: number, write: boolean): Site | undefined {
+    if (segment === SS) return this.#loop?.stack[write ? 1 : 0];
     const number = this.#accesses++;
     return this.#loop?.sites[number];
   }
@@ -360,32 +385,32 @@ export class Compiler extends Emitter {
     }
   }
 
-  get #fr(): Val {
-    return this.#known.flags.fr ?? word(AT.FR);
-  }
-
-  get #fx(): Val {
-    return this.#known.flags.fx ?? word(AT.FX);
+  #flag(name: FlagName): Val {
+    const known = this.#known.flags[name];
+    if (!known) this.#flagsRead.add(name);
+    return known ?? word(FLAG_AT[name]);
   }
 
   override get carry(): Val {
-    return ltU(this.#known.flags.ca ?? word(AT.CA), this.#known.flags.cb ?? word(AT.CB));
+    return ltU(this.#flag("ca"), this.#flag("cb"));
   }
 
   override get zero(): Val {
-    return eqz(this.#fr);
+    return eqz(this.#flag("fr"));
   }
 
   override get parity(): Val {
-    return parityOf(this.#plain ? this.#fr : xor(this.#fr, shr(this.#fx, num(8))));
+    return parityOf(
+      this.#plain ? this.#flag("fr") : xor(this.#flag("fr"), shr(this.#flag("fx"), num(8))),
+    );
   }
 
   override get adjust(): Val {
-    return and(shr(xor(this.#fx, this.#fr), num(4)), num(1));
+    return and(shr(xor(this.#flag("fx"), this.#flag("fr")), num(4)), num(1));
   }
 
   override get sign(): Val {
-    return this.#plain ? this.#fr : xor(this.#fr, this.#fx);
+    return this.#plain ? this.#flag("fr") : xor(this.#flag("fr"), this.#flag("fx"));
   }
 
   /** FX is known to hold nothing but AF: PF and SF follow from FR alone. */
@@ -401,7 +426,7 @@ export class Compiler extends Emitter {
   }
 
   override get overflow(): Val {
-    return this.#known.flags.fo ?? word(AT.FO);
+    return this.#flag("fo");
   }
 
   // ---- leaving -------------------------------------------------------------------------------
@@ -452,12 +477,14 @@ export class Compiler extends Emitter {
   override jumpTo(eip: Val): void {
     const target = this.let(eip);
     if (this.insn.row.mnemonic === "ret") {
+      this.#later.push({ registers: [target], flags: {}, calls: [] });
       for (const caller of this.#callers()) {
         this.#fork(eq(target, num(caller)), () => {
           this.#known.calls = this.#known.calls.slice(0, -1);
           this.#go(caller, REC.TAKEN, true);
         });
       }
+      this.#later.pop();
     }
     super.jumpTo(target);
   }
@@ -479,24 +506,32 @@ export class Compiler extends Emitter {
   #go(eip: number, link: number, near: boolean): void {
     if (!near) return this.jumpTo(num(eip));
     const block = this.#unit.blocks.get(eip);
-    if (block === this.#root) return this.#again();
+    if (block && this.#path.has(eip)) return this.#again(eip, block);
     if (block && this.#belongsHere(block)) return this.#block(block);
+    this.#exit(eip, link, block);
+  }
+
+  #exit(eip: number, link: number, block: CompilableBlock | undefined): void {
     this.leave();
     if (block?.root) this.body.tailCall(blockFunction(block.head), num(block.head));
     else this.follow(num(eip), num(this.#record + link));
   }
 
   #belongsHere(block: CompilableBlock): boolean {
-    return !this.#path.has(block.eip) && this.#written + block.insns.length <= MAX_FUNCTION &&
+    return this.#written + block.insns.length <= MAX_FUNCTION &&
       (block.entries === 1 || block.insns.length <= SMALL);
   }
 
-  /** Jumps back to the start. */
-  #again(): void {
-    this.#carried ??= carriedFlags(this.#known, (index) => this.#typeOf(index));
-    if (!this.#loop) return this.body.return();
-    this.#loop.turn(this.#known, () => this.#flush());
-    this.body.branch(this.#label);
+  /** Jumps back to a block on the way here. */
+  #again(eip: number, block: CompilableBlock): void {
+    const label = this.#labels.get(eip);
+    if (this.#loop && label !== undefined) {
+      this.#loop.turn(this.#known, () => this.#flush());
+      return this.body.branch(label);
+    }
+    this.#headers.add(eip);
+    this.#carried ??= carriedFlags(this.#known, this.#flagsRead, (n) => this.#typeOf(n));
+    this.#exit(eip, REC.TAKEN, block);
   }
 }
 

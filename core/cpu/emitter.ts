@@ -92,8 +92,8 @@ export abstract class Emitter implements X {
   abstract jump(): void;
   abstract jumpIf(cond: Val): void;
   abstract if(cond: Val, then: () => void, otherwise?: () => void): void;
-  /** Locals that remember the last page of this access, where that pays. */
-  protected site(): Site | undefined {
+  /** Locals that remember the last page of an access like this, where that pays. */
+  protected site(_segment: number, _write: boolean): Site | undefined {
     return undefined;
   }
   /** A new local of the function. */
@@ -190,7 +190,8 @@ export abstract class Emitter implements X {
   load(segment: number | "operand", offset: Val, size: Size): Val {
     const linear = this.#checked(segment, offset, size, 1);
     const result = this.temporary();
-    this.#access(linear, TLB.READ, size, (host) => this.#take(result, host, size), () => {
+    const site = this.site(this.#number(segment), false);
+    this.#access(linear, TLB.READ, size, site, (host) => this.#take(result, host, size), () => {
       this.body.callTo(result, READ[size], linear);
     });
     return local(result);
@@ -199,7 +200,9 @@ export abstract class Emitter implements X {
   store(segment: number | "operand", offset: Val, size: Size, v: Val): void {
     const linear = this.#checked(segment, offset, size, 2);
     const value = this.let(v);
-    this.#access(linear, TLB.WRITE, size, (host) => this.body.store(host, 0, value, size), () => {
+    const site = this.site(this.#number(segment), true);
+    const put = (host: Val): void => this.body.store(host, 0, value, size);
+    this.#access(linear, TLB.WRITE, size, site, put, () => {
       this.body.call(WRITE[size], linear, value);
     });
   }
@@ -209,7 +212,8 @@ export abstract class Emitter implements X {
     const linear = this.#checked("operand", offset, size, 3);
     const result = this.temporary();
     const host = this.temporary();
-    this.#access(linear, TLB.WRITE, size, (at) => {
+    const site = this.site(this.#number("operand"), true);
+    this.#access(linear, TLB.WRITE, size, site, (at) => {
       this.body.setLocal(host, at);
       this.#take(result, local(host), size);
     }, () => {
@@ -230,11 +234,11 @@ export abstract class Emitter implements X {
     linear: Val,
     tag: number,
     size: Size,
+    site: Site | undefined,
     fast: (host: Val) => void,
     slow: () => void,
   ): void {
     const { body } = this;
-    const site = this.site();
     const last = and(size === 1 ? linear : add(linear, num(size - 1)), num(~0xfff));
     const addend = site?.addend ?? this.temporary();
     body.block((done) => {
@@ -254,6 +258,10 @@ export abstract class Emitter implements X {
       });
       fast(add(linear, local(addend)));
     });
+  }
+
+  #number(segment: number | "operand"): number {
+    return segment === "operand" ? this.insn.segment : segment;
   }
 
   #take(result: number, host: Val, size: Size): void {

@@ -20,7 +20,8 @@ export interface Knowledge {
   calls: readonly number[];
 }
 
-type FlagName = "ca" | "cb" | "fr" | "fo" | "fx";
+/** A flag word. */
+export type FlagName = "ca" | "cb" | "fr" | "fo" | "fx";
 
 /** Where each flag word lies. */
 export const FLAG_AT: Readonly<Record<FlagName, number>> = {
@@ -40,14 +41,21 @@ interface Leaf {
   readonly type: number;
 }
 
-/** Flags as expressions over {@link Leaf} numbers instead of locals. */
+/** Flags at a jump back. */
 export interface Carried {
+  /** Expressions over {@link Leaf} numbers instead of locals. */
   readonly flags: FlagWords;
   readonly leaves: readonly Leaf[];
+  /** Words that the loop reads before it sets them: their values are kept. */
+  readonly read: ReadonlySet<FlagName>;
 }
 
 /** The flags at a jump back, in a form that another jump back can be compared with. */
-export function carriedFlags(known: Knowledge, typeOf: (index: number) => number): Carried {
+export function carriedFlags(
+  known: Knowledge,
+  read: ReadonlySet<FlagName>,
+  typeOf: (index: number) => number,
+): Carried {
   const numbers = new Map<number, number>();
   const leaves: Leaf[] = [];
   const number = (index: number): number => {
@@ -60,9 +68,9 @@ export function carriedFlags(known: Knowledge, typeOf: (index: number) => number
   const flags: FlagWords = {};
   for (const name of FLAG_NAMES) {
     const v = known.flags[name];
-    if (v) flags[name] = substitute(v, (index) => local(number(index)));
+    if (v && !read.has(name)) flags[name] = substitute(v, (index) => local(number(index)));
   }
-  return { flags, leaves };
+  return { flags, leaves, read: new Set(read) };
 }
 
 /** The locals of one loop. */
@@ -73,7 +81,11 @@ export class Loop {
   readonly #leaves: number[];
   /** 1 while the flags of the turn before are in memory. */
   readonly #first: number;
+  /** Flag words whose values are kept. */
+  readonly #values: readonly (readonly [FlagName, number])[];
+  /** Accesses in the order of the code, and those to the stack: reads and writes. */
   readonly sites: readonly Site[];
+  readonly stack: readonly Site[];
 
   /**
    * @param used bits of the registers that occur
@@ -90,10 +102,10 @@ export class Loop {
       this.#registers[register] ?? body.local(type)
     );
     this.#first = body.local(I32);
-    this.sites = Array.from(
-      { length: accesses },
-      () => ({ page: body.local(), addend: body.local() }),
-    );
+    this.#values = [...carried.read].map((name) => [name, body.local()]);
+    const site = (): Site => ({ page: body.local(), addend: body.local() });
+    this.sites = Array.from({ length: accesses }, site);
+    this.stack = [site(), site()];
   }
 
   /** In front of the loop. */
@@ -101,12 +113,15 @@ export class Loop {
     this.#registers.forEach((index, register) => {
       if (index !== undefined) this.#body.setLocal(index, load32(num(register * 4)));
     });
+    for (const [name, index] of this.#values) {
+      this.#body.setLocal(index, load32(num(FLAG_AT[name])));
+    }
     this.#body.setLocal(this.#first, num(1));
     this.forgetPages();
   }
 
-  /** At the top of the loop. */
-  knowledge(): Knowledge {
+  /** At the top of a loop. */
+  knowledge(calls: readonly number[]): Knowledge {
     const flags: FlagWords = {};
     for (const name of FLAG_NAMES) {
       const v = this.#carried.flags[name];
@@ -114,13 +129,14 @@ export class Loop {
       const carried = substitute(v, (leaf) => local(this.#leaves[leaf]!));
       flags[name] = select(local(this.#first), load32(num(FLAG_AT[name])), carried);
     }
+    for (const [name, index] of this.#values) flags[name] = local(index);
     const registers = this.#registers.map((n) => n === undefined ? undefined : local(n));
-    return { registers, flags, calls: [] };
+    return { registers, flags, calls };
   }
 
   /** After a call that may have changed the TLB. */
   forgetPages(): void {
-    for (const { page } of this.sites) this.#body.setLocal(page, num(1));
+    for (const { page } of [...this.sites, ...this.stack]) this.#body.setLocal(page, num(1));
   }
 
   /**
@@ -129,11 +145,14 @@ export class Loop {
    */
   turn(known: Knowledge, flush: () => void): void {
     const leaves = this.#match(known);
-    if (!leaves) flush();
     const moves: [number, Val][] = [[this.#first, num(leaves ? 0 : 1)]];
     const move = (to: number, v: Val): void => {
       if (v.op !== OP.LOCAL || v.n !== to) moves.push([to, v]);
     };
+    for (const [name, index] of this.#values) {
+      move(index, known.flags[name] ?? load32(num(FLAG_AT[name])));
+    }
+    if (!leaves) flush();
     this.#registers.forEach((index, register) => {
       if (index !== undefined) move(index, known.registers[register] ?? load32(num(register * 4)));
     });
@@ -156,7 +175,9 @@ export class Loop {
       return v.n === pattern.n && same(v.a, pattern.a) && same(v.b, pattern.b) &&
         same(v.c, pattern.c);
     };
-    if (!FLAG_NAMES.every((name) => same(flags[name], wanted[name]))) return undefined;
+    const { read } = this.#carried;
+    const alike = (name: FlagName): boolean => read.has(name) || same(flags[name], wanted[name]);
+    if (!FLAG_NAMES.every(alike)) return undefined;
     const agree = leaves.every(({ register }, leaf) => {
       const v = registers[register];
       return register < 0 || (v?.op === OP.LOCAL && v.n === found[leaf]);
