@@ -204,7 +204,7 @@ const FORMS: readonly [string, number, string, Format, 4 | 8 | 16, number][] = [
   ["ss", F3, "Vx,Wd", SINGLE, 4, SSE],
   ["sd", F2, "Vx,Wq", DOUBLE, 8, SSE2],
 ];
-const ARITHMETIC: readonly [number, string, arith.FloatLane][] = [
+const ARITHMETIC: readonly [number, string, (f: Format) => arith.FloatLane][] = [
   [0x51, "sqrt", arith.sqrt],
   [0x58, "add", arith.add],
   [0x59, "mul", arith.mul],
@@ -215,7 +215,11 @@ const ARITHMETIC: readonly [number, string, arith.FloatLane][] = [
 ];
 for (const [suffix, prefix, operands, format, bytes, feature] of FORMS) {
   for (const [opcode, name, lane] of ARITHMETIC) {
-    put(opcode, prefix, row(feature, name + suffix, operands, arith.lanewise(format, bytes, lane)));
+    put(
+      opcode,
+      prefix,
+      row(feature, name + suffix, operands, arith.lanewise(format, bytes, lane(format))),
+    );
   }
   put(0xc2, prefix, row(feature, `cmp${suffix}`, `${operands},Ib`, compare.compare(format, bytes)));
   if (format === DOUBLE) continue;

@@ -117,8 +117,8 @@ export interface Rounded {
 const OE = 8, UE = 16, PE = 32;
 
 /**
- * Rounds a positive number by looking for its neighbours among the encodings, which are in the order
- * of the numbers.
+ * Rounds a positive number by looking for its neighbours among the encodings, whose order is the
+ * order of the numbers.
  * @param compare sign of the number minus a rational
  * @param mode bits 13 and 14 of MXCSR
  */

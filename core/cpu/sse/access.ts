@@ -11,7 +11,7 @@ import { Fault, VECTOR } from "../fault.ts";
 import { type Insn, KIND, type Operand, type SystemOp } from "../insn.ts";
 import { effectiveAddress } from "../operand.ts";
 import { AT, type CpuState, CR0, CR4 } from "../state.ts";
-import { checkAligned, readWide, writeWide } from "./memory.ts";
+import { readWide, writeWide } from "./memory.ts";
 
 /**
  * What an instruction does to the operands at two addresses.
@@ -39,13 +39,18 @@ function uses(insn: Insn, kind: number): boolean {
   return operands[0]!.kind === kind || (operands.length > 1 && operands[1]!.kind === kind);
 }
 
+/** The instruction names an MMX register, and so ends the use of the x87 registers as a stack. */
+export function usesMmx(insn: Insn): boolean {
+  return uses(insn, KIND.MMX);
+}
+
 /**
  * What every MMX and SSE instruction checks first.
  * @throws {Fault} #UD, #NM, #MF
  */
 export function permit(cpu: Cpu, insn: Insn): void {
   if (uses(insn, KIND.XMM)) permitSse(cpu);
-  if (uses(insn, KIND.MMX)) permitMmx(cpu);
+  if (usesMmx(insn)) permitMmx(cpu);
 }
 
 /** @throws {Fault} #UD where CR0.EM is set or CR4.OSFXSR clear, #NM where CR0.TS is set */
@@ -60,7 +65,8 @@ export function permitMmx(cpu: Cpu): void {
   const cr0 = cpu.state.get(AT.CR);
   if (cr0 & CR0.EM) throw Fault.of(VECTOR.UD, 0);
   if (cr0 & CR0.TS) throw Fault.of(VECTOR.NM, 0);
-  if (cpu.state.get(AT.FPU_STATUS) & ES) throw Fault.of(VECTOR.MF, 0);
+  // With CR0.NE clear the error goes to a pin, and the processor goes on.
+  if (cr0 & CR0.NE && cpu.state.get(AT.FPU_STATUS) & ES) throw Fault.of(VECTOR.MF, 0);
 }
 
 /** What a store from an MMX register does before it can fault; a load has then done nothing. */
@@ -85,28 +91,41 @@ function widthOf({ kind, size }: Operand): number {
   return kind === KIND.XMM ? 16 : kind === KIND.MMX ? 8 : size;
 }
 
-/** Address of operand 1 after memory has been read; of operand 0 where there is no other. */
-export function fetch(cpu: Cpu, insn: Insn, aligned: boolean): number {
-  const { kind, size } = insn.operands[1]!;
-  if (kind === KIND.IMM) return registerAt(insn.operands[0]!);
-  if (kind !== KIND.MEM) return registerAt(insn.operands[1]!);
+/**
+ * Linear address of a memory operand, after the checks that come before paging.
+ * @param n operand: 0 is written, 1 is read
+ * @param aligned 16 bytes must lie at a multiple of 16
+ * @throws {Fault} #GP, #SS, #AC
+ */
+function linearOf(cpu: Cpu, insn: Insn, n: 0 | 1, aligned: boolean): number {
+  const { segment } = insn;
+  const { size } = insn.operands[n]!;
   const offset = effectiveAddress(cpu, insn);
+  const misplaced = (cpu.state.segmentBase(segment) + offset) & 15;
+  if (misplaced && size === 16 && aligned) throw Fault.of(VECTOR.GP, 0);
+  return cpu.linear(segment, offset, size, n === 0);
+}
+
+/** Address of operand 1, after memory has been read. */
+export function fetch(cpu: Cpu, insn: Insn, aligned: boolean): number {
+  const second = insn.operands[1]!;
+  if (second.kind !== KIND.MEM) return registerAt(second);
+  const linear = linearOf(cpu, insn, 1, aligned);
   const to = AT.SIMD_SOURCE;
-  if (size === 16 && aligned) checkAligned(cpu, insn.segment, offset);
-  if (size > 2) readWide(cpu, insn.segment, offset, size, to);
-  else cpu.state.view.setUint16(to, cpu.read(insn.segment, offset, 2), true);
+  if (second.size > 2) readWide(cpu, linear, second.size, to);
+  else cpu.state.view.setUint16(to, cpu.mmu.read(linear, 2), true);
   return to;
 }
 
 function store(cpu: Cpu, insn: Insn, aligned: boolean, op: VectorOp): void {
+  const { state } = cpu;
   const { size } = insn.operands[0]!;
-  const offset = effectiveAddress(cpu, insn);
-  const mmx = uses(insn, KIND.MMX);
-  if (mmx) putR0OnTop(cpu.state);
-  if (size === 16 && aligned) checkAligned(cpu, insn.segment, offset);
-  op(cpu.state.view, AT.SIMD_RESULT, registerAt(insn.operands[1]!), size, insn.imm);
-  writeWide(cpu, insn.segment, offset, size, AT.SIMD_RESULT);
-  if (mmx) turnToMmx(cpu.state);
+  const mmx = usesMmx(insn);
+  if (mmx) putR0OnTop(state);
+  const linear = linearOf(cpu, insn, 0, aligned);
+  op(state.view, AT.SIMD_RESULT, registerAt(insn.operands[1]!), size, insn.imm);
+  writeWide(cpu, linear, size, AT.SIMD_RESULT);
+  if (mmx) turnToMmx(state);
 }
 
 /** An operand was written: what else a register of its kind shows. */
@@ -127,13 +146,8 @@ export function vector(op: VectorOp, aligned = true): SystemOp {
     permit(cpu, insn);
     if (first.kind === KIND.MEM) return store(cpu, insn, aligned, op);
     const from = fetch(cpu, insn, aligned);
-    if (uses(insn, KIND.MMX)) turnToMmx(state);
+    if (usesMmx(insn)) turnToMmx(state);
     op(state.view, registerAt(first), from, widthOf(first), insn.imm);
     written(state, first);
   };
-}
-
-/** The instruction names an MMX register, and so ends the use of the x87 registers as a stack. */
-export function usesMmx(insn: Insn): boolean {
-  return uses(insn, KIND.MMX);
 }

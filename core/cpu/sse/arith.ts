@@ -11,31 +11,18 @@
 import type { SystemOp } from "../insn.ts";
 import { AT } from "../state.ts";
 import { fetch, permit, registerAt, turnToMmx, usesMmx, written } from "./access.ts";
-import { type Format, isInside, isPlain } from "./format.ts";
+import { type Format, isInside, isPlain, SINGLE } from "./format.ts";
 import { keep } from "./lanes.ts";
-import { FloatStatus, MX, ROUND } from "./mxcsr.ts";
+import { FloatUnit, MX, ROUND } from "./mxcsr.ts";
 import * as soft from "./softfloat.ts";
 
 /** One lane: `to` becomes a function of the lanes at `a` (operand 0) and `b` (operand 1). */
-export type FloatLane = (
-  f: Format,
-  s: FloatStatus,
-  view: DataView,
-  to: number,
-  a: number,
-  b: number,
-) => void;
+export type FloatLane = (u: FloatUnit, to: number, a: number, b: number) => void;
 
 /** A whole instruction: makes the result, of at most 16 bytes, at `AT.SIMD_RESULT`. */
-export type FloatOp = (
-  s: FloatStatus,
-  view: DataView,
-  a: number,
-  b: number,
-  imm: number,
-) => void;
+export type FloatOp = (u: FloatUnit, a: number, b: number, imm: number) => void;
 
-const status = new FloatStatus();
+const unit = new FloatUnit();
 
 /**
  * An instruction that may raise floating-point exceptions; then nothing is written.
@@ -49,9 +36,9 @@ export function floating(op: FloatOp, bytes: number): SystemOp {
     const from = fetch(cpu, insn, true);
     if (usesMmx(insn)) turnToMmx(state);
     const to = registerAt(first);
-    status.begin(state.get(AT.MXCSR));
-    op(status, state.view, to, from, insn.imm);
-    status.finish(cpu);
+    unit.begin(state);
+    op(unit, to, from, insn.imm);
+    unit.finish(cpu);
     keep(state.view, to, bytes);
     written(state, first);
   };
@@ -59,25 +46,16 @@ export function floating(op: FloatOp, bytes: number): SystemOp {
 
 /** Runs a lane function over `bytes` bytes: of a whole register, or of its lowest lane. */
 export function lanewise(f: Format, bytes: number, lane: FloatLane): SystemOp {
-  return floating((s, view, a, b) => {
-    for (let n = 0; n < bytes; n += f.bytes) {
-      lane(f, s, view, AT.SIMD_RESULT + n, a + n, b + n);
-    }
+  return floating((u, a, b) => {
+    for (let n = 0; n < bytes; n += f.bytes) lane(u, AT.SIMD_RESULT + n, a + n, b + n);
   }, bytes);
 }
 
-/** Rounds a double that is the nearest to the exact result. @param lost it is not exact */
-function put(
-  f: Format,
-  s: FloatStatus,
-  view: DataView,
-  to: number,
-  value: number,
-  lost: boolean,
-): void {
+/** Writes a double, the nearest to the exact result, to a lane. */
+function put(f: Format, u: FloatUnit, to: number, value: number): void {
   const rounded = f.round(value);
-  if (lost || rounded !== value) s.raise(MX.PE);
-  f.write(view, to, rounded);
+  if (rounded !== value) u.raise(MX.PE);
+  f.write(u.view, to, rounded);
 }
 
 /** What `total = x + y` has lost, exactly. */
@@ -103,55 +81,73 @@ function isModerate(x: number): boolean {
   return size > 2 ** -450 && size < 2 ** 450;
 }
 
-function sumLane(sign: 1 | -1): FloatLane {
+const isFactor = (f: Format, x: number): boolean => x === 0 || isModerate(x) && isPlain(f, x);
+
+function summing(sign: 1 | -1): (f: Format) => FloatLane {
   const exact = sign > 0 ? soft.add : soft.subtract;
-  return (f, s, view, to, a, b) => {
+  return (f) => (u, to, a, b) => {
+    const { view } = u;
     const x = f.read(view, a), y = sign * f.read(view, b);
     const total = x + y;
-    const near = s.rounding === ROUND.NEAREST && isPlain(f, x) && isPlain(f, y);
+    const near = u.rounding === ROUND.NEAREST && isPlain(f, x) && isPlain(f, y);
     if (near && (total === 0 || isInside(f, f.round(total)))) {
-      put(f, s, view, to, total, sumError(x, y, total) !== 0);
-    } else f.setBits(view, to, exact(f, s, f.bits(view, a), f.bits(view, b)));
+      if (sumError(x, y, total) !== 0) u.raise(MX.PE);
+      put(f, u, to, total);
+    } else f.setBits(view, to, exact(f, u, f.bits(view, a), f.bits(view, b)));
   };
 }
 
-export const add: FloatLane = sumLane(1);
-export const sub: FloatLane = sumLane(-1);
+export const add: (f: Format) => FloatLane = summing(1);
+export const sub: (f: Format) => FloatLane = summing(-1);
 
-export const mul: FloatLane = (f, s, view, to, a, b) => {
-  const x = f.read(view, a), y = f.read(view, b);
-  const product = x * y;
-  const near = s.rounding === ROUND.NEAREST && isFactor(f, x) && isFactor(f, y);
-  if (near && (x === 0 || y === 0 || isInside(f, f.round(product)))) {
-    put(f, s, view, to, product, productError(x, y, product) !== 0);
-  } else f.setBits(view, to, soft.multiply(f, s, f.bits(view, a), f.bits(view, b)));
-};
+/** Multiplication. */
+export function mul(f: Format): FloatLane {
+  return (u, to, a, b) => {
+    const { view } = u;
+    const x = f.read(view, a), y = f.read(view, b);
+    const product = x * y;
+    const near = u.rounding === ROUND.NEAREST && isFactor(f, x) && isFactor(f, y);
+    if (near && (x === 0 || y === 0 || isInside(f, f.round(product)))) {
+      if (productError(x, y, product) !== 0) u.raise(MX.PE);
+      put(f, u, to, product);
+    } else f.setBits(view, to, soft.multiply(f, u, f.bits(view, a), f.bits(view, b)));
+  };
+}
 
-const isFactor = (f: Format, x: number): boolean => x === 0 || isModerate(x) && isPlain(f, x);
+/** Division. */
+export function div(f: Format): FloatLane {
+  return (u, to, a, b) => {
+    const { view } = u;
+    const x = f.read(view, a), y = f.read(view, b);
+    const quotient = x / y;
+    const near = u.rounding === ROUND.NEAREST && isFactor(f, x) && isFactor(f, y) && y !== 0;
+    if (near && (x === 0 || isInside(f, f.round(quotient)))) {
+      const back = quotient * y;
+      if (back !== x || productError(quotient, y, back) !== 0) u.raise(MX.PE);
+      put(f, u, to, quotient);
+    } else f.setBits(view, to, soft.divide(f, u, f.bits(view, a), f.bits(view, b)));
+  };
+}
 
-export const div: FloatLane = (f, s, view, to, a, b) => {
-  const x = f.read(view, a), y = f.read(view, b);
-  const quotient = x / y;
-  const near = s.rounding === ROUND.NEAREST && isFactor(f, x) && isFactor(f, y) && y !== 0;
-  if (near && (x === 0 || isInside(f, f.round(quotient)))) {
-    const back = quotient * y;
-    put(f, s, view, to, quotient, back !== x || productError(quotient, y, back) !== 0);
-  } else f.setBits(view, to, soft.divide(f, s, f.bits(view, a), f.bits(view, b)));
-};
-
-export const sqrt: FloatLane = (f, s, view, to, _a, b) => {
-  const x = f.read(view, b);
-  if (s.rounding === ROUND.NEAREST && isFactor(f, x) && x > 0) {
-    const root = Math.sqrt(x);
-    const back = root * root;
-    put(f, s, view, to, root, back !== x || productError(root, root, back) !== 0);
-  } else f.setBits(view, to, soft.squareRoot(f, s, f.bits(view, b)));
-};
+/** Square root of operand 1. */
+export function sqrt(f: Format): FloatLane {
+  return (u, to, _a, b) => {
+    const x = f.read(u.view, b);
+    if (u.rounding === ROUND.NEAREST && isFactor(f, x) && x > 0) {
+      const root = Math.sqrt(x);
+      const back = root * root;
+      if (back !== x || productError(root, root, back) !== 0) u.raise(MX.PE);
+      put(f, u, to, root);
+    } else f.setBits(u.view, to, soft.squareRoot(f, u, f.bits(u.view, b)));
+  };
+}
 
 // ---- approximations ----------------------------------------------------------------------------
 
 /** Approximations keep this many bits: their relative error stays below 1.5 × 2^-12. */
 const APPROXIMATE_BITS = 12;
+/** Single precision: makes a NaN quiet; the NaN of a result that does not exist. */
+const QUIET = 0x400000n, INDEFINITE = 0xffc00000n;
 
 function approximate(value: number): number {
   const scale = 2 ** (APPROXIMATE_BITS - 1 - Math.floor(Math.log2(Math.abs(value))));
@@ -160,11 +156,12 @@ function approximate(value: number): number {
 
 /** RCPPS, RSQRTPS and their scalar forms: no flags; denormal operands and results are zero. */
 function approximation(exact: (x: number) => number): FloatLane {
-  return (f, _s, view, to, _a, b) => {
+  const f = SINGLE;
+  return ({ view }, to, _a, b) => {
     const x = f.read(view, b);
     const y = exact(Math.abs(x) < f.smallest ? x * 0 : x);
-    if (x !== x) f.setBits(view, to, f.bits(view, b) | 0x400000n);
-    else if (y !== y) f.setBits(view, to, 0xffc00000n);
+    if (x !== x) f.setBits(view, to, f.bits(view, b) | QUIET);
+    else if (y !== y) f.setBits(view, to, INDEFINITE);
     else if (Math.abs(y) < f.smallest) f.write(view, to, y * 0);
     else f.write(view, to, Number.isFinite(y) ? approximate(y) : y);
   };

@@ -8,11 +8,11 @@ import type { SystemOp } from "../insn.ts";
 import { AT } from "../state.ts";
 import { floating } from "./arith.ts";
 import { DOUBLE, type Format, isInside, isPlain, operand, SINGLE } from "./format.ts";
-import { type FloatStatus, MX, ROUND } from "./mxcsr.ts";
+import { type FloatUnit, MX, ROUND } from "./mxcsr.ts";
 import * as soft from "./softfloat.ts";
 
 /** One lane converted. */
-type Conversion = (s: FloatStatus, view: DataView, to: number, from: number) => void;
+type Conversion = (u: FloatUnit, to: number, from: number) => void;
 
 const RESULT = AT.SIMD_RESULT;
 /** Stands for an integer that does not exist. */
@@ -29,38 +29,38 @@ function roundToInteger(value: number, mode: number): number {
 }
 
 function toInteger(f: Format, truncate: boolean): Conversion {
-  return (s, view, to, from) => {
-    const value = operand(f, s, view, from);
-    const rounded = roundToInteger(value, truncate ? ROUND.ZERO : s.rounding);
+  return (u, to, from) => {
+    const value = operand(f, u, from);
+    const rounded = roundToInteger(value, truncate ? ROUND.ZERO : u.rounding);
     const fits = rounded >= INDEFINITE && rounded <= 0x7fffffff;
-    if (!fits) s.raise(MX.IE);
-    else if (rounded !== value) s.raise(MX.PE);
-    view.setInt32(to, fits ? rounded : INDEFINITE, true);
+    if (!fits) u.raise(MX.IE);
+    else if (rounded !== value) u.raise(MX.PE);
+    u.view.setInt32(to, fits ? rounded : INDEFINITE, true);
   };
 }
 
 function fromInteger(f: Format): Conversion {
-  return (s, view, to, from) => {
-    const value = view.getInt32(from, true);
+  return (u, to, from) => {
+    const value = u.view.getInt32(from, true);
     const rounded = f.round(value);
-    if (rounded === value) f.write(view, to, rounded);
-    else f.setBits(view, to, soft.fromInteger(f, s, value));
+    if (rounded === value) f.write(u.view, to, rounded);
+    else f.setBits(u.view, to, soft.fromInteger(f, u, value));
   };
 }
 
-const toSingle: Conversion = (s, view, to, from) => {
-  const value = view.getFloat64(from, true);
+const toSingle: Conversion = (u, to, from) => {
+  const value = u.view.getFloat64(from, true);
   const rounded = Math.fround(value);
-  if (s.rounding === ROUND.NEAREST && isInside(SINGLE, rounded)) {
-    if (rounded !== value) s.raise(MX.PE);
-    view.setFloat32(to, rounded, true);
-  } else SINGLE.setBits(view, to, soft.convert(DOUBLE, SINGLE, s, DOUBLE.bits(view, from)));
+  if (u.rounding === ROUND.NEAREST && isInside(SINGLE, rounded)) {
+    if (rounded !== value) u.raise(MX.PE);
+    u.view.setFloat32(to, rounded, true);
+  } else SINGLE.setBits(u.view, to, soft.convert(DOUBLE, SINGLE, u, DOUBLE.bits(u.view, from)));
 };
 
-const toDouble: Conversion = (s, view, to, from) => {
-  const value = view.getFloat32(from, true);
-  if (isPlain(SINGLE, value)) view.setFloat64(to, value, true);
-  else DOUBLE.setBits(view, to, soft.convert(SINGLE, DOUBLE, s, SINGLE.bits(view, from)));
+const toDouble: Conversion = (u, to, from) => {
+  const value = u.view.getFloat32(from, true);
+  if (isPlain(SINGLE, value)) u.view.setFloat64(to, value, true);
+  else DOUBLE.setBits(u.view, to, soft.convert(SINGLE, DOUBLE, u, SINGLE.bits(u.view, from)));
 };
 
 /** How lanes are laid out. */
@@ -75,9 +75,9 @@ interface Layout {
 
 function conversion(layout: Layout, convert: Conversion): SystemOp {
   const { lanes, from, to, bytes } = layout;
-  return floating((s, view, _a, b) => {
-    for (let n = 0; n < lanes; n++) convert(s, view, RESULT + n * to, b + n * from);
-    for (let n = lanes * to; n < bytes; n += 4) view.setInt32(RESULT + n, 0, true);
+  return floating((u, _a, b) => {
+    for (let n = 0; n < lanes; n++) convert(u, RESULT + n * to, b + n * from);
+    for (let n = lanes * to; n < bytes; n += 4) u.view.setInt32(RESULT + n, 0, true);
   }, bytes);
 }
 

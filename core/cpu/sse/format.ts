@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { FloatStatus } from "./mxcsr.ts";
+import type { FloatUnit } from "./mxcsr.ts";
 import { BINARY32, BINARY64, type Encoding } from "./softfloat.ts";
 
 /** One of the two floating-point lanes. */
@@ -65,9 +65,9 @@ export function isDenormal(f: Format, x: number): boolean {
 }
 
 /** An operand as a number; NaNs of either kind are NaN. */
-export function operand(f: Format, s: FloatStatus, view: DataView, at: number): number {
-  const x = f.read(view, at);
-  return s.denormalsAreZero && isDenormal(f, x) ? x * 0 : x;
+export function operand(f: Format, u: FloatUnit, at: number): number {
+  const x = f.read(u.view, at);
+  return u.denormalsAreZero && isDenormal(f, x) ? x * 0 : x;
 }
 
 /** The NaN in a lane signals: its quiet bit is clear. */

@@ -7,7 +7,7 @@
 import type { Cpu } from "../cpu.ts";
 import { FEATURE } from "../cpuid.ts";
 import { Fault, VECTOR } from "../fault.ts";
-import { AT, CR4 } from "../state.ts";
+import { AT, type CpuState, CR4 } from "../state.ts";
 
 /** Exception flags and the other bits; the masks are the flags shifted by 7. */
 export const MX = {
@@ -36,8 +36,9 @@ export function mxcsrMask(cpu: Cpu): number {
   return cpu.features & FEATURE.SSE2 ? 0xffff : 0xffff & ~MX.DAZ;
 }
 
-/** MXCSR for the length of one instruction. */
-export class FloatStatus {
+/** What one floating-point instruction works with: MXCSR, and the memory that operands lie in. */
+export class FloatUnit {
+  view: DataView = new DataView(new ArrayBuffer(0));
   #control: number = MXCSR_RESET;
   #raised = 0;
   /** One of {@link ROUND}. */
@@ -45,7 +46,9 @@ export class FloatStatus {
   /** Denormal operands count as zero. */
   denormalsAreZero = false;
 
-  begin(mxcsr: number): void {
+  begin(state: CpuState): void {
+    const mxcsr = state.get(AT.MXCSR);
+    this.view = state.view;
     this.#control = mxcsr;
     this.#raised = 0;
     this.rounding = mxcsr >> 13 & 3;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type FloatStatus, MX, ROUND } from "./mxcsr.ts";
+import { type FloatUnit, MX, ROUND } from "./mxcsr.ts";
 
 /** An encoding: sign, exponent, fraction. */
 export interface Encoding {
@@ -42,11 +42,11 @@ const infinity = (e: Encoding, negative: boolean): bigint =>
 /** The NaN that stands for a result that does not exist. */
 const indefinite = (e: Encoding): bigint => infinity(e, true) | quietBit(e);
 
-function takeApart(e: Encoding, s: FloatStatus, bits: bigint): Parts {
+function takeApart(e: Encoding, u: FloatUnit, bits: bigint): Parts {
   const fraction = BigInt.asUintN(e.fractionBits, bits);
   const exponent = Number(bits >> BigInt(e.fractionBits)) & e.special;
   const isDenormal = exponent === 0 && fraction !== 0n;
-  const flushed = isDenormal && s.denormalsAreZero;
+  const flushed = isDenormal && u.denormalsAreZero;
   const special = exponent === e.special;
   const implied = exponent === 0 || special ? 0n : 1n << BigInt(e.fractionBits);
   return {
@@ -63,68 +63,68 @@ const isNan = (x: Parts): boolean => x.special && x.significand !== 0n;
 const isInfinite = (x: Parts): boolean => x.special && x.significand === 0n;
 const isZero = (x: Parts): boolean => !x.special && x.significand === 0n;
 
-function invalid(e: Encoding, s: FloatStatus): bigint {
-  s.raise(MX.IE);
+function invalid(e: Encoding, u: FloatUnit): bigint {
+  u.raise(MX.IE);
   return indefinite(e);
 }
 
 /** The NaN operand, made quiet; of two, the first. */
-function nan(e: Encoding, s: FloatStatus, x: Parts, y: Parts): bigint {
+function nan(e: Encoding, u: FloatUnit, x: Parts, y: Parts): bigint {
   const signals = (v: Parts): boolean => isNan(v) && !(v.significand & quietBit(e));
-  if (signals(x) || signals(y)) s.raise(MX.IE);
+  if (signals(x) || signals(y)) u.raise(MX.IE);
   return (isNan(x) ? x : y).bits | quietBit(e);
 }
 
-type Operation = (e: Encoding, s: FloatStatus, x: Parts, y: Parts) => bigint;
+type Operation = (e: Encoding, u: FloatUnit, x: Parts, y: Parts) => bigint;
 
 /** A function of two operands neither of which is a NaN. */
-function binary(f: Operation): (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint {
-  return (e, s, a, b) => {
-    const x = takeApart(e, s, a), y = takeApart(e, s, b);
-    return isNan(x) || isNan(y) ? nan(e, s, x, y) : f(e, s, x, y);
+function binary(f: Operation): (e: Encoding, u: FloatUnit, a: bigint, b: bigint) => bigint {
+  return (e, u, a, b) => {
+    const x = takeApart(e, u, a), y = takeApart(e, u, b);
+    return isNan(x) || isNan(y) ? nan(e, u, x, y) : f(e, u, x, y);
   };
 }
 
-function noteDenormals(s: FloatStatus, x: Parts, y: Parts): void {
-  if (x.denormal || y.denormal) s.raise(MX.DE);
+function noteDenormals(u: FloatUnit, x: Parts, y: Parts): void {
+  if (x.denormal || y.denormal) u.raise(MX.DE);
 }
 
-const sum: Operation = (e, s, x, y) => {
-  if (isInfinite(x) && isInfinite(y) && x.negative !== y.negative) return invalid(e, s);
-  noteDenormals(s, x, y);
+const sum: Operation = (e, u, x, y) => {
+  if (isInfinite(x) && isInfinite(y) && x.negative !== y.negative) return invalid(e, u);
+  noteDenormals(u, x, y);
   if (isInfinite(x) || isInfinite(y)) return (isInfinite(x) ? x : y).bits;
   const exponent = Math.min(x.exponent, y.exponent);
   const signed = (v: Parts): bigint =>
     (v.negative ? -v.significand : v.significand) << BigInt(v.exponent - exponent);
   const total = signed(x) + signed(y);
   if (total !== 0n) {
-    return round(e, s, {
+    return round(e, u, {
       negative: total < 0n,
       significand: total < 0n ? -total : total,
       exponent,
     });
   }
   const bothZero = isZero(x) && isZero(y) && x.negative === y.negative;
-  return signOf(e, bothZero ? x.negative : s.rounding === ROUND.DOWN);
+  return signOf(e, bothZero ? x.negative : u.rounding === ROUND.DOWN);
 };
 
-const product: Operation = (e, s, x, y) => {
-  if (isInfinite(x) && isZero(y) || isZero(x) && isInfinite(y)) return invalid(e, s);
-  noteDenormals(s, x, y);
+const product: Operation = (e, u, x, y) => {
+  if (isInfinite(x) && isZero(y) || isZero(x) && isInfinite(y)) return invalid(e, u);
+  noteDenormals(u, x, y);
   const negative = x.negative !== y.negative;
   if (isInfinite(x) || isInfinite(y)) return infinity(e, negative);
   const significand = x.significand * y.significand;
-  return round(e, s, { negative, significand, exponent: x.exponent + y.exponent });
+  return round(e, u, { negative, significand, exponent: x.exponent + y.exponent });
 };
 
-const quotient: Operation = (e, s, x, y) => {
-  if (isInfinite(x) && isInfinite(y) || isZero(x) && isZero(y)) return invalid(e, s);
+const quotient: Operation = (e, u, x, y) => {
+  if (isInfinite(x) && isInfinite(y) || isZero(x) && isZero(y)) return invalid(e, u);
   const negative = x.negative !== y.negative;
   if (isZero(y)) {
-    if (!isInfinite(x)) s.raise(MX.ZE);
+    if (!isInfinite(x)) u.raise(MX.ZE);
     return infinity(e, negative);
   }
-  noteDenormals(s, x, y);
+  noteDenormals(u, x, y);
   if (isInfinite(x)) return infinity(e, negative);
   if (isInfinite(y)) return signOf(e, negative);
   // Enough bits for rounding whatever the operands; the last one says that there is a remainder.
@@ -133,31 +133,31 @@ const quotient: Operation = (e, s, x, y) => {
   const whole = dividend / y.significand;
   const rest = whole * y.significand === dividend ? 0n : 1n;
   const exponent = x.exponent - y.exponent - shift - 1;
-  return round(e, s, { negative, significand: whole << 1n | rest, exponent });
+  return round(e, u, { negative, significand: whole << 1n | rest, exponent });
 };
 
 /** Sum of two encodings. */
-export const add: (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint = binary(sum);
+export const add: (e: Encoding, u: FloatUnit, a: bigint, b: bigint) => bigint = binary(sum);
 /** Difference: the second operand with its sign changed, unless it is a NaN. */
-export const subtract: (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint = binary(
-  (e, s, x, y) => sum(e, s, x, { ...y, bits: y.bits ^ signOf(e, true), negative: !y.negative }),
+export const subtract: (e: Encoding, u: FloatUnit, a: bigint, b: bigint) => bigint = binary(
+  (e, u, x, y) => sum(e, u, x, { ...y, bits: y.bits ^ signOf(e, true), negative: !y.negative }),
 );
 /** Product of two encodings. */
-export const multiply: (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint = binary(
+export const multiply: (e: Encoding, u: FloatUnit, a: bigint, b: bigint) => bigint = binary(
   product,
 );
 /** Quotient of two encodings. */
-export const divide: (e: Encoding, s: FloatStatus, a: bigint, b: bigint) => bigint = binary(
+export const divide: (e: Encoding, u: FloatUnit, a: bigint, b: bigint) => bigint = binary(
   quotient,
 );
 
 /** Square root of an encoding. */
-export function squareRoot(e: Encoding, s: FloatStatus, a: bigint): bigint {
-  const x = takeApart(e, s, a);
-  if (isNan(x)) return nan(e, s, x, x);
+export function squareRoot(e: Encoding, u: FloatUnit, a: bigint): bigint {
+  const x = takeApart(e, u, a);
+  if (isNan(x)) return nan(e, u, x, x);
   if (isZero(x)) return signOf(e, x.negative);
-  if (x.negative) return invalid(e, s);
-  if (x.denormal) s.raise(MX.DE);
+  if (x.negative) return invalid(e, u);
+  if (x.denormal) u.raise(MX.DE);
   if (x.special) return x.bits;
   const odd = x.exponent & 1;
   const shift = 2 * (e.fractionBits + 2) + odd;
@@ -165,7 +165,7 @@ export function squareRoot(e: Encoding, s: FloatStatus, a: bigint): bigint {
   const root = integerRoot(radicand);
   const rest = root * root === radicand ? 0n : 1n;
   const exponent = (x.exponent - shift) / 2 - 1;
-  return round(e, s, { negative: false, significand: root << 1n | rest, exponent });
+  return round(e, u, { negative: false, significand: root << 1n | rest, exponent });
 }
 
 /** Largest integer whose square is not larger: Newton's method from above. */
@@ -179,21 +179,21 @@ function integerRoot(n: bigint): bigint {
 }
 
 /** A number of one encoding in the other. */
-export function convert(from: Encoding, to: Encoding, s: FloatStatus, a: bigint): bigint {
-  const x = takeApart(from, s, a);
+export function convert(from: Encoding, to: Encoding, u: FloatUnit, a: bigint): bigint {
+  const x = takeApart(from, u, a);
   if (isNan(x)) {
     const shift = BigInt(to.fractionBits - from.fractionBits);
-    const payload = BigInt.asUintN(from.fractionBits, nan(from, s, x, x));
+    const payload = BigInt.asUintN(from.fractionBits, nan(from, u, x, x));
     return infinity(to, x.negative) | (shift < 0n ? payload >> -shift : payload << shift);
   }
-  if (x.denormal) s.raise(MX.DE);
+  if (x.denormal) u.raise(MX.DE);
   if (x.special) return infinity(to, x.negative);
-  return round(to, s, x);
+  return round(to, u, x);
 }
 
 /** An integer as an encoding. */
-export function fromInteger(e: Encoding, s: FloatStatus, value: number): bigint {
-  return round(e, s, { negative: value < 0, significand: BigInt(Math.abs(value)), exponent: 0 });
+export function fromInteger(e: Encoding, u: FloatUnit, value: number): bigint {
+  return round(e, u, { negative: value < 0, significand: BigInt(Math.abs(value)), exponent: 0 });
 }
 
 const bitLength = (n: bigint): number => {
@@ -205,31 +205,31 @@ const bitLength = (n: bigint): number => {
  * Rounds an exact number, and raises what that gives rise to. The lowest bit of its significand may
  * stand for others below it that are not all zero, if it lies two or more places below the result.
  */
-function round(e: Encoding, s: FloatStatus, x: Exact): bigint {
+function round(e: Encoding, u: FloatUnit, x: Exact): bigint {
   const { negative, significand, exponent } = x;
   if (significand === 0n) return signOf(e, negative);
   const excess = bitLength(significand) - e.fractionBits - 1;
-  const rounded = shorten(s.rounding, negative, significand, excess);
+  const rounded = shorten(u.rounding, negative, significand, excess);
   const carry = bitLength(rounded) - e.fractionBits - 1;
   const biased = exponent + excess + carry + e.fractionBits + bias(e);
   const inexact = hasLost(rounded, significand, excess);
-  if (biased < 1) return tiny(e, s, x);
-  if (biased >= e.special) return tooLarge(e, s, negative, inexact);
-  if (inexact) s.raise(MX.PE);
+  if (biased < 1) return tiny(e, u, x);
+  if (biased >= e.special) return tooLarge(e, u, negative, inexact);
+  if (inexact) u.raise(MX.PE);
   // The leading bit of the fraction counts as one in the exponent.
   const fraction = rounded >> BigInt(carry);
   return signOf(e, negative) | (BigInt(biased - 1) << BigInt(e.fractionBits)) + fraction;
 }
 
-function tiny(e: Encoding, s: FloatStatus, { negative, significand, exponent }: Exact): bigint {
-  if (s.flushesToZero) {
-    s.raise(MX.UE | MX.PE);
+function tiny(e: Encoding, u: FloatUnit, { negative, significand, exponent }: Exact): bigint {
+  if (u.flushesToZero) {
+    u.raise(MX.UE | MX.PE);
     return signOf(e, negative);
   }
   const excess = 1 - bias(e) - e.fractionBits - exponent;
-  const rounded = shorten(s.rounding, negative, significand, excess);
-  if (hasLost(rounded, significand, excess)) s.raise(MX.UE | MX.PE);
-  if (!s.masked(MX.UE)) s.raise(MX.UE);
+  const rounded = shorten(u.rounding, negative, significand, excess);
+  if (hasLost(rounded, significand, excess)) u.raise(MX.UE | MX.PE);
+  if (!u.masked(MX.UE)) u.raise(MX.UE);
   return signOf(e, negative) | rounded;
 }
 
@@ -237,11 +237,11 @@ function tiny(e: Encoding, s: FloatStatus, { negative, significand, exponent }: 
 const hasLost = (rounded: bigint, significand: bigint, excess: number): boolean =>
   excess > 0 && rounded << BigInt(excess) !== significand;
 
-function tooLarge(e: Encoding, s: FloatStatus, negative: boolean, inexact: boolean): bigint {
-  s.raise(MX.OE);
-  if (inexact || s.masked(MX.OE)) s.raise(MX.PE);
-  const towardsZero = s.rounding === ROUND.ZERO ||
-    s.rounding === (negative ? ROUND.UP : ROUND.DOWN);
+function tooLarge(e: Encoding, u: FloatUnit, negative: boolean, inexact: boolean): bigint {
+  u.raise(MX.OE);
+  if (inexact || u.masked(MX.OE)) u.raise(MX.PE);
+  const towardsZero = u.rounding === ROUND.ZERO ||
+    u.rounding === (negative ? ROUND.UP : ROUND.DOWN);
   return infinity(e, negative) - (towardsZero ? 1n : 0n);
 }
 

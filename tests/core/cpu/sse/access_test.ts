@@ -77,7 +77,7 @@ Deno.test("writeWide() writes nothing when the second page is read-only", () => 
   }
 });
 
-Deno.test("writeMasked() writes the chosen bytes, and touches nothing for an empty mask", () => {
+Deno.test("maskMove() writes the chosen bytes, and touches nothing for an empty mask", () => {
   const bench = new SseBench();
   const { state } = bench.cpu;
   const data = bench.xmm(0), mask = bench.xmm(1);
@@ -94,7 +94,7 @@ Deno.test("writeMasked() writes the chosen bytes, and touches nothing for an emp
   assertEquals(written, [0, 0, 0, 0x43, 0, 0, 0, 0, 0, 0x49, 0, 0, 0, 0, 0, 0]);
 });
 
-Deno.test("checkAligned() raises #GP before a page fault, where a form must be aligned", () => {
+Deno.test("vector() raises #GP before a page fault, where a form must be aligned", () => {
   const bench = new SseBench();
   bench.mapPage(6, 0);
   bench.cpu.state.regs[EAX] = 0x6008;
@@ -114,7 +114,7 @@ Deno.test("turnToMmx() fills all registers and sets the exponent of the written 
   assertEquals(state.get(AT.FPU_TAGS), 0xffff);
 });
 
-Deno.test("FloatStatus.finish() keeps the result back when a flag is not masked", () => {
+Deno.test("FloatUnit.finish() keeps the result back when a flag is not masked", () => {
   for (const [osxmmexcpt, vector] of [[CR4.OSXMMEXCPT, XM], [0, UD]] as const) {
     const bench = new SseBench();
     const { state } = bench.cpu;

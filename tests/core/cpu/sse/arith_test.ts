@@ -108,6 +108,26 @@ Deno.test("mul raises UE for a tiny result that becomes the smallest normal numb
   assertEquals(run(32, 0x3f7f_ffffn, 0x0080_0000n, 0), { encoding: 0x0080_0000n, flags: 0x30 });
 });
 
+/** Opcode, and the function that is approximated. */
+const APPROXIMATIONS: readonly [string, string, (x: number) => number][] = [
+  ["rcpss", "53", (x) => 1 / x],
+  ["rsqrtss", "52", (x) => 1 / Math.sqrt(x)],
+];
+for (const [name, opcode, exact] of APPROXIMATIONS) {
+  Deno.test(`${name} is within 1.5 × 2^-12 of the exact result, and raises nothing`, () => {
+    const { state } = bench.cpu;
+    bench.load(`f3 0f ${opcode} c1`);
+    state.set(AT.MXCSR, 0);
+    fc.assert(fc.property(fc.float({ min: 2 ** -120, max: 2 ** 120, noNaN: true }), (x) => {
+      state.view.setFloat32(bench.xmm(1), x, true);
+      assertEquals(bench.step(), -1);
+      const error = state.view.getFloat32(bench.xmm(0), true) / exact(x) - 1;
+      assertEquals(Math.abs(error) <= 1.5 * 2 ** -12, true, `${x}`);
+    }));
+    assertEquals(state.get(AT.MXCSR), 0);
+  });
+}
+
 /** Executes the instruction that is loaded, on the low lanes of XMM0 and XMM1. */
 function run(bits: 32 | 64, a: bigint, b: bigint, mode: number): object {
   const { state } = bench.cpu;
