@@ -33,7 +33,11 @@ export function betweenInstructions(cpu: Cpu): boolean {
     deliver(cpu, host.acknowledgeInterrupt(), 0, "external", state.eip);
     return true;
   }
-  if (!interrupted && !watched && !state.flag(FLAG.TF | FLAG.RF)) return false;
+  if (!interrupted && !watched && !state.flag(FLAG.TF)) {
+    // Nothing else could see that the instruction runs with RF set.
+    state.setFlag(FLAG.RF, false);
+    return false;
+  }
   if (watched && !held && !state.flag(FLAG.RF) && stopsAt(cpu)) return spend(cpu);
   step(cpu);
   return true;
