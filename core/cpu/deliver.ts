@@ -4,11 +4,12 @@
  * @module
  */
 
+import { Entry } from "./cached.ts";
 import type { Cpu } from "./cpu.ts";
 import { Fault, hasErrorCode, makesDouble, VECTOR } from "./fault.ts";
 import { readInnerStack } from "./inner_stack.ts";
 import {
-  type Descriptor,
+  Descriptor,
   dplOf,
   dropDataSegments,
   isCode,
@@ -16,7 +17,6 @@ import {
   isNull,
   isPresent,
   markAccessed,
-  newDescriptor,
   readDescriptor,
   setCodeSegment,
   setRealSegment,
@@ -32,8 +32,9 @@ export type EventSource = "exception" | "software" | "external";
 
 /** What stands in the IDT entry at hand. */
 const gate = { selector: 0, offset: 0, type: 0 };
-const code: Descriptor = newDescriptor();
-const stack: Descriptor = newDescriptor();
+const entry = new Entry();
+const code = new Descriptor();
+const stack = new Descriptor();
 const frame = new Frame();
 
 /** Exceptions in a row that reach no handler: those of #AC on the handler's own stack never end. */
@@ -130,12 +131,12 @@ function deliverProtected(
 
 /** Reads and checks the entry of the IDT. */
 function readGate(cpu: Cpu, vector: number, source: EventSource): void {
-  const { state, mmu } = cpu;
+  const { state } = cpu;
   const error = vector * 8 + 2;
   if (vector * 8 + 7 > state.get(AT.IDT_LIMIT)) throw Fault.of(VECTOR.GP, error);
   const at = state.get(AT.IDT_BASE) + vector * 8;
-  const low = mmu.systemRead(at, 4);
-  const high = mmu.systemRead(at + 4, 4);
+  entry.read(cpu, at);
+  const { low, high } = entry;
   const type = high >>> 8 & 0x1f;
   const wide = type === TYPE.INTERRUPT_GATE32 || type === TYPE.TRAP_GATE32;
   const narrow = type === TYPE.INTERRUPT_GATE16 || type === TYPE.TRAP_GATE16;
@@ -143,7 +144,7 @@ function readGate(cpu: Cpu, vector: number, source: EventSource): void {
   if (source === "software" && (high >>> 13 & 3) < state.cpl) throw Fault.of(VECTOR.GP, error);
   if (!(high & 0x8000)) throw Fault.of(VECTOR.NP, error);
   gate.selector = low >>> 16;
-  gate.offset = ((low & 0xffff) | (wide ? high & 0xffff0000 : 0)) >>> 0;
+  gate.offset = (low & 0xffff) | (wide ? high & 0xffff0000 : 0);
   gate.type = type;
 }
 
@@ -191,7 +192,7 @@ function enterInner(cpu: Cpu): void {
 }
 
 function checkOffset(): void {
-  if (gate.offset > code.limit) throw Fault.of(VECTOR.GP, 0);
+  if (gate.offset >>> 0 > code.limit >>> 0) throw Fault.of(VECTOR.GP, 0);
 }
 
 function wordSize(): 2 | 4 {

@@ -43,9 +43,11 @@ export function setFlags(
   if (cpl === 0) writable |= FLAG.IOPL;
   if (cpl <= iopl(cpu)) writable |= FLAG.IF;
   if (size === 2) writable &= 0xffff;
-  const before = state.eflags & ~FLAG.RF;
-  state.eflags = (before & ~writable) | (value & writable);
-  if ((before ^ state.eflags) & FLAG.AC) updateMode(cpu);
+  // The arithmetic flags are all replaced: those before need not be worked out.
+  const before = state.get(AT.EFLAGS) & ~FLAG.RF;
+  const after = (before & ~writable) | (value & writable);
+  state.eflags = after;
+  if ((before ^ after) & FLAG.AC) updateMode(cpu);
 }
 
 export function pushf(cpu: Cpu, insn: Insn): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Entry } from "./cached.ts";
 import type { Cpu } from "./cpu.ts";
 import { taskSwitched } from "./deliver.ts";
 import { Fault, VECTOR } from "./fault.ts";
@@ -11,7 +12,7 @@ import { readInnerStack } from "./inner_stack.ts";
 import type { Insn, SystemOp } from "./insn.ts";
 import { effectiveAddress, isProtected, maskAddress } from "./operand.ts";
 import {
-  type Descriptor,
+  Descriptor,
   dplOf,
   dropInnerSegments,
   isCode,
@@ -19,7 +20,6 @@ import {
   isNull,
   isPresent,
   markAccessed,
-  newDescriptor,
   readDescriptor,
   readStack,
   setCodeSegment,
@@ -35,8 +35,9 @@ import { readTask, switchTask } from "./task.ts";
 const { GP, NP } = VECTOR;
 
 /** What a selector in an instruction, a gate or a frame leads to. */
-const code: Descriptor = newDescriptor();
-const stack: Descriptor = newDescriptor();
+const code = new Descriptor();
+const entry = new Entry();
+const stack = new Descriptor();
 const frame = new Frame();
 /** The call gate at hand. */
 const gate = { offset: 0, wide: false, parameters: 0 };
@@ -187,10 +188,10 @@ function readGate(cpu: Cpu): void {
   if (type !== TYPE.CALL_GATE16 && type !== TYPE.CALL_GATE32) throw Fault.of(GP, error);
   checkRights(cpu);
   checkPresent();
-  const low = cpu.mmu.systemRead(code.at, 4);
-  const high = cpu.mmu.systemRead(code.at + 4, 4);
+  entry.read(cpu, code.at);
+  const { low, high } = entry;
   gate.wide = type === TYPE.CALL_GATE32;
-  gate.offset = ((low & 0xffff) | (gate.wide ? high & 0xffff0000 : 0)) >>> 0;
+  gate.offset = (low & 0xffff) | (gate.wide ? high & 0xffff0000 : 0);
   gate.parameters = high & 31;
   readTarget(cpu, low >>> 16);
   if (!isCode(code) || dplOf(code) > cpu.state.cpl) throw Fault.of(GP, code.selector & 0xfffc);

@@ -11,8 +11,7 @@ import { checkOffset, readReturn, returnOuter } from "./far.ts";
 import type { Insn } from "./insn.ts";
 import { isProtected } from "./operand.ts";
 import {
-  type Descriptor,
-  newDescriptor,
+  Descriptor,
   setCodeSegment,
   setRealSegment,
   setV86Segment,
@@ -22,7 +21,7 @@ import { Frame, peekAll, setStackPointer } from "./stack.ts";
 import { AT, CS, DS, ES, ESP, FLAG, FS, GS, SEG, SS } from "./state.ts";
 import { returnToTask } from "./task.ts";
 
-const code: Descriptor = newDescriptor();
+const code = new Descriptor();
 const frame = new Frame();
 
 /** EIP, CS and EFLAGS, from the top of the stack up. */

@@ -3,24 +3,25 @@
  * @module
  */
 
+import { Entry } from "./cached.ts";
 import type { Cpu } from "./cpu.ts";
 import { isArmed } from "./debug.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { AT, CR0, CS, DS, ES, FLAG, FS, GS, LDTR, MODE, NULL_ATTR, SEG, SS, TLB } from "./state.ts";
 import type { CpuState } from "./state.ts";
 
-/** A descriptor, unpacked. `attr` as in {@link SEG}; `at` is the linear address it was read from. */
-export interface Descriptor {
-  selector: number;
-  base: number;
-  limit: number;
-  attr: number;
-  at: number;
-}
-
-/** A descriptor to be filled in: transfers keep theirs, so that they do not allocate. */
-export function newDescriptor(): Descriptor {
-  return { selector: 0, base: 0, limit: 0, attr: 0, at: 0 };
+/**
+ * A descriptor, unpacked: addresses and limit as signed words. Transfers keep theirs and fill them
+ * in anew, so that they do not allocate.
+ */
+export class Descriptor {
+  selector = 0;
+  base = 0;
+  limit = 0;
+  /** As in {@link SEG}. */
+  attr = 0;
+  /** Linear address it was read from. */
+  at = 0;
 }
 
 /** Descriptor types: attribute bits 0–4. */
@@ -56,6 +57,8 @@ export const isReadable = (d: Descriptor): boolean => (d.attr & 0x10) !== 0 && (
 /** A null selector: RPL does not matter. */
 export const isNull = (selector: number): boolean => (selector & 0xfffc) === 0;
 
+const entry = new Entry();
+
 /**
  * Reads a selector's descriptor.
  * @param vector fault when it lies outside its table
@@ -64,18 +67,18 @@ export function readDescriptor(
   cpu: Cpu,
   selector: number,
   vector: number,
-  into: Descriptor = newDescriptor(),
+  into: Descriptor = new Descriptor(),
 ): Descriptor {
-  const { state, mmu } = cpu;
+  const { state } = cpu;
   if (!isInTable(state, selector)) throw Fault.of(vector, selector & 0xfffc);
   const base = selector & 4 ? state.seg(LDTR, SEG.BASE) : state.get(AT.GDT_BASE);
-  const at = (base + (selector & 0xfff8)) >>> 0;
-  const low = mmu.systemRead(at, 4);
-  const high = mmu.systemRead(at + 4, 4);
+  const at = (base + (selector & 0xfff8)) | 0;
+  entry.read(cpu, at);
+  const { low, high } = entry;
   const raw = (low & 0xffff) | (high & 0xf0000);
   into.selector = selector;
-  into.base = (low >>> 16 | (high & 0xff) << 16 | (high & 0xff000000)) >>> 0;
-  into.limit = high & 1 << 23 ? (raw << 12 | 0xfff) >>> 0 : raw;
+  into.base = low >>> 16 | (high & 0xff) << 16 | (high & 0xff000000);
+  into.limit = high & 1 << 23 ? raw << 12 | 0xfff : raw;
   into.attr = high >>> 8 & 0xf0ff;
   into.at = at;
   return into;
@@ -99,31 +102,28 @@ export function markAccessed(cpu: Cpu, d: Descriptor): void {
 /** Loads the hidden part of a segment register and what depends on it. */
 export function setSegment(cpu: Cpu, segment: number, d: Descriptor): void {
   const { state } = cpu;
-  const code = isCode(d);
-  const expandDown = !code && (d.attr & 4) !== 0;
-  const top = d.attr & BIG ? 0xffffffff : 0xffff;
-  const low = expandDown ? d.limit + 1 : 0;
-  const usable = d.attr !== NULL_ATTR && !(expandDown && low > top);
-  const rights = !usable ? 0 : isRealOrV86(state) ? 3 : rightsOf(d);
+  const rights = rightsOf(state, d.attr);
   state.setSeg(segment, SEG.SELECTOR, d.selector);
   if (isLoaded(state, segment, d, rights)) return;
+  const expandDown = (d.attr & 0xc) === 4;
+  const limit = d.limit >>> 0;
+  const top = d.attr & BIG ? 0xffffffff : 0xffff;
+  const low = expandDown ? limit + 1 : 0;
   state.setSeg(segment, SEG.BASE, d.base);
-  state.setSeg(segment, SEG.LIMIT, d.limit);
+  state.setSeg(segment, SEG.LIMIT, limit);
   state.setSeg(segment, SEG.ATTR, d.attr);
   state.setSeg(segment, SEG.LOW, low);
-  state.setSeg(segment, SEG.SPAN, expandDown ? top - low : d.limit);
-  state.setSeg(segment, SEG.RIGHTS, rights);
+  state.setSeg(segment, SEG.SPAN, expandDown ? top - low : limit);
+  state.setSeg(segment, SEG.RIGHTS, low > top ? 0 : rights);
   updateMode(cpu);
 }
 
-const isRealOrV86 = (state: CpuState): boolean =>
-  !(state.get(AT.CR) & CR0.PE) || state.flag(FLAG.VM);
-
-/** As `SEG.RIGHTS`. */
-function rightsOf(d: Descriptor): number {
-  const writable = (d.attr & 2) !== 0;
-  if (isCode(d)) return writable ? 1 : 0;
-  return writable ? 3 : 1;
+/** As `SEG.RIGHTS`: anything usable in real and virtual-8086 mode; code is never writable. */
+function rightsOf(state: CpuState, attr: number): number {
+  if (attr === NULL_ATTR) return 0;
+  if (!(state.get(AT.CR) & CR0.PE) || state.flag(FLAG.VM)) return 3;
+  const bit1 = attr >> 1 & 1;
+  return attr & 8 ? bit1 : 1 | bit1 << 1;
 }
 
 /** Most transfers stay in the same segments: then nothing but the selector changes. */
@@ -132,7 +132,7 @@ function isLoaded(state: CpuState, segment: number, d: Descriptor, rights: numbe
     state.seg(segment, SEG.LIMIT) === (d.limit | 0) && state.seg(segment, SEG.RIGHTS) === rights;
 }
 
-const scratch: Descriptor = newDescriptor();
+const scratch: Descriptor = new Descriptor();
 
 /** Makes a segment register unusable. */
 export function setNull(cpu: Cpu, segment: number, selector: number): void {
@@ -213,7 +213,7 @@ export function checkData(d: Descriptor, cpl: number, vector: number): void {
 /** A segment register in real mode: limit and attributes stay what they were. */
 export function setRealSegment(cpu: Cpu, segment: number, selector: number): void {
   const { state } = cpu;
-  const limit = state.seg(segment, SEG.LIMIT) >>> 0;
+  const limit = state.seg(segment, SEG.LIMIT);
   const kept = state.seg(segment, SEG.ATTR);
   setPlain(cpu, segment, selector, selector << 4, limit, kept === NULL_ATTR ? 0x93 : kept);
 }
@@ -250,10 +250,10 @@ export function setCodeSegment(cpu: Cpu, d: Descriptor, cpl: number): void {
   const { state } = cpu;
   markAccessed(cpu, d);
   d.selector = (d.selector & 0xfffc) | cpl;
-  const same = state.cpl === cpl;
+  if (state.cpl === cpl) return setSegment(cpu, CS, d);
   state.set(AT.CPL, cpl);
   setSegment(cpu, CS, d);
-  if (!same) updateMode(cpu);
+  updateMode(cpu);
 }
 
 /** After a return to an outer ring: data segments that it may not use become null. */

@@ -16,7 +16,7 @@ import {
 } from "./operand.ts";
 import {
   BUSY,
-  type Descriptor,
+  Descriptor,
   dplOf,
   isConforming,
   isInTable,
@@ -25,7 +25,6 @@ import {
   isReadable,
   isWritableData,
   loadSegment as load,
-  newDescriptor,
   readDescriptor,
   setNullLdt,
   setSystemSegment,
@@ -37,7 +36,7 @@ import { CS, ESP, LDTR, SS, TR } from "./state.ts";
 
 const { GP, NP, UD } = VECTOR;
 
-const scratch: Descriptor = newDescriptor();
+const scratch = new Descriptor();
 
 /** PUSH Sreg writes two bytes of a four-byte slot, as processors do. */
 export function pushSegment(segment: number): SystemOp {

@@ -3,11 +3,11 @@
  * @module
  */
 
+import { cachedHost } from "./cached.ts";
 import type { Cpu } from "./cpu.ts";
-import { isArmed } from "./debug.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import type { Descriptor } from "./segment.ts";
-import { ESP, SEG, SS } from "./state.ts";
+import { AT, type CpuState, ESP, MODE, SS, TLB } from "./state.ts";
 
 /** Words on their way to or from the stack together; reused, so that transfers do not allocate. */
 export class Frame {
@@ -25,18 +25,17 @@ export class Frame {
     return this;
   }
 
-  /** The `n`-th word, unsigned. */
+  /** The `n`-th word, signed. */
   at(n: number): number {
-    return this.words[n]! >>> 0;
+    return this.words[n]!;
   }
 }
 
-const PAGE = 4096;
 const single = new Frame();
 
 /** Bits of ESP that count. */
 export function stackMask(cpu: Cpu): number {
-  return cpu.state.seg(SS, SEG.ATTR) & 0x4000 ? 0xffffffff : 0xffff;
+  return cpu.state.get(AT.MODE) & MODE.STACK32 ? 0xffffffff : 0xffff;
 }
 
 /** Sets SP or ESP, by the stack's size. */
@@ -57,53 +56,33 @@ export function pushAll(cpu: Cpu, size: 2 | 4, frame: Frame): void {
 
 /** The memory half of {@link pushAll}. @returns the new stack pointer */
 export function writeBelow(cpu: Cpu, size: 2 | 4, frame: Frame): number {
-  const mask = stackMask(cpu);
+  const { state } = cpu;
   const { words, count } = frame;
-  let top = cpu.state.regs[ESP]!;
-  let host = hostBelow(cpu, top & mask, count * size, size);
+  const bytes = count * size;
+  let top = state.regs[ESP]!;
+  let host = plainHost(state, top - bytes, bytes, TLB.WRITE);
   if (host < 0) {
+    const mask = stackMask(cpu);
     for (let n = 0; n < count; n++) {
       top = (top - size) >>> 0;
       cpu.write(SS, (top & mask) >>> 0, size, words[n]!);
     }
     return top;
   }
-  const { view } = cpu.state;
+  host += bytes;
   for (let n = 0; n < count; n++) {
     host -= size;
-    if (size === 4) view.setInt32(host, words[n]!, true);
-    else view.setInt16(host, words[n]!, true);
+    if (size === 4) state.view.setInt32(host, words[n]!, true);
+    else state.view.setInt16(host, words[n]!, true);
   }
-  return (top - count * size) >>> 0;
+  return (top - bytes) >>> 0;
 }
 
-/**
- * Host offset of the stack at `offset`, when the `bytes` below it can be written at once: inside
- * the segment and one page, aligned, without decoded code. Else -1.
- * @throws {Fault} #PF, that of the word next to `offset`
- */
-function hostBelow(cpu: Cpu, offset: number, bytes: number, size: number): number {
-  const { mmu } = cpu;
-  const linear = linearRun(cpu, (offset - bytes) >>> 0, bytes, size, 2);
-  if (linear < 0) return -1;
-  const above = bytes - size;
-  const host = mmu.hostAddress(linear + above, true) - above;
-  return host < 0 || mmu.holdsCode(host) ? -1 : host + bytes;
-}
-
-/**
- * Linear address of a run of stack that one check covers and nobody watches, else -1.
- * @param right bit of `SEG.RIGHTS`
- */
-function linearRun(cpu: Cpu, offset: number, bytes: number, size: number, right: 1 | 2): number {
-  const { state } = cpu;
-  const above = (offset - state.seg(SS, SEG.LOW)) >>> 0;
-  const span = state.seg(SS, SEG.SPAN) >>> 0;
-  const inside = above <= span && span - above >= bytes - 1;
-  if (!(state.seg(SS, SEG.RIGHTS) & right) || !inside || isArmed(state)) return -1;
-  const linear = (state.segmentBase(SS) + offset) >>> 0;
-  const inPage = linear & PAGE - 1;
-  return linear & size - 1 || inPage + bytes > PAGE ? -1 : linear;
+/** Host offset of a run of a flat 32-bit stack that one look at the TLB allows, else -1. */
+function plainHost(state: CpuState, from: number, bytes: number, tag: number): number {
+  const flat = MODE.FLAT | MODE.STACK32;
+  if ((state.get(AT.MODE) & flat) !== flat) return -1;
+  return cachedHost(state, state.get(AT.BANK), from, bytes, tag);
 }
 
 /** The `n`-th word from the top of the stack. */
@@ -112,7 +91,7 @@ export function peek(cpu: Cpu, n: number, size: 2 | 4): number {
   return cpu.read(SS, offset >>> 0, size);
 }
 
-/** Reads `count` words from the top of the stack, and `skipped` bytes above it. */
+/** Reads `count` words from the top of the stack, or from `skipped` bytes above it. */
 export function peekAll(
   cpu: Cpu,
   count: number,
@@ -120,17 +99,16 @@ export function peekAll(
   frame: Frame,
   skipped: number = 0,
 ): void {
-  const mask = stackMask(cpu);
+  const { state } = cpu;
   const { words } = frame;
-  const top = cpu.state.regs[ESP]! + skipped;
+  const top = (state.regs[ESP]! + skipped) >>> 0;
+  const host = plainHost(state, top, count * size, TLB.READ);
+  const mask = stackMask(cpu);
   frame.count = count;
-  const linear = linearRun(cpu, (top & mask) >>> 0, count * size, size, 1);
-  const host = linear < 0 ? -1 : cpu.mmu.hostAddress(linear, false);
-  const { view } = cpu.state;
   for (let n = 0; n < count; n++) {
     if (host < 0) words[n] = cpu.read(SS, ((top + n * size) & mask) >>> 0, size);
-    else if (size === 4) words[n] = view.getInt32(host + n * 4, true);
-    else words[n] = view.getUint16(host + n * 2, true);
+    else if (size === 4) words[n] = state.view.getInt32(host + n * 4, true);
+    else words[n] = state.view.getUint16(host + n * 2, true);
   }
 }
 
@@ -162,6 +140,6 @@ export function writeInner(
 /** `size` bytes at `offset` lie inside a segment that grows up or down. */
 function isInside(d: Descriptor, offset: number, size: number): boolean {
   const last = offset + size - 1;
-  if (!(d.attr & 4)) return last <= d.limit;
-  return offset > d.limit && last <= (d.attr & 0x4000 ? 0xffffffff : 0xffff);
+  if (!(d.attr & 4)) return last <= d.limit >>> 0;
+  return offset > d.limit >>> 0 && last <= (d.attr & 0x4000 ? 0xffffffff : 0xffff);
 }

@@ -11,7 +11,7 @@ import { Fault, VECTOR } from "./fault.ts";
 import {
   BUSY,
   checkData,
-  type Descriptor,
+  Descriptor,
   dplOf,
   isCode,
   isConforming,
@@ -19,7 +19,6 @@ import {
   isPresent,
   isWritableData,
   markAccessed,
-  newDescriptor,
   readDescriptor,
   setCodeSegment,
   setNull,
@@ -138,7 +137,7 @@ export function returnToTask(cpu: Cpu): boolean {
  */
 export function switchTask(cpu: Cpu, to: Descriptor, by: TaskSwitch): boolean {
   const layout = layoutOf(to.attr);
-  if (to.limit < layout.last) throw Fault.of(TS, to.selector & 0xfffc);
+  if (to.limit >>> 0 < layout.last) throw Fault.of(TS, to.selector & 0xfffc);
   checkPages(cpu, to, layout, by);
   const nested = by.kind === "call";
   const { state, mmu } = cpu;
@@ -251,7 +250,7 @@ function loadSegments(cpu: Cpu, task: Task): void {
   loadCode(cpu, selectors[CS]!, cpl);
 }
 
-const scratch: Descriptor = newDescriptor();
+const scratch = new Descriptor();
 
 /** Unlike elsewhere, a segment of the wrong privilege that is absent too counts as absent. */
 function loadStack(cpu: Cpu, selector: number, cpl: number): void {
