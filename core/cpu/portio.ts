@@ -87,10 +87,11 @@ function stringAccess(cpu: Cpu, insn: Insn, segment: number, pointer: number, ou
   checkPort(cpu, port, size);
   const wanted = insn.rep ? maskAddress(regs[ECX]!, insn) : 1;
   if (wanted === 0) return;
+  const most = cpu.state.flag(FLAG.TF) ? 1 : wanted;
   const offset = maskAddress(regs[pointer]!, insn);
   const linear = cpu.linear(segment, offset, size, !out);
   const down = cpu.state.flag(FLAG.DF);
-  const count = Math.min(wanted, itemsInPage(cpu, segment, offset, linear, size, down));
+  const count = Math.min(most, itemsInPage(cpu, segment, offset, linear, size, down));
   cpu.exit.immediate = false;
   if (count === 0) single(cpu, port, size, segment, offset, out);
   else run(cpu, port, size, linear, count, down, out);

@@ -10,7 +10,7 @@ import { isArmed } from "./debug.ts";
 import { type Insn, integerSize, type SystemOp } from "./insn.ts";
 import { maskAddress, writeRegister } from "./operand.ts";
 import { advance, goOn } from "./portio.ts";
-import { AT, EAX, ECX, EDI, ES, ESI, FLAG, SEG } from "./state.ts";
+import { AT, type CpuState, EAX, ECX, EDI, ES, ESI, FLAG, SEG } from "./state.ts";
 
 type Size = 1 | 2 | 4;
 
@@ -31,8 +31,8 @@ function repeat(step: Step): SystemOp {
     let unfinished = 1;
     stop = false;
     try {
-      while (left > 0 && !stop && done < (state.flag(FLAG.TF) ? 1 : state.get(AT.BUDGET))) {
-        const items = step(cpu, insn, Math.min(left, state.get(AT.BUDGET) - done));
+      while (left > 0 && !stop && done < most(state)) {
+        const items = step(cpu, insn, Math.min(left, most(state) - done));
         advance(cpu, insn, ECX, -items);
         left -= items;
         done += items;
@@ -45,6 +45,11 @@ function repeat(step: Step): SystemOp {
     }
     if (left > 0 && !stop) goOn(cpu, insn);
   };
+}
+
+/** Repetitions until something comes between two of them: the end of the slice, or a single step. */
+function most(state: CpuState): number {
+  return state.flag(FLAG.TF) ? 1 : state.get(AT.BUDGET);
 }
 
 /**
