@@ -127,13 +127,15 @@ export class Mmu implements PhysicalMemory {
   }
 
   /**
-   * Guest-physical address of an access by the current privilege, as the TLB would allow it.
+   * Guest-physical address of an access by the current privilege, as the TLB has it: tables may
+   * have changed since.
    * @throws {Fault} #PF
    */
   physical(linear: number, write: boolean): number {
-    this.#translate(linear, write ? WRITE : READ, this.#user);
-    this.#walker.walk(linear, write ? WRITE : READ, this.#user);
-    return this.#walker.gfn * PAGE_SIZE + (linear & 0xfff);
+    const user = this.#user;
+    const host = this.#translate(linear, write ? WRITE : READ, user);
+    const gfn = host < 0 ? this.#walker.gfn : this.#tlb.gfn(this.#tlb.entry(linear, user));
+    return gfn * PAGE_SIZE + (linear & 0xfff);
   }
 
   /** Host offset for a run of memory inside one page, -1 for MMIO. */

@@ -20,6 +20,8 @@ const ADDEND = TLB.ADDEND >> 2, EXECUTE = TLB.EXECUTE >> 2;
 
 /** What an entry remembers of its page. */
 export interface PageNotes {
+  /** Guest-physical frame. */
+  readonly gfn: number;
   /** Survives loads of CR3. */
   readonly global: boolean;
   /** A piece of a 2 or 4 MiB page. */
@@ -33,6 +35,7 @@ export class Tlb {
   readonly #used = new Uint16Array(BANKS * TLB.ENTRIES);
   #count = 0;
   readonly #notes = new Uint8Array(BANKS * TLB.ENTRIES);
+  readonly #gfns = new Uint32Array(BANKS * TLB.ENTRIES);
   /** By host page: the only entry that may allow writes to it, plus 1; or {@link MANY}; or 0. */
   readonly #writers: Int16Array;
 
@@ -57,6 +60,11 @@ export class Tlb {
     const at = (TLB.BASE >> 2) + entry * WORDS;
     if (this.#words[at + (tag >> 2)] !== (linear & ~0xfff)) return -1;
     return (linear + this.#words[at + ADDEND]!) >>> 0;
+  }
+
+  /** Guest-physical frame behind an entry. */
+  gfn(entry: number): number {
+    return this.#gfns[entry]!;
   }
 
   /**
@@ -86,6 +94,7 @@ export class Tlb {
       words[at + WRITE] = page;
       this.#noteWriter(entry, frame >>> 12);
     }
+    this.#gfns[entry] = notes.gfn;
     if (!(this.#notes[entry]! & LISTED)) this.#used[this.#count++] = entry;
     this.#notes[entry] = LISTED | (notes.global ? GLOBAL : 0) | (notes.large ? LARGE : 0);
   }

@@ -76,6 +76,15 @@ Deno.test("Mmu keeps a translation until INVLPG", () => {
   assertEquals([regs[0], regs[3], regs[1]], [5, 5, 6]);
 });
 
+Deno.test("Mmu.physical() agrees with the TLB when the tables have changed", () => {
+  const bench = paged("");
+  assertEquals(bench.cpu.mmu.physical(0x5010, true), 0x5010);
+  setEntry(bench, 5, 0x7fff5000 | P | RW);
+  assertEquals(bench.cpu.mmu.physical(0x5010, true), 0x5010);
+  bench.cpu.mmu.invalidate(0x5010);
+  assertEquals(bench.cpu.mmu.physical(0x5010, true), 0x7fff5010);
+});
+
 Deno.test("Mmu maps 4 MiB with one entry when CR4.PSE is set", () => {
   const bench = paged("a104504000 f4"); // mov eax, [405004]
   bench.view.setUint32(DIRECTORY + 4, P | RW | PS, true);

@@ -2,9 +2,9 @@ import { assertEquals } from "@std/assert";
 import { TLB } from "../../../core/cpu/state.ts";
 import { Tlb } from "../../../core/cpu/tlb.ts";
 
-const LOCAL = { global: false, large: false };
-const GLOBAL = { global: true, large: false };
-const LARGE = { global: false, large: true };
+const LOCAL = { gfn: 5, global: false, large: false };
+const GLOBAL = { gfn: 6, global: true, large: false };
+const LARGE = { gfn: 7, global: false, large: true };
 const FRAME = 0x80000;
 
 function makeTlb(): Tlb {
