@@ -75,14 +75,22 @@ export function isBinding(votes: string): boolean {
   return votes.includes("H") || votes.length > 1;
 }
 
-/** Runs every case of a file. */
-export async function judge(file: CaseFile, tier: Tier): Promise<Verdict> {
+/**
+ * Runs every case of a file.
+ * @param onCase told each case's line, counted from 1, before it runs
+ */
+export async function judge(
+  file: CaseFile,
+  tier: Tier,
+  onCase: (line: number) => void = () => {},
+): Promise<Verdict> {
   const cases = await openCases(file, tier);
   const started = performance.now();
   const leftOut: Record<string, number> = {};
   const failures: Failure[] = [];
   let passed = 0, alone = 0;
-  for (const c of cases) {
+  for (const [n, c] of cases.entries()) {
+    onCase(n + 1);
     const reason = reasonToLeaveOut(file, c);
     if (reason !== undefined) {
       leftOut[reason] = (leftOut[reason] ?? 0) + 1;

@@ -4,7 +4,10 @@
  */
 
 import type { Verdict } from "./judge.ts";
-import type { Job } from "./worker.ts";
+import type { Job, Order } from "./worker.ts";
+
+/** A case that takes this long hangs. */
+const HANG_MS = 20_000;
 
 /**
  * Judges all jobs.
@@ -33,13 +36,29 @@ export async function judgeAll(
   await Promise.all(Array.from({ length: Math.min(workers, jobs.length) }, drain));
 }
 
-function ask(worker: Worker, job: Job): Promise<Verdict> {
+/** Has a worker judge a file; fails when one of its cases does not end. */
+async function ask(worker: Worker, job: Job): Promise<Verdict> {
   const { promise, resolve, reject } = Promise.withResolvers<Verdict>();
+  const where = `${job.file.name}, tier ${job.tier}`;
+  const line = new SharedArrayBuffer(4);
+  const running = new Uint32Array(line);
+  let last = 0;
+  const timer = setInterval(() => {
+    const now = Atomics.load(running, 0);
+    if (now > 0 && now === last) {
+      reject(new Error(`${where}: the case of line ${now} does not end`));
+    }
+    last = now;
+  }, HANG_MS);
   worker.onmessage = ({ data }: MessageEvent<Verdict>) => resolve(data);
   worker.onerror = (event) => {
     event.preventDefault();
-    reject(new Error(`${job.file.name}: ${event.message}`));
+    reject(new Error(`${where}: ${event.message}`));
   };
-  worker.postMessage(job);
-  return promise;
+  worker.postMessage({ job, line } satisfies Order);
+  try {
+    return await promise;
+  } finally {
+    clearInterval(timer);
+  }
 }

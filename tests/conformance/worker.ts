@@ -16,6 +16,14 @@ export interface Job {
   readonly tier: Tier;
 }
 
-self.onmessage = async ({ data }: MessageEvent<Job>): Promise<void> => {
-  self.postMessage(await judge(data.file, data.tier));
+/** What the main thread sends. */
+export interface Order {
+  readonly job: Job;
+  /** One word: the line of the case that runs. */
+  readonly line: SharedArrayBuffer;
+}
+
+self.onmessage = async ({ data: { job, line } }: MessageEvent<Order>): Promise<void> => {
+  const running = new Uint32Array(line);
+  self.postMessage(await judge(job.file, job.tier, (n) => Atomics.store(running, 0, n)));
 };
