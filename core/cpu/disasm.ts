@@ -44,6 +44,7 @@ const SUFFIXED = new Set([
   ...["enter Iw,Ib", "leave", "push Iv", "push Is", "jmp Jv", "call Jv"],
   ...["es", "cs", "ss", "ds", "fs", "gs"].flatMap((name) => [`push ${name}`, `pop ${name}`]),
   ...["sgdt", "sidt", "lgdt", "lidt"].map((name) => `${name} Ms`),
+  ...["fldenv", "fnstenv", "frstor", "fnsave"].map((name) => `${name} M`),
 ]);
 
 /** CMPPS and its like, by their immediate. */

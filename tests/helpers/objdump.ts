@@ -65,6 +65,7 @@ const SPELLING: readonly (readonly [pattern: RegExp, both: string, why: string])
   [/\bxrelease /, "repz ", "prefixes of TSX"],
   [/\btzcnt /, "repz bsf ", "BMI1"],
   [/\blzcnt /, "repz bsr ", "ABM"],
+  [/\bfn(eni|disi|setpm)\(.*\)/, "f$1", "instructions of earlier coprocessors"],
   [/\bdata(?:16|32) (?=(addr(16|32) )?nop$)/, "", "90 with an operand size"],
   [/\bxchg e?ax,e?ax$/, "nop", "90 with an operand size"],
 ];
@@ -81,7 +82,8 @@ const LEFT_OUT: readonly (readonly [bytes: RegExp, why: string])[] = [
     /^(..)?0f(0d|18[2367a-f]|1[9a-e])/,
     "hint NOPs have become PREFETCH, BND…, CLDEMOTE, ENDBR32, RDSSP",
   ],
-  [/^(..)?d[89a-f]/, "the table has no x87"],
+  [/^(..)?(d9d[89a-f]|dcd|ddc[89a-f]|ded[0-7]|dfc[89a-f]|dfd)/, "387 aliases in no manual"],
+  [/^(66|f2|f3)0f01d9/, "VMGEXIT"],
   [/^(..)?0fae(e[9a-f]|f[1-79a-f])/, "the r/m field of a fence is ignored"],
   [/^(66|f2|f3)0f09/, "WBNOINVD"],
   [/^f20fb[cd]/, "F2 is no prefix of BSF since TZCNT"],
@@ -144,6 +146,12 @@ function firstOf(bytes: readonly number[], size: CodeSize): Uint8Array | undefin
   return found === undefined || found.text === "(bad)" ? undefined : found.bytes;
 }
 
+/** ModRM bytes that are an opcode of their own. */
+function ownModrm(opcode: readonly number[]): number[] {
+  const slot = (opcode.length === 1 ? ONE_BYTE : TWO_BYTE)[opcode.at(-1)!];
+  return slot && "exact" in slot ? Object.keys(slot.exact!).map(Number) : [];
+}
+
 /** Whether a ModRM byte follows: then a register and a displacement are of unequal length. */
 function hasModrm(opcode: readonly number[], size: CodeSize): boolean {
   const [register, memory] = [0xc0, 0x80].map((modrm) =>
@@ -183,6 +191,7 @@ export function opcodeForms(length: OpcodeBytes, size: CodeSize): Uint8Array[] {
         forms.add(...prefixes, ...opcode);
         continue;
       }
+      for (const own of ownModrm(opcode)) forms.add(...prefixes, ...opcode, own);
       for (let reg = 0; reg < 0x40; reg += 8) {
         forms.add(...prefixes, ...opcode, 0xc0 | reg | forms.turn & 7);
         forms.add(...prefixes, ...opcode, SHAPES[forms.turn % SHAPES.length]! | reg);
