@@ -6,6 +6,7 @@
 
 import { Entry } from "./cached.ts";
 import type { Cpu } from "./cpu.ts";
+import { DR6, noteDebug } from "./debug.ts";
 import { Fault, hasErrorCode, makesDouble, VECTOR } from "./fault.ts";
 import { readInnerStack } from "./inner_stack.ts";
 import {
@@ -214,16 +215,12 @@ function enterTask(cpu: Cpu, resume: number, eip: number, errorCode: number | un
   taskSwitched(cpu, switchTask(cpu, task, { kind: "call", eip, resume, errorCode }));
 }
 
-/** DR6.BT. */
-const TASK_TRAP = 0x8000;
-
 /**
  * Ends a task switch.
  * @param trap the T bit of the new task's TSS asks for #DB
  */
 export function taskSwitched(cpu: Cpu, trap: boolean): void {
   if (!trap) return;
-  const { state } = cpu;
-  state.set(AT.DR + 24, state.get(AT.DR + 24) | TASK_TRAP);
+  noteDebug(cpu.state, DR6.BT);
   raise(cpu, VECTOR.DB, 0);
 }

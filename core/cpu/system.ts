@@ -5,6 +5,7 @@
 
 import { EXIT } from "../types.ts";
 import type { Cpu } from "./cpu.ts";
+import { noteDebug } from "./debug.ts";
 import { deliver, raise } from "./deliver.ts";
 import { checkIopl } from "./eflags.ts";
 import { VECTOR } from "./fault.ts";
@@ -32,6 +33,7 @@ export function into(cpu: Cpu): void {
 /** INT1 is a trap like an exception: no gate privilege check. */
 export function int1(cpu: Cpu): void {
   cpu.state.eip = cpu.nextEip;
+  noteDebug(cpu.state, 0);
   raise(cpu, VECTOR.DB, 0);
 }
 
