@@ -22,6 +22,9 @@ import { CS, DS, EAX, ECX, EDX, ES, FS, GS, MODE, SS } from "./state.ts";
 /** Longest legal instruction. */
 export const MAX_LENGTH = 15;
 
+/** First of the eight opcodes of the x87. */
+const ESCAPE = 0xd8;
+
 /** Gives the instruction's bytes one by one; throws {@link Fault} where they cannot be fetched. */
 export interface CodeBytes {
   byteAt(eip: number): number;
@@ -87,6 +90,7 @@ export class Decoder {
     const legal = this.#operands(row);
     const chosen = legal && this.#lockLegal(row) ? row : UNDEFINED;
     const operands = chosen === row ? this.#list : [];
+    if (this.#opcode >> 3 === ESCAPE >> 3) this.#imm = (this.#opcode & 7) << 8 | this.#modrm;
     return {
       row: chosen,
       opcode: this.#opcode,

@@ -177,6 +177,11 @@ export abstract class Emitter implements X {
     return num(this.insn.operands[n]!.reg);
   }
 
+  selector(segment: number | "operand"): Val {
+    const at = segment === "operand" ? this.operandSegment : segmentAddress(segment);
+    return load32(at, SEG.SELECTOR);
+  }
+
   setWord(at: number, v: Val): void {
     this.body.store(num(at), 0, v, 4);
   }

@@ -5,12 +5,13 @@
 
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
+import { fpuFunctions } from "./fpu/module.ts";
 import { AT, SEG, SS } from "./state.ts";
 
 /** What modules of generated code import, beside memory and table. */
 export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue> {
   const { mmu } = cpu;
-  return {
+  const accesses = {
     read8: (linear: number) => mmu.read(linear, 1),
     read16: (linear: number) => mmu.read(linear, 2),
     read32: (linear: number) => mmu.read(linear, 4),
@@ -20,6 +21,10 @@ export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue
     modify8: (linear: number) => mmu.modify(linear, 1),
     modify16: (linear: number) => mmu.modify(linear, 2),
     modify32: (linear: number) => mmu.modify(linear, 4),
+  };
+  return {
+    ...accesses,
+    ...fpuFunctions(cpu, accesses),
     fault: (vector: number) => {
       throw Fault.of(vector, 0);
     },

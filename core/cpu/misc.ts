@@ -1,5 +1,5 @@
 /**
- * Rare instructions without a fast path: BCD, PUSHA, ENTER, BOUND, CMPXCHG8B, the absent x87.
+ * Rare instructions without a fast path: BCD, PUSHA, ENTER, BOUND, CMPXCHG8B.
  * @module
  */
 
@@ -8,21 +8,10 @@ import { Fault, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
 import { effectiveAddress, maskAddress, writeOperand, writeRegister } from "./operand.ts";
 import { Frame, peek, pushAll, setStackPointer, stackMask } from "./stack.ts";
-import { AT, CR0, EAX, EBP, EBX, ECX, EDX, ESP, FLAG, SS } from "./state.ts";
+import { AT, EAX, EBP, EBX, ECX, EDX, ESP, FLAG, SS } from "./state.ts";
 
 export function undefinedOpcode(): void {
   throw Fault.of(VECTOR.UD, 0);
-}
-
-/** x87 and WAIT: #NM under CR0.EM or TS; this CPU has no x87 yet, so else #UD. */
-export function escape(cpu: Cpu): void {
-  const cr0 = cpu.state.get(AT.CR);
-  throw Fault.of(cr0 & (CR0.EM | CR0.TS) ? VECTOR.NM : VECTOR.UD, 0);
-}
-
-export function wait(cpu: Cpu): void {
-  const both = CR0.MP | CR0.TS;
-  if ((cpu.state.get(AT.CR) & both) === both) throw Fault.of(VECTOR.NM, 0);
 }
 
 const frame = new Frame();

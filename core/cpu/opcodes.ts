@@ -115,7 +115,6 @@ member(0x8f, 0, make("pop", "Ev", { system: misc.popMemory }), "memory");
 row(0x98, "cbw", "", alu.cbw);
 row(0x99, "cwd", "", alu.cwd);
 sys(0x9a, "call far", "A", far.callFar);
-sys(0x9b, "fwait", "", misc.wait);
 sys(0x9c, "pushf", "", eflags.pushf);
 sys(0x9d, "popf", "", eflags.popf);
 row(0x9e, "sahf", "", flags.sahf);

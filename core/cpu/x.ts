@@ -102,6 +102,8 @@ export interface X {
   linear(n: number, bytes: number, rights: 1 | 2): Val;
   /** Number of x87, MMX or XMM register operand `n`. */
   vectorIndex(n: number): Val;
+  /** Selector of a segment register; `"operand"` is the one the memory operand uses. */
+  selector(segment: number | "operand"): Val;
   /** Stores a word of the state that is neither a general register nor a flag: see `AT`. */
   setWord(at: number, v: Val): void;
   /** Raises an exception without error code. */
