@@ -29,6 +29,15 @@ Deno.test("Machine.run() ends with the guest's exit code, as isa-debug-exit form
   assertEquals(elapsedNs, Object.values(counters.books).reduce((sum, ns) => sum + ns, 0));
 });
 
+Deno.test("MachineConfig.cpu decides what CPUID says; i686 unless given", async () => {
+  // mov eax, 1; cpuid; shr edx, 24; mov al, dl; out 0f4h, al: FXSR, SSE, SSE2 are bits 0 to 2
+  const code = [0xb8, 1, 0, 0, 0, 0x0f, 0xa2, 0xc1, 0xea, 24, 0x88, 0xd0, 0xe6, 0xf4];
+  for (const [cpu, value] of [["i686", 0], ["pentium3", 3], ["pentium4", 7]] as const) {
+    assertEquals((await boot(flatGuest(...code), { cpu }).run()).code, value << 1 | 1);
+  }
+  assertEquals((await boot(flatGuest(...code)).run()).code, 1);
+});
+
 Deno.test("Machine.run() calls HLT with interrupts off a crash, and shows where", async () => {
   const { reason, code, message, dump } = await boot(
     flatGuest(0xb8, 0x78, 0x56, 0x34, 0x12, ...HLT),
