@@ -4,7 +4,6 @@
  * @module
  */
 
-import { GuestPanic } from "../errors.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../types.ts";
 import { Blocks, isComplex, RESTART } from "./blocks.ts";
 import { CodeTable } from "./code_table.ts";
@@ -362,11 +361,6 @@ export class Cpu {
   shutDown(): void {
     this.shutdown = true;
     this.leave(EXIT.TRIPLE_FAULT);
-  }
-
-  /** Ends the run at something the guest may ask for and this CPU does not model yet. */
-  notModelled(what: string): never {
-    throw new GuestPanic(`CPU: ${what} is not modelled`);
   }
 
   /** Leaf 1 EAX. */
