@@ -456,7 +456,11 @@ export class Compiler extends Emitter {
   override jumpIf(cond: Val): void {
     const { insn, shape } = this;
     this.#fork(cond, () => this.#go(insn.target, REC.TAKEN, shape.nearTarget));
-    this.#go(insn.next, REC.FALL, shape.nearNext);
+    this.proceed();
+  }
+
+  override proceed(): void {
+    this.#go(this.insn.next, REC.FALL, this.shape.nearNext);
   }
 
   /** Writes what happens if `cond`, which ends elsewhere; then goes on as before. */

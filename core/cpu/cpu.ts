@@ -59,6 +59,11 @@ export class Cpu {
   /** Ids of (CS base, CS limit) pairs of modes that are not flat. */
   readonly #codeSegments = new Map<number, number>();
   #granted = 0;
+  /** Budget that generated code does not see, so that it stops at the end of its block. */
+  #reserve = 0;
+  /** Code or translations have changed from outside since generated code was entered. */
+  #disturbed = false;
+  #stepping = false;
   /** EIP after the running TypeScript instruction. */
   nextEip = 0;
   /** Waiting for an interrupt. */
@@ -141,6 +146,7 @@ export class Cpu {
 
   /** Guest memory was changed by somebody else: `offset` counts in the buffer of {@link ram}. */
   invalidateCode(offset: number, length: number): void {
+    this.#disturbed = true;
     this.#blocks.written(offset, length);
   }
 
@@ -150,6 +156,7 @@ export class Cpu {
   }
 
   flushTlb(): void {
+    this.#disturbed = true;
     this.mmu.flush();
   }
 
@@ -207,8 +214,10 @@ export class Cpu {
       }
       blocks.link(head);
       blocks.running = true;
+      this.#disturbed = false;
       blocks.enter(head);
       blocks.running = false;
+      if (this.#reserve) this.#takeReserve();
       if (state.get(AT.HOT)) {
         state.set(AT.HOT, 0);
         blocks.compile();
@@ -234,10 +243,9 @@ export class Cpu {
     this.#stepping = true;
     this.#blocks.enter(record);
     this.#stepping = false;
+    if (this.#reserve) this.#takeReserve();
     this.#blocks.forgetLink();
   }
-
-  #stepping = false;
 
   #execute(insn: Insn): void {
     const { state } = this;
@@ -256,6 +264,7 @@ export class Cpu {
       state.eip = state.get(record + REC.PC);
       state.set(AT.BUDGET, state.get(AT.BUDGET) + state.get(record + REC.LEFT));
       this.#blocks.running = this.#stepping = false;
+      if (this.#reserve) this.#takeReserve();
     }
     this.#blocks.forgetLink();
     state.set(AT.COMPLEX, 0);
@@ -311,22 +320,60 @@ export class Cpu {
     this.#granted = budget;
   }
 
-  /** An access without memory behind it, also from the middle of a block. */
-  #mmio(gpa: number, size: 1 | 2 | 4, write: boolean, value: number): number {
+  /**
+   * As {@link leave}, for an instruction that generated code may be in the middle of.
+   * @param passedThrough the access is no exit
+   */
+  leaveInside(reason: VmExit["reason"], passedThrough: boolean): void {
     const { state, exit } = this;
-    const inBlock = this.#blocks.running || this.#stepping;
+    const left = this.#pause();
+    if (passedThrough) {
+      exit.retired = this.takeRetired();
+      this.host.passthroughPort(exit);
+    } else this.leave(reason);
+    if (left === 0) return;
+    const rest = state.get(AT.BUDGET) - left;
+    const stop = this.#disturbed || (state.flag(FLAG.IF) && this.host.interruptPending);
+    if (stop) {
+      this.#disturbed = false;
+      this.#reserve = rest;
+      this.#granted -= rest;
+    }
+    state.set(AT.BUDGET, stop ? 0 : rest);
+  }
+
+  /**
+   * Makes EIP and budget exact for the instruction that called out of generated code.
+   * @returns how many instructions the budget must be taken off again: 1, or 0 outside generated code
+   */
+  #pause(): number {
+    if (!this.#blocks.running && !this.#stepping) return 0;
+    const { state } = this;
     const record = state.get(AT.RECORD);
-    const left = inBlock ? state.get(record + REC.LEFT) : 0;
-    if (inBlock) state.eip = state.get(record + REC.PC);
-    state.set(AT.BUDGET, state.get(AT.BUDGET) + left);
+    // What follows in the block may not happen before the exit's outcome is known.
+    if (state.get(record + REC.LEFT) > 1) throw RESTART;
+    state.eip = state.get(record + REC.PC);
+    state.set(AT.BUDGET, state.get(AT.BUDGET) + 1);
+    return 1;
+  }
+
+  /** After generated code has stopped because an exit wanted it to. */
+  #takeReserve(): void {
+    this.state.set(AT.BUDGET, this.state.get(AT.BUDGET) + this.#reserve);
+    this.#granted += this.#reserve;
+    this.#reserve = 0;
+  }
+
+  /** An access without memory behind it. */
+  #mmio(gpa: number, size: 1 | 2 | 4, write: boolean, value: number): number {
+    const { exit } = this;
     exit.gpa = gpa;
     exit.size = size;
     exit.write = write;
     exit.count = 1;
     exit.string = false;
     exit.value = value;
-    this.leave(EXIT.EPT_VIOLATION);
-    state.set(AT.BUDGET, state.get(AT.BUDGET) - left);
+    this.leaveInside(EXIT.EPT_VIOLATION, false);
     return exit.value | 0;
   }
 

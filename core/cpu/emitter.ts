@@ -91,6 +91,7 @@ export abstract class Emitter implements X {
   abstract get less(): Val;
   abstract jump(): void;
   abstract jumpIf(cond: Val): void;
+  abstract proceed(): void;
   abstract if(cond: Val, then: () => void, otherwise?: () => void): void;
   /** Locals that remember the last page of an access like this, where that pays. */
   protected site(_segment: number, _write: boolean): Site | undefined {

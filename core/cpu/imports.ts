@@ -6,6 +6,7 @@
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { fpuFunctions } from "./fpu/module.ts";
+import { portIn, portOut } from "./portio.ts";
 import { AT, SEG, SS } from "./state.ts";
 
 /** What modules of generated code import, beside memory and table. */
@@ -25,6 +26,8 @@ export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue
   return {
     ...accesses,
     ...fpuFunctions(cpu, accesses),
+    portIn: (port: number, access: number) => portIn(cpu, port, access),
+    portOut: (port: number, access: number, value: number) => portOut(cpu, port, access, value),
     fault: (vector: number) => {
       throw Fault.of(vector, 0);
     },

@@ -35,6 +35,8 @@ export interface Row {
   readonly rep?: SystemOp;
   /** The semantics leave the straight line. */
   readonly branch: boolean;
+  /** Such semantics only go on with the next instruction, in a block of its own. */
+  readonly proceeds?: boolean;
   /** CPUID feature bits without which the encoding is undefined: see `FEATURE` in cpuid.ts. */
   readonly feature?: number;
 }

@@ -35,7 +35,7 @@ function chooseRoots({ blocks, returns }: Unit): CompilableBlock[] {
   const all = [...blocks.values()];
   for (const { insns } of all) {
     const last = insns[insns.length - 1]!;
-    if (!last.row.branch || isConditional(last)) count(blocks.get(last.next));
+    if (fallsThrough(last)) count(blocks.get(last.next));
     if (isDirect(last)) count(blocks.get(last.target));
     if (last.row.mnemonic !== "call" || !isDirect(last) || !blocks.has(last.next)) continue;
     const known = returns.get(last.target);
@@ -47,8 +47,9 @@ function chooseRoots({ blocks, returns }: Unit): CompilableBlock[] {
 }
 
 const isDirect = ({ row }: Insn): boolean => row.operands[0]?.startsWith("J") === true;
-const isConditional = (insn: Insn): boolean =>
-  isDirect(insn) && insn.row.mnemonic !== "jmp" && insn.row.mnemonic !== "call";
+const fallsThrough = (insn: Insn): boolean =>
+  !insn.row.branch || insn.row.proceeds === true ||
+  (isDirect(insn) && insn.row.mnemonic !== "jmp" && insn.row.mnemonic !== "call");
 
 function count(block: CompilableBlock | undefined): void {
   if (block) block.entries++;

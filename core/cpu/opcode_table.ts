@@ -39,6 +39,7 @@ export interface Extras {
   readonly system?: SystemOp;
   readonly rep?: SystemOp;
   readonly branch?: boolean;
+  readonly proceeds?: boolean;
   readonly feature?: number;
 }
 
@@ -72,6 +73,11 @@ export function row(opcode: number, mnemonic: string, operands: string, sem: Sem
 /** A row whose semantics leave the straight line. */
 export function branch(opcode: number, mnemonic: string, operands: string, sem: Sem): void {
   place(opcode, make(mnemonic, operands, { sem, branch: true }));
+}
+
+/** A row whose semantics end the block in front of the next instruction. */
+export function across(opcode: number, mnemonic: string, operands: string, sem: Sem): void {
+  place(opcode, make(mnemonic, operands, { sem, branch: true, proceeds: true }));
 }
 
 /** A row that TypeScript executes. */

@@ -11,8 +11,9 @@ import { EXIT } from "../types.ts";
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { isArmed } from "./debug.ts";
-import { type Insn, integerSize, KIND } from "./insn.ts";
-import { maskAddress, readOperand, writeOperand } from "./operand.ts";
+import { type Insn, integerSize } from "./insn.ts";
+import { maskAddress } from "./operand.ts";
+import { IMMEDIATE_PORT } from "./sem/port.ts";
 import { AT, CR0, ECX, EDI, EDX, ES, ESI, FLAG, SEG, TR } from "./state.ts";
 
 /** Ports that Xen gives an HVM guest without an exit (arch/x86/hvm/hvm.c): the delay ports. */
@@ -47,29 +48,24 @@ function access(cpu: Cpu, port: number, size: 1 | 2 | 4, write: boolean, value: 
   exit.count = 1;
   exit.string = false;
   exit.value = value;
-  if (isPassedThrough(port)) {
-    exit.retired = cpu.takeRetired();
-    cpu.host.passthroughPort(exit);
-  } else {
-    cpu.leave(EXIT.IO_INSTRUCTION);
-  }
+  cpu.leaveInside(EXIT.IO_INSTRUCTION, isPassedThrough(port));
   return exit.value;
 }
 
-export function in_(cpu: Cpu, insn: Insn): void {
-  const size = integerSize(insn, 0);
-  const port = readOperand(cpu, insn, 1);
+/** IN of generated code. @param how size in bytes, and `IMMEDIATE_PORT` */
+export function portIn(cpu: Cpu, port: number, how: number): number {
+  const size = (how & 7) as 1 | 2 | 4;
   checkPort(cpu, port, size);
-  cpu.exit.immediate = insn.operands[1]!.kind === KIND.IMM;
-  writeOperand(cpu, insn, 0, access(cpu, port, size, false, 0));
+  cpu.exit.immediate = (how & IMMEDIATE_PORT) !== 0;
+  return access(cpu, port, size, false, 0);
 }
 
-export function out(cpu: Cpu, insn: Insn): void {
-  const size = integerSize(insn, 1);
-  const port = readOperand(cpu, insn, 0);
+/** OUT of generated code. */
+export function portOut(cpu: Cpu, port: number, how: number, value: number): void {
+  const size = (how & 7) as 1 | 2 | 4;
   checkPort(cpu, port, size);
-  cpu.exit.immediate = insn.operands[0]!.kind === KIND.IMM;
-  access(cpu, port, size, true, readOperand(cpu, insn, 1));
+  cpu.exit.immediate = (how & IMMEDIATE_PORT) !== 0;
+  access(cpu, port, size, true, value >>> 0);
 }
 
 export function ins(cpu: Cpu, insn: Insn): void {

@@ -116,6 +116,10 @@ export class Recorder extends Emitter {
 
   override jumpIf(cond: Val): void {
     this.body.if(cond, () => this.jump());
+    this.proceed();
+  }
+
+  override proceed(): void {
     this.#leave(REC.NEXT, REC.FALL, this.shape.nearNext);
   }
 

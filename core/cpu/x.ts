@@ -88,6 +88,8 @@ export interface X {
   /** Ends the block: relative target if `cond`, else the next instruction. */
   jumpIf(cond: Val): void;
   jumpTo(eip: Val): void;
+  /** Ends the block in front of the next instruction. */
+  proceed(): void;
   /** Address of the instruction, and of the next one. */
   readonly pc: Val;
   readonly next: Val;
