@@ -17,7 +17,7 @@ import { Jit } from "./jit.ts";
 import { JUMP_ROW } from "./opcodes.ts";
 import type { Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
-import { AT, type CpuState, CS, JUMP, MODE, RECORDS, SEG } from "./state.ts";
+import { AT, type CpuState, CS, JUMP, MODE, RECORDS, SEG, TLB } from "./state.ts";
 import { HANDLER, Threaded } from "./threaded.ts";
 
 /** Instructions of the longest block. */
@@ -107,17 +107,32 @@ export class Blocks {
     const eip = this.#state.eip;
     const mode = this.#state.get(AT.MODE);
     const linear = (this.#state.segmentBase(CS) + eip) >>> 0;
+    return this.#recall(linear, mode) || this.#look(eip, mode, linear);
+  }
+
+  /** Head of a live block that the jump cache and the TLB agree on, else 0. */
+  #recall(linear: number, mode: number): number {
+    const { words } = this.#state;
+    const at = jumpEntry(linear);
+    const tlb = (words[AT.BANK >> 2]! + (linear >>> 8 & (TLB.ENTRIES - 1) << 4)) >> 2;
+    const hit = words[at + (JUMP.LINEAR >> 2)] === (linear | 0) &&
+      words[at + (JUMP.MODE >> 2)] === mode &&
+      words[tlb + (TLB.EXECUTE >> 2)] === (linear & ~0xfff) &&
+      words[tlb + (TLB.ADDEND >> 2)] === words[at + (JUMP.ADDEND >> 2)] &&
+      words[at + (JUMP.HANDLER >> 2)] !== HANDLER.STOP;
+    return hit ? words[at + (JUMP.RECORD >> 2)]! : 0;
+  }
+
+  #look(eip: number, mode: number, linear: number): number {
     const host = this.#mmu.fetchAddress(linear);
     if (host < 0) return 0;
-    const known = this.#recall(linear, mode, host - linear);
-    if (known) return known;
     const page = this.#page(host >>> 12);
     const key = blockKey(mode, linear);
     let block = page.blocks.get(key);
     if (block === undefined) {
       if (this.#next + MAX_RECORDS * REC.STRIDE > RECORDS.END) {
         this.dropAll();
-        return this.find();
+        return this.#look(eip, mode, linear);
       }
       const head = this.#build(eip, mode, linear, host, page);
       if (!head) return 0;
@@ -136,17 +151,6 @@ export class Blocks {
       this.#mmu.forbidWrites(number);
     }
     return page;
-  }
-
-  /** Head of a live block that the jump cache holds, else 0. */
-  #recall(linear: number, mode: number, addend: number): number {
-    const words = this.#state.words;
-    const at = jumpEntry(linear);
-    const head = words[at + (JUMP.RECORD >> 2)]!;
-    const hit = words[at + (JUMP.LINEAR >> 2)] === (linear | 0) &&
-      words[at + (JUMP.MODE >> 2)] === mode && words[at + (JUMP.ADDEND >> 2)] === (addend | 0) &&
-      words[head >> 2] !== HANDLER.STOP;
-    return hit ? head : 0;
   }
 
   #remember(linear: number, mode: number, addend: number, head: number): void {
