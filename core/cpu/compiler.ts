@@ -185,8 +185,10 @@ export class Compiler extends Emitter {
       this.#instruction(insns[n]!, record);
     }
     const last = insns[insns.length - 1]!;
-    if (count < insns.length) this.#complex(record, last.pc);
-    else if (!last.row.branch) {
+    if (count < insns.length) {
+      this.leave();
+      this.body.dispatch(num(record));
+    } else if (!last.row.branch) {
       this.#record = record;
       this.#go(last.next, REC.TAKEN, this.#samePage(last.next, last.pc));
     }
@@ -221,13 +223,6 @@ export class Compiler extends Emitter {
     this.begin();
     insn.row.sem!(this);
     this.#release();
-  }
-
-  /** Ends in front of an instruction that TypeScript executes. */
-  #complex(record: number, eip: number): void {
-    this.#store(this.#known.flags);
-    this.body.store(num(AT.COMPLEX), 0, num(record), 4);
-    this.#stop(eip);
   }
 
   // ---- locals --------------------------------------------------------------------------------

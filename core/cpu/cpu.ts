@@ -221,12 +221,6 @@ export class Cpu {
       if (state.get(AT.HOT)) {
         state.set(AT.HOT, 0);
         blocks.compile();
-        continue;
-      }
-      const record = state.get(AT.COMPLEX);
-      if (record) {
-        state.set(AT.COMPLEX, 0);
-        if (state.get(AT.BUDGET) > 0) this.#execute(blocks.complexInsn(record));
       }
     } while (state.get(AT.BUDGET) > 0 && !this.halted && !this.shutdown);
   }
@@ -245,6 +239,24 @@ export class Cpu {
     this.#stepping = false;
     if (this.#reserve) this.#takeReserve();
     this.#blocks.forgetLink();
+  }
+
+  /**
+   * Executes the instruction that stopped generated code.
+   * @returns head record of the block that follows, 0 when something else comes first
+   */
+  executeRecord(record: number): number {
+    const { state } = this;
+    const blocks = this.#blocks;
+    state.eip = state.get(record + REC.PC);
+    if (state.get(AT.BUDGET) <= 0) return 0;
+    blocks.running = false;
+    this.#execute(blocks.complexInsn(record));
+    if (this.halted || this.shutdown || isWatched(this)) return 0;
+    const head = blocks.recall();
+    if (!head || state.get(head + REC.REG) >= state.get(AT.BUDGET)) return 0;
+    blocks.running = true;
+    return head;
   }
 
   #execute(insn: Insn): void {
@@ -267,7 +279,6 @@ export class Cpu {
       if (this.#reserve) this.#takeReserve();
     }
     this.#blocks.forgetLink();
-    state.set(AT.COMPLEX, 0);
     if (error === RESTART) return this.#restart();
     if (!(error instanceof Fault)) throw error;
     // The fault takes its instruction's place in the budget: a handler that faults for ever uses it up.

@@ -26,6 +26,7 @@ export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue
   return {
     ...accesses,
     ...fpuFunctions(cpu, accesses),
+    execute: (record: number) => cpu.executeRecord(record),
     portIn: (port: number, access: number) => portIn(cpu, port, access),
     portOut: (port: number, access: number, value: number) => portOut(cpu, port, access, value),
     fault: (vector: number) => {

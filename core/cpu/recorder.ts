@@ -12,7 +12,7 @@ import { type Val, xor } from "./ir.ts";
 import { byteRegister, REC, type Shape } from "./record.ts";
 import { parityOf } from "./sem/flags.ts";
 import { AT } from "./state.ts";
-import { FunctionBody } from "./wasm.ts";
+import { EXECUTE, FunctionBody } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
 
 const RECORD: Val = local(0);
@@ -151,10 +151,11 @@ export const SPECIAL = {
     body.store(num(AT.BUDGET), 0, local(rest), 4);
     body.dispatch(add(RECORD, num(REC.STRIDE)));
   },
-  /** Stops in front of an instruction that TypeScript executes. */
+  /** An instruction that TypeScript executes. */
   complex(body: FunctionBody): void {
-    body.store(num(AT.COMPLEX), 0, RECORD, 4);
-    SPECIAL.stop(body);
+    const head = body.local();
+    body.callTo(head, EXECUTE, RECORD);
+    body.if(local(head), () => body.dispatch(local(head)));
   },
   /** Goes to the record given: how TypeScript enters. */
   enter(body: FunctionBody): void {

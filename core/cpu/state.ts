@@ -36,8 +36,6 @@ export const AT = {
   BANK: 76,
   /** Record whose link word the dispatcher fills in with the block that was missing. */
   LINK: 80,
-  /** Non-zero: generated code stopped in front of this record, which only TypeScript executes. */
-  COMPLEX: 84,
   CR: 88, // CR0 – CR4: 20 bytes
   CPL: 108,
   GDT_BASE: 112,
