@@ -107,7 +107,6 @@ async function bench(options: BenchOptions): Promise<BenchRecord> {
   for (const suite of suites) {
     const { missing, ...measured } = await measure(suite, options);
     results.push(suiteResult(suite, mode, measured));
-    for (const [name, why] of Object.entries(suite.leftOut)) notes.add(`${name}: left out, ${why}`);
     if (missing !== undefined) notes.add(`v86: not compared, not installed; ${missing}`);
   }
   const cpu = suites.some(({ guest }) => guest === "cpu");

@@ -19,7 +19,6 @@ export function suiteOf(...sections: readonly BenchSection[]): BenchSuite {
     defines: { full: [], quick: [] },
     patterned: false,
     peer: true,
-    leftOut: {},
     sections,
   };
 }
