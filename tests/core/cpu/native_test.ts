@@ -2,7 +2,9 @@ import { assertEquals } from "@std/assert";
 import { oraclePath, sampleCases, TIERS, unhex } from "../../helpers/oracle.ts";
 import { type NativeCase, NativeMachine } from "../../helpers/oracle_native.ts";
 
-const FAMILIES = "alu shift muldiv bcd mov bits stack string branch seg misc mmx sse".split(" ");
+const FAMILIES = "alu shift muldiv bcd mov bits stack string branch seg misc x87 mmx sse".split(
+  " ",
+);
 /** Cases of each family; `deno task conformance` runs all. */
 const SAMPLE = 400;
 
