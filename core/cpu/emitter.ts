@@ -249,12 +249,13 @@ export abstract class Emitter implements X {
     const addend = site?.addend ?? this.temporary();
     body.block((done) => {
       body.block((hit) => {
-        const page = site ? this.let(last) : last;
-        if (site) body.branch(hit, eq(local(site.page), page));
+        // A page has no low bits: an access that is not aligned, and so might cross, does not match.
+        const aligned = and(linear, num(~0xfff | (size - 1)));
+        if (site) body.branch(hit, eq(local(site.page), aligned));
         const entry = this.#tlbEntry(linear);
-        body.if(eq(load32(entry, tag), page), () => {
+        body.if(eq(load32(entry, tag), last), () => {
           body.setLocal(addend, load32(entry, TLB.ADDEND));
-          if (site) body.setLocal(site.page, page);
+          if (site) body.setLocal(site.page, last);
           body.branch(hit);
         });
         this.escape();
