@@ -337,6 +337,8 @@ export class Cpu {
    */
   leaveInside(reason: VmExit["reason"], passedThrough: boolean): void {
     const { state, exit } = this;
+    // A read-modify-write without memory behind it makes two exits.
+    if (this.#reserve) this.#takeReserve();
     const left = this.#pause();
     if (passedThrough) {
       exit.retired = this.takeRetired();
