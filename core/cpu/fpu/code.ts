@@ -8,6 +8,8 @@ import {
   add,
   and,
   eq,
+  eqz,
+  eqz64,
   load16,
   load32,
   load64,
@@ -33,7 +35,7 @@ import {
 } from "../ir.ts";
 import { AT, TLB } from "../state.ts";
 import { type Callee, FunctionBody, I32, I64 } from "../wasm.ts";
-import { EMPTY, MAX_EXPONENT, SIGN_EXPONENT, SLOT, SW } from "./layout.ts";
+import { EMPTY, MAX_EXPONENT, PC_SHIFT, SIGN_EXPONENT, SLOT, SW } from "./layout.ts";
 
 const word = (at: number): Val => load32(num(at));
 
@@ -70,6 +72,15 @@ export function isNormal(se: Val, bits: Val): Val {
   const inside = ltU(sub(exponentOf(se), num(1)), num(MAX_EXPONENT - 1));
   return and(inside, ltS64(bits, ZERO_64));
 }
+
+/** Zero of either sign. */
+export const isZero = (se: Val, bits: Val): Val => and(eqz64(bits), eqz(exponentOf(se)));
+
+/** Bits that the precision control clears at the end of a significand: 40, -, 11, 0. */
+export const precisionShift: Val = and(
+  shr(num(0x000b_0028), shl(and(shr(CONTROL, num(PC_SHIFT)), num(3)), num(3))),
+  num(0xff),
+);
 
 /** One function of the generated half. */
 export class FpuCode extends FunctionBody {

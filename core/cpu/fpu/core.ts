@@ -29,7 +29,6 @@ import {
   roughRoot64,
   sar,
   select,
-  shl,
   shl64,
   shr,
   shrU64,
@@ -39,19 +38,13 @@ import {
   wideU,
 } from "../ir.ts";
 import { CORE, OUT_OF_RANGE, ROUND } from "./callees.ts";
-import { CONTROL, FpuCode, shiftRight, sticky, TOP_BIT, ZERO_64 } from "./code.ts";
-import { BIAS, MAX_EXPONENT, PC_SHIFT, RC, SIGN, SW } from "./layout.ts";
+import { CONTROL, FpuCode, precisionShift, shiftRight, sticky, TOP_BIT, ZERO_64 } from "./code.ts";
+import { BIAS, MAX_EXPONENT, RC, SIGN, SW } from "./layout.ts";
 
 const LOW_WORD = wideU(num(-1));
 const upper = (v: Val): Val => shrU64(v, num64(32));
 /** A 64-bit 0 or 1. */
 const bit64 = wideU;
-
-/** Bits that the precision control clears at the end of a significand: 40, -, 11, 0. */
-const precisionShift: Val = and(
-  shr(num(0x000b_0028), shl(and(shr(CONTROL, num(PC_SHIFT)), num(3)), num(3))),
-  num(0xff),
-);
 
 /** Rounds by the rounding control, and writes the result unless its exponent leaves the format. */
 export function round(): FpuCode {

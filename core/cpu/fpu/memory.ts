@@ -54,6 +54,7 @@ import {
   FpuCode,
   isEmpty,
   isNormal,
+  isZero,
   signExponent,
   significand,
   signOf,
@@ -182,8 +183,6 @@ function top(f: FpuCode): Top {
   };
 }
 
-const isZero = ({ bits, exponent }: Top): Val => and(eqz64(bits), eqz(exponent));
-
 /**
  * Rounds with `convert`, which calls ROUND; the status it leaves is put aside until memory has been
  * written.
@@ -209,7 +208,7 @@ function narrow(bytes: 4 | 8): FpuCode {
   const { shift, least, greatest } = FORMAT[bytes];
   // Rounding up cannot leave this range.
   const inside = ltU(sub(st.exponent, num(least)), num(greatest - least));
-  const ordinary = or(and(isNormal(st.se, st.bits), inside), isZero(st));
+  const ordinary = or(and(isNormal(st.se, st.bits), inside), isZero(st.se, st.bits));
   f.leaveIf(or(eqz(ordinary), st.empty), NARROW_SLOW, num(bytes));
   const biased = f.let(num(0));
   const fraction = f.let64(ZERO_64);
@@ -238,7 +237,7 @@ function narrowInteger(bytes: 2 | 4 | 8): FpuCode {
   const f = new FpuCode(NARROW_INTEGER[bytes]);
   const st = top(f);
   const fits = ltU(st.exponent, num(BIAS + bytes * 8 - 1));
-  const ordinary = or(and(isNormal(st.se, st.bits), fits), isZero(st));
+  const ordinary = or(and(isNormal(st.se, st.bits), fits), isZero(st.se, st.bits));
   f.leaveIf(or(eqz(ordinary), st.empty), NARROW_INTEGER_SLOW, num(bytes));
   const value = f.let64(ZERO_64);
   withStatusLater(f, () =>

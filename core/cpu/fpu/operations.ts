@@ -63,6 +63,8 @@ import {
   FpuCode,
   isEmpty,
   isNormal,
+  isZero,
+  precisionShift,
   shiftRight,
   signExponent,
   significand,
@@ -95,16 +97,12 @@ function arithmetic(operation: Operation): FpuCode {
   const f = new FpuCode(ARITHMETIC[operation]);
   const [at, a, b, pops] = [f.arg(0), f.arg(1), f.arg(2), f.arg(3)];
   const x = loaded(f, a), y = loaded(f, b);
+  const filled = f.let(eqz(or(isEmpty(a), isEmpty(b))));
   const ordinary = and(isNormal(x.se, x.bits), isNormal(y.se, y.bits));
-  f.leaveIf(
-    or(eqz(ordinary), or(isEmpty(a), isEmpty(b))),
-    ARITHMETIC_SLOW,
-    num(OPERATIONS.indexOf(operation)),
-    at,
-    a,
-    b,
-    pops,
-  );
+  f.if(eqz(and(ordinary, filled)), () => {
+    f.if(filled, () => withZero(f, operation, x, y));
+    f.tailCall(ARITHMETIC_SLOW, num(OPERATIONS.indexOf(operation)), at, a, b, pops);
+  });
   const [ea, eb] = [exponentOf(x.se), exponentOf(y.se)];
   const sign = signOf(xor(x.se, y.se));
   if (operation === "mul") {
@@ -112,11 +110,33 @@ function arithmetic(operation: Operation): FpuCode {
   } else if (operation === "div") {
     f.call(CORE.div, at, sign, add(sub(ea, eb), num(BIAS)), x.bits, y.bits);
   } else {
-    const second = operation === "add" ? y.se : xor(y.se, num(SIGN));
-    f.call(CORE.add, at, signOf(x.se), ea, x.bits, signOf(second), eb, y.bits);
+    f.call(CORE.add, at, signOf(x.se), ea, x.bits, signOf(second(operation, y)), eb, y.bits);
   }
   popIf(f, pops);
   return f;
+}
+
+/** Sign and exponent of the second summand. */
+const second = (operation: Operation, y: Loaded): Val =>
+  operation === "sub" ? xor(y.se, num(SIGN)) : y.se;
+
+/** A normal number and a zero, in an order that has a plain result: returns with it. */
+function withZero(f: FpuCode, operation: Operation, x: Loaded, y: Loaded): void {
+  const [at, pops] = [f.arg(0), f.arg(3)];
+  const zeroFirst = f.let(and(isZero(x.se, x.bits), isNormal(y.se, y.bits)));
+  const zeroSecond = and(isZero(y.se, y.bits), isNormal(x.se, x.bits));
+  f.if(operation === "div" ? zeroFirst : or(zeroFirst, zeroSecond), () => {
+    if (operation === "mul" || operation === "div") {
+      f.setRegister(at, ZERO_64, signOf(xor(x.se, y.se)));
+      f.clearC1();
+    } else {
+      const se = f.let(select(zeroFirst, second(operation, y), x.se));
+      const bits = select(zeroFirst, y.bits, x.bits);
+      f.callFor(ROUND, at, signOf(se), exponentOf(se), bits, ZERO_64, precisionShift);
+    }
+    popIf(f, pops);
+    f.return();
+  });
 }
 
 function squareRoot(): FpuCode {
@@ -179,8 +199,7 @@ function push(): FpuCode {
   const f = new FpuCode(PUSH);
   const from = num(TEMP);
   const { se, bits } = loaded(f, from);
-  const isZero = and(eqz64(bits), eqz(exponentOf(se)));
-  f.leaveIf(eqz(or(isNormal(se, bits), isZero)), PUSH_SLOW, from);
+  f.leaveIf(eqz(or(isNormal(se, bits), isZero(se, bits))), PUSH_SLOW, from);
   pushRegister(f, from);
   return f;
 }
@@ -252,20 +271,22 @@ function compare(): FpuCode {
   const [b, quiet, pops] = [f.arg(0), f.arg(1), f.arg(2)];
   const a = f.let(ST0);
   const x = loaded(f, a), y = loaded(f, b);
-  const ordinary = and(isNormal(x.se, x.bits), isNormal(y.se, y.bits));
-  f.if(or(eqz(ordinary), or(isEmpty(a), isEmpty(b))), () => {
+  const isPlain = ({ se, bits }: Loaded): Val => or(isNormal(se, bits), isZero(se, bits));
+  const filled = eqz(or(isEmpty(a), isEmpty(b)));
+  f.if(eqz(and(and(isPlain(x), isPlain(y)), filled)), () => {
     f.return(f.callFor(COMPARE_SLOW, b, quiet, pops));
   });
   const [ea, eb] = [f.let(exponentOf(x.se)), f.let(exponentOf(y.se))];
-  const smaller = or(ltU(ea, eb), and(eq(ea, eb), ltU64(x.bits, y.bits)));
-  const larger = or(gtU(ea, eb), and(eq(ea, eb), gtU64(x.bits, y.bits)));
-  const negative = signOf(x.se);
-  const below = select(negative, larger, smaller);
-  const result = f.let(select(
-    ne(negative, signOf(y.se)),
-    select(negative, num(BELOW), num(0)),
-    select(or(smaller, larger), below, num(EQUAL)),
-  ));
+  const smaller = f.let(or(ltU(ea, eb), and(eq(ea, eb), ltU64(x.bits, y.bits))));
+  const larger = f.let(or(gtU(ea, eb), and(eq(ea, eb), gtU64(x.bits, y.bits))));
+  const negative = f.let(signOf(x.se));
+  const sameSign = select(or(smaller, larger), select(negative, larger, smaller), num(EQUAL));
+  const otherSign = select(negative, num(BELOW), num(0));
+  const bothZero = eqz64(or64(x.bits, y.bits));
+  const differ = ne(negative, signOf(y.se));
+  const result = f.let(
+    select(bothZero, num(EQUAL), select(differ, otherSign, sameSign)),
+  );
   popIf(f, pops);
   popIf(f, ltU(num(1), pops));
   f.return(result);
