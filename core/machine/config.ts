@@ -21,6 +21,8 @@ export interface DiskConfig {
 export interface MachineConfig {
   /** The processor; `i686` unless given. */
   readonly cpu?: Profile;
+  /** Runs before a block of guest code is compiled, 0 = never; the guest sees no difference. */
+  readonly heat?: number;
   /** Guest RAM, a multiple of 64 KiB. */
   readonly ramBytes: number;
   /** What is placed into RAM and entered. */

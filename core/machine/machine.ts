@@ -63,8 +63,10 @@ export class Machine {
   /** Builds the machine, loads the guest and powers on. Nothing has run yet. */
   constructor(config: MachineConfig) {
     this.#config = config;
-    const processor = config.cpu === undefined ? {} : { profile: config.cpu };
-    this.#cpu = new Cpu(config.ramBytes + EXTRA_FRAMES * PAGE_SIZE, processor);
+    this.#cpu = new Cpu(config.ramBytes + EXTRA_FRAMES * PAGE_SIZE, {
+      ...config.cpu !== undefined && { profile: config.cpu },
+      ...config.heat !== undefined && { heat: config.heat },
+    });
     const memory = this.#makeMemory();
     this.memory = memory;
     this.#media = config.disks.map((disk) => this.#makeMedia(disk));
