@@ -12,6 +12,7 @@ import { DEFAULT_PROFILE, type Profile, profileFeatures, profileSignature } from
 import { newVmExit } from "./exit.ts";
 import { raise } from "./deliver.ts";
 import { Fault, VECTOR } from "./fault.ts";
+import { powerUp } from "./fpu/environment.ts";
 import { runtimeImports } from "./imports.ts";
 import type { Insn } from "./insn.ts";
 import { type Frames, Mmu } from "./mmu.ts";
@@ -113,6 +114,7 @@ export class Cpu {
     state.set(AT.DR + 24, 0xffff0ff0);
     state.set(AT.DR + 28, 0x400);
     state.set(AT.MXCSR, MXCSR_RESET);
+    powerUp(state);
     state.regs.set(to.regs);
     if (to.mode === "real16") this.#resetSegments(0x93, 0x93, 0xffff, 0);
     else this.#resetSegments(0xc09b, 0xc093, 0xffffffff, 0x10);

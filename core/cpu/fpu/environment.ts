@@ -9,7 +9,7 @@ import { FEATURE, profileFeatures } from "../cpuid.ts";
 import { Fault, VECTOR } from "../fault.ts";
 import { isProtected } from "../operand.ts";
 import { AT, type CpuState } from "../state.ts";
-import { EMPTY, INITIAL_CONTROL, SLOT, SW } from "./layout.ts";
+import { EMPTY, INITIAL_CONTROL, RESET_CONTROL, SLOT, SW } from "./layout.ts";
 import { CLASS, classify } from "./number.ts";
 import { readBlock, writeBlock } from "./store.ts";
 import type { FpuUnit } from "./unit.ts";
@@ -168,6 +168,12 @@ export function restore(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): v
     const from = start + n * EXTENDED;
     fpu.state.bytes.set(imageBytes.subarray(from, from + EXTENDED), fpu.stack(n));
   }
+}
+
+/** As the processor's RESET leaves the x87, which FNINIT does not: nothing is masked, nothing empty. */
+export function powerUp(state: CpuState): void {
+  state.words.fill(0, AT.FPU_REGS >> 2, AT.MXCSR >> 2);
+  state.set(AT.FPU_CONTROL, RESET_CONTROL);
 }
 
 /** FNINIT; registers keep their contents. */

@@ -36,8 +36,9 @@ export const RC = { SHIFT: 10, NEAREST: 0, DOWN: 1, UP: 2, CHOP: 3 } as const;
 /** Position of precision control in the control word. */
 export const PC_SHIFT = 8;
 
-/** Control word after FNINIT. */
+/** Control words after FNINIT and after RESET. */
 export const INITIAL_CONTROL = 0x37f;
+export const RESET_CONTROL = 0x40;
 
 /** Bytes from one register to the next. */
 export const SLOT = 16;
