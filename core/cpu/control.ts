@@ -27,11 +27,13 @@ function controlRegister(cpu: Cpu, insn: Insn, operand: number): number {
   return number;
 }
 
+/** MOV r32, CRn. */
 export function readControl(cpu: Cpu, insn: Insn): void {
   const number = controlRegister(cpu, insn, 1);
   writeOperand(cpu, insn, 0, cpu.state.get(AT.CR + number * 4));
 }
 
+/** MOV CRn, r32. */
 export function writeControl(cpu: Cpu, insn: Insn): void {
   const number = controlRegister(cpu, insn, 0);
   const value = readOperand(cpu, insn, 1);
@@ -105,6 +107,7 @@ function setCr4(cpu: Cpu, value: number): void {
   if (paging) cpu.mmu.flush();
 }
 
+/** SMSW: a 32-bit register gets all of CR0. */
 export function smsw(cpu: Cpu, insn: Insn): void {
   const memory = insn.operands[0]!.kind === 2;
   writeOperand(cpu, insn, 0, cpu.state.get(AT.CR), memory ? 2 : insn.operandSize);
@@ -118,6 +121,7 @@ export function lmsw(cpu: Cpu, insn: Insn): void {
   setCr0(cpu, (cr0 & ~0xe) | (value & 0xf) | (cr0 & CR0.PE));
 }
 
+/** CLTS. */
 export function clts(cpu: Cpu): void {
   privileged(cpu);
   cpu.state.set(AT.CR, cpu.state.get(AT.CR) & ~CR0.TS);
@@ -139,10 +143,12 @@ function debugRegister(cpu: Cpu, number: number): number {
   return AT.DR + (alias ? number + 2 : number) * 4;
 }
 
+/** MOV r32, DRn. */
 export function readDebug(cpu: Cpu, insn: Insn): void {
   writeOperand(cpu, insn, 0, cpu.state.get(debugRegister(cpu, insn.operands[1]!.reg)));
 }
 
+/** MOV DRn, r32. */
 export function writeDebug(cpu: Cpu, insn: Insn): void {
   const at = debugRegister(cpu, insn.operands[0]!.reg);
   const value = readOperand(cpu, insn, 1);
@@ -153,13 +159,14 @@ export function writeDebug(cpu: Cpu, insn: Insn): void {
   else cpu.state.set(at, value);
 }
 
+/** INVLPG. */
 export function invlpg(cpu: Cpu, insn: Insn): void {
   privileged(cpu);
   const base = cpu.state.segmentBase(insn.segment);
   cpu.mmu.invalidate((base + effectiveAddress(cpu, insn)) >>> 0);
 }
 
-// ---- identification, time, MSRs ----------------------------------------------------------------------
+// ---- identification, time, MSRs ----------------------------------------------------------------
 
 /** The host answers leaves of its own and leaves 1 in `exit.value`; the CPU answers the others. */
 export function cpuid(cpu: Cpu): void {
@@ -176,6 +183,7 @@ export function cpuid(cpu: Cpu): void {
   regs[EDX] = edx!;
 }
 
+/** RDTSC: not for ring 3 under CR4.TSD. */
 export function rdtsc(cpu: Cpu): void {
   if (cpu.state.get(AT.CR + 16) & CR4.TSD) privileged(cpu);
   readTimestamp(cpu);
@@ -186,11 +194,13 @@ export function rdpmc(): never {
   throw Fault.of(GP, 0);
 }
 
+/** RDMSR. */
 export function rdmsr(cpu: Cpu): void {
   privileged(cpu);
   readMsr(cpu, cpu.state.regs[ECX]!);
 }
 
+/** WRMSR. */
 export function wrmsr(cpu: Cpu): void {
   privileged(cpu);
   writeMsr(cpu, cpu.state.regs[ECX]!);

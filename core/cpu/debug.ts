@@ -77,8 +77,9 @@ export class Breakpoints {
       const wanted = dr7 >>> (16 + n * 4) & 3;
       if (wanted !== condition && wanted !== other) continue;
       const covers = COVERS[dr7 >>> (18 + n * 4) & 3]!;
-      const first = (this.#state.get(AT.DR + n * 4) & ~covers) >>> 0;
-      if (address > first + covers || address + size - 1 < first) continue;
+      // Distances around 4 GiB: the access begins inside, or the breakpoint begins inside of it.
+      const first = this.#state.get(AT.DR + n * 4) & ~covers;
+      if ((address - first) >>> 0 > covers && (first - address) >>> 0 >= size) continue;
       met |= 1 << n;
       enabled ||= (dr7 >>> (n * 2) & 3) !== 0;
     }

@@ -54,6 +54,7 @@ export class Mmu implements PhysicalMemory {
     state.translate = (linear) => this.#walker.probe(linear);
   }
 
+  /** Gives it the guest's memory. */
   attach(frames: Frames): void {
     this.#frames = frames;
     this.flush();
@@ -163,6 +164,7 @@ export class Mmu implements PhysicalMemory {
     this.breakpoints.noteAccess(linear, size, write);
   }
 
+  /** A read by the current privilege; of four bytes, signed. */
   read(linear: number, size: Size): number {
     this.#inspect(linear, size, false);
     return this.#readAs(linear, size, READ, this.#user);
@@ -180,11 +182,13 @@ export class Mmu implements PhysicalMemory {
     return this.#readAs(linear, size, READ, false) >>> 0;
   }
 
+  /** As {@link systemRead}. */
   systemWrite(linear: number, size: Size, value: number): void {
     if (isArmed(this.#state)) this.breakpoints.noteAccess(linear, size, true);
     this.#writeAs(linear, size, value, false);
   }
 
+  /** A write by the current privilege. */
   write(linear: number, size: Size, value: number): void {
     this.#inspect(linear, size, true);
     this.#writeAs(linear, size, value, this.#user);

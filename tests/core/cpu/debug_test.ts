@@ -83,6 +83,8 @@ const accesses: readonly [what: string, code: string, Breakpoint, hit: boolean][
   ["its aligned address", "a205500000", { at: 0x5007, on: WRITE, bytes: 4 }, true],
   ["an access across pages", "a3fe4f0000", { at: 0x5001, on: WRITE }, true],
   ["a read-modify-write", "ff0504500000", { at: 0x5004, on: WRITE, bytes: 4 }, true],
+  ["a write above 2 GiB", "a2045000c0", { at: 0xc0005004, on: WRITE }, true],
+  ["a write that wraps around 4 GiB", "a3feffffff", { at: 1, on: WRITE }, true],
   ["a push", "60", { at: 0x7fe0, on: WRITE, bytes: 4 }, true],
   ["a pop", "61", { at: 0x801c, on: ACCESS }, true],
   ["a string instruction", "aa", { at: 0, on: WRITE }, true],
