@@ -99,3 +99,17 @@ for (const { number, name, exits } of GUESTS) {
     },
   });
 }
+
+Deno.test("Cpu.run() closes its books when one instruction makes two exits", () => {
+  const bench = new CpuBench(0x20000, [0x18]);
+  for (const budget of [1, 2, 3]) {
+    // add dword [18000h],1; nop; nop; nop; hlt
+    bench.load("protected32", 0x1000, "8305008001000190909090f4");
+    bench.cpu.flushTlb();
+    assertEquals(bench.run(budget), budget);
+    assertEquals(bench.host.exits.map(({ write, value }) => [write, value]), [[false, 0], [
+      true,
+      1,
+    ]]);
+  }
+});
