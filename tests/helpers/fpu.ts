@@ -103,10 +103,31 @@ export function normals(least: number, greatest: number): fc.Arbitrary<Extended8
   );
 }
 
+/** Powers of two at which narrower formats and integers end. */
+const BORDERS = [
+  -1074,
+  -1023,
+  -1022,
+  -150,
+  -127,
+  -126,
+  14,
+  15,
+  30,
+  31,
+  62,
+  63,
+  127,
+  128,
+  1023,
+  1024,
+];
+
 /** Any contents of a register: NaNs, infinities, zeros, denormals and what is not supported, too. */
 export const anyRegister: fc.Arbitrary<Extended80> = fc.oneof(
   normals(0x3ff0, 0x4010),
   normals(1, 0x7ffe),
+  fc.constantFrom(...BORDERS).chain((power) => normals(0x3fff + power, 0x3fff + power)),
   fc.record({
     se: fc.constantFrom(0, 0x8000, 0x7fff, 0xffff, 1, 0x7ffe, 0x3fff),
     bits: fc.oneof(
