@@ -31,6 +31,15 @@ import { readTask, switchTask } from "./task.ts";
 /** Where an event comes from; software ones are checked against the gate's DPL. */
 export type EventSource = "exception" | "software" | "external";
 
+/** Types of gates that the IDT may hold, as bits. */
+const GATES = 1 << TYPE.TASK_GATE | 1 << TYPE.INTERRUPT_GATE16 | 1 << TYPE.TRAP_GATE16 |
+  1 << TYPE.INTERRUPT_GATE32 | 1 << TYPE.TRAP_GATE32;
+/** Type bits of the 32-bit gates, and of those that leave IF alone. */
+const WIDE = 8, TRAP = 1;
+
+/** Flags that no handler begins with. */
+const CLEARED = FLAG.TF | FLAG.NT | FLAG.RF | FLAG.VM;
+
 /** What stands in the IDT entry at hand. */
 const gate = { selector: 0, offset: 0, type: 0 };
 const entry = new Entry();
@@ -139,13 +148,11 @@ function readGate(cpu: Cpu, vector: number, source: EventSource): void {
   entry.read(cpu, at);
   const { low, high } = entry;
   const type = high >>> 8 & 0x1f;
-  const wide = type === TYPE.INTERRUPT_GATE32 || type === TYPE.TRAP_GATE32;
-  const narrow = type === TYPE.INTERRUPT_GATE16 || type === TYPE.TRAP_GATE16;
-  if (!wide && !narrow && type !== TYPE.TASK_GATE) throw Fault.of(VECTOR.GP, error);
+  if (!(GATES >>> type & 1)) throw Fault.of(VECTOR.GP, error);
   if (source === "software" && (high >>> 13 & 3) < state.cpl) throw Fault.of(VECTOR.GP, error);
   if (!(high & 0x8000)) throw Fault.of(VECTOR.NP, error);
   gate.selector = low >>> 16;
-  gate.offset = (low & 0xffff) | (wide ? high & 0xffff0000 : 0);
+  gate.offset = (low & 0xffff) | (type & WIDE ? high & 0xffff0000 : 0);
   gate.type = type;
 }
 
@@ -197,14 +204,12 @@ function checkOffset(): void {
 }
 
 function wordSize(): 2 | 4 {
-  return gate.type & 8 ? 4 : 2;
+  return gate.type & WIDE ? 4 : 2;
 }
 
 function enterHandler(cpu: Cpu, cpl: number): void {
   const { state } = cpu;
-  const isInterrupt = gate.type === TYPE.INTERRUPT_GATE16 || gate.type === TYPE.INTERRUPT_GATE32;
-  const cleared = FLAG.TF | FLAG.NT | FLAG.RF | FLAG.VM;
-  state.setFlag(isInterrupt ? cleared | FLAG.IF : cleared, false);
+  state.setFlag(gate.type & TRAP ? CLEARED : CLEARED | FLAG.IF, false);
   setCodeSegment(cpu, code, cpl);
   cpu.jump(gate.offset);
 }

@@ -103,8 +103,8 @@ export function markAccessed(cpu: Cpu, d: Descriptor): void {
 export function setSegment(cpu: Cpu, segment: number, d: Descriptor): void {
   const { state } = cpu;
   const rights = rightsOf(state, d.attr);
+  if (isLoaded(state, segment, d) && state.seg(segment, SEG.RIGHTS) === rights) return;
   state.setSeg(segment, SEG.SELECTOR, d.selector);
-  if (isLoaded(state, segment, d, rights)) return;
   const expandDown = (d.attr & 0xc) === 4;
   const limit = d.limit >>> 0;
   const top = d.attr & BIG ? 0xffffffff : 0xffff;
@@ -126,10 +126,10 @@ function rightsOf(state: CpuState, attr: number): number {
   return attr & 8 ? bit1 : 1 | bit1 << 1;
 }
 
-/** Most transfers stay in the same segments: then nothing but the selector changes. */
-function isLoaded(state: CpuState, segment: number, d: Descriptor, rights: number): boolean {
-  return state.seg(segment, SEG.ATTR) === d.attr && state.seg(segment, SEG.BASE) === (d.base | 0) &&
-    state.seg(segment, SEG.LIMIT) === (d.limit | 0) && state.seg(segment, SEG.RIGHTS) === rights;
+function isLoaded({ words }: CpuState, segment: number, d: Descriptor): boolean {
+  const at = (AT.SEGS + segment * SEG.STRIDE) >> 2;
+  return words[at + (SEG.SELECTOR >> 2)] === d.selector && words[at + (SEG.BASE >> 2)] === d.base &&
+    words[at + (SEG.LIMIT >> 2)] === d.limit && words[at + (SEG.ATTR >> 2)] === d.attr;
 }
 
 const scratch: Descriptor = new Descriptor();
@@ -250,7 +250,8 @@ export function setCodeSegment(cpu: Cpu, d: Descriptor, cpl: number): void {
   const { state } = cpu;
   markAccessed(cpu, d);
   d.selector = (d.selector & 0xfffc) | cpl;
-  if (state.cpl === cpl) return setSegment(cpu, CS, d);
+  // Most transfers stay where they are. Code that was loaded in real mode may be written to.
+  if (isLoaded(state, CS, d) && state.cpl === cpl && state.seg(CS, SEG.RIGHTS) !== 3) return;
   state.set(AT.CPL, cpl);
   setSegment(cpu, CS, d);
   updateMode(cpu);
