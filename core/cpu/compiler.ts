@@ -121,8 +121,10 @@ export class Compiler extends Emitter {
   readonly #labels = new Map<number, number>();
   /** What the loops keep in locals; absent in the first reading, which finds it out. */
   readonly #loop: Loop | undefined;
-  /** Accesses to memory so far. */
+  /** Accesses to memory so far, but those to the stack. */
   #accesses = 0;
+  /** The stack is read, and written. */
+  readonly #stack = [false, false];
   /** The flags that the first jump back leaves behind. */
   #carried: Carried | undefined;
   /** Flag words read from memory. */
@@ -139,7 +141,7 @@ export class Compiler extends Emitter {
     this.#headers = first ? first.#headers : new Set();
     if (!first || !first.#carried) return;
     const accesses = Math.min(first.#accesses, MAX_SITES);
-    this.#loop = new Loop(this.body, first.#used, accesses, first.#carried);
+    this.#loop = new Loop(this.body, first.#used, accesses, first.#stack, first.#carried);
   }
 
   /** The function of `root`. It is written twice if it jumps back: what is used must be known first. */
@@ -203,10 +205,15 @@ export class Compiler extends Emitter {
   #enter(count: number, eip: number): void {
     const rest = this.temporary();
     this.body.setLocal(rest, sub(local(this.#budget), num(count)));
-    this.body.if(ltS(local(rest), num(0)), () => {
-      this.#store(this.#known.flags);
-      this.#stop(eip);
-    });
+    this.body.if(
+      ltS(local(rest), num(0)),
+      () => {
+        this.#store(this.#known.flags);
+        this.#stop(eip);
+      },
+      undefined,
+      false,
+    );
     this.body.setLocal(this.#budget, local(rest));
   }
 
@@ -240,7 +247,10 @@ export class Compiler extends Emitter {
   }
 
   protected override site(segment: number, write: boolean): Site | undefined {
-    if (segment === SS) return this.#loop?.stack[write ? 1 : 0];
+    if (segment === SS) {
+      this.#stack[write ? 1 : 0] = true;
+      return this.#loop?.stack[write ? 1 : 0];
+    }
     const number = this.#accesses++;
     return this.#loop?.sites[number];
   }

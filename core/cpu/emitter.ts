@@ -251,13 +251,18 @@ export abstract class Emitter implements X {
       body.block((hit) => {
         // A page has no low bits: an access that is not aligned, and so might cross, does not match.
         const aligned = and(linear, num(~0xfff | (size - 1)));
-        if (site) body.branch(hit, eq(local(site.page), aligned));
+        if (site) body.branch(hit, eq(local(site.page), aligned), true);
         const entry = this.#tlbEntry(linear);
-        body.if(eq(load32(entry, tag), last), () => {
-          body.setLocal(addend, load32(entry, TLB.ADDEND));
-          if (site) body.setLocal(site.page, last);
-          body.branch(hit);
-        });
+        body.if(
+          eq(load32(entry, tag), last),
+          () => {
+            body.setLocal(addend, load32(entry, TLB.ADDEND));
+            if (site) body.setLocal(site.page, last);
+            body.branch(hit);
+          },
+          undefined,
+          true,
+        );
         this.escape();
         slow();
         this.resume();
@@ -293,10 +298,15 @@ export abstract class Emitter implements X {
     const span = load32(at, SEG.SPAN);
     const outside = or(gtU(above, span), ltU(sub(span, above), num(size - 1)));
     const forbidden = ne(and(load32(at, SEG.RIGHTS), num(rights)), num(rights));
-    this.body.if(or(outside, forbidden), () => {
-      this.escape();
-      this.body.call(SEGMENT_FAULT, at);
-    });
+    this.body.if(
+      or(outside, forbidden),
+      () => {
+        this.escape();
+        this.body.call(SEGMENT_FAULT, at);
+      },
+      undefined,
+      false,
+    );
     return this.let(add(where, load32(at, SEG.BASE)));
   }
 

@@ -85,13 +85,20 @@ export class Loop {
   readonly #values: readonly (readonly [FlagName, number])[];
   /** Accesses in the order of the code, and those to the stack: reads and writes. */
   readonly sites: readonly Site[];
-  readonly stack: readonly Site[];
+  readonly stack: readonly (Site | undefined)[];
 
   /**
    * @param used bits of the registers that occur
    * @param accesses how many accesses to memory get a {@link Site}
+   * @param stack whether the stack is read, and written
    */
-  constructor(body: FunctionBody, used: number, accesses: number, carried: Carried) {
+  constructor(
+    body: FunctionBody,
+    used: number,
+    accesses: number,
+    stack: readonly boolean[],
+    carried: Carried,
+  ) {
     this.#body = body;
     this.#carried = carried;
     this.#registers = Array.from(
@@ -105,7 +112,7 @@ export class Loop {
     this.#values = [...carried.read].map((name) => [name, body.local()]);
     const site = (): Site => ({ page: body.local(), addend: body.local() });
     this.sites = Array.from({ length: accesses }, site);
-    this.stack = [site(), site()];
+    this.stack = stack.map((used) => used ? site() : undefined);
   }
 
   /** In front of the loop. */
@@ -136,7 +143,9 @@ export class Loop {
 
   /** After a call that may have changed the TLB. */
   forgetPages(): void {
-    for (const { page } of [...this.sites, ...this.stack]) this.#body.setLocal(page, num(1));
+    for (const site of [...this.sites, ...this.stack]) {
+      if (site) this.#body.setLocal(site.page, num(1));
+    }
   }
 
   /**

@@ -127,6 +127,7 @@ export class FunctionBody {
   readonly #locals: number[] = [];
   /** Blocks and loops open at this point. */
   #depth = 0;
+  readonly #hints: { readonly at: number; readonly likely: boolean }[] = [];
   /** Where a callee's number goes, two bytes each. */
   readonly calls: { readonly at: number; readonly callee: Callee }[] = [];
 
@@ -181,8 +182,10 @@ export class FunctionBody {
     this.#memarg(offset);
   }
 
-  if(cond: Val, then: () => void, otherwise?: () => void): void {
+  /** @param likely what `cond` probably is, where that is known */
+  if(cond: Val, then: () => void, otherwise?: () => void, likely?: boolean): void {
     this.expr(cond);
+    this.#hint(likely);
     this.code.bytes(0x04, VOID);
     this.#depth++;
     then();
@@ -192,6 +195,10 @@ export class FunctionBody {
     }
     this.#depth--;
     this.code.byte(0x0b);
+  }
+
+  #hint(likely: boolean | undefined): void {
+    if (likely !== undefined) this.#hints.push({ at: this.code.length, likely });
   }
 
   /** Code that {@link branch} to its label starts again. @param body is given the label */
@@ -212,8 +219,9 @@ export class FunctionBody {
   }
 
   /** Jumps to a label, always or if `cond`. */
-  branch(label: number, cond?: Val): void {
+  branch(label: number, cond?: Val, likely?: boolean): void {
     if (cond) this.expr(cond);
+    this.#hint(likely);
     this.code.byte(cond ? 0x0d : 0x0c);
     this.code.u32(this.#depth - label - 1);
   }
@@ -256,12 +264,28 @@ export class FunctionBody {
     this.code.bytes(0x13, HANDLER_TYPE_INDEX, 0);
   }
 
+  #declarations(): ByteWriter {
+    const locals = new ByteWriter();
+    locals.u32(this.#locals.length);
+    for (const type of this.#locals) locals.bytes(1, type);
+    return locals;
+  }
+
+  /** The function's branch hints: offsets count from its local declarations. */
+  encodeHints(into: ByteWriter, number: number): void {
+    const start = this.#declarations().length;
+    into.u32(number);
+    into.u32(this.#hints.length);
+    for (const { at, likely } of this.#hints) {
+      into.u32(start + at);
+      into.bytes(1, likely ? 1 : 0);
+    }
+  }
+
   /** The body in the code section: size, locals, code with callees numbered. */
   encode(into: ByteWriter, numberOf: (callee: Callee) => number): void {
     for (const { at, callee } of this.calls) this.code.patch14(at, numberOf(callee));
-    const body = new ByteWriter();
-    body.u32(this.#locals.length);
-    for (const type of this.#locals) body.bytes(1, type);
+    const body = this.#declarations();
     body.append(this.code);
     body.byte(0x0b);
     into.u32(body.length);
@@ -345,6 +369,11 @@ export function encodeModule(bodies: readonly FunctionBody[]): Uint8Array<ArrayB
       s.byte(0);
       s.u32(imports.length + i);
     });
+  });
+  section(out, 0, (s) => {
+    s.text("metadata.code.branch_hint");
+    s.u32(bodies.length);
+    bodies.forEach((body, n) => body.encodeHints(s, imports.length + n));
   });
   section(out, 10, (s) => {
     s.u32(bodies.length);

@@ -25,10 +25,7 @@ import {
   num64,
   or,
   or64,
-  remS,
-  remS64,
   remU,
-  remU64,
   sar,
   shl,
   shl64,
@@ -121,8 +118,9 @@ function smallDividend(x: X): Val {
   return x.let(or(shl(x.reg(EDX, 2), num(16)), x.reg(EAX, 2)));
 }
 
-function setQuotient(x: X, quotient: Val, remainder: Val): void {
-  const q = x.let(quotient), r = x.let(remainder);
+/** The remainder follows from the quotient: a second division would cost as much as the first. */
+function setQuotient(x: X, dividend: Val, divisor: Val, quotient: Val): void {
+  const q = x.let(quotient), r = x.let(sub(dividend, times(quotient, divisor)));
   x.setReg(EAX, q, x.size);
   if (x.size === 1) x.setReg(AH, r, 1);
   else x.setReg(EDX, r, x.size);
@@ -134,13 +132,14 @@ export const div: Sem = (x) => {
   if (x.size === 4) {
     const dividend = x.let64(or64(shl64(wideU(x.reg(EDX)), num64(32)), wideU(x.reg(EAX))));
     divideErrorIf(x, geU64(wideU(x.reg(EDX)), wideU(divisor)));
-    setQuotient(x, low(divU64(dividend, wideU(divisor))), low(remU64(dividend, wideU(divisor))));
+    const quotient = x.let(low(divU64(dividend, wideU(divisor))));
+    setQuotient(x, low(dividend), divisor, quotient);
     return;
   }
   const dividend = smallDividend(x);
   const quotient = x.let(divU(dividend, divisor));
   divideErrorIf(x, gtU(quotient, num(x.size === 1 ? 0xff : 0xffff)));
-  setQuotient(x, quotient, remU(dividend, divisor));
+  setQuotient(x, dividend, divisor, quotient);
 };
 
 export const idiv: Sem = (x) => {
@@ -159,14 +158,14 @@ export const idiv: Sem = (x) => {
       x,
       gtU64(add64(quotient, wideU(num(0x80000000))), U32_MAX),
     );
-    setQuotient(x, low(quotient), low(remS64(dividend, wideS(divisor))));
+    setQuotient(x, low(dividend), divisor, low(quotient));
     return;
   }
   const dividend = x.size === 1 ? x.let(signed(smallDividend(x), 2)) : smallDividend(x);
   divideErrorIf(x, and(eq(dividend, num(0x80000000)), eq(divisor, num(-1))));
   const quotient = x.let(divS(dividend, divisor));
   divideErrorIf(x, ne(signed(quotient, x.size), quotient));
-  setQuotient(x, quotient, remS(dividend, divisor));
+  setQuotient(x, dividend, divisor, quotient);
 };
 
 /** AAM: AL by imm8. */
