@@ -17,6 +17,7 @@ import { Jit } from "./jit.ts";
 import { JUMP_ROW } from "./opcodes.ts";
 import type { Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
+import { Sites } from "./sites.ts";
 import { AT, type CpuState, CS, JUMP, MODE, RECORDS, SEG, TLB } from "./state.ts";
 import { HANDLER, Threaded } from "./threaded.ts";
 
@@ -52,6 +53,7 @@ export class Blocks {
   readonly #threaded: Threaded;
   readonly #jit: Jit;
   readonly #heat: number;
+  readonly #sites = new Sites();
   readonly #decoder: Decoder;
   readonly #pages: (CodePage | undefined)[];
   /** How often a page's code has changed, by page. */
@@ -292,6 +294,7 @@ export class Blocks {
       bank,
       watched: page.watched,
       blocks,
+      sites: this.#sites,
       returns: new Map(),
     });
     for (const block of members) {

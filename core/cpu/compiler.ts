@@ -9,7 +9,7 @@
  * @module
  */
 
-import { Emitter, type Site, word } from "./emitter.ts";
+import { Emitter, word } from "./emitter.ts";
 import { type Insn, KIND } from "./insn.ts";
 import {
   add,
@@ -40,6 +40,7 @@ import {
 } from "./loop.ts";
 import { REC, type Shape, shapeOf } from "./record.ts";
 import { parityOf } from "./sem/flags.ts";
+import type { Sites } from "./sites.ts";
 import { AT, SEG, SS, TLB } from "./state.ts";
 import { type Callee, FunctionBody, HANDLER_TYPE, I32 } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
@@ -68,6 +69,8 @@ export interface Unit {
   readonly watched: boolean;
   /** The unit's blocks by EIP. */
   readonly blocks: ReadonlyMap<number, CompilableBlock>;
+  /** Sites of memory accesses. */
+  readonly sites: Sites;
   /** Where calls of an EIP return to. */
   readonly returns: Map<number, number[]>;
 }
@@ -84,8 +87,6 @@ const SMALL = 6;
 
 /** Callers that a return is compared with. */
 const MAX_CALLERS = 3;
-/** Accesses of a loop that remember their last page. */
-const MAX_SITES = 8;
 const AND = 0x71;
 
 /** Writes the function of one block. */
@@ -121,10 +122,6 @@ export class Compiler extends Emitter {
   readonly #labels = new Map<number, number>();
   /** What the loops keep in locals; absent in the first reading, which finds it out. */
   readonly #loop: Loop | undefined;
-  /** Accesses to memory so far, but those to the stack. */
-  #accesses = 0;
-  /** The stack is read, and written. */
-  readonly #stack = [false, false];
   /** The flags that the first jump back leaves behind. */
   #carried: Carried | undefined;
   /** Flag words read from memory. */
@@ -140,8 +137,7 @@ export class Compiler extends Emitter {
     this.#budget = this.body.local();
     this.#headers = first ? first.#headers : new Set();
     if (!first || !first.#carried) return;
-    const accesses = Math.min(first.#accesses, MAX_SITES);
-    this.#loop = new Loop(this.body, first.#used, accesses, first.#stack, first.#carried);
+    this.#loop = new Loop(this.body, first.#used, first.#carried);
   }
 
   /** The function of `root`. It is written twice if it jumps back: what is used must be known first. */
@@ -246,13 +242,8 @@ export class Compiler extends Emitter {
     return this.#locals.find((each) => each.index === index)?.type ?? I32;
   }
 
-  protected override site(segment: number, write: boolean): Site | undefined {
-    if (segment === SS) {
-      this.#stack[write ? 1 : 0] = true;
-      return this.#loop?.stack[write ? 1 : 0];
-    }
-    const number = this.#accesses++;
-    return this.#loop?.sites[number];
+  protected override site(segment: number, write: boolean): number | undefined {
+    return this.#unit.sites.next(this.#unit.bank, write, segment === SS);
   }
 
   /** After an instruction: locals that no register and no pending flag refers to are free. */
@@ -444,7 +435,6 @@ export class Compiler extends Emitter {
 
   protected override resume(): void {
     this.body.setLocal(this.#budget, word(AT.BUDGET));
-    this.#loop?.forgetPages();
   }
 
   protected override leave(): void {

@@ -24,7 +24,7 @@ import {
   type Val,
 } from "./ir.ts";
 import type { Shape } from "./record.ts";
-import { AT, CS, ESP, FLAG, FS, JUMP, SEG, SS, TLB } from "./state.ts";
+import { AT, CS, ESP, FLAG, FS, JUMP, SEG, SITES, SS, TLB } from "./state.ts";
 import {
   type Callee,
   FAULT,
@@ -38,12 +38,6 @@ import {
 import type { FlagWords, X } from "./x.ts";
 
 type Size = 1 | 2 | 4;
-
-/** Locals with the translation that one access of a loop used last: its page, 1 = none, and the addend. */
-export interface Site {
-  readonly page: number;
-  readonly addend: number;
-}
 
 const GENERAL_PROTECTION = 13;
 const JUMP_SHIFT = Math.log2(JUMP.STRIDE);
@@ -93,8 +87,8 @@ export abstract class Emitter implements X {
   abstract jumpIf(cond: Val): void;
   abstract proceed(): void;
   abstract if(cond: Val, then: () => void, otherwise?: () => void): void;
-  /** Locals that remember the last page of an access like this, where that pays. */
-  protected site(_segment: number, _write: boolean): Site | undefined {
+  /** Address of the site of an access, if it has one: see `SITES` in state.ts. */
+  protected site(_segment: number, _write: boolean): number | undefined {
     return undefined;
   }
   /** A new local of the function. */
@@ -240,24 +234,29 @@ export abstract class Emitter implements X {
     linear: Val,
     tag: number,
     size: Size,
-    site: Site | undefined,
+    site: number | undefined,
     fast: (host: Val) => void,
     slow: () => void,
   ): void {
     const { body } = this;
     const last = and(size === 1 ? linear : add(linear, num(size - 1)), num(~0xfff));
-    const addend = site?.addend ?? this.temporary();
+    const addend = site === undefined ? this.temporary() : -1;
     body.block((done) => {
       body.block((hit) => {
-        // A page has no low bits: an access that is not aligned, and so might cross, does not match.
-        const aligned = and(linear, num(~0xfff | (size - 1)));
-        if (site) body.branch(hit, eq(local(site.page), aligned), true);
+        if (site !== undefined) {
+          // A page has no low bits: an access that is not aligned, and so might cross, does not match.
+          const aligned = and(linear, num(~0xfff | (size - 1)));
+          body.branch(hit, eq(word(site + SITES.PAGE), aligned), true);
+        }
         const entry = this.#tlbEntry(linear);
         body.if(
           eq(load32(entry, tag), last),
           () => {
-            body.setLocal(addend, load32(entry, TLB.ADDEND));
-            if (site) body.setLocal(site.page, last);
+            if (site === undefined) body.setLocal(addend, load32(entry, TLB.ADDEND));
+            else {
+              body.store(num(site + SITES.ADDEND), 0, load32(entry, TLB.ADDEND), 4);
+              body.store(num(site + SITES.PAGE), 0, last, 4);
+            }
             body.branch(hit);
           },
           undefined,
@@ -268,7 +267,7 @@ export abstract class Emitter implements X {
         this.resume();
         body.branch(done);
       });
-      fast(add(linear, local(addend)));
+      fast(add(linear, site === undefined ? local(addend) : word(site + SITES.ADDEND)));
     });
   }
 

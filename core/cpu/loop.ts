@@ -1,10 +1,9 @@
 /**
- * What a compiled loop keeps in locals from one turn to the next: registers, the flags that the last
- * turn left behind, and the pages that its memory accesses used last.
+ * What a compiled loop keeps in locals from one turn to the next: registers, and the flags that the
+ * last turn left behind.
  * @module
  */
 
-import type { Site } from "./emitter.ts";
 import { load32, local, num, OP, select, type Val } from "./ir.ts";
 import { AT } from "./state.ts";
 import { type FunctionBody, I32 } from "./wasm.ts";
@@ -83,22 +82,9 @@ export class Loop {
   readonly #first: number;
   /** Flag words whose values are kept. */
   readonly #values: readonly (readonly [FlagName, number])[];
-  /** Accesses in the order of the code, and those to the stack: reads and writes. */
-  readonly sites: readonly Site[];
-  readonly stack: readonly (Site | undefined)[];
 
-  /**
-   * @param used bits of the registers that occur
-   * @param accesses how many accesses to memory get a {@link Site}
-   * @param stack whether the stack is read, and written
-   */
-  constructor(
-    body: FunctionBody,
-    used: number,
-    accesses: number,
-    stack: readonly boolean[],
-    carried: Carried,
-  ) {
+  /** @param used bits of the registers that occur */
+  constructor(body: FunctionBody, used: number, carried: Carried) {
     this.#body = body;
     this.#carried = carried;
     this.#registers = Array.from(
@@ -110,9 +96,6 @@ export class Loop {
     );
     this.#first = body.local(I32);
     this.#values = [...carried.read].map((name) => [name, body.local()]);
-    const site = (): Site => ({ page: body.local(), addend: body.local() });
-    this.sites = Array.from({ length: accesses }, site);
-    this.stack = stack.map((used) => used ? site() : undefined);
   }
 
   /** In front of the loop. */
@@ -124,7 +107,6 @@ export class Loop {
       this.#body.setLocal(index, load32(num(FLAG_AT[name])));
     }
     this.#body.setLocal(this.#first, num(1));
-    this.forgetPages();
   }
 
   /** At the top of a loop. */
@@ -139,13 +121,6 @@ export class Loop {
     for (const [name, index] of this.#values) flags[name] = local(index);
     const registers = this.#registers.map((n) => n === undefined ? undefined : local(n));
     return { registers, flags, calls };
-  }
-
-  /** After a call that may have changed the TLB. */
-  forgetPages(): void {
-    for (const site of [...this.sites, ...this.stack]) {
-      if (site) this.#body.setLocal(site.page, num(1));
-    }
   }
 
   /**

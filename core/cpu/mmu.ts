@@ -8,6 +8,7 @@ import { PAGE_SIZE } from "../types.ts";
 import { Breakpoints, isArmed } from "./debug.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { ACCESS, type Access, PageWalker, type PhysicalMemory } from "./paging.ts";
+import { forgetSites } from "./sites.ts";
 import { AT, type CpuState, CR0, CR4, FLAG, TLB } from "./state.ts";
 import { Tlb } from "./tlb.ts";
 
@@ -51,6 +52,7 @@ export class Mmu implements PhysicalMemory {
     this.breakpoints = new Breakpoints(state);
     this.#tlb = new Tlb(state.words);
     this.#walker = new PageWalker(state, this, features);
+    forgetSites(state.words);
     state.translate = (linear) => this.#walker.probe(linear);
   }
 
@@ -65,21 +67,25 @@ export class Mmu implements PhysicalMemory {
   /** Forgets all translations. */
   flush(): void {
     this.#tlb.flush(false);
+    forgetSites(this.#state.words);
   }
 
   /** Forgets what a load of CR3 does: all but global pages. */
   flushLocal(): void {
     this.#tlb.flush((this.#state.get(AT.CR + 16) & CR4.PGE) !== 0);
+    forgetSites(this.#state.words);
   }
 
   /** Forgets the translation of one page. */
   invalidate(linear: number): void {
     this.#tlb.invalidate(linear);
+    forgetSites(this.#state.words);
   }
 
   /** Stores to the page at host offset `page` × 4096 take the slow path from now on. */
   forbidWrites(page: number): void {
     this.#tlb.forbidWrites(page);
+    forgetSites(this.#state.words);
   }
 
   /** Loads the PDPTEs of PAE paging. @returns false when a reserved bit forbids that */

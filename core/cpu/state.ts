@@ -185,8 +185,21 @@ export const JUMP = {
   BASE: 0x10000,
 } as const;
 
+/**
+ * What single accesses of compiled code translated last: page (1 = none) and addend. Sites of one
+ * kind (bank, read or write) may be shared by accesses.
+ */
+export const SITES = {
+  BASE: 0x30000,
+  STRIDE: 8,
+  PAGE: 0,
+  ADDEND: 4,
+  PER_KIND: 1024,
+  KINDS: 4,
+} as const;
+
 /** Decoded records of the first tier. */
-export const RECORDS = { BASE: 0x30000, END: 0x1000000 } as const;
+export const RECORDS = { BASE: 0x38000, END: 0x1000000 } as const;
 
 /** Where guest RAM begins, 64 KiB-aligned. */
 export const RAM_BASE = 0x1000000;
