@@ -20,7 +20,7 @@ export const WRONG_CASES: readonly WrongCase[] = [];
 /** Why a family's cases that only one emulator vouches for may fail, up to one in a hundred. */
 export const ONLY_BOCHS: Readonly<Record<string, string>> = {
   "system/debug": "RF holds until all repetitions of a string instruction are done (SDM vol. 3, " +
-    "§17.3.1.1, and RF in vol. 1, §3.4.3.3); with its own breakpoint armed, Bochs stops after one",
+    "§17.3.1.1); with its own breakpoint armed, Bochs stops after one",
   "system/far":
     "a call gate to an inner ring pushes the whole ESP (SDM vol. 2, CALL: Push(oldESP)); " +
     "Bochs clears its upper half when the old stack is 16-bit, and KVM and QEMU differ from it",
