@@ -57,7 +57,7 @@ export function enter(cpu: Cpu, insn: Insn): void {
   let top = (regs[ESP]! - size) >>> 0;
   const at = (offset: number): number => (offset & mask) >>> 0;
   cpu.write(SS, at(top), size, regs[EBP]!);
-  const frame = mask === -1 >>> 0 ? top : (regs[ESP]! & 0xffff0000) | at(top);
+  const frame = (regs[ESP]! & ~mask) | (top & mask);
   let outer = regs[EBP]!;
   for (let n = 1; n < level; n++) {
     outer = (outer - size) >>> 0;

@@ -35,13 +35,13 @@ const single = new Frame();
 
 /** Bits of ESP that count. */
 export function stackMask(cpu: Cpu): number {
-  return cpu.state.get(AT.MODE) & MODE.STACK32 ? 0xffffffff : 0xffff;
+  return cpu.state.get(AT.MODE) & MODE.STACK32 ? -1 : 0xffff;
 }
 
 /** Sets SP or ESP, by the stack's size. */
 export function setStackPointer(cpu: Cpu, value: number, mask: number = stackMask(cpu)): void {
   const { regs } = cpu.state;
-  regs[ESP] = mask === 0xffff ? (regs[ESP]! & 0xffff0000) | (value & 0xffff) : value;
+  regs[ESP] = (regs[ESP]! & ~mask) | (value & mask);
 }
 
 /** Pushes one word. */
@@ -59,12 +59,12 @@ export function writeBelow(cpu: Cpu, size: 2 | 4, frame: Frame): number {
   const { state } = cpu;
   const { words, count } = frame;
   const bytes = count * size;
-  let top = state.regs[ESP]!;
+  let top = state.regs[ESP]! | 0;
   let host = plainHost(state, top - bytes, bytes, TLB.WRITE);
   if (host < 0) {
     const mask = stackMask(cpu);
     for (let n = 0; n < count; n++) {
-      top = (top - size) >>> 0;
+      top = (top - size) | 0;
       cpu.write(SS, (top & mask) >>> 0, size, words[n]!);
     }
     return top;
@@ -75,7 +75,7 @@ export function writeBelow(cpu: Cpu, size: 2 | 4, frame: Frame): number {
     if (size === 4) state.view.setInt32(host, words[n]!, true);
     else state.view.setInt16(host, words[n]!, true);
   }
-  return (top - bytes) >>> 0;
+  return (top - bytes) | 0;
 }
 
 /** Host offset of a run of a flat 32-bit stack that one look at the TLB allows, else -1. */
@@ -101,7 +101,7 @@ export function peekAll(
 ): void {
   const { state } = cpu;
   const { words } = frame;
-  const top = (state.regs[ESP]! + skipped) >>> 0;
+  const top = (state.regs[ESP]! + skipped) | 0;
   const host = plainHost(state, top, count * size, TLB.READ);
   const mask = stackMask(cpu);
   frame.count = count;
@@ -124,7 +124,7 @@ export function writeInner(
   size: 2 | 4,
   frame: Frame,
 ): number {
-  const mask = stack.attr & 0x4000 ? 0xffffffff : 0xffff;
+  const mask = stack.attr & 0x4000 ? -1 : 0xffff;
   const { words, count } = frame;
   let top = esp;
   for (let n = 0; n < count; n++) {
