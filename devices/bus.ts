@@ -11,26 +11,33 @@ import type { AccessSize, PortBus, PortDevice } from "../core/types.ts";
 
 const PORT_COUNT = 0x10000;
 
-interface PortRange {
+/** A device's ports, and its methods: devices are of many classes, too many to look them up again. */
+class PortRange {
   readonly name: string;
   readonly base: number;
   readonly length: number;
   readonly device: PortDevice;
+  readonly read: PortDevice["readPort"];
+  readonly write: PortDevice["writePort"];
+
+  constructor(name: string, base: number, length: number, device: PortDevice) {
+    this.name = name;
+    this.base = base;
+    this.length = length;
+    this.device = device;
+    this.read = device.readPort;
+    this.write = device.writePort;
+  }
 }
 
-const OPEN_BUS: PortRange = {
-  name: "open bus",
-  base: 0,
-  length: PORT_COUNT,
-  device: {
-    readPort: (_offset, size) => allOnes(size),
-    writePort: () => {},
-    readPortString: (_offset, _size, into) => {
-      into.fill(0xff);
-    },
-    writePortString: () => {},
+const OPEN_BUS = new PortRange("open bus", 0, PORT_COUNT, {
+  readPort: (_offset, size) => allOnes(size),
+  writePort: () => {},
+  readPortString: (_offset, _size, into) => {
+    into.fill(0xff);
   },
-};
+  writePortString: () => {},
+});
 
 /** All I/O ports of a machine. The device that owns the first byte of an access gets all of it. */
 export class IoPortBus implements PortBus {
@@ -53,7 +60,7 @@ export class IoPortBus implements PortBus {
       );
     }
     const slot = this.#freeSlot();
-    this.#ranges[slot] = { name, base, length, device };
+    this.#ranges[slot] = new PortRange(name, base, length, device);
     this.#slots.fill(slot, base, base + length);
   }
 
@@ -79,13 +86,13 @@ export class IoPortBus implements PortBus {
   /** One `in`. */
   read(port: number, size: AccessSize): number {
     const range = this.#ranges[this.#slots[port]!]!;
-    return range.device.readPort(port - range.base, size);
+    return range.read.call(range.device, port - range.base, size);
   }
 
   /** One `out`. */
   write(port: number, size: AccessSize, value: number): void {
     const range = this.#ranges[this.#slots[port]!]!;
-    range.device.writePort(port - range.base, size, value);
+    range.write.call(range.device, port - range.base, size, value);
   }
 
   /**

@@ -96,7 +96,7 @@ export class IdeChannel {
   #makeCommandBlock(): PortDevice {
     return {
       readPort: (offset, size) => {
-        if (offset === REG_DATA) return this.#drive.present ? this.#runner.block.read(size) : 0;
+        if (offset === REG_DATA) return this.#drive().present ? this.#runner.block.read(size) : 0;
         return size === 1 ? this.#readRegister(offset) : allOnes(size);
       },
       writePort: (offset, size, value) => {
@@ -110,51 +110,51 @@ export class IdeChannel {
 
   #makeControlBlock(): PortDevice {
     return {
-      readPort: (_offset, size) => size === 1 ? this.#status : allOnes(size),
+      readPort: (_offset, size) => size === 1 ? this.#status() : allOnes(size),
       writePort: (_offset, size, value) => {
         if (size === 1) this.#writeControl(value);
       },
     };
   }
 
-  get #drive(): Drive {
+  #drive(): Drive {
     return this.#drives[this.#selected];
   }
 
   /** In reset, or waiting for a disk that still has the buffer of a dropped command. */
-  get #isHeld(): boolean {
+  #isHeld(): boolean {
     return (this.#control & DC_SRST) !== 0 || this.#runner.draining;
   }
 
   /** Status of the selected position. */
-  get #status(): number {
-    if (!this.#drive.present) return 0;
-    return this.#isHeld ? SR_BSY : this.#drive.status;
+  #status(): number {
+    if (!this.#drive().present) return 0;
+    return this.#isHeld() ? SR_BSY : this.#drive().status;
   }
 
   /** The registers belong to a command in progress. */
-  get #isBusy(): boolean {
-    return (this.#status & (SR_BSY | SR_DRQ)) !== 0;
+  #isBusy(): boolean {
+    return (this.#status() & (SR_BSY | SR_DRQ)) !== 0;
   }
 
-  get #isEmpty(): boolean {
+  #isEmpty(): boolean {
     return !this.#drives[0].present && !this.#drives[1].present;
   }
 
   #readRegister(offset: number): number {
     if (offset === REG_STATUS) {
       this.#setIntrq(false);
-      return this.#status;
+      return this.#status();
     }
-    if (this.#isEmpty) return 0;
-    if (offset === REG_ERROR) return this.#drive.error;
-    return this.#drive.taskfile.read(offset, (this.#control & DC_HOB) !== 0);
+    if (this.#isEmpty()) return 0;
+    if (offset === REG_ERROR) return this.#drive().error;
+    return this.#drive().taskfile.read(offset, (this.#control & DC_HOB) !== 0);
   }
 
   #writeRegister(offset: number, value: number): void {
     this.#control &= ~DC_HOB;
     if (offset === REG_COMMAND) return this.#execute(value);
-    if (this.#isBusy) return;
+    if (this.#isBusy()) return;
     for (const drive of this.#drives) drive.taskfile.write(offset, value);
     if (offset === REG_DEVICE) this.#selected = (value >>> 4 & 1) as Unit;
   }
@@ -174,11 +174,11 @@ export class IdeChannel {
 
   #execute(opcode: number): void {
     this.#setIntrq(false);
-    if (this.#isEmpty) return;
-    if (this.#isHeld || this.#isBusy) return this.#guestError(opcode, "the drive is busy");
+    if (this.#isEmpty()) return;
+    if (this.#isHeld() || this.#isBusy()) return this.#guestError(opcode, "the drive is busy");
     const command = COMMANDS[opcode];
     if (command?.protocol === "diagnostic") return this.#diagnose();
-    const drive = this.#drive;
+    const drive = this.#drive();
     if (drive.disk === undefined) return;
     if (command !== undefined) return this.#runner.run(drive, drive.disk, command);
     this.#guestError(opcode, "not supported");
@@ -207,7 +207,7 @@ export class IdeChannel {
 
   #readString(offset: number, size: AccessSize, into: Uint8Array): void {
     if (offset === REG_DATA) {
-      if (this.#drive.present) this.#runner.block.readString(size, into);
+      if (this.#drive().present) this.#runner.block.readString(size, into);
       else into.fill(0);
     } else if (size === 1) {
       for (let i = 0; i < into.length; i++) into[i] = this.#readRegister(offset);
