@@ -10,6 +10,8 @@ import type { Clock, Ns, Timer } from "./types.ts";
 class Agenda {
   now: Ns = 0;
   first: Alarm | undefined = undefined;
+  /** Of the first alarm, `Infinity` if there is none. */
+  deadline: Ns = Infinity;
 
   /** Puts an alarm behind all others of the same deadline. */
   insert(alarm: Alarm, deadline: Ns): void {
@@ -33,8 +35,10 @@ class Agenda {
   }
 
   #relink(before: Alarm | undefined, next: Alarm | undefined): void {
-    if (before === undefined) this.first = next;
-    else before.next = next;
+    if (before === undefined) {
+      this.first = next;
+      this.deadline = next?.deadline ?? Infinity;
+    } else before.next = next;
   }
 }
 
@@ -78,7 +82,7 @@ export class VirtualClock implements Clock {
 
   /** The earliest armed deadline, `Infinity` if there is none. */
   get nextDeadline(): Ns {
-    return this.#agenda.first?.deadline ?? Infinity;
+    return this.#agenda.deadline;
   }
 
   timer(name: string, fire: () => void): Timer {
