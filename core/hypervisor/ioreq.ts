@@ -19,58 +19,73 @@ import { StringPorts } from "./port_access.ts";
 /** STATE_IOREQ_*: bits 3:0 of the flags byte. */
 export const IOREQ_STATE = { NONE: 0, READY: 1, INPROCESS: 2, RESP_READY: 3 } as const;
 
+const { NONE, READY, INPROCESS, RESP_READY } = IOREQ_STATE;
+
 /** IOREQ_TYPE_PIO. */
 const TYPE_PIO = 0;
+const TYPE_SHIFT = 24;
 
-/** Byte offsets in `ioreq_t`. */
-export const IOREQ = {
+/** Bytes of `ioreq_t`. */
+const IOREQ_BYTES = 32;
+
+/** 32-bit words of `ioreq_t`, the low halves of what is wider; little-endian, as the host is. */
+const WORD = {
   ADDR: 0, // u64: port
-  DATA: 8, // u64: value, or guest-physical address of the first item
-  COUNT: 16,
-  SIZE: 20, // of one item
-  VP_EPORT: 24,
-  FLAGS: 30,
-  TYPE: 31,
-  BYTES: 32,
+  DATA: 2, // u64: value, or guest-physical address of the first item
+  COUNT: 4,
+  SIZE: 5, // of one item
+  FLAGS: 7, // byte 2 = flags, byte 3 = IOREQ_TYPE_*
 } as const;
 
-const FLAG = { STATE: 0x0f, DATA_IS_PTR: 1 << 4, READ: 1 << 5, DESCENDING: 1 << 6 } as const;
+const STATE_SHIFT = 16;
+
+/** Bits of {@link WORD.FLAGS}. */
+const FLAG = {
+  STATE: 0xf << STATE_SHIFT,
+  DATA_IS_PTR: 1 << 20,
+  READ: 1 << 21,
+  DESCENDING: 1 << 22,
+};
 
 /** One vCPU's slot in the shared ioreq page. Fields are read and written as they lie in memory. */
 export class IoreqSlot implements PortString {
-  readonly #view: DataView;
+  readonly #words: Int32Array;
 
   /**
    * @param page the ioreq page, 4096 bytes
    * @param vcpu slot number, below 128
    */
   constructor(page: Uint8Array, vcpu: number) {
-    this.#view = new DataView(page.buffer, page.byteOffset + vcpu * IOREQ.BYTES, IOREQ.BYTES);
+    this.#words = new Int32Array(
+      page.buffer,
+      page.byteOffset + vcpu * IOREQ_BYTES,
+      IOREQ_BYTES / 4,
+    );
   }
 
   get state(): number {
-    return this.#flags & FLAG.STATE;
+    return (this.#words[WORD.FLAGS]! & FLAG.STATE) >> STATE_SHIFT;
   }
   get port(): number {
-    return this.#view.getUint32(IOREQ.ADDR, true);
+    return this.#words[WORD.ADDR]!;
   }
   get count(): number {
-    return this.#view.getUint32(IOREQ.COUNT, true);
+    return this.#words[WORD.COUNT]!;
   }
   get size(): AccessSize {
-    return this.#view.getUint32(IOREQ.SIZE, true) as AccessSize;
+    return this.#words[WORD.SIZE]! as AccessSize;
   }
   get value(): number {
-    return this.#view.getUint32(IOREQ.DATA, true);
+    return this.#words[WORD.DATA]! >>> 0;
   }
   get isString(): boolean {
-    return (this.#flags & FLAG.DATA_IS_PTR) !== 0;
+    return (this.#words[WORD.FLAGS]! & FLAG.DATA_IS_PTR) !== 0;
   }
   get write(): boolean {
-    return (this.#flags & FLAG.READ) === 0;
+    return (this.#words[WORD.FLAGS]! & FLAG.READ) === 0;
   }
   get descending(): boolean {
-    return (this.#flags & FLAG.DESCENDING) !== 0;
+    return (this.#words[WORD.FLAGS]! & FLAG.DESCENDING) !== 0;
   }
   get gpa(): Gpa {
     return this.descending ? this.value - (this.count - 1) * this.size : this.value;
@@ -78,51 +93,45 @@ export class IoreqSlot implements PortString {
 
   /** Step 1. */
   request(exit: VmExit): void {
-    this.#expect(IOREQ_STATE.NONE);
-    const view = this.#view;
-    view.setUint32(IOREQ.ADDR, exit.port, true);
-    view.setUint32(IOREQ.DATA, exit.string ? firstItem(exit) : exit.write ? exit.value : 0, true);
-    view.setUint32(IOREQ.COUNT, exit.count, true);
-    view.setUint32(IOREQ.SIZE, exit.size, true);
-    view.setUint8(IOREQ.TYPE, TYPE_PIO);
-    let flags: number = IOREQ_STATE.READY;
-    if (exit.string) flags |= FLAG.DATA_IS_PTR;
-    if (!exit.write) flags |= FLAG.READ;
-    if (exit.descending) flags |= FLAG.DESCENDING;
-    view.setUint8(IOREQ.FLAGS, flags);
+    const words = this.#words;
+    if ((words[WORD.FLAGS]! & FLAG.STATE) !== NONE) this.#refuse(NONE);
+    words[WORD.ADDR] = exit.port;
+    words[WORD.DATA] = exit.string ? firstItem(exit) : exit.write ? exit.value : 0;
+    words[WORD.COUNT] = exit.count;
+    words[WORD.SIZE] = exit.size;
+    words[WORD.FLAGS] = READY << STATE_SHIFT | TYPE_PIO << TYPE_SHIFT |
+      (exit.string ? FLAG.DATA_IS_PTR : 0) |
+      (exit.write ? 0 : FLAG.READ) |
+      (exit.descending ? FLAG.DESCENDING : 0);
   }
 
   /** Step 2. */
   take(): void {
-    this.#advance(IOREQ_STATE.READY, IOREQ_STATE.INPROCESS);
+    this.#advance(READY, INPROCESS);
   }
 
   /** Step 3. */
   respond(value: number): void {
-    this.#view.setUint32(IOREQ.DATA, value, true);
-    this.#advance(IOREQ_STATE.INPROCESS, IOREQ_STATE.RESP_READY);
+    this.#words[WORD.DATA] = value;
+    this.#advance(INPROCESS, RESP_READY);
   }
 
   /** Step 4: returns the answer. */
   complete(): number {
-    this.#advance(IOREQ_STATE.RESP_READY, IOREQ_STATE.NONE);
+    this.#advance(RESP_READY, NONE);
     return this.value;
   }
 
-  get #flags(): number {
-    return this.#view.getUint8(IOREQ.FLAGS);
-  }
-
-  #advance(from: number, to: number): void {
-    this.#expect(from);
-    this.#view.setUint8(IOREQ.FLAGS, (this.#flags & ~FLAG.STATE) | to);
-  }
-
   /** Xen crashes the domain when a slot changes out of order. */
-  #expect(state: number): void {
-    if (this.state !== state) {
-      throw new InternalError(`ioreq slot is in state ${this.state}, wanted ${state}`);
-    }
+  #advance(from: number, to: number): void {
+    const words = this.#words;
+    const flags = words[WORD.FLAGS]!;
+    if ((flags & FLAG.STATE) !== from << STATE_SHIFT) this.#refuse(from);
+    words[WORD.FLAGS] = flags & ~FLAG.STATE | to << STATE_SHIFT;
+  }
+
+  #refuse(wanted: number): never {
+    throw new InternalError(`ioreq slot is in state ${this.state}, wanted ${wanted}`);
   }
 }
 
