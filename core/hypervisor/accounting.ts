@@ -36,7 +36,6 @@ export class Accounting implements GuestErrors {
   readonly #portsOut = new Float64Array(PORT_COUNT);
   readonly #recent = new RecentExits();
   readonly #errors: GuestErrorNote[] = [];
-  #exits = 0;
   #instructions = 0;
   #portItems = 0;
   #ioreqs = 0;
@@ -90,7 +89,6 @@ export class Accounting implements GuestErrors {
   }
 
   #count(reason: number): void {
-    this.#exits++;
     this.#reasons[reason]!++;
   }
 
@@ -122,7 +120,8 @@ export class Accounting implements GuestErrors {
       if (this.#portsIn[port]! > 0) byPort[portKey(port, "in")] = this.#portsIn[port]!;
       if (this.#portsOut[port]! > 0) byPort[portKey(port, "out")] = this.#portsOut[port]!;
     }
-    return { total: this.#exits, byReason, byPort };
+    const total = this.#reasons.reduce((sum, count) => sum + count, 0);
+    return { total, byReason, byPort };
   }
 
   /** The last few exits, one line each, oldest first. */

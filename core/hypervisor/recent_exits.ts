@@ -33,6 +33,8 @@ function blank(): RecentExit {
   };
 }
 
+const SLOT_MASK = RECENT_EXITS - 1;
+
 /** A ring of {@link RECENT_EXITS} exits. */
 export class RecentExits {
   readonly #ring: readonly RecentExit[] = Array.from({ length: RECENT_EXITS }, blank);
@@ -74,7 +76,7 @@ export class RecentExits {
   }
 
   #slot(exit: number): RecentExit {
-    return this.#ring[exit & (RECENT_EXITS - 1)]!;
+    return this.#ring[exit & SLOT_MASK]!;
   }
 }
 
