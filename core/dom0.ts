@@ -7,20 +7,15 @@
  */
 
 import type { VirtualClock } from "./clock.ts";
-import { DOM0_COST_KINDS } from "./types.ts";
-import type { Dom0, Dom0CostKind, Ns, Timer } from "./types.ts";
+import { DOM0_COST, DOM0_COST_KINDS } from "./types.ts";
+import type { Dom0, Dom0Cost, Dom0CostKind, Ns, Timer } from "./types.ts";
 
 interface Task {
-  readonly kind: Dom0CostKind;
+  readonly cost: Dom0Cost;
   /** End of the task, before {@link Dom0Timeline} adds what earlier tasks have charged since. */
   readonly endsAt: Ns;
   readonly then: () => void;
 }
-
-const INDEX = Object.fromEntries(DOM0_COST_KINDS.map((kind, i) => [kind, i])) as Record<
-  Dom0CostKind,
-  number
->;
 
 /** The timeline of dom0 and its books. */
 export class Dom0Timeline implements Dom0 {
@@ -38,32 +33,31 @@ export class Dom0Timeline implements Dom0 {
     this.#timer = clock.timer("dom0", () => this.#finish());
   }
 
-  charge(kind: Dom0CostKind, ns: Ns): void {
-    this.#accept(kind, ns);
+  charge(cost: Dom0Cost, ns: Ns): void {
+    this.#accept(cost, ns);
     if (this.#tasks.length === 0) return;
     this.#delay += ns;
     if (this.#timer.deadline !== undefined) this.#armForFirst();
   }
 
-  post(kind: Dom0CostKind, cost: Ns, then: () => void): void {
-    this.#accept(kind, cost);
-    this.#tasks.push({ kind, endsAt: this.#freeAt - this.#delay, then });
+  post(cost: Dom0Cost, ns: Ns, then: () => void): void {
+    this.#accept(cost, ns);
+    this.#tasks.push({ cost, endsAt: this.#freeAt - this.#delay, then });
     if (this.#tasks.length === 1) this.#armForFirst();
   }
 
   /**
    * Does a task for a vCPU that stands still meanwhile.
-   * @returns how long it stands: earlier tasks of dom0, then its own
+   * @returns how long earlier tasks of dom0 keep this one waiting
    */
-  serve(kind: Dom0CostKind, cost: Ns): Ns {
-    this.#accept(kind, cost);
-    return this.#freeAt - this.#clock.now;
+  serve(cost: Dom0Cost, ns: Ns): Ns {
+    return this.#accept(cost, ns);
   }
 
   /** The task at hand, if there is one, brings a disk request further. */
   get servesDisk(): boolean {
     const task = this.#tasks[0];
-    return task !== undefined && task.kind !== "xenstore";
+    return task !== undefined && task.cost !== DOM0_COST.xenstore;
   }
 
   /** Booked so far, by kind. */
@@ -72,9 +66,13 @@ export class Dom0Timeline implements Dom0 {
     return Object.fromEntries(entries) as Record<Dom0CostKind, Ns>;
   }
 
-  #accept(kind: Dom0CostKind, ns: Ns): void {
-    this.#ns[INDEX[kind]]! += ns;
-    this.#freeAt = Math.max(this.#freeAt, this.#clock.now) + ns;
+  /** Puts work behind what is accepted; returns how long until it begins. */
+  #accept(cost: Dom0Cost, ns: Ns): Ns {
+    const { now } = this.#clock;
+    const wait = this.#freeAt > now ? this.#freeAt - now : 0;
+    this.#ns[cost]! += ns;
+    this.#freeAt = now + wait + ns;
+    return wait;
   }
 
   #armForFirst(): void {

@@ -9,12 +9,7 @@
 import { InternalError } from "./errors.ts";
 import type { VirtualClock } from "./clock.ts";
 import { COST_KINDS } from "./types.ts";
-import type { CostKind, Ledger, Ns } from "./types.ts";
-
-const INDEX = Object.fromEntries(COST_KINDS.map((kind, i) => [kind, i])) as Record<
-  CostKind,
-  number
->;
+import type { Cost, CostKind, Ledger, Ns } from "./types.ts";
 
 /** The vCPU's ledger. */
 export class Books implements Ledger {
@@ -28,8 +23,8 @@ export class Books implements Ledger {
   }
 
   /** @param ns not negative, whole */
-  charge(kind: CostKind, ns: Ns): void {
-    this.#ns[INDEX[kind]]! += ns;
+  charge(cost: Cost, ns: Ns): void {
+    this.#ns[cost]! += ns;
     this.#clock.advance(ns);
   }
 

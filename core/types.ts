@@ -50,50 +50,68 @@ export interface Timer {
   cancel(): void;
 }
 
-/** What a nanosecond of the vCPU was spent on. Elapsed time is the sum of these books, exactly. */
-export const COST_KINDS = [
-  "guest", // instructions retired by the guest
-  "exit", // VM exit and VM entry
-  "emulation", // answered inside the hypervisor
-  "ioreq", // round trip to the device model, waiting for dom0 included
-  "device", // work of the device model while the vCPU waits for it
-  "hypercall", // work of the hypervisor on a hypercall
-  "injection", // delivering an interrupt or an upcall
-  "bios", // the built-in BIOS services
-  "media", // halted while a disk request is in flight
-  "idle", // halted otherwise
-] as const;
+/**
+ * What a nanosecond of the vCPU was spent on: the number of each book. Elapsed time is the sum of
+ * these books, exactly.
+ */
+export const COST = {
+  guest: 0, // instructions retired by the guest
+  exit: 1, // VM exit and VM entry
+  emulation: 2, // answered inside the hypervisor
+  ioreq: 3, // round trip to the device model, waiting for dom0 included
+  device: 4, // work of the device model while the vCPU waits for it
+  hypercall: 5, // work of the hypervisor on a hypercall
+  injection: 6, // delivering an interrupt or an upcall
+  bios: 7, // the built-in BIOS services
+  media: 8, // halted while a disk request is in flight
+  idle: 9, // halted otherwise
+} as const;
 
-/** One book of the vCPU. */
-export type CostKind = typeof COST_KINDS[number];
+/** Name of a book of the vCPU, as reports print it. */
+export type CostKind = keyof typeof COST;
 
-/** What a nanosecond of dom0 was spent on. dom0 has its own timeline; its books do not add up to elapsed. */
-export const DOM0_COST_KINDS = [
-  "ioreq", // device model answering an ioreq
-  "blockLayer", // submitting to and completing from the disk
-  "backend", // blkback: wake-up, parse, respond
-  "grantMap",
-  "grantUnmap", // TLB shootdown included
-  "grantCopy",
-  "notify", // EVTCHNOP_send by dom0
-  "xenstore",
-] as const;
+/** Number of a book of the vCPU. */
+export type Cost = typeof COST[CostKind];
 
-/** One book of dom0. */
-export type Dom0CostKind = typeof DOM0_COST_KINDS[number];
+/** The names of the vCPU's books, by number. */
+export const COST_KINDS: readonly CostKind[] = Object.keys(COST) as CostKind[];
+
+/**
+ * What a nanosecond of dom0 was spent on: the number of each book. dom0 has its own timeline; its
+ * books do not add up to elapsed.
+ */
+export const DOM0_COST = {
+  ioreq: 0, // device model answering an ioreq
+  blockLayer: 1, // submitting to and completing from the disk
+  backend: 2, // blkback: wake-up, parse, respond
+  grantMap: 3,
+  grantUnmap: 4, // TLB shootdown included
+  grantCopy: 5,
+  notify: 6, // EVTCHNOP_send by dom0
+  xenstore: 7,
+} as const;
+
+/** Name of a book of dom0, as reports print it. */
+export type Dom0CostKind = keyof typeof DOM0_COST;
+
+/** Number of a book of dom0. */
+export type Dom0Cost = typeof DOM0_COST[Dom0CostKind];
+
+/** The names of dom0's books, by number. */
+export const DOM0_COST_KINDS: readonly Dom0CostKind[] = Object.keys(DOM0_COST) as Dom0CostKind[];
 
 /** Moves vCPU time and books it. Timers never fire inside a charge. */
 export interface Ledger {
   /** Spends `ns` of the vCPU's time. */
-  charge(kind: CostKind, ns: Ns): void;
+  charge(cost: Cost, ns: Ns): void;
 }
 
 /** The control domain's CPU: serial, on its own timeline. */
 export interface Dom0 {
   /** Spends time of the running task: whatever is posted next starts after it. */
-  charge(kind: Dom0CostKind, ns: Ns): void;
-  /** Queues a task behind all earlier ones; `then` runs from the clock when its `cost` has been spent. */
-  post(kind: Dom0CostKind, cost: Ns, then: () => void): void;
+  charge(cost: Dom0Cost, ns: Ns): void;
+  /** Queues a task behind all earlier ones; `then` runs from the clock when its `ns` have been spent. */
+  post(cost: Dom0Cost, ns: Ns, then: () => void): void;
 }
 
 // ---- memory --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { DOM0_COST } from "../types.ts";
 import type { Dom0, EventPort, Ns } from "../types.ts";
 import { DOM0, DOMID_SELF, ERRNO } from "./errno.ts";
 import { EVENT_CHANNEL_LIMIT } from "./shared_info.ts";
@@ -221,14 +222,14 @@ export class EventChannels {
     };
     this.#channels[remotePort] = channel;
     const isBound = () => this.#channels[remotePort] === channel;
-    this.#dom0.post("notify", 0, () => {
+    this.#dom0.post(DOM0_COST.notify, 0, () => {
       if (isBound()) onEvent();
     });
     return {
       notify: () => {
         if (!isBound()) return;
         this.#sentByDom0++;
-        this.#dom0.charge("notify", this.#notifyNs);
+        this.#dom0.charge(DOM0_COST.notify, this.#notifyNs);
         this.#raise(remotePort);
       },
       close: () => {

@@ -8,7 +8,7 @@
  */
 
 import { InternalError } from "../errors.ts";
-import { PAGE_SIZE } from "../types.ts";
+import { DOM0_COST, PAGE_SIZE } from "../types.ts";
 import type { Dom0, Gfn, GrantMapper, GuestErrors, GuestMemory, Ns, Physmap } from "../types.ts";
 import { DOM0 } from "./errno.ts";
 
@@ -124,7 +124,7 @@ export class GrantTable implements GrantMapper {
   /** Maps a granted page into dom0; `undefined` if the entry does not permit it. */
   map(gref: number, access: "read" | "write"): Uint8Array | undefined {
     this.#mapCount++;
-    this.#dom0.charge("grantMap", this.#costs.mapNs);
+    this.#dom0.charge(DOM0_COST.grantMap, this.#costs.mapNs);
     return this.#acquire(gref, access);
   }
 
@@ -152,7 +152,7 @@ export class GrantTable implements GrantMapper {
     }
     this.#copyCount++;
     const { copyNs, copyNsPerKiB } = this.#costs;
-    this.#dom0.charge("grantCopy", copyNs + Math.round(copyNsPerKiB * bytes.length / 1024));
+    this.#dom0.charge(DOM0_COST.grantCopy, copyNs + Math.round(copyNsPerKiB * bytes.length / 1024));
     const page = this.#acquire(gref, access);
     if (page === undefined) return false;
     const part = page.subarray(offset, offset + bytes.length);
@@ -168,7 +168,7 @@ export class GrantTable implements GrantMapper {
 
   #chargeUnmap(count: number): void {
     const flushes = Math.ceil(count / UNMAP_BATCH);
-    this.#dom0.charge("grantUnmap", count * this.#costs.unmapNs + flushes * this.#flushNs);
+    this.#dom0.charge(DOM0_COST.grantUnmap, count * this.#costs.unmapNs + flushes * this.#flushNs);
   }
 
   #unmapOne(gref: number): void {

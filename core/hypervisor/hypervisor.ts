@@ -14,9 +14,9 @@
 
 import { allOnes } from "../bits.ts";
 import { InternalError } from "../errors.ts";
-import { EXIT } from "../types.ts";
+import { COST, DOM0_COST, EXIT } from "../types.ts";
 import type {
-  Dom0CostKind,
+  Dom0Cost,
   ExitReason,
   GuestMemory,
   Ledger,
@@ -39,6 +39,13 @@ export const NS_PER_INSTRUCTION: Ns = 1;
 /** Most instructions of one budget, whatever the clock says: budgets are 31-bit numbers in the CPU. */
 const LARGEST_BUDGET = 1 << 30;
 
+// V8 knows the value of a module's own constant, not that of an imported one: these are on the path of
+// every exit.
+const { IO_INSTRUCTION, VMCALL } = EXIT;
+const { guest: GUEST, exit: EXIT_ENTRY, ioreq: IOREQ, device: DEVICE } = COST;
+const { ioreq: DOM0_IOREQ } = DOM0_COST;
+const GUEST_NS = NS_PER_INSTRUCTION;
+
 const FLAG_IF = 1 << 9;
 const CS = 1;
 const [EAX, ECX, EDX, EBX] = [0, 1, 2, 3] as const;
@@ -55,8 +62,8 @@ export interface Deadlines {
 
 /** dom0 as a vCPU waits for it. */
 export interface ServingDom0 {
-  /** Returns how long the vCPU stands still: dom0's earlier tasks, then this one. */
-  serve(kind: Dom0CostKind, cost: Ns): Ns;
+  /** Does a task; returns how long dom0's earlier tasks keep it waiting. */
+  serve(cost: Dom0Cost, ns: Ns): Ns;
 }
 
 /** The 8259 pair's INTR and INTA. */
@@ -112,7 +119,12 @@ export class Hypervisor implements VcpuHost {
   readonly #clock: Deadlines;
   readonly #ledger: Ledger;
   readonly #dom0: ServingDom0;
-  readonly #costs: CostPreset;
+  readonly #exitEntry: Ns;
+  readonly #emulation: Ns;
+  readonly #injection: Ns;
+  readonly #ioreqTrip: Ns;
+  readonly #deviceAccess: Ns;
+  readonly #deviceItem: Ns;
   readonly #accounting: Accounting;
   readonly #ports: PortSpace;
   readonly #strings: StringPorts;
@@ -127,16 +139,22 @@ export class Hypervisor implements VcpuHost {
   readonly #maxTime: Ns;
   #vcpu: VcpuState | undefined;
   #mustLeave = false;
-  #sliceEndsAt: Ns = Infinity;
+  /** End of the slice or of all time. */
+  #endsAt: Ns = Infinity;
   /** VM entries happen with interrupt-window exiting on. */
   #windowArmed = false;
 
   constructor(options: HypervisorOptions) {
-    const { memory, ports } = options;
+    const { costs, memory, ports } = options;
     this.#clock = options.clock;
     this.#ledger = options.ledger;
     this.#dom0 = options.dom0;
-    this.#costs = options.costs;
+    this.#exitEntry = costs.exitEntry;
+    this.#emulation = costs.emulation;
+    this.#injection = costs.injection;
+    this.#ioreqTrip = costs.ioreq;
+    this.#deviceAccess = costs.deviceAccess;
+    this.#deviceItem = costs.deviceItem;
     this.#accounting = options.accounting;
     this.#ports = ports;
     this.#strings = new StringPorts(ports, memory);
@@ -150,6 +168,7 @@ export class Hypervisor implements VcpuHost {
     }
     this.#maxInsns = options.maxInsns ?? Infinity;
     this.#maxTime = options.maxTime ?? Infinity;
+    this.#endsAt = this.#maxTime;
   }
 
   /** Names the vCPU whose exits these are. Before the first exit, once. */
@@ -166,21 +185,22 @@ export class Hypervisor implements VcpuHost {
   exit(exit: VmExit): number {
     this.retire(exit.retired);
     exit.at = this.#clock.now;
-    if (exit.reason === EXIT.VMCALL && this.#bios.covers(exit.rip)) {
-      this.#bios.call(exit.rip, this.#state);
+    if (exit.reason === VMCALL && this.#bios.covers(exit.rip)) {
+      this.#bios.call(exit.rip, this.#state());
       return this.budget;
     }
     this.#accounting.exit(exit);
-    this.#ledger.charge("exit", this.#costs.exitEntry);
-    this.#handle(exit);
+    this.#ledger.charge(EXIT_ENTRY, this.#exitEntry);
+    if (exit.reason === IO_INSTRUCTION) this.#accessPort(exit);
+    else this.#handle(exit);
     this.#accounting.answered(exit.value);
     this.#armWindow();
-    return exit.reason === EXIT.VMCALL && this.#xen.blocked ? 0 : this.budget;
+    return exit.reason === VMCALL && this.#xen.blocked ? 0 : this.budget;
   }
 
   /** An upcall goes before the 8259: Xen looks at it first. */
   get interruptPending(): boolean {
-    return this.#upcallVector !== undefined || this.#pic.pending;
+    return this.#upcallVector() !== undefined || this.#pic.pending;
   }
 
   /** Returns the vector. An interrupt that had to wait for IF = 1 comes by an interrupt-window exit. */
@@ -188,12 +208,12 @@ export class Hypervisor implements VcpuHost {
     if (this.#windowArmed) this.#exitWithoutInstruction(EXIT.INTERRUPT_WINDOW);
     this.#windowArmed = false;
     this.#accounting.interrupt();
-    this.#ledger.charge("injection", this.#costs.injection);
-    return this.#upcallVector ?? this.#pic.acknowledge();
+    this.#ledger.charge(COST.injection, this.#injection);
+    return this.#upcallVector() ?? this.#pic.acknowledge();
   }
 
   timestamp(retired: number): number {
-    return this.#clock.now + retired * NS_PER_INSTRUCTION;
+    return this.#clock.now + retired * GUEST_NS;
   }
 
   passthroughPort(exit: VmExit): void {
@@ -208,15 +228,16 @@ export class Hypervisor implements VcpuHost {
   /** Books instructions that retired since the last report. */
   retire(instructions: number): void {
     this.#accounting.retire(instructions);
-    this.#ledger.charge("guest", instructions * NS_PER_INSTRUCTION);
+    this.#ledger.charge(GUEST, instructions * GUEST_NS);
   }
 
   /** Instructions that may retire until something must happen outside the vCPU; 0 = now. */
   get budget(): number {
     if (this.#mustLeave) return 0;
-    const until = Math.min(this.#clock.nextDeadline, this.#sliceEndsAt, this.#maxTime);
+    const { now, nextDeadline } = this.#clock;
+    const until = nextDeadline < this.#endsAt ? nextDeadline : this.#endsAt;
     const instructions = Math.min(
-      Math.floor((until - this.#clock.now) / NS_PER_INSTRUCTION),
+      Math.floor((until - now) / GUEST_NS),
       this.#maxInsns - this.#accounting.instructions,
       LARGEST_BUDGET,
     );
@@ -225,7 +246,7 @@ export class Hypervisor implements VcpuHost {
 
   /** Budgets also end at that time, which shows to nobody but the caller. */
   set sliceEndsAt(at: Ns) {
-    this.#sliceEndsAt = at;
+    this.#endsAt = Math.min(at, this.#maxTime);
   }
 
   /** Ends the current budget at the next exit and gives no further one. */
@@ -241,18 +262,15 @@ export class Hypervisor implements VcpuHost {
 
   // ---- exits ------------------------------------------------------------------------------------
 
-  get #state(): VcpuState {
+  #state(): VcpuState {
     if (this.#vcpu === undefined) throw new InternalError("VM exit before a vCPU was attached");
     return this.#vcpu;
   }
 
   #handle(exit: VmExit): void {
     switch (exit.reason) {
-      case EXIT.IO_INSTRUCTION:
-        this.#accessPort(exit);
-        return;
-      case EXIT.VMCALL:
-        this.#xen.hypercall(this.#state);
+      case VMCALL:
+        this.#xen.hypercall(this.#state());
         return;
       case EXIT.EPT_VIOLATION:
         if (!exit.write) exit.value = allOnes(exit.size); // no device claims guest-physical space
@@ -267,11 +285,11 @@ export class Hypervisor implements VcpuHost {
         exit.value = this.#writeMsr(exit.port);
         break;
     }
-    this.#ledger.charge("emulation", this.#costs.emulation);
+    this.#ledger.charge(COST.emulation, this.#emulation);
   }
 
   #answerCpuid(leaf: number): number {
-    const { regs } = this.#state;
+    const { regs } = this.#state();
     const answer = this.#xen.cpuid(leaf, regs[ECX]!);
     if (answer === undefined) return NOT_MINE;
     regs[EAX] = answer[0]!;
@@ -284,24 +302,25 @@ export class Hypervisor implements VcpuHost {
   #readMsr(msr: number): number {
     const value = this.#xen.readMsr(msr);
     if (value === undefined) return NOT_MINE;
-    const { regs } = this.#state;
+    const { regs } = this.#state();
     regs[EAX] = Number(value & 0xffffffffn);
     regs[EDX] = Number(value >> 32n);
     return ANSWERED;
   }
 
   #writeMsr(msr: number): number {
-    const { regs } = this.#state;
+    const { regs } = this.#state();
     return this.#xen.writeMsr(msr, regs[EAX]!, regs[EDX]!) === true ? ANSWERED : NOT_MINE;
   }
 
   #accessPort(exit: VmExit): void {
     this.#accounting.port(exit.port, exit.write, exit.count);
-    if ((this.#ownSizes[exit.port]! & exit.size) === 0) {
-      this.#askDeviceModel(exit);
-      return;
-    }
-    this.#ledger.charge("emulation", this.#costs.emulation);
+    if ((this.#ownSizes[exit.port]! & exit.size) === 0) this.#askDeviceModel(exit);
+    else this.#answerPort(exit);
+  }
+
+  #answerPort(exit: VmExit): void {
+    this.#ledger.charge(COST.emulation, this.#emulation);
     if (exit.string) this.#strings.transfer(exit);
     else if (exit.write) this.#ports.write(exit.port, exit.size, exit.value);
     else exit.value = this.#ports.read(exit.port, exit.size);
@@ -309,13 +328,12 @@ export class Hypervisor implements VcpuHost {
 
   /** The vCPU is blocked from request to response; time passes before the device acts. */
   #askDeviceModel(exit: VmExit): void {
-    const { ioreq, deviceAccess, deviceItem } = this.#costs;
-    const work = deviceAccess + deviceItem * (exit.count - 1);
+    const work = this.#deviceAccess + this.#deviceItem * (exit.count - 1);
     this.#accounting.ioreq();
     this.#ioreq.request(exit);
-    const wait = this.#dom0.serve("ioreq", work);
-    this.#ledger.charge("ioreq", ioreq + wait - work);
-    this.#ledger.charge("device", work);
+    const wait = this.#dom0.serve(DOM0_IOREQ, work);
+    this.#ledger.charge(IOREQ, this.#ioreqTrip + wait);
+    this.#ledger.charge(DEVICE, work);
     this.#deviceModel.serve(this.#ioreq);
     const answer = this.#ioreq.complete();
     if (!exit.string && !exit.write) exit.value = answer;
@@ -324,19 +342,23 @@ export class Hypervisor implements VcpuHost {
   // ---- interrupts -------------------------------------------------------------------------------
 
   /** Vector of the upcall that is due, if one is and the guest has named a vector. */
-  get #upcallVector(): number | undefined {
+  #upcallVector(): number | undefined {
     return this.#xen.upcallPending ? this.#xen.callbackVector : undefined;
   }
 
   #exitWithoutInstruction(reason: ExitReason): void {
-    const { eip } = this.#state;
-    this.#accounting.eventExit(reason, (this.#state.segmentBase(CS) + eip) >>> 0, this.#clock.now);
-    this.#ledger.charge("exit", this.#costs.exitEntry);
+    const { eip } = this.#state();
+    this.#accounting.eventExit(
+      reason,
+      (this.#state().segmentBase(CS) + eip) >>> 0,
+      this.#clock.now,
+    );
+    this.#ledger.charge(EXIT_ENTRY, this.#exitEntry);
   }
 
   /** At a VM entry: an interrupt that the guest cannot take now is waited for. */
   #armWindow(): void {
     if (!this.interruptPending) this.#windowArmed = false;
-    else if ((this.#state.eflags & FLAG_IF) === 0) this.#windowArmed = true;
+    else if (!this.#windowArmed) this.#windowArmed = (this.#state().eflags & FLAG_IF) === 0;
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { DOM0_COST } from "../types.ts";
 import type { Dom0, GuestErrors, Ns } from "../types.ts";
 import type { XenStore } from "./xenstore.ts";
 import type { StoreConnection } from "./xenstore_connection.ts";
@@ -112,7 +113,7 @@ export class XenStoreRing {
   #schedule(): void {
     if (this.#scheduled || this.#state === "closed") return;
     this.#scheduled = true;
-    this.#parts.dom0.post("xenstore", this.#parts.costNs, this.#wake);
+    this.#parts.dom0.post(DOM0_COST.xenstore, this.#parts.costNs, this.#wake);
   }
 
   #work(): void {

@@ -13,6 +13,7 @@ import { PCI, PCI_COMMAND } from "../../devices/pci.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import type { PortSpace } from "../hypervisor/port_access.ts";
 import type { BiosTraps } from "../hypervisor/hypervisor.ts";
+import { COST } from "../types.ts";
 import type { BlockBackend, GuestMemory, Ledger, VcpuState } from "../types.ts";
 import { BiosDisks } from "./bios_disk.ts";
 import { BiosFrame } from "./bios_frame.ts";
@@ -126,7 +127,7 @@ export class Bios implements BiosTraps {
   }
 
   call(rip: number, vcpu: VcpuState): void {
-    this.#ledger.charge("bios", this.#costs.biosCall);
+    this.#ledger.charge(COST.bios, this.#costs.biosCall);
     this.#frame.begin(vcpu);
     this.#services.get(Math.floor((rip - ROM_BASE) / STUB_BYTES))?.();
   }
@@ -258,7 +259,7 @@ export class Bios implements BiosTraps {
   /** INT 13h. */
   #disk(): void {
     const sectors = this.#disks.call(this.#frame);
-    this.#ledger.charge("bios", sectors * this.#costs.biosSector);
+    this.#ledger.charge(COST.bios, sectors * this.#costs.biosSector);
   }
 
   /** INT 15h. */

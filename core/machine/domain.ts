@@ -16,6 +16,7 @@ import type { RingEndpoint } from "../hypervisor/toolstack.ts";
 import { XenInterface } from "../hypervisor/xen.ts";
 import { XenStore } from "../hypervisor/xenstore.ts";
 import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
+import { COST } from "../types.ts";
 import type {
   BackendHost,
   Clock,
@@ -98,7 +99,7 @@ export class Domain {
       notifyNs: costs.dom0Hypercall + costs.eventSend,
       tscHz: TSC_HZ,
       onShutdown,
-      onHypercall: (name) => ledger.charge("hypercall", hypercallTime(costs, name)),
+      onHypercall: (name) => ledger.charge(COST.hypercall, hypercallTime(costs, name)),
     });
   }
 

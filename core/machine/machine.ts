@@ -17,7 +17,7 @@ import { Hypervisor, NS_PER_INSTRUCTION } from "../hypervisor/hypervisor.ts";
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
 import { Books } from "../ledger.ts";
 import type { Disk, GuestMemory, Ns } from "../types.ts";
-import { PAGE_SIZE } from "../types.ts";
+import { COST, PAGE_SIZE } from "../types.ts";
 import { Bios } from "./bios.ts";
 import type { Counters, DiskConfig, MachineConfig, RunResult } from "./config.ts";
 import { Domain } from "./domain.ts";
@@ -302,7 +302,7 @@ export class Machine {
     }
     const wakesAt = Math.min(this.#clock.nextDeadline, maxTime);
     if (wakesAt === Infinity) this.#crash("the guest waits for ever");
-    else this.#books.charge(this.#isDiskBusy() ? "media" : "idle", wakesAt - this.#clock.now);
+    else this.#books.charge(this.#isDiskBusy() ? COST.media : COST.idle, wakesAt - this.#clock.now);
   }
 
   #isDiskBusy(): boolean {

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { DOM0_COST } from "../../core/types.ts";
 import type { BlockRequest, BlockStatus, Disk, Dom0, Ns } from "../../core/types.ts";
 
 /** What dom0's block layer takes for one request. */
@@ -31,13 +32,13 @@ export class ServedDisk implements Disk {
   submit(request: BlockRequest): void {
     const passage = this.#free.pop() ?? this.#newPassage();
     passage.carry(request);
-    this.#dom0.post("blockLayer", this.#costs.submit, passage.submit);
+    this.#dom0.post(DOM0_COST.blockLayer, this.#costs.submit, passage.submit);
   }
 
   #newPassage(): Passage {
     return new Passage(
       (passage) => this.#inner.submit(passage),
-      (passage) => this.#dom0.post("blockLayer", this.#costs.complete, passage.complete),
+      (passage) => this.#dom0.post(DOM0_COST.blockLayer, this.#costs.complete, passage.complete),
       (passage) => this.#free.push(passage),
     );
   }

@@ -8,7 +8,7 @@
  */
 
 import { InternalError } from "../../core/errors.ts";
-import { SECTOR_SIZE } from "../../core/types.ts";
+import { DOM0_COST, SECTOR_SIZE } from "../../core/types.ts";
 import type {
   BackendHost,
   Disk,
@@ -128,7 +128,7 @@ export class Blkback {
   #postReaction(): void {
     if (this.#reactionPending || this.#gone) return;
     this.#reactionPending = true;
-    this.#dom0.post("backend", this.#options.costs.wakeup, () => {
+    this.#dom0.post(DOM0_COST.backend, this.#options.costs.wakeup, () => {
       this.#reactionPending = false;
       if (!this.#gone) this.#react();
     });

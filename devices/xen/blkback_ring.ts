@@ -8,6 +8,7 @@
  */
 
 import { InternalError } from "../../core/errors.ts";
+import { DOM0_COST } from "../../core/types.ts";
 import type {
   BlockRequest,
   BlockStatus,
@@ -101,7 +102,7 @@ export class BlkbackRing {
     this.#announced = true;
     if (this.#awake || this.#stopped) return;
     this.#awake = true;
-    this.#parts.dom0.post("backend", this.#parts.costs.wakeup, this.#resume);
+    this.#parts.dom0.post(DOM0_COST.backend, this.#parts.costs.wakeup, this.#resume);
   }
 
   /**
@@ -128,7 +129,7 @@ export class BlkbackRing {
   /** The worker's loop: one more request, or sleep. */
   #next(): void {
     if (this.#hasRequest()) {
-      this.#parts.dom0.post("backend", this.#parts.costs.perRequest, this.#serve);
+      this.#parts.dom0.post(DOM0_COST.backend, this.#parts.costs.perRequest, this.#serve);
     } else {
       this.#awake = false;
     }
@@ -174,7 +175,7 @@ export class BlkbackRing {
     else if (!slot.pages.map(request, access)) this.#answer(slot, BLKIF_RSP.ERROR); // told by grants
     else {
       slot.prepare();
-      this.#parts.dom0.post("backend", 0, slot.submit); // after the time that mapping took
+      this.#parts.dom0.post(DOM0_COST.backend, 0, slot.submit); // after the time that mapping took
     }
   }
 
@@ -187,7 +188,7 @@ export class BlkbackRing {
 
   #answer(slot: RequestSlot, status: number): void {
     slot.status = status;
-    this.#parts.dom0.post("backend", this.#parts.costs.perResponse, slot.respond);
+    this.#parts.dom0.post(DOM0_COST.backend, this.#parts.costs.perResponse, slot.respond);
   }
 
   /** The disk is done with it, at a time of its own. */
@@ -197,13 +198,13 @@ export class BlkbackRing {
     }
     if (status === "ok" && slot.writeAfterFlush()) return this.#parts.disk.submit(slot);
     slot.status = status === "ok" ? BLKIF_RSP.OKAY : BLKIF_RSP.ERROR;
-    if (slot.pages.mustUnmap) this.#parts.dom0.post("backend", 0, slot.unmap);
+    if (slot.pages.mustUnmap) this.#parts.dom0.post(DOM0_COST.backend, 0, slot.unmap);
     else this.#answer(slot, slot.status);
   }
 
   #unmap(slot: RequestSlot): void {
     slot.pages.unmap();
-    this.#parts.dom0.post("backend", this.#parts.costs.perResponse, slot.respond);
+    this.#parts.dom0.post(DOM0_COST.backend, this.#parts.costs.perResponse, slot.respond);
   }
 
   #respond(slot: RequestSlot): void {

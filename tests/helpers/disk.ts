@@ -1,5 +1,6 @@
 /** Fakes for what a disk and its users stand on: a clock, dom0, and a folder for image files. */
 
+import { DOM0_COST_KINDS } from "../../core/types.ts";
 import type {
   BlockBackend,
   BlockRequest,
@@ -7,6 +8,7 @@ import type {
   Clock,
   Disk,
   Dom0,
+  Dom0Cost,
   Dom0CostKind,
   Ns,
   Timer,
@@ -83,7 +85,7 @@ export class FakeDom0 implements Dom0 {
   readonly books: Partial<Record<Dom0CostKind, Ns>> = {};
   readonly #clock: Clock;
   readonly #timer: Timer;
-  readonly #tasks: { postedAt: Ns; cost: Ns; then: () => void }[] = [];
+  readonly #tasks: { postedAt: Ns; ns: Ns; then: () => void }[] = [];
   #freeAt: Ns = 0;
 
   constructor(clock: Clock) {
@@ -91,21 +93,26 @@ export class FakeDom0 implements Dom0 {
     this.#timer = clock.timer("dom0", () => this.#runFirst());
   }
 
-  charge(kind: Dom0CostKind, ns: Ns): void {
-    this.books[kind] = (this.books[kind] ?? 0) + ns;
+  charge(cost: Dom0Cost, ns: Ns): void {
+    this.#book(cost, ns);
     this.#freeAt = Math.max(this.#freeAt, this.#clock.now) + ns;
   }
 
-  post(kind: Dom0CostKind, cost: Ns, then: () => void): void {
-    this.books[kind] = (this.books[kind] ?? 0) + cost;
-    this.#tasks.push({ postedAt: this.#clock.now, cost, then });
+  post(cost: Dom0Cost, ns: Ns, then: () => void): void {
+    this.#book(cost, ns);
+    this.#tasks.push({ postedAt: this.#clock.now, ns, then });
     if (this.#tasks.length === 1) this.#arm();
+  }
+
+  #book(cost: Dom0Cost, ns: Ns): void {
+    const kind = DOM0_COST_KINDS[cost]!;
+    this.books[kind] = (this.books[kind] ?? 0) + ns;
   }
 
   #arm(): void {
     const task = this.#tasks[0];
     if (task === undefined) return;
-    this.#timer.armAt(Math.max(this.#freeAt, task.postedAt) + task.cost);
+    this.#timer.armAt(Math.max(this.#freeAt, task.postedAt) + task.ns);
   }
 
   #runFirst(): void {

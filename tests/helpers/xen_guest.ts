@@ -7,6 +7,7 @@ import { assertEquals } from "@std/assert";
 import type {
   Clock,
   Dom0,
+  Dom0Cost,
   Dom0CostKind,
   Gfn,
   Gpa,
@@ -17,7 +18,7 @@ import type {
   Timer,
   VcpuState,
 } from "../../core/types.ts";
-import { PAGE_SIZE } from "../../core/types.ts";
+import { DOM0_COST_KINDS, PAGE_SIZE } from "../../core/types.ts";
 import { XenInterface } from "../../core/hypervisor/xen.ts";
 
 /** Pages by frame; Xen's frames are pages of their own. */
@@ -125,10 +126,10 @@ export class HandClock implements Clock {
 export class RecordingDom0 implements Dom0 {
   readonly charges: [Dom0CostKind, Ns][] = [];
   readonly #tasks: (() => void)[] = [];
-  charge(kind: Dom0CostKind, ns: Ns): void {
-    this.charges.push([kind, ns]);
+  charge(cost: Dom0Cost, ns: Ns): void {
+    this.charges.push([DOM0_COST_KINDS[cost]!, ns]);
   }
-  post(_kind: Dom0CostKind, _cost: Ns, then: () => void): void {
+  post(_cost: Dom0Cost, _ns: Ns, then: () => void): void {
     this.#tasks.push(then);
   }
   run(): void {

@@ -3,21 +3,21 @@
  * @module
  */
 
-import type { Dom0, Dom0CostKind, GuestErrors, Ns } from "../../core/types.ts";
+import type { Dom0, Dom0Cost, GuestErrors, Ns } from "../../core/types.ts";
 import { XenStore } from "../../core/hypervisor/xenstore.ts";
 import { XenStoreRing } from "../../core/hypervisor/xenstore_ring.ts";
 
 /** dom0 that works when told to, in order, and counts what it spent. */
 export class FakeDom0 implements Dom0 {
   spent: Ns = 0;
-  readonly #tasks: { cost: Ns; then: () => void }[] = [];
+  readonly #tasks: { ns: Ns; then: () => void }[] = [];
 
-  charge(_kind: Dom0CostKind, ns: Ns): void {
+  charge(_cost: Dom0Cost, ns: Ns): void {
     this.spent += ns;
   }
 
-  post(_kind: Dom0CostKind, cost: Ns, then: () => void): void {
-    this.#tasks.push({ cost, then });
+  post(_cost: Dom0Cost, ns: Ns, then: () => void): void {
+    this.#tasks.push({ ns, then });
   }
 
   get pending(): number {
@@ -28,7 +28,7 @@ export class FakeDom0 implements Dom0 {
   step(): boolean {
     const task = this.#tasks.shift();
     if (task === undefined) return false;
-    this.spent += task.cost;
+    this.spent += task.ns;
     task.then();
     return true;
   }

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { InternalError } from "../../../core/errors.ts";
-import { EXIT } from "../../../core/types.ts";
+import { DOM0_COST, EXIT } from "../../../core/types.ts";
 import type { VmExit } from "../../../core/types.ts";
 import { COSTS, makeHost, NotingPort } from "../../helpers/host.ts";
 
@@ -25,7 +25,7 @@ Deno.test("Hypervisor.exit() of a device port is one ioreq, and every nanosecond
 
 Deno.test("Hypervisor.exit() waits for what dom0 has accepted before, and books that as ioreq", () => {
   const { books, dom0, exit } = makeHost();
-  dom0.post("backend", 5000, () => {});
+  dom0.post(DOM0_COST.backend, 5000, () => {});
   exit(IN_1F7);
   const waited = 5000 - COSTS.exitEntry;
   const { ioreq, device } = books.snapshot();

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { ImageError } from "../../../core/errors.ts";
+import { DOM0_COST } from "../../../core/types.ts";
 import type { BlockBackend } from "../../../core/types.ts";
 import { MEDIA_PRESETS, TimedDisk } from "../../../devices/disk/timed.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
@@ -352,11 +353,11 @@ Deno.test("BlkbackRing submits and answers after the time that grant operations 
   const { guest, disk } = manual();
   const { map, unmapAll } = guest.grants;
   guest.grants.map = (gref, access) => {
-    guest.dom0.charge("grantMap", 700);
+    guest.dom0.charge(DOM0_COST.grantMap, 700);
     return map.call(guest.grants, gref, access);
   };
   guest.grants.unmapAll = (grefs) => {
-    guest.dom0.charge("grantUnmap", 900);
+    guest.dom0.charge(DOM0_COST.grantUnmap, 900);
     unmapAll.call(guest.grants, grefs);
   };
   guest.page(20);
