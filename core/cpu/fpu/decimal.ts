@@ -16,7 +16,7 @@ const GREATEST = 10n ** 18n - 1n;
 
 /** A digit above 9 counts as what it is: the processor does not check. */
 export function loadDecimal(cpu: Cpu, fpu: FpuUnit, linear: number): void {
-  readWide(cpu, linear, 10);
+  readWide(cpu, fpu, linear, 10);
   const { bytes } = cpu.state;
   let value = 0n;
   for (let n = DIGIT_BYTES - 1; n >= 0; n--) {

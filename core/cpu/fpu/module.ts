@@ -8,7 +8,6 @@ import { Fault, VECTOR } from "../fault.ts";
 import { AT, CR0 } from "../state.ts";
 import { encodeModule } from "../wasm.ts";
 import * as callees from "./callees.ts";
-import type { FpuCode } from "./code.ts";
 import { CORE_CODE } from "./core.ts";
 import { loadDecimal, narrowDecimal } from "./decimal.ts";
 import * as environment from "./environment.ts";
@@ -69,8 +68,8 @@ function slowFunctions(cpu: Cpu, fpu: FpuUnit): Functions {
   onUnit(callees.TURN, special.turn);
   onUnit(callees.CLEAR, environment.clear);
   onUnit(callees.INITIALIZE, environment.initialize);
-  provide(callees.READ_WIDE.name, (at: number, bytes: number) => store.readWide(cpu, at, bytes));
-  provide(callees.WRITE_WIDE.name, (at: number, bytes: number) => store.writeWide(cpu, at, bytes));
+  onMemory(callees.READ_WIDE, store.readWide);
+  onMemory(callees.WRITE_WIDE, store.writeWide);
   onUnit(callees.NARROW_SLOW, store.narrowSlow);
   onUnit(callees.NARROW_INTEGER_SLOW, store.narrowIntegerSlow);
   onUnit(callees.NARROW_DECIMAL, narrowDecimal);
@@ -93,25 +92,39 @@ function slowFunctions(cpu: Cpu, fpu: FpuUnit): Functions {
 export function fpuFunctions(cpu: Cpu, accesses: Functions): Functions {
   const fpu = new FpuUnit(cpu.state);
   const functions = slowFunctions(cpu, fpu);
-  const bodies = [...CORE_CODE, ...OPERATION_CODE, ...MEMORY_CODE].map((make) => make());
-  const generated = instantiate(cpu, bodies, { ...accesses, ...functions });
+  const made = instantiate(cpu, { ...accesses, ...functions });
   const core: Record<string, unknown> = {};
   for (const { name } of [...Object.values(callees.CORE), callees.ROUND, callees.RAISE]) {
-    core[plainName(name)] = generated[name];
+    core[plainName(name)] = made[name];
   }
-  core[plainName(callees.TO_INTEGER.name)] = generated[callees.TO_INTEGER.name];
+  core[plainName(callees.TO_INTEGER.name)] = made[callees.TO_INTEGER.name];
   fpu.core = core as unknown as Core;
-  return { ...functions, ...generated };
+  return { ...functions, ...made };
 }
 
 const plainName = (name: string): string => name.slice(name.indexOf(".") + 1);
 
-function instantiate(cpu: Cpu, bodies: readonly FpuCode[], imports: Functions): Functions {
-  const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
+/** The generated half: the same for every CPU. */
+interface Generated {
+  readonly module: WebAssembly.Module;
+  /** Names of its functions, in the order of their export numbers. */
+  readonly names: readonly string[];
+}
+
+let generated: Generated | undefined;
+
+function generate(): Generated {
+  const bodies = [...CORE_CODE, ...OPERATION_CODE, ...MEMORY_CODE].map((make) => make());
   const module = new WebAssembly.Module(encodeModule(bodies));
+  return { module, names: bodies.map(({ type }) => type.name) };
+}
+
+function instantiate(cpu: Cpu, imports: Functions): Functions {
+  const { module, names } = generated ??= generate();
+  const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
   const x = { ...imports, memory: cpu.state.memory, table };
   const { exports } = new WebAssembly.Instance(module, { x });
-  return Object.fromEntries(
-    bodies.map(({ type }, n) => [type.name, exports[String(n)] as WebAssembly.ImportValue]),
-  );
+  const functions: Functions = {};
+  names.forEach((name, n) => functions[name] = exports[String(n)] as WebAssembly.ImportValue);
+  return functions;
 }

@@ -5,10 +5,9 @@
  * @module
  */
 
-import { FORMAT, SIGN, SW, TEMP } from "./layout.ts";
+import { BIAS, FORMAT, RC, SIGN, SW, TEMP } from "./layout.ts";
 import { chosenNan, CLASS, type Extended, INDEFINITE, isNan, quieted, special } from "./number.ts";
 import { OPERATIONS } from "./operations.ts";
-import { BIAS, RC } from "./layout.ts";
 import { type FpuUnit, signOfProduct } from "./unit.ts";
 
 const { ZERO, INFINITY, SIGNALING, UNSUPPORTED } = CLASS;
@@ -40,7 +39,9 @@ function specialQuotient(x: Extended, y: Extended): Special {
   return x.kind === ZERO || y.kind === INFINITY ? special(ZERO, sign) : undefined;
 }
 
-function specialResult(fpu: FpuUnit, operation: number, x: Extended, y: Extended): Special {
+type Pair = readonly [Extended, Extended];
+
+function specialResult(fpu: FpuUnit, operation: number, [x, y]: Pair): Special {
   switch (OPERATIONS[operation]) {
     case "mul":
       return specialProduct(x, y);
@@ -51,7 +52,7 @@ function specialResult(fpu: FpuUnit, operation: number, x: Extended, y: Extended
   }
 }
 
-function compute(fpu: FpuUnit, operation: number, at: number, x: Extended, y: Extended): void {
+function compute(fpu: FpuUnit, operation: number, at: number, [x, y]: Pair): void {
   const sign = signOfProduct(x, y);
   switch (OPERATIONS[operation]) {
     case "mul":
@@ -82,21 +83,18 @@ export function nans(
 }
 
 /** @returns whether the instruction is complete, its result written */
-function arithmetic(fpu: FpuUnit, operation: number, at: number, a: number, b: number): boolean {
-  if (fpu.isEmpty(a) || fpu.isEmpty(b)) return stackUnderflow(fpu, at);
-  const x = fpu.number(a);
-  const given = fpu.number(b);
+function arithmetic(fpu: FpuUnit, operation: number, at: number, [x, given]: Pair): boolean {
   const nan = nans(fpu, at, x, given);
   if (nan !== undefined) return nan;
   const flip = OPERATIONS[operation] === "sub" ? SIGN : 0;
   const y = { ...given, sign: given.sign ^ flip };
-  const result = specialResult(fpu, operation, x, y);
+  const result = specialResult(fpu, operation, [x, y]);
   if (result === "invalid") return fpu.invalid(at);
   const byZero = OPERATIONS[operation] === "div" && y.kind === ZERO && x.kind !== INFINITY;
   if (byZero && !fpu.raise(SW.ZE)) return false;
   if (!byZero && !fpu.denormals(x, y)) return false;
   if (result) fpu.set(at, result);
-  else compute(fpu, operation, at, x, y);
+  else compute(fpu, operation, at, [x, y]);
   return true;
 }
 
@@ -117,7 +115,10 @@ export function arithmeticSlow(
   pops: number,
 ): void {
   fpu.clearC1();
-  if (arithmetic(fpu, operation, at, a, b) && pops) fpu.pop();
+  const complete = fpu.isEmpty(a) || fpu.isEmpty(b)
+    ? stackUnderflow(fpu, at)
+    : arithmetic(fpu, operation, at, [fpu.number(a), fpu.number(b)]);
+  if (complete && pops) fpu.pop();
 }
 
 export function sqrtSlow(fpu: FpuUnit, at: number): void {
@@ -157,7 +158,7 @@ export function outOfRange(
 ): number {
   const before = fpu.status;
   const exact = { sign, exponent, hi: BigInt.asUintN(64, hi), lo: BigInt.asUintN(64, lo) };
-  fpu.fit(at, exact, shift, FORMAT[10], true);
+  fpu.fit(exact, { at, shift, format: FORMAT[10], wrap: true });
   return fpu.status & ~before & SW.PE | fpu.status & SW.C1;
 }
 

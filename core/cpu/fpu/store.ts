@@ -23,7 +23,10 @@ export function readBlock(cpu: Cpu, linear: number, bytes: number, to: DataView)
   }
 }
 
-/** Writes `bytes`, an even number, to a linear address: all or, after a fault, none. */
+/**
+ * Writes memory at a linear address: all of it or, after a fault, nothing.
+ * @param bytes an even number, below that of a page
+ */
 export function writeBlock(cpu: Cpu, linear: number, bytes: number, from: DataView): void {
   const { mmu } = cpu;
   if ((linear & PAGE - 1) + bytes > PAGE) {
@@ -32,27 +35,22 @@ export function writeBlock(cpu: Cpu, linear: number, bytes: number, from: DataVi
   }
   for (let n = 0; n < bytes;) {
     const size = bytes - n >= 4 ? 4 : 2;
-    mmu.write(
-      (linear + n) >>> 0,
-      size,
-      size === 4 ? from.getInt32(n, true) : from.getUint16(n, true),
-    );
+    const value = size === 4 ? from.getInt32(n, true) : from.getUint16(n, true);
+    mmu.write((linear + n) >>> 0, size, value);
     n += size;
   }
 }
 
-const temporary = (cpu: Cpu): DataView => new DataView(cpu.state.bytes.buffer, TEMP, 16);
-
 /** Memory operand of 8 or 10 bytes to the temporary register. */
-export function readWide(cpu: Cpu, linear: number, bytes: number): void {
+export function readWide(cpu: Cpu, fpu: FpuUnit, linear: number, bytes: number): void {
   cpu.mmu.checkAlignment(linear, 8);
-  readBlock(cpu, linear, bytes, temporary(cpu));
+  readBlock(cpu, linear, bytes, fpu.temporary);
 }
 
 /** Temporary register to a memory operand of 8 or 10 bytes. */
-export function writeWide(cpu: Cpu, linear: number, bytes: number): void {
+export function writeWide(cpu: Cpu, fpu: FpuUnit, linear: number, bytes: number): void {
   cpu.mmu.checkAlignment(linear, 8);
-  writeBlock(cpu, linear, bytes, temporary(cpu));
+  writeBlock(cpu, linear, bytes, fpu.temporary);
 }
 
 /**
@@ -92,8 +90,9 @@ function narrowed(fpu: FpuUnit, bytes: 4 | 8): bigint | undefined {
   }
   if (x.kind === CLASS.INFINITY || x.kind === CLASS.ZERO) return packed(bytes, x);
   const exact = { sign: x.sign, exponent: x.exponent, hi: x.bits, lo: 0n };
-  const { shift } = FORMAT[bytes];
-  if (!fpu.fit(TEMP, exact, shift, FORMAT[bytes], false)) return undefined;
+  const format = FORMAT[bytes];
+  const target = { at: TEMP, shift: format.shift, format, wrap: false };
+  if (!fpu.fit(exact, target)) return undefined;
   const exponent = fpu.signExponent(TEMP) & 0x7fff;
   return pack(bytes, x.sign, exponent, fpu.bits(TEMP));
 }

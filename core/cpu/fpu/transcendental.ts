@@ -49,7 +49,7 @@ function deliver(fpu: FpuUnit, at: number, { sign, bits, scale }: Scaled): void 
   const top = (cut > 0 ? bits >> BigInt(cut) : bits << BigInt(-cut)) | 1n;
   const exponent = BIAS + scale + length - 1;
   const exact = { sign, exponent, hi: top >> 64n, lo: top & ALL_ONES };
-  fpu.fit(at, exact, 0, FORMAT[10], true);
+  fpu.fit(exact, { at, shift: 0, format: FORMAT[10], wrap: true });
   fpu.tag(at, false);
 }
 
@@ -206,12 +206,14 @@ function quotient(x: Scaled, y: Scaled): Scaled {
 
 type Result = Extended | Scaled | "invalid" | "zero-divide" | "undefined";
 
-/** @param special result of operands that are zero or infinite, nothing for others */
-function binary(
-  fpu: FpuUnit,
-  special: (x: Extended, y: Extended) => Result | undefined,
-  compute: (x: Extended, y: Extended) => Scaled,
-): void {
+/** What an instruction does to two numbers. */
+interface Rules {
+  /** Result for operands that are zero, infinite or outside the domain; nothing for others. */
+  readonly special: (x: Extended, y: Extended) => Result | undefined;
+  readonly compute: (x: Extended, y: Extended) => Scaled;
+}
+
+function binary(fpu: FpuUnit, rules: Rules): void {
   fpu.clearC1();
   const [a, b] = [fpu.stack(0), fpu.stack(1)];
   if (fpu.isEmpty(a) || fpu.isEmpty(b)) {
@@ -219,19 +221,17 @@ function binary(
     return;
   }
   const x = fpu.number(a), y = fpu.number(b);
-  const nan = nans(fpu, b, x, y);
-  if (nan === undefined ? settle(fpu, b, special(x, y), x, y, compute) : nan) fpu.pop();
+  if (nans(fpu, b, x, y) ?? settle(fpu, b, [x, y], rules)) fpu.pop();
 }
 
 /** @returns whether the instruction is complete */
 function settle(
   fpu: FpuUnit,
   at: number,
-  result: Result | undefined,
-  x: Extended,
-  y: Extended,
-  compute: (x: Extended, y: Extended) => Scaled,
+  [x, y]: readonly [Extended, Extended],
+  rules: Rules,
 ): boolean {
+  const result = rules.special(x, y);
   if (result === "invalid") return fpu.invalid(at);
   if (result === "zero-divide") {
     if (!fpu.raise(SW.ZE)) return false;
@@ -244,7 +244,7 @@ function settle(
     fpu.raise(SW.PE);
     return true;
   }
-  const value = result ?? compute(x, y);
+  const value = result ?? rules.compute(x, y);
   if ("kind" in value) fpu.set(at, value);
   else deliver(fpu, at, value);
   return true;
@@ -284,7 +284,10 @@ const multiplied = (x: Scaled, y: Scaled): Scaled => ({
 });
 
 export const fyl2x = (fpu: FpuUnit): void =>
-  binary(fpu, specialLogarithm, (x, y) => multiplied(logarithm(scaled(x)), scaled(y)));
+  binary(fpu, {
+    special: specialLogarithm,
+    compute: (x, y) => multiplied(logarithm(scaled(x)), scaled(y)),
+  });
 
 /** y · log2(x + 1) at the borders of its domain. */
 function specialLogarithmPlus(x: Extended, y: Extended): Result | undefined {
@@ -307,19 +310,23 @@ function increased({ sign, bits, scale }: Scaled): Scaled {
   return { sign: 0, bits: sign ? unit - x : unit + x, scale: common };
 }
 
+function logarithmPlus(x: Extended): Scaled {
+  const argument = scaled(x);
+  if (x.exponent >= BIAS - 1) return logarithm(increased(argument));
+  const magnitude = fixed(argument);
+  return product(argument, logarithmFactor(x.sign ? -magnitude : magnitude));
+}
+
 export const fyl2xp1 = (fpu: FpuUnit): void =>
-  binary(fpu, specialLogarithmPlus, (x, y) => {
-    const argument = scaled(x);
-    if (x.exponent >= BIAS - 1) return multiplied(logarithm(increased(argument)), scaled(y));
-    const magnitude = fixed(argument);
-    const factor = logarithmFactor(x.sign ? -magnitude : magnitude);
-    return multiplied(product(argument, factor), scaled(y));
+  binary(fpu, {
+    special: specialLogarithmPlus,
+    compute: (x, y) => multiplied(logarithmPlus(x), scaled(y)),
   });
 
-/** An eighth of a turn, times `eighths`. */
-const turn = (eighths: bigint, sign: number): Scaled => ({
+/** An angle of so many quarters of π. */
+const turn = (quarters: bigint, sign: number): Scaled => ({
   sign,
-  bits: PI * eighths,
+  bits: PI * quarters,
   scale: -FRACTION - 2,
 });
 
@@ -353,7 +360,8 @@ function angleOf(ratio: Scaled): Scaled {
   return { sign: 0, bits: arcTangent(fixed(ratio)), scale: -FRACTION };
 }
 
-export const fpatan = (fpu: FpuUnit): void => binary(fpu, specialArcTangent, arcTangentOf);
+export const fpatan = (fpu: FpuUnit): void =>
+  binary(fpu, { special: specialArcTangent, compute: arcTangentOf });
 
 // ---- powers ------------------------------------------------------------------------------------------
 

@@ -58,17 +58,30 @@ export interface Exact {
   readonly lo: bigint;
 }
 
+/** Where and how a number is rounded. */
+export interface Target {
+  readonly at: number;
+  /** Bits that rounding clears at the end of the significand. */
+  readonly shift: number;
+  readonly format: Format;
+  /** An unmasked overflow or underflow gives the wrapped result; else it gives none. */
+  readonly wrap: boolean;
+}
+
 const PRECISION_SHIFT = [40, 0, 11, 0];
 const ALL_ONES = (1n << 64n) - 1n;
 
 /** State of the x87, and what its slow paths share. */
 export class FpuUnit {
   readonly state: CpuState;
+  /** The bytes of TEMP. */
+  readonly temporary: DataView;
   /** Set when the generated half exists. */
   core!: Core;
 
   constructor(state: CpuState) {
     this.state = state;
+    this.temporary = new DataView(state.bytes.buffer, TEMP, SLOT);
   }
 
   get status(): number {
@@ -188,10 +201,10 @@ export class FpuUnit {
 
   /**
    * Rounds to a format whose range the exponent may leave.
-   * @param wrap an unmasked overflow or underflow gives the wrapped result; else it gives none
    * @returns whether there is a result
    */
-  fit(at: number, exact: Exact, shift: number, format: Format, wrap: boolean): boolean {
+  fit(exact: Exact, target: Target): boolean {
+    const { at, shift, format, wrap } = target;
     const { sign, exponent, hi, lo } = exact;
     const before = this.status;
     const c1 = this.core.round(at, sign, BIAS, hi, lo, shift) & SW.C1;
@@ -210,8 +223,8 @@ export class FpuUnit {
       return true;
     }
     this.status = before;
-    if (flag === SW.OE) this.#overflow(at, sign, shift, format);
-    else this.#denormalise(at, exact, shift, format.least);
+    if (flag === SW.OE) this.#overflow(sign, target);
+    else this.#denormalise(exact, target);
     return true;
   }
 
@@ -222,7 +235,7 @@ export class FpuUnit {
     else this.setSignExponent(at, sign | exponent);
   }
 
-  #overflow(at: number, sign: number, shift: number, format: Format): void {
+  #overflow(sign: number, { at, shift, format }: Target): void {
     const { rounding } = this;
     const away = rounding === RC.NEAREST || rounding === (sign ? RC.DOWN : RC.UP);
     const largest = { sign, exponent: format.greatest, bits: ALL_ONES << BigInt(shift) & ALL_ONES };
@@ -230,8 +243,8 @@ export class FpuUnit {
     this.raise(SW.OE | SW.PE | (away ? SW.C1 : 0));
   }
 
-  #denormalise(at: number, exact: Exact, shift: number, least: number): void {
-    const { sign, exponent, hi, lo } = exact;
+  #denormalise({ sign, exponent, hi, lo }: Exact, { at, shift, format }: Target): void {
+    const { least } = format;
     const count = BigInt(Math.min(least - exponent, 200));
     const whole = hi << 64n | lo;
     const kept = whole >> count;
