@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { AT, CR0 } from "../../../../core/cpu/state.ts";
+import { CpuBench } from "../../../helpers/cpu.ts";
 import { FpuBench, fromDouble } from "../../../helpers/fpu.ts";
 
 const PAGE_FAULT = 14, NO_MATH = 7, MATH_FAULT = 16, GENERAL_PROTECTION = 13, UNDEFINED = 6;
@@ -166,4 +167,16 @@ Deno.test("encodings that no x87 has are undefined", () => {
   ) {
     assertEquals(bench.execute(code), UNDEFINED, code);
   }
+});
+
+Deno.test("FNSTENV in real mode stores linear addresses, the opcode beside the first", () => {
+  const bench = new CpuBench(0x100000);
+  // mov ax, f123; mov ds, ax; fninit; fadd dword [5000]; fnstenv [6000]; o32 fnstenv [7000]; hlt
+  bench.load("real16", 0x1000, "b823f1 8ed8 dbe3 d8060050 d9360060 66d9360070 f4");
+  bench.run(7);
+  const words = Array.from({ length: 7 }, (_, n) => bench.view.getUint16(0xf7230 + n * 2, true));
+  assertEquals(words, [0x37f, 0x41, 0xfffe, 0x1007, 0x006, 0x6230, 0xf000]);
+  const wide = Array.from({ length: 7 }, (_, n) => bench.view.getUint32(0xf8230 + n * 4, true));
+  const reserved = [0xffff037f, 0xffff0041, 0xfffffffe, 0xffff1007, 0x006, 0xffff6230, 0xf000];
+  assertEquals(wide, reserved);
 });
