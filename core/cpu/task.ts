@@ -113,7 +113,7 @@ interface Task {
  * @param vector fault unless it is a TSS in the GDT
  * @param busy BUSY for the task that IRET returns to
  */
-export function readTask(cpu: Cpu, selector: number, vector: number, busy = 0): Descriptor {
+export function readTask(cpu: Cpu, selector: number, vector: number, busy: number = 0): Descriptor {
   const error = selector & 0xfffc;
   if (selector & 4) throw Fault.of(vector, error);
   const d = readDescriptor(cpu, selector, vector);
@@ -246,6 +246,7 @@ function loadSegments(cpu: Cpu, task: Task): void {
   const cpl = selectors[CS]! & 3;
   loadStack(cpu, selectors[SS]!, cpl);
   cpu.state.set(AT.CPL, cpl);
+  updateMode(cpu);
   for (const segment of [DS, ES, FS, GS]) loadData(cpu, segment, selectors[segment]!, cpl);
   loadCode(cpu, selectors[CS]!, cpl);
 }
