@@ -30,16 +30,18 @@ export const ARITHMETIC: Readonly<Record<Operation, Callee>> = {
   div: plain("div", 4),
 };
 
-/** Square root of, and integer next to, the register at an address. */
+/** Square root of the register at an address, in its place. */
 export const SQRT: Callee = plain("sqrt", 1);
+/** Integer next to the register at an address, in its place. */
 export const RNDINT: Callee = plain("rndint", 1);
 
-/** Memory operand at a linear address to the temporary register. */
+/** Number at a linear address to the temporary register. */
 export const WIDEN: Readonly<Record<4 | 8 | 10, Callee>> = {
   4: plain("widen4", 1),
   8: plain("widen8", 1),
   10: plain("widen10", 1),
 };
+/** Integer at a linear address to the temporary register. */
 export const WIDEN_INTEGER: Readonly<Record<2 | 4 | 8, Callee>> = {
   2: plain("widenInteger2", 1),
   4: plain("widenInteger4", 1),
@@ -54,11 +56,13 @@ export const NARROW: Readonly<Record<4 | 8 | 10, Callee>> = {
   8: plain("narrow8", 0, 1),
   10: plain("narrow10", 0, 1),
 };
+/** As {@link NARROW}, as an integer. */
 export const NARROW_INTEGER: Readonly<Record<2 | 4 | 8, Callee>> = {
   2: plain("narrowInteger2", 0, 1),
   4: plain("narrowInteger4", 0, 1),
   8: plain("narrowInteger8", 0, 1),
 };
+/** As {@link NARROW}, as 18 decimal digits. */
 export const NARROW_DECIMAL: Callee = plain("narrowDecimal", 0, 1);
 /** Writes what has been narrowed to a linear address, then the status word; 1 = pop. */
 export const STORE: Readonly<Record<2 | 4 | 8 | 10, Callee>> = {
@@ -78,6 +82,7 @@ export const PUSH_COPY: Callee = plain("pushCopy", 1);
 export const COPY: Callee = plain("copy", 2);
 /** Copies the register at an address to ST(0) unless it is empty. */
 export const MOVE: Callee = plain("move", 2);
+/** Exchanges ST(0) with the register at an address. */
 export const EXCHANGE: Callee = plain("exchange", 1);
 /** Sign of ST(0): bits to keep, bits to flip. */
 export const SET_SIGN: Callee = plain("setSign", 2);
@@ -97,18 +102,24 @@ export const LOAD_CONTROL: Callee = plain("loadControl", 1);
 export const FREE: Callee = plain("free", 2);
 /** Turns the stack: added to TOP. */
 export const TURN: Callee = plain("turn", 1);
-/** FNCLEX and FNINIT. */
+/** FNCLEX. */
 export const CLEAR: Callee = plain("clear", 0);
+/** FNINIT. */
 export const INITIALIZE: Callee = plain("initialize", 0);
 
 /** FBLD: linear address. */
 export const LOAD_DECIMAL: Callee = plain("loadDecimal", 1);
-/** Environment at a linear address; second argument: operand size. */
+/** FNSTENV: linear address, operand size. */
 export const STORE_ENVIRONMENT: Callee = plain("storeEnvironment", 2);
+/** FLDENV: linear address, operand size. */
 export const LOAD_ENVIRONMENT: Callee = plain("loadEnvironment", 2);
+/** FNSAVE: linear address, operand size. */
 export const SAVE: Callee = plain("save", 2);
+/** FRSTOR: linear address, operand size. */
 export const RESTORE: Callee = plain("restore", 2);
+/** FXSAVE: linear address. */
 export const FXSAVE: Callee = plain("fxsave", 1);
+/** FXRSTOR: linear address. */
 export const FXRSTOR: Callee = plain("fxrstor", 1);
 
 /** Instructions on the top of the stack that only TypeScript executes, by mnemonic. */
@@ -127,7 +138,9 @@ export const RARE = [
   "fsin",
   "fcos",
 ] as const;
+/** Their mnemonics. */
 export type Rare = typeof RARE[number];
+/** The function behind such an instruction. */
 export const rare = (name: Rare): Callee => plain(name, 0);
 
 // ---- between the halves ---------------------------------------------------------------------------
@@ -157,17 +170,25 @@ export const TO_INTEGER: Callee = callee("toInteger", [I32, I64, I32], [I32]);
 export const OUT_OF_RANGE: Callee = callee("outOfRange", ROUND.params, ROUND.results);
 /** Operation, destination, operands, pop. */
 export const ARITHMETIC_SLOW: Callee = plain("arithmeticSlow", 5);
+/** As {@link SQRT}, for any operand. */
 export const SQRT_SLOW: Callee = plain("sqrtSlow", 1);
+/** As {@link RNDINT}, for what is not below 2^63 and normal. */
 export const RNDINT_SLOW: Callee = plain("rndintSlow", 1);
+/** Pushes what is not ordinary, or onto what is not empty: address. */
 export const PUSH_SLOW: Callee = plain("pushSlow", 1);
-/** An operand of these is empty. */
+/** As {@link COPY} or {@link MOVE}, when an operand is empty. */
 export const COPY_SLOW: Callee = plain("copySlow", 2);
+/** One of the two is empty. */
 export const EXCHANGE_SLOW: Callee = plain("exchangeSlow", 1);
+/** ST(0) is empty. */
 export const SIGN_SLOW: Callee = plain("signSlow", 0);
+/** As {@link COMPARE}, for any operand. */
 export const COMPARE_SLOW: Callee = plain("compareSlow", 3, 1);
-/** Bytes. */
+/** As {@link NARROW}, for any operand: bytes. */
 export const NARROW_SLOW: Callee = plain("narrowSlow", 1, 1);
+/** As {@link NARROW_INTEGER}, for any operand: bytes. */
 export const NARROW_INTEGER_SLOW: Callee = plain("narrowIntegerSlow", 1, 1);
-/** Linear address, bytes: between memory and the temporary register. */
+/** Reads memory into the temporary register: linear address, bytes. */
 export const READ_WIDE: Callee = plain("readWide", 2);
+/** Writes the temporary register to memory: linear address, bytes. */
 export const WRITE_WIDE: Callee = plain("writeWide", 2);

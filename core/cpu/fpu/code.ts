@@ -39,10 +39,13 @@ import { EMPTY, MAX_EXPONENT, PC_SHIFT, SIGN_EXPONENT, SLOT, SW } from "./layout
 
 const word = (at: number): Val => load32(num(at));
 
-/** The status and control words. */
+/** The status word. */
 export const STATUS: Val = word(AT.FPU_STATUS);
+/** The control word. */
 export const CONTROL: Val = word(AT.FPU_CONTROL);
+/** Bit 63. */
 export const TOP_BIT: Val = shl64(num64(1), num64(63));
+/** 64 bits of zero. */
 export const ZERO_64: Val = num64(0);
 
 /** Address of the register `index` places below the top of the stack. */
@@ -53,10 +56,13 @@ export function stackAddress(index: Val): Val {
 /** Address of ST(0). */
 export const ST0: Val = stackAddress(num(0));
 
-/** The halves of the register at an address. */
+/** Significand of the register at an address. */
 export const significand = (at: Val): Val => load64(at);
+/** Sign and exponent of the register at an address. */
 export const signExponent = (at: Val): Val => load16(at, SIGN_EXPONENT);
+/** Biased exponent. */
 export const exponentOf = (se: Val): Val => and(se, num(MAX_EXPONENT));
+/** Sign, 0 or 0x8000. */
 export const signOf = (se: Val): Val => and(se, num(0x8000));
 
 /** Twice the number of the register at an address: its place in the tag word. */

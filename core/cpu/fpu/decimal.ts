@@ -32,6 +32,7 @@ export function loadDecimal(cpu: Cpu, fpu: FpuUnit, linear: number): void {
   fpu.push(value ? normalised(sign, BIAS + 63, value) : special(CLASS.ZERO, sign));
 }
 
+/** FBSTP, up to the store. */
 export function narrowDecimal(fpu: FpuUnit): number {
   return withStatusLater(fpu, () => {
     const at = fpu.stack(0);

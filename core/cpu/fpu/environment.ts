@@ -133,6 +133,7 @@ function applyEnvironment(fpu: FpuUnit, layout: Layout): void {
   setStatus(fpu, get(layout, 1));
 }
 
+/** FNSTENV. */
 export function storeEnvironment(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): void {
   const layout = layoutOf(cpu, size);
   composeEnvironment(fpu, layout);
@@ -141,12 +142,14 @@ export function storeEnvironment(cpu: Cpu, fpu: FpuUnit, linear: number, size: n
   fpu.status &= ~(SW.ES | SW.B);
 }
 
+/** FLDENV. */
 export function loadEnvironment(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): void {
   const layout = layoutOf(cpu, size);
   readBlock(cpu, linear, environmentBytes(layout), image);
   applyEnvironment(fpu, layout);
 }
 
+/** FNSAVE. */
 export function save(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): void {
   const layout = layoutOf(cpu, size);
   const start = environmentBytes(layout);
@@ -159,6 +162,7 @@ export function save(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): void
   initialize(fpu);
 }
 
+/** FRSTOR. */
 export function restore(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): void {
   const layout = layoutOf(cpu, size);
   const start = environmentBytes(layout);
@@ -219,6 +223,7 @@ function checkArea(linear: number): void {
   if (linear & 15) throw Fault.of(VECTOR.GP, 0);
 }
 
+/** FXSAVE; XMM registers are stored whatever CR4.OSFXSR says. */
 export function fxsave(cpu: Cpu, fpu: FpuUnit, linear: number): void {
   checkArea(linear);
   const { state } = fpu;
@@ -242,6 +247,7 @@ export function fxsave(cpu: Cpu, fpu: FpuUnit, linear: number): void {
   writeBlock(cpu, linear, FX.END, image);
 }
 
+/** FXRSTOR. */
 export function fxrstor(cpu: Cpu, fpu: FpuUnit, linear: number): void {
   checkArea(linear);
   const { state } = fpu;

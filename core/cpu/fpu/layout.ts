@@ -36,8 +36,9 @@ export const RC = { SHIFT: 10, NEAREST: 0, DOWN: 1, UP: 2, CHOP: 3 } as const;
 /** Position of precision control in the control word. */
 export const PC_SHIFT = 8;
 
-/** Control words after FNINIT and after RESET. */
+/** Control word after FNINIT. */
 export const INITIAL_CONTROL = 0x37f;
+/** Control word after RESET. */
 export const RESET_CONTROL = 0x40;
 
 /** Bytes from one register to the next. */
@@ -56,9 +57,11 @@ export const NEW_STATUS = 12;
 /** Tag of an empty register. What a filled one holds is found out when the tag word is stored. */
 export const EMPTY = 3;
 
-/** Sign bit, largest exponent and bias of the extended format. */
+/** Sign bit beside the exponent. */
 export const SIGN = 0x8000;
+/** Exponent of infinities and NaNs; mask of the exponent. */
 export const MAX_EXPONENT = 0x7fff;
+/** Exponent of 1. */
 export const BIAS = 0x3fff;
 /** What an unmasked overflow or underflow takes off, or adds to, the exponent. */
 export const WRAP = 0x6000;

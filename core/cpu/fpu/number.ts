@@ -66,6 +66,7 @@ export function classify(bits: bigint, se: number, widened: boolean): Extended {
   return { kind, sign, exponent, bits };
 }
 
+/** Quiet or signaling. */
 export const isNan = ({ kind }: Extended): boolean =>
   kind === CLASS.QUIET || kind === CLASS.SIGNALING;
 
@@ -75,6 +76,7 @@ export function special(kind: number, sign: number): Extended {
   return { kind, sign, exponent: infinite ? MAX_EXPONENT : 0, bits: infinite ? LEAD : 0n };
 }
 
+/** The quiet NaN with the same payload. */
 export function quieted(nan: Extended): Extended {
   return { ...nan, kind: CLASS.QUIET, bits: nan.bits | QUIET_BIT };
 }

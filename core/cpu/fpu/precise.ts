@@ -45,8 +45,9 @@ function inverseArcTangent(n: bigint): bigint {
   return sum;
 }
 
-/** π by Machin's formula; ln 2 as 2 atanh(1/3). */
+/** π by Machin's formula. */
 export const PI: bigint = 16n * inverseArcTangent(5n) - 4n * inverseArcTangent(239n);
+/** ln 2, as 2 atanh(1/3). */
 export const LN2: bigint = 2n * hyperbolic(ONE / 3n, ONE / 3n);
 
 /** atanh(z), as `first` times atanh(z) / z. */

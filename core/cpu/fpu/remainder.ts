@@ -82,7 +82,9 @@ function setQuotient(fpu: FpuUnit, quotient: number, partial: boolean): void {
   fpu.status = fpu.status & ~CONDITIONS | (partial ? SW.C2 : bits);
 }
 
+/** FPREM. */
 export const fprem = (fpu: FpuUnit): void => remainder(fpu, false);
+/** FPREM1. */
 export const fprem1 = (fpu: FpuUnit): void => remainder(fpu, true);
 
 // ---- scaling ---------------------------------------------------------------------------------------
@@ -105,6 +107,7 @@ function scaledByInfinity(fpu: FpuUnit, at: number, x: Extended, y: Extended): v
   if (fpu.denormals(x)) fpu.set(at, special(up ? INFINITY : ZERO, x.sign));
 }
 
+/** FSCALE. */
 export function fscale(fpu: FpuUnit): void {
   fpu.clearC1();
   const operands = twoNumbers(fpu);
@@ -131,6 +134,7 @@ function extracted(x: Extended): readonly [Extended, Extended] {
   return [fromInteger(x.exponent - BIAS), { ...x, exponent: BIAS }];
 }
 
+/** FXTRACT. */
 export function fxtract(fpu: FpuUnit): void {
   fpu.clearC1();
   const at = fpu.stack(0);
@@ -157,6 +161,7 @@ export function fxtract(fpu: FpuUnit): void {
 /** Condition code of each class, in the order of {@link CLASS}. */
 const EXAMINED = [SW.C3, SW.C2, SW.C3 | SW.C2, SW.C2 | SW.C0, SW.C0, SW.C0, 0];
 
+/** FXAM. */
 export function fxam(fpu: FpuUnit): void {
   const at = fpu.stack(0);
   const code = fpu.isEmpty(at) ? SW.C3 | SW.C0 : EXAMINED[fpu.number(at).kind]!;

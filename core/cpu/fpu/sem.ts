@@ -95,9 +95,13 @@ const withNumber = (
     x.call(callees.ARITHMETIC[operation], top, first, second, num(0));
   });
 
+/** FSQRT. */
 export const sqrt: Sem = onStack((x) => x.call(callees.SQRT, ST0));
+/** FRNDINT. */
 export const rndint: Sem = onStack((x) => x.call(callees.RNDINT, ST0));
+/** FCHS. */
 export const changeSign: Sem = onStack((x) => x.call(callees.SET_SIGN, num(0xffff), num(SIGN)));
+/** FABS. */
 export const absolute: Sem = onStack((x) => x.call(callees.SET_SIGN, num(SIGN - 1), num(0)));
 
 /** An instruction that only TypeScript executes. */
@@ -105,6 +109,7 @@ export const rare = (name: callees.Rare): Sem => onStack((x) => x.call(callees.r
 
 // ---- loads and stores --------------------------------------------------------------------------------
 
+/** FLD of a number in memory. */
 export const load = (bytes: 4 | 8): Sem =>
   onMemory(bytes, (x, linear) => {
     x.call(callees.WIDEN[bytes], linear);
@@ -117,12 +122,14 @@ export const loadExtended: Sem = onMemory(10, (x, linear) => {
   x.call(callees.PUSH_COPY, AT_TEMP);
 });
 
+/** FILD. */
 export const loadInteger = (bytes: 2 | 4 | 8): Sem =>
   onMemory(bytes, (x, linear) => {
     x.call(callees.WIDEN_INTEGER[bytes], linear);
     x.call(callees.PUSH);
   });
 
+/** FLD ST(i). */
 export const loadRegister: Sem = onStack((x) => x.call(callees.PUSH_COPY, register(x, 0)));
 
 /** A constant's significand, rounded to nearest, and what is added to it to round down and up. */
@@ -155,15 +162,20 @@ const storeAs = (narrow: Callee, bytes: 2 | 4 | 8 | 10, pops: boolean): Sem => (
   note(x, 0);
 };
 
+/** FST and FSTP to memory. */
 export const store = (bytes: 4 | 8 | 10, pops: boolean): Sem =>
   storeAs(callees.NARROW[bytes], bytes, pops);
+/** FIST and FISTP. */
 export const storeInteger = (bytes: 2 | 4 | 8, pops: boolean): Sem =>
   storeAs(callees.NARROW_INTEGER[bytes], bytes, pops);
+/** FBSTP. */
 export const storeDecimal: Sem = storeAs(callees.NARROW_DECIMAL, 10, true);
 
+/** FST and FSTP to a register. */
 export const storeRegister = (pops: boolean): Sem =>
   onStack((x) => x.call(callees.COPY, register(x, 0), num(pops ? 1 : 0)));
 
+/** FBLD. */
 export const loadDecimal: Sem = onMemory(10, (x, linear) => x.call(callees.LOAD_DECIMAL, linear));
 /** FCMOVcc by flag: 0 below, 1 equal, 2 below or equal, 3 unordered. */
 export const move = (condition: number, wanted: boolean): Sem =>
@@ -173,6 +185,7 @@ export const move = (condition: number, wanted: boolean): Sem =>
     x.call(callees.MOVE, register(x, 1), wanted ? holds : eqz(holds));
   });
 
+/** FXCH. */
 export const exchange: Sem = onStack((x) => x.call(callees.EXCHANGE, register(x, 0)));
 
 // ---- comparison --------------------------------------------------------------------------------------
@@ -180,6 +193,7 @@ export const exchange: Sem = onStack((x) => x.call(callees.EXCHANGE, register(x,
 const compareWith = (x: X, other: Val, quiet: boolean, pops: number): void =>
   x.call(callees.COMPARE_STATUS, other, num(quiet ? 1 : 0), num(pops));
 
+/** FCOM and FUCOM, with FCOMP and FUCOMP, of ST(i). */
 export const compare = (quiet: boolean, pops: number): Sem =>
   onStack((x) => compareWith(x, register(x, 0), quiet, pops));
 
@@ -187,12 +201,14 @@ export const compare = (quiet: boolean, pops: number): Sem =>
 export const compareTwo = (quiet: boolean): Sem =>
   onStack((x) => compareWith(x, x.let(stackAddress(num(1))), quiet, 2));
 
+/** FCOM and FCOMP of a number in memory. */
 export const compareMemory = (bytes: 4 | 8, pops: number): Sem =>
   onMemory(bytes, (x, linear) => {
     x.call(callees.WIDEN[bytes], linear);
     compareWith(x, AT_TEMP, false, pops);
   });
 
+/** FICOM and FICOMP. */
 export const compareInteger = (bytes: 2 | 4, pops: number): Sem =>
   onMemory(bytes, (x, linear) => {
     x.call(callees.WIDEN_INTEGER[bytes], linear);
@@ -219,18 +235,28 @@ export const compareFlags = (quiet: boolean, pops: number): Sem =>
 
 // ---- control -----------------------------------------------------------------------------------------
 
+/** FLDCW. */
 export const loadControl: Sem = control(true, (x) => x.call(callees.LOAD_CONTROL, x.read(0)));
+/** FNSTCW. */
 export const storeControl: Sem = control(false, (x) => x.write(0, x.let(CONTROL)));
+/** FNSTSW to memory. */
 export const storeStatus: Sem = control(false, (x) => x.write(0, x.let(STATUS)));
+/** FNSTSW AX. */
 export const storeStatusAx: Sem = control(false, (x) => x.setReg(EAX, x.let(STATUS), 2));
+/** FNCLEX. */
 export const clear: Sem = control(false, (x) => x.call(callees.CLEAR));
+/** FNINIT. */
 export const initialize: Sem = control(false, (x) => x.call(callees.INITIALIZE));
 /** What later processors ignore: FENI, FDISI, FSETPM. */
 export const ignored: Sem = control(false, () => {});
+/** FNOP. */
 export const nop: Sem = onStack(() => {});
+/** FFREE and FFREEP. */
 export const free = (pops: boolean): Sem =>
   onStack((x) => x.call(callees.FREE, register(x, 0), num(pops ? 1 : 0)));
+/** FINCSTP and FDECSTP. */
 export const turn = (by: number): Sem => onStack((x) => x.call(callees.TURN, num(by)));
+/** FWAIT. */
 export const wait: Sem = (x) => {
   const asked = or(
     and(load32(num(AT.CR)), num(CR0.TS)),
@@ -252,16 +278,22 @@ const withEnvironment = (
   });
 
 const REGISTERS_BYTES = 80;
+/** FNSTENV. */
 export const storeEnvironment: Sem = withEnvironment(false, 2, 0, callees.STORE_ENVIRONMENT);
+/** FLDENV. */
 export const loadEnvironment: Sem = withEnvironment(true, 1, 0, callees.LOAD_ENVIRONMENT);
+/** FNSAVE. */
 export const save: Sem = withEnvironment(false, 2, REGISTERS_BYTES, callees.SAVE);
+/** FRSTOR. */
 export const restore: Sem = withEnvironment(true, 1, REGISTERS_BYTES, callees.RESTORE);
 
 const FX_BYTES = 512;
+/** FXSAVE, which raises no pending exception. */
 export const fxsave: Sem = control(
   false,
   (x) => x.call(callees.FXSAVE, x.linear(0, FX_BYTES, 2)),
 );
+/** FXRSTOR, which raises no pending exception. */
 export const fxrstor: Sem = control(
   false,
   (x) => x.call(callees.FXRSTOR, x.linear(0, FX_BYTES, 1)),

@@ -121,6 +121,7 @@ export function arithmeticSlow(
   if (complete && pops) fpu.pop();
 }
 
+/** See SQRT_SLOW. */
 export function sqrtSlow(fpu: FpuUnit, at: number): void {
   fpu.clearC1();
   if (fpu.isEmpty(at)) return void stackUnderflow(fpu, at);
@@ -131,6 +132,7 @@ export function sqrtSlow(fpu: FpuUnit, at: number): void {
   fpu.core.coreSqrt(at, x.exponent, x.bits);
 }
 
+/** See RNDINT_SLOW. */
 export function rndintSlow(fpu: FpuUnit, at: number): void {
   fpu.clearC1();
   if (fpu.isEmpty(at)) return void stackUnderflow(fpu, at);
@@ -164,6 +166,7 @@ export function outOfRange(
 
 // ---- stack -------------------------------------------------------------------------------------
 
+/** See PUSH_SLOW. */
 export function pushSlow(fpu: FpuUnit, from: number): void {
   fpu.clearC1();
   if (fpu.isEmpty(from)) {
@@ -179,10 +182,12 @@ export function pushSlow(fpu: FpuUnit, from: number): void {
   }
 }
 
+/** ST(0), or a register that FCMOVcc needs, is empty. */
 export function copySlow(fpu: FpuUnit, to: number, pops: number): void {
   if (stackUnderflow(fpu, to) && pops) fpu.pop();
 }
 
+/** An empty register counts as the default NaN, if the stack fault is masked. */
 export function exchangeSlow(fpu: FpuUnit, other: number): void {
   if (!fpu.stackFault(false)) return;
   const top = fpu.stack(0);
@@ -197,6 +202,7 @@ function raw(fpu: FpuUnit, at: number): Extended {
   return { kind: CLASS.NORMAL, sign: se & SIGN, exponent: se & ~SIGN, bits: fpu.bits(at) };
 }
 
+/** FCHS or FABS of an empty register. */
 export function signSlow(fpu: FpuUnit): void {
   stackUnderflow(fpu, fpu.stack(0));
 }

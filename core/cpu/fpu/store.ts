@@ -100,6 +100,7 @@ function narrowed(fpu: FpuUnit, bytes: 4 | 8): bigint | undefined {
 const packed = (bytes: 4 | 8, { sign, exponent, bits }: Extended): bigint =>
   pack(bytes, sign, exponent, bits);
 
+/** See NARROW_SLOW. */
 export function narrowSlow(fpu: FpuUnit, bytes: number): number {
   return withStatusLater(fpu, () => {
     if (bytes === 10) return stackUnderflow(fpu, TEMP);
@@ -129,6 +130,7 @@ export function integerOf(
   return undefined;
 }
 
+/** See NARROW_INTEGER_SLOW. */
 export function narrowIntegerSlow(fpu: FpuUnit, bytes: number): number {
   const least = -(1n << BigInt(bytes * 8 - 1));
   return withStatusLater(fpu, () => {

@@ -139,11 +139,13 @@ function angleOperand(fpu: FpuUnit): Extended | undefined {
   return fpu.denormals(x) ? x : undefined;
 }
 
+/** FSIN. */
 export function fsin(fpu: FpuUnit): void {
   const x = angleOperand(fpu);
   if (x && x.kind !== ZERO) deliver(fpu, fpu.stack(0), sineCosine(x).sine);
 }
 
+/** FCOS. */
 export function fcos(fpu: FpuUnit): void {
   const x = angleOperand(fpu);
   if (!x) return;
@@ -175,6 +177,7 @@ function pushing(fpu: FpuUnit, compute: (x: Extended, at: number) => void): void
   }
 }
 
+/** FSINCOS. */
 export const fsincos = (fpu: FpuUnit): void =>
   pushing(fpu, (x, at) => {
     if (x.kind === ZERO) return fpu.push(one(0));
@@ -184,6 +187,7 @@ export const fsincos = (fpu: FpuUnit): void =>
     deliver(fpu, fpu.stack(0), cosine);
   });
 
+/** FPTAN. */
 export const fptan = (fpu: FpuUnit): void =>
   pushing(fpu, (x, at) => {
     if (x.kind !== ZERO) {
@@ -283,6 +287,7 @@ const multiplied = (x: Scaled, y: Scaled): Scaled => ({
   scale: x.scale + y.scale,
 });
 
+/** FYL2X. */
 export const fyl2x = (fpu: FpuUnit): void =>
   binary(fpu, {
     special: specialLogarithm,
@@ -317,6 +322,7 @@ function logarithmPlus(x: Extended): Scaled {
   return product(argument, logarithmFactor(x.sign ? -magnitude : magnitude));
 }
 
+/** FYL2XP1. */
 export const fyl2xp1 = (fpu: FpuUnit): void =>
   binary(fpu, {
     special: specialLogarithmPlus,
@@ -360,11 +366,13 @@ function angleOf(ratio: Scaled): Scaled {
   return { sign: 0, bits: arcTangent(fixed(ratio)), scale: -FRACTION };
 }
 
+/** FPATAN. */
 export const fpatan = (fpu: FpuUnit): void =>
   binary(fpu, { special: specialArcTangent, compute: arcTangentOf });
 
 // ---- powers ------------------------------------------------------------------------------------------
 
+/** F2XM1. */
 export function f2xm1(fpu: FpuUnit): void {
   fpu.clearC1();
   const x = topNumber(fpu);
