@@ -55,7 +55,7 @@ export const AT = {
   PDPTES: 448, // to 479
   /** Physical x87 registers R0 – R7, 16 bytes each: 64-bit significand (also MM0 – MM7), sign and exponent. */
   FPU_REGS: 512,
-  /** Control, status (TOP included) and full tag word. */
+  /** Control word, status word (TOP included), and two tag bits for each register: 3 is empty. */
   FPU_CONTROL: 640,
   FPU_STATUS: 644,
   FPU_TAGS: 648,
