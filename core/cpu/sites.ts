@@ -28,5 +28,5 @@ export class Sites {
 /** Makes every site forget: after any translation has become invalid. */
 export function forgetSites(words: Int32Array): void {
   const end = SITES.BASE + SITES.KINDS * SITES.PER_KIND * SITES.STRIDE;
-  words.fill(1, SITES.BASE >> 2, end >> 2);
+  words.fill(SITES.NONE, SITES.BASE >> 2, end >> 2);
 }

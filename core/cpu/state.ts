@@ -186,10 +186,12 @@ export const JUMP = {
 } as const;
 
 /**
- * What single accesses of compiled code translated last: page (1 = none) and addend. Sites of one
- * kind (bank, read or write) may be shared by accesses.
+ * What single accesses of compiled code translated last: page and addend. Sites of one kind (bank,
+ * read or write) may be shared by accesses.
  */
 export const SITES = {
+  /** In place of a page. A bit that no address keeps when it is compared: not the page, not the lowest two. */
+  NONE: 0x800,
   BASE: 0x30000,
   STRIDE: 8,
   PAGE: 0,
