@@ -1,0 +1,55 @@
+/**
+ * Both tiers do the same: generated programs run with the second tier off, on, and with every block
+ * compiled at its first run, and everything that a guest or its host can see is compared.
+ */
+
+import { assertEquals } from "@std/assert";
+import { CpuBench } from "../../helpers/cpu.ts";
+import { makeProgram } from "../../helpers/program.ts";
+import { WORLDS } from "../../helpers/program_world.ts";
+import { compareCuts, compareTiers, makePlan, Rig } from "../../helpers/tiers.ts";
+
+/** Off, at once, soon, when large units are known, as usual. */
+const HEATS = [0, 1, 3, 20, undefined] as const;
+const PROGRAMS = 2;
+const LONG = 6000;
+
+for (const [n, world] of WORLDS.entries()) {
+  Deno.test(`Cpu.run() does the same in every tier in a world that is ${world.name}`, () => {
+    const rigs = HEATS.map((heat) => new Rig(heat));
+    for (let seed = 10 * n; seed < 10 * n + PROGRAMS; seed++) {
+      const found = compareTiers(rigs, makeProgram(seed, world), makePlan(seed));
+      assertEquals(found, undefined, found?.join("\n"));
+    }
+  });
+
+  Deno.test(`Cpu.run() does the same in one run and in many in a world that is ${world.name}`, () => {
+    const rigs = [new Rig(0), new Rig(0), new Rig(1)];
+    const found = compareCuts(rigs, makeProgram(10 * n, world), LONG);
+    assertEquals(found, undefined, found?.join("\n"));
+  });
+}
+
+/** Code that one tier has once got wrong. */
+const CASES = [
+  { what: "an odd word in page 0", mode: "real16", code: "a10105 8b1e0305 890e0705 f4" },
+  {
+    what: "a dword one byte off in page 0",
+    mode: "protected32",
+    code: "a101050000 8b1d05050000 890d09050000 f4",
+  },
+] as const;
+
+for (const { what, mode, code } of CASES) {
+  Deno.test(`Cpu.run() does the same in every tier with ${what}`, () => {
+    const seen = [0, 1].map((heat) => {
+      const bench = new CpuBench(0x20000, [], { heat });
+      bench.load(mode, 0x1000, code);
+      bench.cpu.state.regs.fill(0x01020304, 1, 2);
+      for (let n = 0; n < 16; n++) bench.ram[0x500 + n] = 0x10 + n;
+      bench.run(10);
+      return bench.snapshot();
+    });
+    assertEquals(seen[1], seen[0]);
+  });
+}
