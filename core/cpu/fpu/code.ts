@@ -210,3 +210,19 @@ export function shiftRight(f: FpuCode, hi: Val, count: Val): [Val, Val] {
   });
   return [hi, lo];
 }
+
+/** A register's halves in variables. */
+export interface Loaded {
+  readonly se: Val;
+  readonly bits: Val;
+}
+
+/** Reads the register at an address. */
+export function loaded(f: FpuCode, at: Val): Loaded {
+  return { se: f.let(signExponent(at)), bits: f.let64(significand(at)) };
+}
+
+/** Pops, under a condition. */
+export function popIf(f: FpuCode, cond: Val): void {
+  f.if(cond, () => f.pop());
+}

@@ -16,6 +16,7 @@ import { MEMORY_CODE } from "./memory.ts";
 import { OPERATION_CODE } from "./operations.ts";
 import { RARE_OPERATIONS } from "./rare.ts";
 import * as special from "./special.ts";
+import { STACK_CODE } from "./stack.ts";
 import * as store from "./store.ts";
 import { type Core, FpuUnit } from "./unit.ts";
 
@@ -114,7 +115,9 @@ interface Generated {
 let generated: Generated | undefined;
 
 function generate(): Generated {
-  const bodies = [...CORE_CODE, ...OPERATION_CODE, ...MEMORY_CODE].map((make) => make());
+  const bodies = [...CORE_CODE, ...OPERATION_CODE, ...STACK_CODE, ...MEMORY_CODE].map((make) =>
+    make()
+  );
   const module = new WebAssembly.Module(encodeModule(bodies));
   return { module, names: bodies.map(({ type }) => type.name) };
 }

@@ -1,5 +1,5 @@
 /**
- * The x87 instructions on registers as generated functions: what they do when every operand is
+ * Arithmetic and comparison of registers as generated functions: what they do when every operand is
  * ordinary. Anything else goes to TypeScript (see special.ts), which comes back to the same core.
  * @module
  */
@@ -18,7 +18,6 @@ import {
   ltU64,
   ne,
   num,
-  num64,
   or,
   or64,
   select,
@@ -26,34 +25,20 @@ import {
   shl64,
   sub,
   type Val,
-  wideU,
   xor,
 } from "../ir.ts";
-import { AT } from "../state.ts";
+
 import {
   ARITHMETIC,
   ARITHMETIC_SLOW,
   COMPARE,
   COMPARE_SLOW,
   COMPARE_STATUS,
-  CONSTANT,
-  COPY,
-  COPY_SLOW,
   CORE,
-  EXCHANGE,
-  EXCHANGE_SLOW,
-  LOAD_CONTROL,
-  MOVE,
   type Operation,
-  PUSH,
-  PUSH_COPY,
-  PUSH_SLOW,
-  RAISE,
   RNDINT,
   RNDINT_SLOW,
   ROUND,
-  SET_SIGN,
-  SIGN_SLOW,
   SQRT,
   SQRT_SLOW,
   TO_INTEGER,
@@ -64,34 +49,21 @@ import {
   isEmpty,
   isNormal,
   isZero,
+  type Loaded,
+  loaded,
+  popIf,
   precisionShift,
   shiftRight,
-  signExponent,
   significand,
   signOf,
   ST0,
-  stackAddress,
   STATUS,
   ZERO_64,
 } from "./code.ts";
-import { BIAS, CONDITIONS, SIGN, SW, TEMP } from "./layout.ts";
+import { BIAS, CONDITIONS, SIGN, TEMP } from "./layout.ts";
 
 /** Operations in the order in which {@link ARITHMETIC_SLOW} numbers them. */
 export const OPERATIONS: readonly Operation[] = ["add", "sub", "mul", "div"];
-
-/** A register's halves in variables. */
-interface Loaded {
-  readonly se: Val;
-  readonly bits: Val;
-}
-
-function loaded(f: FpuCode, at: Val): Loaded {
-  return { se: f.let(signExponent(at)), bits: f.let64(significand(at)) };
-}
-
-function popIf(f: FpuCode, cond: Val): void {
-  f.if(cond, () => f.pop());
-}
 
 function arithmetic(operation: Operation): FpuCode {
   const f = new FpuCode(ARITHMETIC[operation]);
@@ -182,87 +154,6 @@ function roundToInteger(): FpuCode {
   return f;
 }
 
-/** Address of the register that a push will fill. */
-const nextTop = (): Val => stackAddress(num(-1));
-
-function pushRegister(f: FpuCode, from: Val): void {
-  const to = f.let(nextTop());
-  f.leaveIf(eqz(isEmpty(to)), PUSH_SLOW, from);
-  f.copyRegister(to, from);
-  f.fill(to);
-  f.clearC1();
-  f.turn(num(-1));
-}
-
-/** A widened operand may be a NaN or a denormal of its own format. */
-function push(): FpuCode {
-  const f = new FpuCode(PUSH);
-  const from = num(TEMP);
-  const { se, bits } = loaded(f, from);
-  f.leaveIf(eqz(or(isNormal(se, bits), isZero(se, bits))), PUSH_SLOW, from);
-  pushRegister(f, from);
-  return f;
-}
-
-function pushCopy(): FpuCode {
-  const f = new FpuCode(PUSH_COPY);
-  const from = f.arg(0);
-  f.leaveIf(isEmpty(from), PUSH_SLOW, from);
-  pushRegister(f, from);
-  return f;
-}
-
-function constant(): FpuCode {
-  const f = new FpuCode(CONSTANT);
-  const bits = or64(shl64(wideU(f.arg(0)), num64(32)), wideU(f.arg(1)));
-  f.setRegister(num(TEMP), bits, f.arg(2));
-  return f;
-}
-
-function copy(): FpuCode {
-  const f = new FpuCode(COPY);
-  const [to, pops] = [f.arg(0), f.arg(1)];
-  const from = f.let(ST0);
-  f.leaveIf(isEmpty(from), COPY_SLOW, to, pops);
-  f.copyRegister(to, from);
-  f.fill(to);
-  f.clearC1();
-  popIf(f, pops);
-  return f;
-}
-
-/** FCMOVcc, once its condition is known; both registers must be filled. */
-function move(): FpuCode {
-  const f = new FpuCode(MOVE);
-  const [from, holds] = [f.arg(0), f.arg(1)];
-  const to = f.let(ST0);
-  f.leaveIf(or(isEmpty(from), isEmpty(to)), COPY_SLOW, to, num(0));
-  f.if(holds, () => f.copyRegister(to, from));
-  return f;
-}
-
-function exchange(): FpuCode {
-  const f = new FpuCode(EXCHANGE);
-  const other = f.arg(0);
-  const top = f.let(ST0);
-  f.leaveIf(or(isEmpty(top), isEmpty(other)), EXCHANGE_SLOW, other);
-  const { se, bits } = loaded(f, top);
-  f.copyRegister(top, other);
-  f.setRegister(other, bits, se);
-  f.clearC1();
-  return f;
-}
-
-function setSign(): FpuCode {
-  const f = new FpuCode(SET_SIGN);
-  const top = f.let(ST0);
-  f.leaveIf(isEmpty(top), SIGN_SLOW);
-  const changed = xor(and(signExponent(top), f.arg(0)), f.arg(1));
-  f.setRegister(top, significand(top), changed);
-  f.clearC1();
-  return f;
-}
-
 /** EFLAGS of a comparison: CF below, ZF equal. */
 const BELOW = 1, EQUAL = 0x40;
 
@@ -303,38 +194,12 @@ function compareStatus(): FpuCode {
   return f;
 }
 
-function raise(): FpuCode {
-  const f = new FpuCode(RAISE);
-  f.raise(f.arg(0));
-  return f;
-}
-
-/** The summary follows the new masks. */
-function loadControl(): FpuCode {
-  const f = new FpuCode(LOAD_CONTROL);
-  const value = or(and(f.arg(0), num(0x1f3f)), num(0x40));
-  f.store(num(AT.FPU_CONTROL), 0, value, 4);
-  f.setStatus(and(STATUS, num(~(SW.ES | SW.B))));
-  const flags = or(and(STATUS, num(SW.C1)), and(STATUS, num(SW.EXCEPTIONS)));
-  f.raise(flags);
-  return f;
-}
-
 /** All functions of this file. */
 export const OPERATION_CODE: readonly (() => FpuCode)[] = [
   ...OPERATIONS.map((operation) => () => arithmetic(operation)),
   squareRoot,
   toInteger,
   roundToInteger,
-  push,
-  pushCopy,
-  constant,
-  copy,
-  move,
-  exchange,
-  setSign,
   compare,
   compareStatus,
-  raise,
-  loadControl,
 ];

@@ -5,7 +5,8 @@
 
 import type { Rare } from "./callees.ts";
 import { fprem, fprem1, fscale, fxam, fxtract } from "./remainder.ts";
-import { f2xm1, fcos, fpatan, fptan, fsin, fsincos, fyl2x, fyl2xp1 } from "./transcendental.ts";
+import { f2xm1, fpatan, fyl2x, fyl2xp1 } from "./logarithm.ts";
+import { fcos, fptan, fsin, fsincos } from "./trigonometry.ts";
 import type { FpuUnit } from "./unit.ts";
 
 /** What each does. */
