@@ -12,7 +12,7 @@ import { type Block, CodePage } from "./code_pages.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { Decoder } from "./decode.ts";
 import type { Insn } from "./insn.ts";
-import type { CompilableBlock } from "./compiler.ts";
+import { type CompilableBlock, SMALL } from "./compiler.ts";
 import { Jit } from "./jit.ts";
 import { JUMP_ROW } from "./opcodes.ts";
 import type { Mmu } from "./mmu.ts";
@@ -276,22 +276,25 @@ export class Blocks {
       const eip = candidates[n]!;
       const linear = (base + eip) >>> 0;
       const block = page.blocks.get(blockKey(mode, linear));
-      if (!block || block.compiled || blocks.has(eip) || (linear ^ (base + start)) >>> 12) continue;
+      if (!block || blocks.has(eip) || (linear ^ (base + start)) >>> 12) continue;
       const insns = this.#discover(eip, mode, linear);
       const count = simpleCount(insns);
+      // What is compiled already may only be repeated here.
+      if (block.compiled && insns.length > SMALL) continue;
       const last = insns[insns.length - 1]!;
       candidates.push(last.next);
       if (last.row.branch) candidates.push(last.target);
       if (count === 0) continue;
-      blocks.set(eip, { head: block.head, eip, insns, count, entries: 0, root: false });
-      members.push(block);
+      const { head, compiled } = block;
+      blocks.set(eip, { head, eip, insns, count, entries: 0, root: compiled === 0 });
+      if (!compiled) members.push(block);
       size += insns.length;
     }
-    const bank = mode >> MODE.BANK_SHIFT & 3;
+    if (members.length === 0) return;
     const numbers = this.#jit.compile({
       mode,
       base,
-      bank,
+      bank: mode >> MODE.BANK_SHIFT & 3,
       watched: page.watched,
       blocks,
       sites: this.#sites,

@@ -54,7 +54,10 @@ export interface CompilableBlock {
   readonly count: number;
   /** Jumps of the unit that lead to it. */
   entries: number;
-  /** It has a function of its own; others are only part of those that lead to them. */
+  /**
+   * It has a function of its own in this unit; others are only part of those that lead to them. At
+   * first: it may have one, since it has none in another unit.
+   */
   root: boolean;
 }
 
@@ -83,7 +86,7 @@ function blockFunction(head: number): Callee {
 /** Instructions of the largest function. */
 const MAX_FUNCTION = 96;
 /** A block of this many instructions is worth repeating in each function that leads to it. */
-const SMALL = 6;
+export const SMALL = 6;
 
 /** Callers that a return is compared with. */
 const MAX_CALLERS = 3;

@@ -42,7 +42,7 @@ function chooseRoots({ blocks, returns }: Unit): CompilableBlock[] {
     if (known) known.push(last.next);
     else returns.set(last.target, [last.next]);
   }
-  all.forEach((block, n) => block.root = n === 0 || block.entries !== 1);
+  all.forEach((block, n) => block.root &&= n === 0 || block.entries !== 1);
   return all.filter(({ root }) => root);
 }
 
