@@ -3,9 +3,9 @@
  * together with the blocks that only it leads to; a jump back to its start becomes a loop. Operands
  * are constants, and registers, flags and budget are kept in locals from instruction to instruction.
  *
- * Registers are written through to memory. Flags and budget reach memory only where somebody can
- * look: before a call and where the function ends. A register's new value gets a local of its own, so
- * an expression over old values stays right; locals nobody refers to any more are used again.
+ * They reach memory only where somebody can look: before a call and where the function ends. A
+ * register's new value gets a local of its own, so an expression over old values stays right; locals
+ * nobody refers to any more are used again.
  * @module
  */
 
@@ -91,6 +91,8 @@ export const SMALL = 6;
 /** Callers that a return is compared with. */
 const MAX_CALLERS = 3;
 const AND = 0x71;
+/** Bits of all registers. */
+const ALL = 0xff;
 
 /** Writes the function of one block. */
 export class Compiler extends Emitter {
@@ -102,7 +104,7 @@ export class Compiler extends Emitter {
   #record = 0;
   protected override readonly bank: Val;
   protected override readonly mode: Val;
-  #known: Knowledge = { registers: new Array(8), flags: {}, calls: [] };
+  #known: Knowledge = { registers: new Array(8), dirty: 0, flags: {}, calls: [] };
   /** What is known where code that is still to come goes on. */
   readonly #later: Knowledge[] = [];
   /** Free locals and all locals of each type. */
@@ -110,8 +112,9 @@ export class Compiler extends Emitter {
   readonly #locals: { readonly index: number; readonly type: number }[] = [];
   /** Depth of conditional code inside an instruction. */
   #depth = 0;
-  /** The conditional code has written flags to memory. */
+  /** The conditional code has written flags to memory; registers, as bits. */
   #flushed = false;
+  #stored = 0;
   /** Budget left. */
   readonly #budget: number;
   /** EIPs of the blocks on the way from the root to here. */
@@ -169,7 +172,7 @@ export class Compiler extends Emitter {
   }
 
   #header(block: CompilableBlock, loop: Loop): void {
-    if (block !== this.#root) loop.turn(this.#known, () => this.#flush());
+    if (block !== this.#root) loop.turn(this.#known, () => this.#flushFlags());
     this.body.loop((label) => {
       this.#labels.set(block.eip, label);
       this.#known = loop.knowledge(this.#known.calls);
@@ -204,20 +207,12 @@ export class Compiler extends Emitter {
   #enter(count: number, eip: number): void {
     const rest = this.temporary();
     this.body.setLocal(rest, sub(local(this.#budget), num(count)));
-    this.body.if(
-      ltS(local(rest), num(0)),
-      () => {
-        this.#store(this.#known.flags);
-        this.#stop(eip);
-      },
-      undefined,
-      false,
-    );
+    this.body.if(ltS(local(rest), num(0)), () => this.#stop(eip), undefined, false);
     this.body.setLocal(this.#budget, local(rest));
   }
 
   #stop(eip: number): void {
-    this.body.store(num(AT.BUDGET), 0, local(this.#budget), 4);
+    this.#storeAll();
     this.body.store(num(AT.EIP), 0, num(eip), 4);
     this.body.return();
   }
@@ -283,16 +278,25 @@ export class Compiler extends Emitter {
       return;
     }
     if (otherwise) this.#flush();
-    const pending = this.#known.flags;
-    const outer = this.#flushed;
+    const pending = this.#snapshot();
+    const outerFlushed = this.#flushed, outerStored = this.#stored;
     this.#flushed = false;
+    this.#stored = 0;
     this.#depth++;
     this.body.if(cond, then, () => {
-      if (this.#flushed) this.#store(pending);
+      if (this.#flushed) this.#storeFlags(pending.flags);
+      this.#storeRegisters(pending, this.#stored);
       otherwise?.();
     });
     this.#depth--;
-    this.#flushed = this.#depth > 0 && (outer || this.#flushed);
+    const inner = this.#depth > 0;
+    this.#flushed = inner && (outerFlushed || this.#flushed);
+    this.#stored = inner ? outerStored | this.#stored : 0;
+  }
+
+  #snapshot(): Knowledge {
+    const { registers, dirty, flags, calls } = this.#known;
+    return { registers: [...registers], dirty, flags, calls };
   }
 
   // ---- operands and registers ----------------------------------------------------------------
@@ -354,8 +358,22 @@ export class Compiler extends Emitter {
     const number = high ? register - 4 : register;
     this.#used |= 1 << number;
     const value = this.let(size === 4 ? v : merged(this.#whole(number), v, size, high));
+    if (this.#depth === 0) {
+      this.#known.registers[number] = value;
+      this.#known.dirty |= 1 << number;
+      return;
+    }
     this.body.store(num(number * 4), 0, value, 4);
-    this.#known.registers[number] = this.#depth === 0 ? value : undefined;
+    this.#known.registers[number] = undefined;
+    this.#known.dirty &= ~(1 << number);
+    this.#stored |= 1 << number;
+  }
+
+  /** Writes those of the registers `which` (bits) to memory that are newer there. */
+  #storeRegisters({ registers, dirty }: Knowledge, which: number): void {
+    registers.forEach((v, number) => {
+      if (v && dirty & which & 1 << number) this.body.store(num(number * 4), 0, v, 4);
+    });
   }
 
   // ---- flags ---------------------------------------------------------------------------------
@@ -365,19 +383,32 @@ export class Compiler extends Emitter {
       const { less: _, ...kept } = this.#known.flags;
       this.#known.flags = { ...kept, ...bound(words, (v) => this.let(v)) };
     } else {
-      this.#flush();
-      this.#store(words);
+      this.#flushFlags();
+      this.#storeFlags(words);
     }
   }
 
-  /** Brings memory up to date. In conditional code the other branch follows suit: see `if`. */
-  #flush(): void {
-    this.#store(this.#known.flags);
+  /** Brings flags in memory up to date. In conditional code the other branch follows suit: see `if`. */
+  #flushFlags(): void {
+    this.#storeFlags(this.#known.flags);
     this.#known.flags = {};
     this.#flushed = true;
   }
 
-  #store(words: FlagWords): void {
+  /** Brings memory up to date. */
+  #flush(): void {
+    this.#storeAll();
+    this.#known.flags = {};
+    this.#known.dirty = 0;
+  }
+
+  #storeAll(): void {
+    this.#storeFlags(this.#known.flags);
+    this.#storeRegisters(this.#known, ALL);
+    this.body.store(num(AT.BUDGET), 0, local(this.#budget), 4);
+  }
+
+  #storeFlags(words: FlagWords): void {
     for (const name of FLAG_NAMES) {
       const v = words[name];
       if (v) this.body.store(num(FLAG_AT[name]), 0, v, 4);
@@ -431,8 +462,13 @@ export class Compiler extends Emitter {
   // ---- leaving -------------------------------------------------------------------------------
 
   protected override escape(): void {
-    this.#store(this.#known.flags);
-    this.body.store(num(AT.BUDGET), 0, local(this.#budget), 4);
+    this.#storeAll();
+    this.body.store(num(AT.RECORD), 0, num(this.#record), 4);
+  }
+
+  protected override publish(): void {
+    if (this.#depth > 0) return this.escape();
+    this.#flush();
     this.body.store(num(AT.RECORD), 0, num(this.#record), 4);
   }
 
@@ -442,7 +478,6 @@ export class Compiler extends Emitter {
 
   protected override leave(): void {
     this.#flush();
-    this.body.store(num(AT.BUDGET), 0, local(this.#budget), 4);
   }
 
   override jump(): void {
@@ -465,8 +500,7 @@ export class Compiler extends Emitter {
   #fork(cond: Val, then: () => void): void {
     const { insn, shape } = this;
     const record = this.#record;
-    const { registers, flags, calls } = this.#known;
-    const after = { registers: [...registers], flags, calls };
+    const after = this.#snapshot();
     this.#later.push(after);
     this.body.if(cond, then);
     this.#later.pop();
@@ -479,7 +513,7 @@ export class Compiler extends Emitter {
   override jumpTo(eip: Val): void {
     const target = this.let(eip);
     if (this.insn.row.mnemonic === "ret") {
-      this.#later.push({ registers: [target], flags: {}, calls: [] });
+      this.#later.push({ registers: [target], dirty: 0, flags: {}, calls: [] });
       for (const caller of this.#callers()) {
         this.#fork(eq(target, num(caller)), () => {
           this.#known.calls = this.#known.calls.slice(0, -1);
@@ -528,7 +562,7 @@ export class Compiler extends Emitter {
   #again(eip: number, block: CompilableBlock): void {
     const label = this.#labels.get(eip);
     if (this.#loop && label !== undefined) {
-      this.#loop.turn(this.#known, () => this.#flush());
+      this.#loop.turn(this.#known, () => this.#flushFlags());
       return this.body.branch(label);
     }
     this.#headers.add(eip);

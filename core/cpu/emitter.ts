@@ -67,6 +67,10 @@ export abstract class Emitter implements X {
 
   /** Tells TypeScript which instruction calls it, and makes the state in memory exact. */
   protected abstract escape(): void;
+  /** The same where nothing else can happen: memory is known to be exact from there on. */
+  protected publish(): void {
+    this.escape();
+  }
   /** After such a call. */
   protected resume(): void {}
   /** A register operand or an immediate. */
@@ -352,13 +356,13 @@ export abstract class Emitter implements X {
   // ---- calls and control flow ----------------------------------------------------------------
 
   call(callee: Callee, ...args: readonly Val[]): void {
-    this.escape();
+    this.publish();
     this.body.call(callee, ...args);
     this.resume();
   }
 
   callFor(callee: Callee, ...args: readonly Val[]): Val {
-    this.escape();
+    this.publish();
     const result = this.temporary(callee.results[0]);
     this.body.callTo(result, callee, ...args);
     this.resume();

@@ -13,6 +13,8 @@ import type { FlagWords } from "./x.ts";
 export interface Knowledge {
   /** Values of general registers: a local or a constant; undefined = in memory only. */
   registers: (Val | undefined)[];
+  /** Registers, as bits, that are newer than memory. */
+  dirty: number;
   /** Flag words that are newer than memory. */
   flags: FlagWords;
   /** Return addresses of the calls on the way here, the last one last. */
@@ -120,7 +122,8 @@ export class Loop {
     }
     for (const [name, index] of this.#values) flags[name] = local(index);
     const registers = this.#registers.map((n) => n === undefined ? undefined : local(n));
-    return { registers, flags, calls };
+    const dirty = registers.reduce((bits, v, n) => v ? bits | 1 << n : bits, 0);
+    return { registers, dirty, flags, calls };
   }
 
   /**
