@@ -115,7 +115,8 @@ class Generator {
 
   /** A displacement that leads to the same code at its other address. */
   #alias(): number {
-    return this.#world.paging && this.#rng.chance(30) ? LAYOUT.ALIAS : 0;
+    if (!this.#world.paging || this.#rng.chance(60)) return 0;
+    return this.#world.segmented || this.#rng.chance(60) ? LAYOUT.ALIAS : LAYOUT.FAR_ALIAS;
   }
 
   #load(register: number, value: number): void {

@@ -127,7 +127,9 @@ export class Straight {
   #data(): number {
     const { rng, world } = this;
     const area = world.lazy && rng.chance(35) ? LAYOUT.LAZY : LAYOUT.DATA;
-    return area + this.#offset();
+    // Lazy pages have one address only, as the handler knows no other.
+    const far = world.paging && area === LAYOUT.DATA && rng.chance(15) ? LAYOUT.FAR_ALIAS : 0;
+    return area + far + this.#offset();
   }
 
   /** A memory operand; may write an instruction that prepares it. */

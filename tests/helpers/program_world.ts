@@ -28,8 +28,9 @@ export const LAYOUT = {
   /** Mapped on demand. */
   LAZY: 0x30000,
   LAZY_FRAMES: 0x14000,
-  /** The code once more. */
+  /** Everything once more; and again, where it falls into the same entries of the TLB. */
   ALIAS: 0x20000,
+  FAR_ALIAS: 0x400000,
 } as const;
 
 /** Guest RAM. */
@@ -41,6 +42,9 @@ export const HOLE: readonly number[] = [0xe, 0xf];
 export interface World {
   readonly name: string;
   readonly bits: 16 | 32;
+  readonly real: boolean;
+  /** The stack's segment is a 16-bit one. */
+  readonly smallStack: boolean;
   /** Segments that are not flat. */
   readonly segmented: boolean;
   readonly paging: boolean;
@@ -52,6 +56,8 @@ export interface World {
 const FLAT: World = {
   name: "flat",
   bits: 32,
+  real: false,
+  smallStack: false,
   segmented: false,
   paging: false,
   user: false,
@@ -61,8 +67,10 @@ const FLAT: World = {
 /** All kinds of worlds. */
 export const WORLDS: readonly World[] = [
   FLAT,
-  { ...FLAT, name: "real", bits: 16, segmented: true },
+  { ...FLAT, name: "real", bits: 16, real: true, smallStack: true },
   { ...FLAT, name: "segmented", segmented: true },
+  { ...FLAT, name: "16-bit and segmented", bits: 16, smallStack: true, segmented: true },
+  { ...FLAT, name: "flat but for its stack", smallStack: true },
   { ...FLAT, name: "paged", paging: true, lazy: true },
   { ...FLAT, name: "paged ring 3", paging: true, lazy: true, user: true },
   { ...FLAT, name: "paged and segmented", paging: true, lazy: true, segmented: true },
@@ -82,7 +90,7 @@ export interface Entries {
 }
 
 const CODE = 0x8, DATA = 0x10, USER_CODE = 0x18, USER_DATA = 0x20, TASK = 0x28;
-const EXTRA = 0x30, EXPAND_DOWN = 0x38, READ_ONLY = 0x40;
+const EXTRA = 0x30, EXPAND_DOWN = 0x38, READ_ONLY = 0x40, SMALL_STACK = 0x48;
 const PG = 0x80000000;
 
 /** Fills RAM and sets the CPU up. `code` lies at {@link LAYOUT}.CODE. */
@@ -97,7 +105,7 @@ export function enterWorld(
   for (const area of [LAYOUT.DATA, LAYOUT.LAZY_FRAMES]) scatter(ram, area);
   ram.set(code, LAYOUT.CODE);
   const view = new DataView(ram.buffer, ram.byteOffset, ram.length);
-  const segments = world.bits === 16 ? undefined : segmentsOf(world);
+  const segments = world.real ? undefined : segmentsOf(world);
   if (segments) writeTables(view, world, segments, entries);
   else for (let n = 0; n < 0x40; n++) view.setUint32(n * 4, handlerOf(n, entries), true);
   if (world.paging) writePages(view);
@@ -126,15 +134,16 @@ function segmentsOf(world: World): Segment[] {
   const data = world.user ? USER_DATA : DATA;
   const all = 0xffffffff;
   const flat: Segment = [data | ring, 0, all, 0xc093 | dpl];
+  const stack: Segment = world.smallStack ? [SMALL_STACK, 0, 0xffff, 0x93] : flat;
   if (!world.segmented) {
     const cs: Segment = [code | ring, 0, all, 0xc09b | dpl];
-    return [flat, cs, flat, flat, flat, flat];
+    return [flat, cs, stack, flat, flat, flat];
   }
-  const cs: Segment = [CODE, codeBase(world), 0xfffff, 0x409b];
+  const cs: Segment = [CODE, codeBase(world), 0xfffff, world.bits === 32 ? 0x409b : 0x9b];
   const es: Segment = [EXTRA, 0x20, 0x5fff, 0x4093];
   const fs: Segment = [EXPAND_DOWN, 0, 0x4fff, 0x4097];
   const gs: Segment = [READ_ONLY, 0x10, all, 0xc091];
-  return [es, cs, flat, flat, fs, gs];
+  return [es, cs, stack, flat, fs, gs];
 }
 
 function descriptor(view: DataView, selector: number, [, base, limit, attr]: Segment): void {
@@ -153,7 +162,7 @@ function writeTables(
   entries: Entries,
 ): void {
   const all = 0xffffffff;
-  descriptor(view, CODE, [0, codeBase(world), all, 0xc09b]);
+  descriptor(view, CODE, [0, 0, all, 0xc09b]);
   descriptor(view, DATA, [0, 0, all, 0xc093]);
   for (const segment of segments) descriptor(view, segment[0], segment);
   view.setUint32(LAYOUT.TSS + 4, LAYOUT.INNER_STACK, true);
@@ -163,7 +172,8 @@ function writeTables(
     const handler = handlerOf(vector, entries);
     view.setUint16(at, handler, true);
     view.setUint16(at + 2, CODE, true);
-    view.setUint16(at + 4, vector & 1 && vector > 0x1f ? 0xef00 : 0xee00, true);
+    const trap = vector & 1 && vector > 0x1f ? 0x100 : 0;
+    view.setUint16(at + 4, (world.bits === 32 ? 0xee00 : 0xe600) | trap, true);
     view.setUint16(at + 6, handler >>> 16, true);
   }
 }
@@ -171,6 +181,7 @@ function writeTables(
 /** Identity, but for the data pages, which are turned round, the lazy ones, and the alias of all. */
 function writePages(view: DataView): void {
   view.setUint32(LAYOUT.DIRECTORY, LAYOUT.TABLE | 7, true);
+  view.setUint32(LAYOUT.DIRECTORY + 4, LAYOUT.TABLE | 7, true);
   const map = (linear: number, frame: number, bits: number): void =>
     view.setUint32(LAYOUT.TABLE + (linear >> 12) * 4, frame | bits, true);
   for (let page = 0; page < 0x20000; page += 0x1000) {
@@ -199,7 +210,7 @@ function systemState(
     ldt: [0, 0, 0, 0x10000],
     tr: [TASK, LAYOUT.TSS, 0x67, 0x8b],
     gdt: [LAYOUT.GDT, 0x7f],
-    idt: world.bits === 16 ? [0, 0x3ff] : [LAYOUT.IDT, 0x1ff],
-    cr: [0x10 | (world.bits === 32 ? 1 : 0) | (world.paging ? PG : 0), 0, LAYOUT.DIRECTORY, 0],
+    idt: world.real ? [0, 0x3ff] : [LAYOUT.IDT, 0x1ff],
+    cr: [0x10 | (world.real ? 0 : 1) | (world.paging ? PG : 0), 0, LAYOUT.DIRECTORY, 0],
   };
 }

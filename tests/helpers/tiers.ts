@@ -54,15 +54,23 @@ class ChanceHost implements VcpuHost {
     return this.left;
   }
 
+  /** Other exits than these leave the datum's fields as they were. */
   #note(exit: VmExit): void {
-    const { reason, rip, gpa, port } = exit;
-    this.#noteParts(exit, [reason, rip, reason === EXIT.EPT_VIOLATION ? gpa : port]);
+    const { reason, rip, port, gpa } = exit;
+    if (reason === EXIT.IO_INSTRUCTION) this.#noteDatum(exit, [reason, rip, port]);
+    else if (reason === EXIT.EPT_VIOLATION) this.#noteDatum(exit, [reason, rip, gpa]);
+    else this.#noteParts(exit, [reason, rip]);
   }
 
-  #noteParts({ retired, write, size, count, value }: VmExit, parts: number[]): void {
+  #noteDatum(exit: VmExit, parts: readonly number[]): void {
+    const { write, size, count, value } = exit;
+    this.#noteParts(exit, [...parts, write ? 1 : 0, size, count, write ? value : 0]);
+  }
+
+  #noteParts({ retired }: VmExit, datum: readonly number[]): void {
     this.left -= retired;
     this.retired += retired;
-    parts.push(write ? 1 : 0, size, count, write ? value : 0, this.retired);
+    const parts = [...datum, this.retired];
     for (const part of parts) this.sum = (Math.imul(this.sum, 31) + part) | 0;
     this.count++;
     this.last.push(parts.map((part) => hex(part >>> 0)).join(" "));
@@ -89,7 +97,7 @@ class ChanceHost implements VcpuHost {
 
   /** Without a reason and an address. */
   passthroughPort(exit: VmExit): void {
-    this.#noteParts(exit, [exit.port]);
+    this.#noteDatum(exit, [exit.port]);
   }
 }
 
