@@ -5,8 +5,10 @@
 
 import { CpuTarget } from "./cpu/target.ts";
 import type { MakeTarget } from "./target.ts";
+import { TiersTarget } from "./tiers/target.ts";
 
 /** What `deno task fuzz NAME` knows. */
 export const TARGETS: Readonly<Record<string, MakeTarget>> = {
   cpu: () => new CpuTarget(),
+  tiers: () => new TiersTarget(),
 };
