@@ -6,9 +6,8 @@
 import { InternalError } from "./errors.ts";
 import type { Clock, Ns, Timer } from "./types.ts";
 
-/** What timers and the clock share: the time, and the armed timers, earliest first. */
+/** The armed timers, earliest first. */
 class Agenda {
-  now: Ns = 0;
   first: Alarm | undefined = undefined;
   /** Of the first alarm, `Infinity` if there is none. */
   deadline: Ns = Infinity;
@@ -43,13 +42,15 @@ class Agenda {
 }
 
 class Alarm implements Timer {
+  readonly #clock: VirtualClock;
   readonly #agenda: Agenda;
   readonly #name: string;
   readonly fire: () => void;
   deadline: Ns | undefined = undefined;
   next: Alarm | undefined = undefined;
 
-  constructor(agenda: Agenda, name: string, fire: () => void) {
+  constructor(clock: VirtualClock, agenda: Agenda, name: string, fire: () => void) {
+    this.#clock = clock;
     this.#agenda = agenda;
     this.#name = name;
     this.fire = fire;
@@ -62,7 +63,7 @@ class Alarm implements Timer {
     this.#agenda.insert(this, deadline);
   }
   armAfter(delay: Ns): void {
-    this.armAt(this.#agenda.now + delay);
+    this.armAt(this.#clock.now + delay);
   }
   cancel(): void {
     if (this.deadline !== undefined) this.#agenda.remove(this);
@@ -75,9 +76,10 @@ class Alarm implements Timer {
  */
 export class VirtualClock implements Clock {
   readonly #agenda = new Agenda();
+  #now: Ns = 0;
 
   get now(): Ns {
-    return this.#agenda.now;
+    return this.#now;
   }
 
   /** The earliest armed deadline, `Infinity` if there is none. */
@@ -86,12 +88,12 @@ export class VirtualClock implements Clock {
   }
 
   timer(name: string, fire: () => void): Timer {
-    return new Alarm(this.#agenda, name, fire);
+    return new Alarm(this, this.#agenda, name, fire);
   }
 
   /** Moves time and fires nothing. Only the books may call it. */
   advance(ns: Ns): void {
-    this.#agenda.now += ns;
+    this.#now += ns;
   }
 
   /** Fires every timer that is due, in the order of deadlines, equal ones in arming order. */

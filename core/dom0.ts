@@ -68,11 +68,12 @@ export class Dom0Timeline implements Dom0 {
 
   /** Puts work behind what is accepted; returns how long until it begins. */
   #accept(cost: Dom0Cost, ns: Ns): Ns {
-    const { now } = this.#clock;
-    const wait = this.#freeAt > now ? this.#freeAt - now : 0;
     this.#ns[cost]! += ns;
-    this.#freeAt = now + wait + ns;
-    return wait;
+    const { now } = this.#clock;
+    const freeAt = this.#freeAt;
+    const isBusy = freeAt > now;
+    this.#freeAt = (isBusy ? freeAt : now) + ns;
+    return isBusy ? freeAt - now : 0;
   }
 
   #armForFirst(): void {

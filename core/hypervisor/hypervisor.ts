@@ -235,13 +235,12 @@ export class Hypervisor implements VcpuHost {
   get budget(): number {
     if (this.#mustLeave) return 0;
     const { now, nextDeadline } = this.#clock;
-    const until = nextDeadline < this.#endsAt ? nextDeadline : this.#endsAt;
     const instructions = Math.min(
-      Math.floor((until - now) / GUEST_NS),
+      (Math.min(nextDeadline, this.#endsAt) - now) / GUEST_NS,
       this.#maxInsns - this.#accounting.instructions,
       LARGEST_BUDGET,
     );
-    return instructions > 0 ? instructions : 0;
+    return instructions > 0 ? instructions | 0 : 0;
   }
 
   /** Budgets also end at that time, which shows to nobody but the caller. */

@@ -39,10 +39,11 @@ const SLOT_MASK = RECENT_EXITS - 1;
 export class RecentExits {
   readonly #ring: readonly RecentExit[] = Array.from({ length: RECENT_EXITS }, blank);
   #exits = 0;
+  #last: RecentExit = this.#ring[0]!;
 
   /** Remembers an exit that no instruction made. */
   event(reason: ExitReason, rip: number, at: Ns): void {
-    const to = this.#slot(this.#exits++);
+    const to = this.#next();
     to.reason = reason;
     to.rip = rip;
     to.at = at;
@@ -50,7 +51,7 @@ export class RecentExits {
 
   /** Remembers an exit as it comes in. */
   push(exit: VmExit): void {
-    const to = this.#slot(this.#exits++);
+    const to = this.#next();
     to.reason = exit.reason;
     to.at = exit.at;
     to.rip = exit.rip;
@@ -66,13 +67,17 @@ export class RecentExits {
 
   /** The value that the last exit was answered with. */
   answer(value: number): void {
-    this.#slot(this.#exits - 1).value = value;
+    this.#last.value = value;
   }
 
   /** One line an exit, oldest first: `HLT at 00007c3e, 1200 ns`, and behind it what was accessed. */
   lines(): string[] {
     const count = Math.min(this.#exits, RECENT_EXITS);
     return Array.from({ length: count }, (_, n) => lineOf(this.#slot(this.#exits - count + n)));
+  }
+
+  #next(): RecentExit {
+    return this.#last = this.#slot(this.#exits++);
   }
 
   #slot(exit: number): RecentExit {

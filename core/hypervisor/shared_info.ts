@@ -29,6 +29,8 @@ export const VCPU_INFO = {
   SIZE: 64,
 } as const;
 
+const { UPCALL_PENDING } = VCPU_INFO; // read at every exit
+
 /** Byte offsets in vcpu_time_info, the pvclock record. */
 export const VCPU_TIME = {
   VERSION: 0,
@@ -91,7 +93,7 @@ export class SharedInfo {
 
   /** The guest's evtchn_upcall_pending of vCPU 0, as it is now. */
   get upcallPending(): boolean {
-    return this.#vcpuBytes[VCPU_INFO.UPCALL_PENDING] !== 0;
+    return this.#vcpuBytes[UPCALL_PENDING] !== 0;
   }
 
   /** Sets evtchn_upcall_pending of vCPU 0. */
