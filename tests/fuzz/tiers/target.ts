@@ -24,8 +24,8 @@ export class TiersTarget implements FuzzTarget {
   run(seed: number): Finding | undefined {
     const rng = new Rng(seed);
     const program = makeProgram(seed);
-    const rigs = [this.#first];
-    while (rigs.length <= AT_ONCE) rigs.push(rng.pick(this.#others));
+    const from = rng.below(HEATS.length - AT_ONCE + 1);
+    const rigs = [this.#first, ...this.#others.slice(from, from + AT_ONCE)];
     this.#count(program.world.name, 1);
     const found = compareTiers(rigs, program, makePlan(seed)) ??
       (rng.chance(25) ? compareCuts(rigs, program, CUT) : undefined);
