@@ -4,13 +4,12 @@
  * @module
  */
 
-import { Rng } from "../fuzz/rng.ts";
-import { Assembler, type Label, type Mem, newLabel } from "./asm.ts";
-import { Straight } from "./program_insns.ts";
+import { type Label, newLabel } from "./asm.ts";
+import { Flow, type Routine } from "./program_flow.ts";
 import { codeBase, type Entries, LAYOUT, type World, WORLDS } from "./program_world.ts";
 
-const EAX = 0, ECX = 1, ESP = 4, EBP = 5, ESI = 6;
-const JMP = 0xeb, JZ = 0x74, JS = 0x78, LOOP = 0xe2, JCXZ = 0xe3;
+const EAX = 0, ECX = 1, ESP = 4, EBP = 5;
+const JMP = 0xeb, JZ = 0x74;
 
 /** Bytes in front of the code. */
 const MARGIN = 0x100;
@@ -32,120 +31,67 @@ export function makeProgram(seed: number, world: World = WORLDS[seed % WORLDS.le
   }
 }
 
-/** A function's number, and what it is called with. */
-interface Routine {
-  readonly label: Label;
-  /** Bytes of parameters that it releases itself. */
-  readonly released: number;
-  /** Calls itself. */
-  readonly recursive: boolean;
-}
-
-class Generator {
+/** Writes what stands around the statements. */
+class Generator extends Flow {
   readonly #seed: number;
-  readonly #rng: Rng;
-  readonly #world: World;
-  readonly #asm: Assembler;
-  readonly #straight: Straight;
-  readonly #routines: Routine[];
-  /** Code that stands behind the function that is being written. */
-  #behind: (() => void)[] = [];
-  #depth = 0;
-  /** Functions from this number on may be called. */
-  #callable = 0;
 
   constructor(seed: number, variant: number, world: World) {
+    super(seed + Math.imul(variant, 0x9e3779b9), world);
     this.#seed = seed;
-    this.#rng = new Rng(seed + Math.imul(variant, 0x9e3779b9));
-    this.#world = world;
-    this.#asm = new Assembler(LAYOUT.CODE - codeBase(this.#world), this.#world.bits);
-    this.#straight = new Straight(this.#asm, this.#rng, this.#world);
-    this.#routines = Array.from({ length: 4 + this.#rng.below(4) }, () => ({
-      label: newLabel(),
-      released: this.#rng.pick([0, 0, 4]),
-      recursive: this.#rng.chance(15),
-    }));
   }
 
   program(): Program {
     // Data that ends late does not reach the code.
-    this.#asm.bytes(...new Array<number>(MARGIN).fill(0xcc));
-    const begin = this.#asm.here;
+    this.asm.bytes(...new Array<number>(MARGIN).fill(0xcc));
+    const begin = this.asm.here;
     const again = this.#main();
-    const fault = this.#asm.here;
+    const fault = this.asm.here;
     this.#faultHandler(again);
-    const pageFault = this.#asm.here;
+    const pageFault = this.asm.here;
     this.#pageFaultHandler(again);
     const interrupts = [0, 1, 2].map((n) => this.#interruptHandler(n));
-    this.#routines.forEach((routine, n) => this.#routine(routine, n));
+    this.routines.forEach((routine, n) => this.#routine(routine, n));
     this.#aim();
-    const code = this.#asm.finish();
+    const code = this.asm.finish();
     const entries = { begin, fault, pageFault, interrupts };
-    return { seed: this.#seed, world: this.#world, code, entries };
+    return { seed: this.#seed, world: this.world, code, entries };
   }
 
   // ---- the frame -----------------------------------------------------------------------------
 
   /** Rounds that call one function after the other, for ever. */
   #main(): Label {
-    const asm = this.#asm;
+    const asm = this.asm;
     const again = newLabel();
     const table = newLabel();
     asm.place(again);
     const { word } = asm;
     const stack = LAYOUT.STACK - 0x100;
-    this.#load(ESP, stack);
-    this.#load(EBP, stack + 0x40);
-    asm.bytes(0xdb, 0xe3, this.#rng.pick([0xfb, 0xfc]));
-    const rounds = this.#at(LAYOUT.ROUNDS);
+    this.load(ESP, stack);
+    this.load(EBP, stack + 0x40);
+    asm.bytes(0xdb, 0xe3, this.rng.pick([0xfb, 0xfc]));
+    const rounds = this.at(LAYOUT.ROUNDS);
     asm.form(word, 0xff, 0, rounds);
     asm.form(word, 0x8b, EAX, rounds);
     asm.form(word, 0x83, 4, EAX);
     asm.value(1, 7);
-    this.#through(table, EAX, 0xff, 2);
-    if (this.#rng.chance(30)) asm.form(word, 0x8b, ESP, EBP);
+    this.through(table, EAX, 0xff, 2);
+    if (this.rng.chance(30)) asm.form(word, 0x8b, ESP, EBP);
     asm.branch(JMP, again, false);
     asm.place(table);
     for (let n = 0; n < 8; n++) {
-      const { label } = this.#routines[n % this.#routines.length]!;
-      asm.address(label, this.#alias());
+      const { label } = this.routines[n % this.routines.length]!;
+      asm.address(label, this.alias());
     }
     return again;
   }
 
-  /** A displacement that leads to the same code at its other address. */
-  #alias(): number {
-    if (!this.#world.paging || this.#rng.chance(60)) return 0;
-    return this.#world.segmented || this.#rng.chance(60) ? LAYOUT.ALIAS : LAYOUT.FAR_ALIAS;
-  }
-
-  #load(register: number, value: number): void {
-    this.#asm.bytes(0xb8 + register);
-    this.#asm.value(this.#asm.word, value);
-  }
-
-  #at(disp: number): Mem {
-    return { wide: this.#asm.bits === 32, base: -1, index: -1, scale: 0, disp, segment: 0 };
-  }
-
-  /** Jumps or calls (opcode FF /2, /4) through the `register`-th word of a table in the code. */
-  #through(table: Label, register: number, opcode: number, extension: number): void {
-    const asm = this.#asm;
-    if (asm.bits === 16) {
-      // BX does the indexing.
-      asm.form(2, 0x8b, 3, register);
-      asm.form(2, 0x03, 3, 3);
-      asm.bytes(opcode, 0x80 | extension << 3 | 7);
-    } else asm.bytes(opcode, 0x04 | extension << 3, 0x80 | register << 3 | 5);
-    asm.address(table, codeBase(this.#world));
-  }
-
   /** Begins the next round, whatever was going on. */
   #faultHandler(again: Label): void {
-    const asm = this.#asm;
-    if (this.#world.user) {
-      this.#load(ESP, LAYOUT.INNER_STACK);
-      asm.form(4, 0xff, 0, this.#at(LAYOUT.FAULTS));
+    const asm = this.asm;
+    if (this.world.user) {
+      this.load(ESP, LAYOUT.INNER_STACK);
+      asm.form(4, 0xff, 0, this.at(LAYOUT.FAULTS));
       for (const word of [0x23, LAYOUT.STACK - 0x100, 0x3202, 0x1b]) {
         asm.bytes(0x68);
         asm.value(4, word);
@@ -155,15 +101,15 @@ class Generator {
       asm.bytes(0xcf);
       return;
     }
-    this.#load(ESP, LAYOUT.STACK - 0x100);
-    asm.form(asm.word, 0xff, 0, this.#at(LAYOUT.FAULTS));
+    this.load(ESP, LAYOUT.STACK - 0x100);
+    asm.form(asm.word, 0xff, 0, this.at(LAYOUT.FAULTS));
     asm.branch(JMP, again, false);
   }
 
   /** Maps what was missing, and sometimes takes something else away. */
   #pageFaultHandler(again: Label): void {
-    const asm = this.#asm;
-    if (!this.#world.lazy) return this.#faultHandler(again);
+    const asm = this.asm;
+    if (!this.world.lazy) return this.#faultHandler(again);
     const other = newLabel();
     const done = newLabel();
     asm.bytes(0x60, 0x0f, 0x20, 0xd0, 0x8d, 0x88);
@@ -174,10 +120,10 @@ class Generator {
     asm.bytes(0xc1, 0xe8, 12, 0x80, 0x0c, 0x85);
     asm.value(4, LAYOUT.TABLE);
     asm.bytes(1);
-    if (this.#rng.chance(60)) {
+    if (this.rng.chance(60)) {
       // Every fourth time another page goes, never one that the same access may need.
-      asm.form(4, 0xff, 0, this.#at(LAYOUT.FAULTS + 12));
-      asm.form(1, 0xf6, 0, this.#at(LAYOUT.FAULTS + 12));
+      asm.form(4, 0xff, 0, this.at(LAYOUT.FAULTS + 12));
+      asm.form(1, 0xf6, 0, this.at(LAYOUT.FAULTS + 12));
       asm.bytes(3);
       asm.branch(0x75, done, false);
       asm.bytes(0x34, 2, 0x80, 0x24, 0x85);
@@ -191,27 +137,27 @@ class Generator {
   }
 
   #interruptHandler(number: number): number {
-    const asm = this.#asm;
+    const asm = this.asm;
     const { here } = asm;
     asm.bytes(0x50, 0x51);
-    for (let n = 0; n <= number; n++) this.#straight.one(~3);
-    if (number === 2) this.#loop(~3);
-    asm.form(asm.word, 0xff, 0, this.#at(LAYOUT.FAULTS + 4));
+    for (let n = 0; n <= number; n++) this.straight.one(~3);
+    if (number === 2) this.loop(~3);
+    asm.form(asm.word, 0xff, 0, this.at(LAYOUT.FAULTS + 4));
     asm.bytes(0x59, 0x58, 0xcf);
-    this.#writeBehind();
+    this.writeBehind();
     return here;
   }
 
   // ---- functions -----------------------------------------------------------------------------
 
   #routine(routine: Routine, number: number): void {
-    const asm = this.#asm;
-    const rng = this.#rng;
+    const asm = this.asm;
+    const rng = this.rng;
     if (rng.chance(40)) this.#approachPageEnd();
     asm.place(routine.label);
-    this.#callable = number + 1;
+    this.callable = number + 1;
     const frame = rng.chance(70);
-    this.#straight.framed = frame;
+    this.straight.framed = frame;
     if (frame) {
       asm.bytes(0x50 + EBP);
       asm.form(asm.word, 0x8b, EBP, ESP);
@@ -220,23 +166,23 @@ class Generator {
     }
     if (frame && routine.recursive) this.#recursion(routine);
     const statements = 2 + rng.below(5);
-    for (let n = 0; n < statements; n++) this.#statement(0);
+    for (let n = 0; n < statements; n++) this.statement(0);
     if (frame) asm.bytes(0xc9);
     this.#return(routine);
-    this.#writeBehind();
+    this.writeBehind();
   }
 
   /** The next function crosses into another page. */
   #approachPageEnd(): void {
-    const linear = this.#asm.here + codeBase(this.#world);
-    const room = 0x1000 - (linear & 0xfff) - 8 - this.#rng.below(60);
+    const linear = this.asm.here + codeBase(this.world);
+    const room = 0x1000 - (linear & 0xfff) - 8 - this.rng.below(60);
     if (room < 0 || linear + room > LAYOUT.CODE_END - 0x1800) return;
-    this.#asm.bytes(...new Array<number>(room).fill(0xcc));
+    this.asm.bytes(...new Array<number>(room).fill(0xcc));
   }
 
   /** Calls itself until a counter on the stack, which the caller leaves to chance, is used up. */
   #recursion({ label, released }: Routine): void {
-    const asm = this.#asm;
+    const asm = this.asm;
     const out = newLabel();
     const { word } = asm;
     asm.bytes(0xa1);
@@ -244,22 +190,17 @@ class Generator {
     asm.form(word, 0xff, 0, EAX);
     asm.bytes(0xa3);
     asm.value(word, LAYOUT.FAULTS + 8);
-    asm.bytes(0xa8, this.#rng.pick([1, 3, 7]));
+    asm.bytes(0xa8, this.rng.pick([1, 3, 7]));
     asm.branch(JZ, out, false);
-    if (released) this.#push();
+    if (released) this.push();
     asm.call(label);
     asm.place(out);
   }
 
-  #push(): void {
-    this.#asm.prefix(4);
-    this.#asm.bytes(0x50 + this.#rng.below(4));
-  }
-
   #return({ released }: Routine): void {
-    const asm = this.#asm;
+    const asm = this.asm;
     if (released) return asm.bytes(0xc2, released, 0);
-    switch (this.#rng.below(6)) {
+    switch (this.rng.below(6)) {
       case 0: // POP; JMP to it
         asm.bytes(0x58 + ECX);
         return asm.bytes(0xff, 0xe0 + ECX);
@@ -271,290 +212,19 @@ class Generator {
     }
   }
 
-  #writeBehind(): void {
-    const behind = this.#behind;
-    this.#behind = [];
-    for (const write of behind) write();
-  }
-
-  // ---- statements ----------------------------------------------------------------------------
-
-  #statement(reserved: number): void {
-    const rng = this.#rng;
-    const kind = this.#depth > 2 ? 0 : rng.below(100);
-    this.#depth++;
-    if (kind < 38) { for (let n = rng.below(4); n >= 0; n--) this.#straight.one(reserved); }
-    else if (kind < 62) this.#loop(reserved);
-    else if (kind < 76) this.#fork(reserved);
-    else if (kind < 90) this.#call(reserved);
-    else if (kind < 95) this.#switch(reserved);
-    else this.#interpreter(reserved);
-    this.#depth--;
-  }
-
-  #fork(reserved: number): void {
-    const asm = this.#asm;
-    const rng = this.#rng;
-    const other = newLabel();
-    const join = newLabel();
-    this.#straight.condition(other, rng.chance(30));
-    this.#statement(reserved);
-    if (rng.chance(50)) {
-      asm.branch(JMP, join, false);
-      asm.place(other);
-      this.#statement(reserved);
-    } else if (rng.chance(40)) {
-      // The other way stands far away and comes back.
-      this.#behind.push(() => {
-        asm.place(other);
-        this.#straight.one(reserved);
-        asm.branch(JMP, join, false);
-      });
-    } else asm.place(other);
-    asm.place(join);
-    if (rng.chance(40)) this.#straight.one(reserved);
-  }
-
-  #call(reserved: number): void {
-    const asm = this.#asm;
-    const rng = this.#rng;
-    if (this.#callable >= this.#routines.length || rng.chance(15)) return this.#trick();
-    const below = this.#routines.length - this.#callable;
-    const { label, released } = this.#routines[this.#callable + rng.below(below)]!;
-    const kept = [0, 1, 2, 3, 6, 7].filter((r) => reserved >> r & 1);
-    for (const r of kept) asm.bytes(0x50 + r);
-    if (released) this.#push();
-    if (rng.chance(20)) {
-      asm.bytes(0xb8 + EAX);
-      asm.address(label, this.#alias());
-      asm.bytes(0xff, 0xd0);
-    } else asm.call(label);
-    for (const r of kept.reverse()) asm.bytes(0x58 + r);
-    for (let n = rng.below(3); n > 0; n--) this.#straight.one(reserved);
-  }
-
-  /** Games with return addresses. */
-  #trick(): void {
-    const asm = this.#asm;
-    const rng = this.#rng;
-    const inner = newLabel();
-    const on = newLabel();
-    switch (rng.below(3)) {
-      case 0: // CALL next; ADD ESP
-        asm.call(on);
-        asm.place(on);
-        asm.form(asm.word, 0x83, 0, ESP);
-        return asm.value(1, asm.word);
-      case 1: // A function that skips its caller's next byte
-        asm.call(inner);
-        asm.bytes(0xcc);
-        this.#behind.push(() => {
-          asm.place(inner);
-          const top = { ...this.#at(0), wide: true, base: ESP };
-          asm.form(asm.word, 0x83, 0, top);
-          asm.value(1, 1);
-          asm.bytes(0xc3);
-        });
-        return;
-      default: // PUSH address; RET
-        asm.bytes(0x68);
-        asm.address(on);
-        if (rng.chance(50)) asm.bytes(0xc3);
-        else {
-          asm.form(asm.word, 0x83, 0, ESP);
-          asm.value(1, asm.word);
-          asm.branch(JMP, on, false);
-        }
-        if (rng.chance(50)) this.#straight.one(0);
-        return asm.place(on);
-    }
-  }
-
-  /** A jump through a table. */
-  #switch(reserved: number): void {
-    const asm = this.#asm;
-    const rng = this.#rng;
-    if (reserved & 1 || (asm.bits === 16 && reserved & 8)) return this.#straight.one(reserved);
-    const cases = Array.from({ length: 4 }, newLabel);
-    const table = newLabel();
-    const out = newLabel();
-    asm.form(asm.word, 0x83, 4, EAX);
-    asm.value(1, 3);
-    this.#through(table, EAX, 0xff, 4);
-    this.#behind.push(() => {
-      asm.place(table);
-      for (const label of cases) asm.address(label);
-    });
-    for (const label of cases) {
-      asm.place(label);
-      if (rng.chance(70)) this.#straight.one(reserved);
-      if (rng.chance(60)) asm.branch(JMP, out, false);
-    }
-    asm.place(out);
-  }
-
-  // ---- loops ---------------------------------------------------------------------------------
-
-  /** Loops end because every way back takes one off the same counter first. */
-  #loop(reserved: number): void {
-    const asm = this.#asm;
-    const rng = this.#rng;
-    const counter = reserved & 2 ? this.#straight.target(reserved) : ECX;
-    if (reserved >> counter & 1) return this.#straight.one(reserved);
-    const inside = reserved | 1 << counter;
-    const top = newLabel();
-    const middle = newLabel();
-    const next = newLabel();
-    const out = newLabel();
-    this.#load(counter, 1 + rng.below(this.#depth > 1 ? 6 : 24));
-    const walker = this.#walker(inside);
-    const held = walker < 0 ? inside : inside | 1 << walker;
-    if (rng.chance(25)) this.#straight.condition(middle, false);
-    asm.place(top);
-    const begin = rng.below(3);
-    for (let n = 0; n < begin; n++) this.#straight.one(held);
-    asm.place(middle);
-    this.#body(held, walker);
-    if (rng.chance(25)) this.#straight.condition(next, rng.chance(50));
-    if (rng.chance(30)) this.#turn(counter, rng.pick([top, middle]), out, held, true);
-    if (rng.chance(50)) this.#body(held, walker);
-    if (rng.chance(30)) this.#turn(counter, rng.pick([top, middle]), out, held, true);
-    asm.place(next);
-    this.#turn(counter, rng.pick([top, top, middle]), out, held, false);
-    asm.place(out);
-  }
-
-  /** A register that goes through the data, -1 = none. */
-  #walker(reserved: number): number {
-    const rng = this.#rng;
-    const free = [3, 6, 7].filter((r) => !(reserved >> r & 1));
-    if (free.length === 0 || rng.chance(40)) return -1;
-    const walker = rng.pick(free);
-    const area = this.#world.lazy && rng.chance(50) ? LAYOUT.LAZY : LAYOUT.DATA;
-    this.#load(walker, area + 0x1000 * (1 + rng.below(3)) - 24 + rng.below(48));
-    return walker;
-  }
-
-  #body(held: number, walker: number): void {
-    const asm = this.#asm;
-    const rng = this.#rng;
-    const statements = rng.below(3);
-    if (walker >= 0) {
-      const width = rng.pick([1, 2, 4] as const);
-      const base = asm.bits === 32 ? walker : [0, 0, 0, 7, 0, 0, 4, 5][walker]!;
-      const memory = { ...this.#at(rng.below(9) - 4), base };
-      const opcode = rng.below(8) * 8 + rng.pick([0, 2]);
-      const register = this.#straight.target(held);
-      if (rng.chance(50)) {
-        asm.form(width, rng.pick([0x88, 0x8a]) + (width > 1 ? 1 : 0), register & 3, memory);
-      } else if (!(held >> (register & 3) & 1)) {
-        asm.form(width, opcode + (width > 1 ? 1 : 0), register & 3, memory);
-      }
-      asm.form(asm.word, 0x8d, walker, { ...memory, disp: rng.pick([1, -1, -3, 4, -4, 7, -5]) });
-    }
-    for (let n = 0; n < statements; n++) this.#statement(held);
-    if (rng.chance(15)) this.#straight.one(held);
-  }
-
-  /** One way back; `sometimes` on a condition. */
-  #turn(counter: number, to: Label, out: Label, held: number, sometimes: boolean): void {
-    const asm = this.#asm;
-    const rng = this.#rng;
-    const { word } = asm;
-    const kind = rng.below(counter === ECX ? 8 : 5);
-    if (kind >= 5 && !sometimes) return this.#loopInstruction(to, out);
-    if (kind === 0) {
-      asm.form(word, 0x83, 5, counter);
-      asm.value(1, 1);
-    } else if (counter === ECX && kind === 1) {
-      // No flag changes on the way back.
-      asm.form(4, 0x8d, ECX, { ...this.#at(-1), wide: true, base: ECX });
-      const stay = newLabel();
-      const leave = newLabel();
-      asm.branch(JCXZ, leave, true);
-      asm.branch(JMP, stay, true);
-      asm.place(leave);
-      asm.branch(JMP, out, false);
-      asm.place(stay);
-      if (sometimes) this.#straight.condition(to, false);
-      else asm.branch(JMP, to, false);
-      return;
-    } else {
-      asm.prefix(word);
-      asm.bytes(0x48 + counter);
-    }
-    if (!sometimes && rng.chance(70)) {
-      asm.branch(0x75, to, false);
-      return;
-    }
-    asm.branch(JZ, out, false);
-    asm.branch(JS, out, false);
-    if (!sometimes) return asm.branch(JMP, to, false);
-    if (rng.chance(50)) this.#straight.one(held);
-    this.#straight.condition(to, false);
-  }
-
-  /** LOOP, LOOPE, LOOPNE; the jump is short, so it goes by way of another one. */
-  #loopInstruction(to: Label, out: Label): void {
-    const asm = this.#asm;
-    const rng = this.#rng;
-    const back = newLabel();
-    const near = to.at >= 0 && asm.here - to.at < 120;
-    const opcode = rng.pick([LOOP, LOOP, 0xe0, 0xe1]);
-    if (near) return asm.branch(opcode, to, true);
-    asm.branch(opcode, back, true);
-    asm.branch(JMP, out, false);
-    asm.place(back);
-    asm.branch(JMP, to, false);
-  }
-
-  /** A byte-code interpreter over the data: each code jumps to the next one's by itself or through the top. */
-  #interpreter(reserved: number): void {
-    const asm = this.#asm;
-    const rng = this.#rng;
-    const needed = 1 << EAX | 1 << ECX | 1 << ESI | 8;
-    if (reserved & needed) return this.#straight.one(reserved);
-    const top = newLabel();
-    const out = newLabel();
-    const table = newLabel();
-    const codes = Array.from({ length: 4 }, newLabel);
-    this.#load(ECX, 5 + rng.below(30));
-    this.#load(ESI, LAYOUT.DATA + rng.below(0x3f00));
-    asm.bytes(0xfc);
-    const dispatch = (): void => {
-      asm.bytes(0x48 + ECX);
-      asm.branch(JS, out, false);
-      asm.bytes(0xac, 0x24, 3);
-      asm.form(2, 0x0fb6, EAX, EAX);
-      if (asm.bits === 32) asm.form(4, 0x0fb6, EAX, EAX);
-      this.#through(table, EAX, 0xff, 4);
-    };
-    asm.place(top);
-    dispatch();
-    asm.place(table);
-    for (const label of codes) asm.address(label);
-    for (const label of codes) {
-      asm.place(label);
-      if (rng.chance(80)) this.#straight.one(needed);
-      if (rng.chance(40)) dispatch();
-      else asm.branch(JMP, top, false);
-    }
-    asm.place(out);
-  }
-
   // ---- stores into code ----------------------------------------------------------------------
 
   /** Gives every store into code a target: the same block, another, another page. */
   #aim(): void {
-    const asm = this.#asm;
-    const rng = this.#rng;
-    const { sites, stores } = this.#straight;
+    const asm = this.asm;
+    const rng = this.rng;
+    const { sites, stores } = this.straight;
     for (const { disp, size } of stores) {
       const fitting = sites.filter((site) => site.size === size);
       const near = fitting.filter((site) => Math.abs(site.at - disp) < 80);
       const choice = near.length && rng.chance(50) ? near : fitting;
       const site = choice.length ? rng.pick(choice) : undefined;
-      const at = site === undefined ? LAYOUT.DATA : site.at + codeBase(this.#world) + this.#alias();
+      const at = site === undefined ? LAYOUT.DATA : site.at + codeBase(this.world) + this.alias();
       asm.patch(disp, asm.word, at);
       asm.patch(disp + asm.word, size, site?.values ? rng.pick(site.values) : rng.next());
     }

@@ -4,57 +4,13 @@
  * @module
  */
 
-import type { Rng } from "../fuzz/rng.ts";
-import type { Assembler, Label, Mem, Width } from "./asm.ts";
-import { LAYOUT, type World } from "./program_world.ts";
+import type { Label, Width } from "./asm.ts";
+import { writeFloat } from "./program_float.ts";
+import { Operands } from "./program_operands.ts";
+import { LAYOUT } from "./program_world.ts";
 
 const ECX = 1, ESP = 4, EBP = 5, ESI = 6, EDI = 7;
 const WIDTHS: readonly Width[] = [1, 2, 4, 4];
-const SEGMENTS = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
-
-/** Opcodes with memory operands; any extension where none is given. */
-const FLOAT_MEMORY: readonly (readonly [opcode: number, extension?: number])[] = [
-  [0xd8],
-  [0xdc],
-  [0xda],
-  [0xde],
-  [0xd9, 0],
-  [0xd9, 2],
-  [0xd9, 3],
-  [0xdd, 0],
-  [0xdd, 0],
-  [0xdd, 3],
-  [0xdb, 0],
-  [0xdb, 3],
-  [0xdb, 5],
-  [0xdb, 7],
-  [0xdf, 0],
-  [0xdf, 3],
-  [0xdf, 5],
-  [0xdf, 7],
-  [0xd9, 7],
-  [0xdd, 7],
-];
-/** Second bytes of D9 without a register: sign, constants, roots, the stack's top. */
-const FLOAT_SINGLE = [0xe0, 0xe1, 0xe4, 0xe5, 0xe8, 0xeb, 0xee, 0xfa, 0xfc, 0xfd, 0xf6, 0xf7, 0xf8];
-/** Second bytes of register forms, before the register is added. */
-const FLOAT_REGISTER: Readonly<Record<number, readonly number[]>> = {
-  0xd8: [0xc0, 0xc8, 0xd0, 0xe0, 0xf0],
-  0xdc: [0xc0, 0xc8, 0xe8, 0xf8],
-  0xde: [0xc0, 0xc8, 0xe8, 0xf8],
-  0xda: [0xc0, 0xc8, 0xd0, 0xd8],
-  0xdb: [0xc0, 0xd0, 0xe8, 0xf0],
-  0xdd: [0xc0, 0xd0, 0xd8, 0xe0],
-  0xdf: [0xe8, 0xf0],
-};
-
-/** Bytes of code that stores may replace, and the values that keep the program's shape. */
-export interface PatchSite {
-  readonly at: number;
-  readonly size: Width;
-  /** Any value will do if absent. */
-  readonly values?: readonly number[];
-}
 
 /** A store whose target is chosen when all sites are known. */
 export interface PatchStore {
@@ -64,20 +20,8 @@ export interface PatchStore {
 }
 
 /** Writes random instructions. */
-export class Straight {
-  readonly asm: Assembler;
-  readonly rng: Rng;
-  readonly world: World;
-  readonly sites: PatchSite[] = [];
+export class Straight extends Operands {
   readonly stores: PatchStore[] = [];
-  /** There are locals on the stack, below EBP. */
-  framed = false;
-
-  constructor(asm: Assembler, rng: Rng, world: World) {
-    this.asm = asm;
-    this.rng = rng;
-    this.world = world;
-  }
 
   /**
    * One statement.
@@ -99,73 +43,6 @@ export class Straight {
     else this.#outside(reserved);
   }
 
-  /** A register that may change. */
-  target(reserved: number): number {
-    const free = [0, 1, 2, 3, 6, 7].filter((r) => !(reserved >> r & 1));
-    return free.length ? this.rng.pick(free) : 0;
-  }
-
-  /** The same as an operand of a width. */
-  #operand(reserved: number, width: Width): number {
-    if (width > 1) return this.target(reserved);
-    const free = [0, 1, 2, 3].filter((r) => !(reserved >> r & 1));
-    return free.length ? this.rng.pick(free) + this.rng.pick([0, 4]) : 0;
-  }
-
-  #source(): number {
-    return this.rng.pick([0, 1, 2, 3, 5, 6, 7]);
-  }
-
-  /** An offset in the data, often next to the end of a page. */
-  #offset(): number {
-    const { rng } = this;
-    const page = rng.below(LAYOUT.DATA_PAGES) * 0x1000;
-    return rng.chance(30) ? page + 0xffc + rng.below(4) : page + rng.below(0xe00);
-  }
-
-  /** Linear address of some data. */
-  #data(): number {
-    const { rng, world } = this;
-    const area = world.lazy && rng.chance(35) ? LAYOUT.LAZY : LAYOUT.DATA;
-    // Lazy pages have one address only, as the handler knows no other.
-    const far = world.paging && area === LAYOUT.DATA && rng.chance(15) ? LAYOUT.FAR_ALIAS : 0;
-    return area + far + this.#offset();
-  }
-
-  /** A memory operand; may write an instruction that prepares it. */
-  memory(reserved: number): Mem {
-    const { rng, asm } = this;
-    const wide = (asm.bits === 32) !== rng.chance(4);
-    const segment = rng.chance(6) ? rng.pick(SEGMENTS) : 0;
-    const absolute = { wide, base: -1, index: -1, scale: 0, disp: this.#data(), segment };
-    const kind = rng.below(10);
-    if (kind < 4 || (!wide && asm.bits === 32)) return absolute;
-    if (kind < 6) {
-      const local = rng.below(21) - 24;
-      if (!wide) return { ...absolute, base: 6, disp: local };
-      const top = this.framed ? rng.below(16) : rng.below(13) - 16;
-      const base = rng.pick([ESP, EBP]);
-      return { ...absolute, base, disp: base === ESP ? top : local };
-    }
-    if (!wide) return { ...absolute, base: 4 + rng.below(2), disp: this.#data() & 0x7ffe };
-    const base = this.#operand(reserved, 4);
-    if (rng.chance(85)) asm.form(4, 0x0fb6, base, rng.below(8));
-    if (rng.chance(60)) return { ...absolute, base };
-    const disp = absolute.disp & ~0x2000;
-    return { ...absolute, index: base, scale: rng.below(4), disp };
-  }
-
-  #rm(reserved: number, width: Width, percent: number): number | Mem {
-    return this.rng.chance(percent) ? this.memory(reserved) : this.#operand(reserved, width);
-  }
-
-  #immediate(width: Width): number {
-    const { rng } = this;
-    return rng.chance(50)
-      ? rng.pick([0, 1, -1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fffffff, -0x80000000])
-      : rng.next() >>> (width === 4 ? 0 : 16);
-  }
-
   #arithmetic(reserved: number): void {
     const { rng, asm } = this;
     const width = rng.pick(WIDTHS);
@@ -173,25 +50,25 @@ export class Straight {
     const op = rng.below(8);
     switch (rng.below(6)) {
       case 0:
-        return asm.form(width, op * 8 + wide, this.#source(), this.#rm(reserved, width, 50));
+        return asm.form(width, op * 8 + wide, this.source(), this.rm(reserved, width, 50));
       case 1: {
-        const rm = rng.chance(50) ? this.memory(reserved) : this.#source();
-        return asm.form(width, op * 8 + 2 + wide, this.#operand(reserved, width), rm);
+        const rm = rng.chance(50) ? this.memory(reserved) : this.source();
+        return asm.form(width, op * 8 + 2 + wide, this.operand(reserved, width), rm);
       }
       case 2: {
-        asm.form(width, 0x80 + wide, op, this.#rm(reserved, width, 30));
-        asm.value(width, this.#immediate(width));
-        return this.#site(width);
+        asm.form(width, 0x80 + wide, op, this.rm(reserved, width, 30));
+        asm.value(width, this.immediate(width));
+        return this.site(width);
       }
       case 3: {
-        asm.form(width, wide ? 0x83 : 0x80, op, this.#rm(reserved, width, 30));
+        asm.form(width, wide ? 0x83 : 0x80, op, this.rm(reserved, width, 30));
         asm.value(1, rng.next());
-        return this.#site(1);
+        return this.site(1);
       }
       case 4:
         return this.#step(reserved);
       default:
-        return asm.form(width, 0xf6 + wide, 2 + rng.below(2), this.#rm(reserved, width, 30));
+        return asm.form(width, 0xf6 + wide, 2 + rng.below(2), this.rm(reserved, width, 30));
     }
   }
 
@@ -200,18 +77,13 @@ export class Straight {
     const { rng, asm } = this;
     const width = rng.pick(WIDTHS);
     if (width === 1 || rng.chance(30)) {
-      const rm = this.#rm(reserved, width, 40);
+      const rm = this.rm(reserved, width, 40);
       return asm.form(width, width > 1 ? 0xff : 0xfe, rng.below(2), rm);
     }
     const register = this.target(reserved);
     asm.prefix(width);
     asm.bytes((rng.chance(50) ? 0x40 : 0x48) + register);
-    this.#site(1, [0x40 + register, 0x48 + register]);
-  }
-
-  /** The bytes written last can be patched. */
-  #site(size: Width, values?: readonly number[]): void {
-    this.sites.push({ at: this.asm.here - size, size, ...values && { values } });
+    this.site(1, [0x40 + register, 0x48 + register]);
   }
 
   #shift(reserved: number): void {
@@ -221,21 +93,21 @@ export class Straight {
     const op = rng.below(8);
     const kind = rng.below(8);
     if (kind < 2) {
-      asm.form(width, 0xc0 + wide, op, this.#rm(reserved, width, 20));
+      asm.form(width, 0xc0 + wide, op, this.rm(reserved, width, 20));
       asm.value(1, rng.pick([0, 1, 7, 8, 15, 16, 17, 31, 32, rng.below(256)]));
-      this.#site(1);
+      this.site(1);
     } else if (kind < 4) {
-      asm.form(width, 0xd0 + wide, op, this.#rm(reserved, width, 20));
+      asm.form(width, 0xd0 + wide, op, this.rm(reserved, width, 20));
     } else if (kind < 7) {
       if (!(reserved >> ECX & 1) && rng.chance(40)) asm.bytes(0xb1, rng.below(34));
-      asm.form(width, 0xd2 + wide, op, this.#rm(reserved, width, 20));
+      asm.form(width, 0xd2 + wide, op, this.rm(reserved, width, 20));
     } else {
       const size = rng.pick([2, 4] as const);
       const right = rng.pick([0x0fa4, 0x0fac]);
       if (rng.chance(50)) {
-        asm.form(size, right, this.#source(), this.#rm(reserved, size, 20));
+        asm.form(size, right, this.source(), this.rm(reserved, size, 20));
         asm.value(1, rng.below(34));
-      } else asm.form(size, right + 1, this.#source(), this.#rm(reserved, size, 20));
+      } else asm.form(size, right + 1, this.source(), this.rm(reserved, size, 20));
     }
   }
 
@@ -245,22 +117,22 @@ export class Straight {
     const wide = width > 1 ? 1 : 0;
     switch (rng.below(5)) {
       case 0:
-        return asm.form(width, 0x88 + wide, this.#source(), this.memory(reserved));
+        return asm.form(width, 0x88 + wide, this.source(), this.memory(reserved));
       case 1: {
         const memory = this.memory(reserved);
-        return asm.form(width, 0x8a + wide, this.#operand(reserved, width), memory);
+        return asm.form(width, 0x8a + wide, this.operand(reserved, width), memory);
       }
       case 2: {
         asm.form(width, 0xc6 + wide, 0, this.memory(reserved));
-        asm.value(width, this.#immediate(width));
-        return this.#site(width);
+        asm.value(width, this.immediate(width));
+        return this.site(width);
       }
       case 3: {
         const register = this.target(reserved);
         asm.prefix(asm.word === 2 ? 2 : 4);
         asm.bytes(0xb8 + register);
-        asm.value(asm.word, this.#immediate(4));
-        return this.#site(asm.word);
+        asm.value(asm.word, this.immediate(4));
+        return this.site(asm.word);
       }
       default: {
         const memory = this.memory(reserved);
@@ -275,12 +147,12 @@ export class Straight {
     switch (rng.below(9)) {
       case 0:
         asm.bytes(rng.pick([0xf5, 0xf8, 0xf9]));
-        return this.#site(1, [0xf5, 0xf8, 0xf9]);
+        return this.site(1, [0xf5, 0xf8, 0xf9]);
       case 1:
-        return asm.form(1, 0x0f90 + rng.below(16), 0, this.#rm(reserved, 1, 30));
+        return asm.form(1, 0x0f90 + rng.below(16), 0, this.rm(reserved, 1, 30));
       case 2:
       case 3: {
-        const memory = rng.chance(40) ? this.memory(reserved) : this.#source();
+        const memory = rng.chance(40) ? this.memory(reserved) : this.source();
         const size = rng.pick([2, 4] as const);
         return asm.form(size, 0x0f40 + rng.below(16), this.target(reserved), memory);
       }
@@ -293,7 +165,7 @@ export class Straight {
       case 7:
         return rng.chance(50) ? this.#savedFlags() : asm.bytes(rng.pick([0xfc, 0xfc, 0xfd]));
       default:
-        return asm.form(4, 0x84 + rng.below(2), this.#source(), this.#source());
+        return asm.form(4, 0x84 + rng.below(2), this.source(), this.source());
     }
   }
 
@@ -301,7 +173,7 @@ export class Straight {
   #savedFlags(): void {
     const { rng, asm } = this;
     asm.bytes(0x9c);
-    asm.form(4, 0x39, this.#source(), this.#source());
+    asm.form(4, 0x39, this.source(), this.source());
     if (rng.chance(30)) {
       const top = { base: ESP, index: -1, scale: 0, disp: 0, segment: 0, wide: true };
       asm.form(1, 0x80, 6, top);
@@ -315,8 +187,8 @@ export class Straight {
     const size = rng.pick([2, 4] as const);
     switch (rng.below(6)) {
       case 0: {
-        const rm = this.#rm(reserved, size, 40);
-        const index = this.#source();
+        const rm = this.rm(reserved, size, 40);
+        const index = this.source();
         if (typeof rm !== "number" && !(reserved >> index & 1) && index !== EBP) {
           asm.form(4, 0x0fb7, index, index);
           asm.form(4, 0xc1, 7, index);
@@ -325,17 +197,17 @@ export class Straight {
         return asm.form(size, rng.pick([0x0fa3, 0x0fab, 0x0fb3, 0x0fbb]), index, rm);
       }
       case 1:
-        asm.form(size, 0x0fba, 4 + rng.below(4), this.#rm(reserved, size, 30));
+        asm.form(size, 0x0fba, 4 + rng.below(4), this.rm(reserved, size, 30));
         return asm.value(1, rng.next());
       case 2: {
-        const rm = rng.chance(30) ? this.memory(reserved) : this.#source();
+        const rm = rng.chance(30) ? this.memory(reserved) : this.source();
         return asm.form(size, 0x0fbc + rng.below(2), this.target(reserved), rm);
       }
       case 3:
         asm.prefix(4);
         return asm.bytes(0x0f, 0xc8 + this.target(reserved));
       case 4: {
-        const rm = rng.chance(50) ? this.memory(reserved) : this.#source();
+        const rm = rng.chance(50) ? this.memory(reserved) : this.source();
         const opcode = rng.pick([0x0fb6, 0x0fb7, 0x0fbe, 0x0fbf]);
         return asm.form(rng.pick([2, 4] as const), opcode, this.target(reserved), rm);
       }
@@ -349,13 +221,13 @@ export class Straight {
     const { rng, asm } = this;
     const width = rng.pick(WIDTHS);
     const wide = width > 1 ? 1 : 0;
-    const rm = rng.chance(30) ? this.memory(reserved) : this.#source();
+    const rm = rng.chance(30) ? this.memory(reserved) : this.source();
     if (rng.chance(40) || reserved & 5) {
       const size = rng.pick([2, 4] as const);
       if (rng.chance(50)) return asm.form(size, 0x0faf, this.target(reserved), rm);
       asm.form(size, 0x6b, this.target(reserved), rm);
       asm.value(1, rng.next());
-      return this.#site(1);
+      return this.site(1);
     }
     if (rng.chance(50)) return asm.form(width, 0xf6 + wide, 4 + rng.below(2), rm);
     if (rng.chance(92) && typeof rm === "number" && rm !== 0 && rm !== 2 && rm < 4) {
@@ -373,7 +245,7 @@ export class Straight {
     const { rng, asm } = this;
     const width = rng.chance(80) ? asm.word : rng.pick([2, 4] as const);
     asm.prefix(width);
-    if (rng.chance(70)) asm.bytes(0x50 + this.#source());
+    if (rng.chance(70)) asm.bytes(0x50 + this.source());
     else asm.bytes(0x6a, rng.below(256));
     if (rng.chance(50)) this.one(reserved);
     if (rng.chance(20)) {
@@ -396,8 +268,8 @@ export class Straight {
     const { rng, asm } = this;
     const width = rng.pick(WIDTHS);
     const wide = width > 1 ? 1 : 0;
-    const rm = this.#rm(reserved, width, 50);
-    const register = this.#operand(reserved, width);
+    const rm = this.rm(reserved, width, 50);
+    const register = this.operand(reserved, width);
     switch (rng.below(4)) {
       case 0:
         return asm.form(width, 0x86 + wide, register, rm);
@@ -419,7 +291,7 @@ export class Straight {
     const repeated = !(reserved >> ECX & 1) && rng.chance(60);
     for (const register of [ESI, EDI]) {
       asm.bytes(0xb8 + register);
-      asm.value(asm.word, this.#data());
+      asm.value(asm.word, this.data());
     }
     if (repeated) {
       asm.bytes(0xb8 + ECX);
@@ -466,11 +338,11 @@ export class Straight {
     if (wide) memory.disp = disp;
     switch (rng.below(6)) {
       case 0:
-        return asm.form(width, 0x88 + w, this.#source(), memory);
+        return asm.form(width, 0x88 + w, this.source(), memory);
       case 1:
-        return asm.form(width, 0x8a + w, this.#operand(reserved, width), memory);
+        return asm.form(width, 0x8a + w, this.operand(reserved, width), memory);
       case 2:
-        return asm.form(width, 0x00 + w + 8 * rng.below(7), this.#source(), memory);
+        return asm.form(width, 0x00 + w + 8 * rng.below(7), this.source(), memory);
       case 3:
         asm.prefix(width);
         return asm.bytes(0xe6 + w, rng.pick([0x20, 0x80, 0xe9]));
@@ -483,23 +355,8 @@ export class Straight {
     }
   }
 
-  /** One x87 instruction; any order of them is allowed, as their exceptions are masked. */
   #float(reserved: number): void {
-    const { rng, asm } = this;
-    if (rng.chance(50)) {
-      const [opcode, extension] = rng.pick(FLOAT_MEMORY);
-      const memory = this.memory(reserved);
-      asm.form(asm.word, opcode, extension ?? rng.below(8), memory);
-    } else if (rng.chance(30)) {
-      asm.bytes(0xd9, rng.pick(FLOAT_SINGLE));
-    } else if (rng.chance(20) && !(reserved & 1)) {
-      asm.bytes(0xdf, 0xe0);
-      if (rng.chance(60)) asm.bytes(0x9e);
-    } else {
-      const opcode = rng.pick([0xd8, 0xdc, 0xde, 0xda, 0xdb, 0xdd, 0xdf]);
-      const forms = FLOAT_REGISTER[opcode]!;
-      asm.bytes(opcode, rng.pick(forms) + rng.below(8));
-    }
+    writeFloat(this.asm, this.rng, () => this.memory(reserved), !(reserved & 1));
   }
 
   /** A conditional branch whose condition can be patched where `site` says so. */

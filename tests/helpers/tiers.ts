@@ -63,8 +63,9 @@ class ChanceHost implements VcpuHost {
   }
 
   #noteDatum(exit: VmExit, parts: readonly number[]): void {
-    const { write, size, count, value } = exit;
-    this.#noteParts(exit, [...parts, write ? 1 : 0, size, count, write ? value : 0]);
+    const { write, size, string, count, gpa, value } = exit;
+    const datum = string ? gpa : write ? value : 0;
+    this.#noteParts(exit, [...parts, write ? 1 : 0, size, count, datum]);
   }
 
   #noteParts({ retired }: VmExit, datum: readonly number[]): void {
