@@ -88,16 +88,16 @@ export class Uart16550 extends ByteDevice {
 
   /** A byte arrives on the line. Without room it is lost, and the guest sees an overrun. */
   receive(byte: number): void {
-    if (this.#hasLoopback) return;
+    if (this.#hasLoopback()) return;
     this.#accept(byte & 0xff);
   }
 
   override readByte(offset: number): number {
     switch (offset) {
       case RBR_THR:
-        return this.#hasDivisorAccess ? this.#divisor & 0xff : this.#takeReceived();
+        return this.#hasDivisorAccess() ? this.#divisor & 0xff : this.#takeReceived();
       case IER:
-        return this.#hasDivisorAccess ? this.#divisor >> 8 : this.#interruptEnable;
+        return this.#hasDivisorAccess() ? this.#divisor >> 8 : this.#interruptEnable;
       case IIR_FCR:
         return this.#readInterruptId();
       case LCR:
@@ -116,11 +116,11 @@ export class Uart16550 extends ByteDevice {
   override writeByte(offset: number, value: number): void {
     switch (offset) {
       case RBR_THR:
-        if (this.#hasDivisorAccess) this.#divisor = (this.#divisor & 0xff00) | value;
+        if (this.#hasDivisorAccess()) this.#divisor = (this.#divisor & 0xff00) | value;
         else this.#transmit(value);
         break;
       case IER:
-        if (this.#hasDivisorAccess) this.#divisor = (this.#divisor & 0xff) | (value << 8);
+        if (this.#hasDivisorAccess()) this.#divisor = (this.#divisor & 0xff) | (value << 8);
         else this.#writeInterruptEnable(value & IER_WRITABLE);
         break;
       case IIR_FCR:
@@ -138,11 +138,11 @@ export class Uart16550 extends ByteDevice {
     }
   }
 
-  get #hasDivisorAccess(): boolean {
+  #hasDivisorAccess(): boolean {
     return (this.#lineControl & LCR_DLAB) !== 0;
   }
 
-  get #hasLoopback(): boolean {
+  #hasLoopback(): boolean {
     return (this.#modemControl & MCR_LOOPBACK) !== 0;
   }
 
@@ -150,7 +150,7 @@ export class Uart16550 extends ByteDevice {
   #transmit(byte: number): void {
     this.#transmitterEmptied = false;
     this.#updateInterrupt();
-    if (this.#hasLoopback) this.#accept(byte);
+    if (this.#hasLoopback()) this.#accept(byte);
     else this.#onByte(byte);
     this.#transmitterEmptied = true;
     this.#updateInterrupt();
@@ -200,7 +200,7 @@ export class Uart16550 extends ByteDevice {
 
   #writeModemControl(value: number): void {
     this.#modemControl = value;
-    this.#setModemLines(this.#hasLoopback ? loopedLines(value) : MSR_CONNECTED);
+    this.#setModemLines(this.#hasLoopback() ? loopedLines(value) : MSR_CONNECTED);
     this.#updateInterrupt();
   }
 

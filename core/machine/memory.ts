@@ -137,7 +137,7 @@ export class GuestRam implements GuestMemory, Physmap {
 
   allocateFrame(): Uint8Array {
     if (this.#nextFrame === this.#pages.length) {
-      throw new InternalError(`Cannot allocate a frame: all ${this.#extraFrames} are in use`);
+      throw new InternalError(`Cannot allocate a frame: all ${this.#extraFrames()} are in use`);
     }
     return this.#hostPage(this.#nextFrame++);
   }
@@ -147,7 +147,7 @@ export class GuestRam implements GuestMemory, Physmap {
     this.#onRemap();
   }
 
-  get #extraFrames(): number {
+  #extraFrames(): number {
     return this.#pages.length - this.#ramFrames;
   }
 

@@ -35,7 +35,7 @@ export class Actuator {
       : this.#reach(at, sector) + this.#passTime(sector, count);
     this.#track = this.#trackOf(sector + count - 1);
     this.#aheadSector = write ? -1 : sector + count;
-    this.#aheadAt = buffered ? Math.max(finish, at - this.#bufferTime) : finish;
+    this.#aheadAt = buffered ? Math.max(finish, at - this.#bufferTime()) : finish;
     return Math.max(at, finish);
   }
 
@@ -78,7 +78,7 @@ export class Actuator {
   }
 
   /** A full buffer stops the read-ahead: the platter is never further ahead than this. */
-  get #bufferTime(): Ns {
+  #bufferTime(): Ns {
     return this.#passTime(0, this.#spindle.lookaheadSectors);
   }
 }

@@ -95,26 +95,26 @@ export class CommandRunner {
 
   /** Starts the transfer of a DMA command once both the command and the Start bit are there. */
   tryDma(): void {
-    if (!this.#running || !this.#isDma || this.#inFlight !== "nothing") return;
+    if (!this.#running || !this.#isDma() || this.#inFlight !== "nothing") return;
     if (!this.#busMaster.started) return;
     this.#sectors = Math.min(this.#remaining, this.#disk.sectorCount - this.#sector);
     const bytes = this.#sectors * SECTOR_SIZE;
-    switch (this.#busMaster.prepare(bytes, this.#isRead)) {
+    switch (this.#busMaster.prepare(bytes, this.#isRead())) {
       case "short":
         return this.#starve(bytes);
       case "fault":
         this.#guestError("PRD table names an address without memory");
         return this.#end(ER_ABRT);
       default:
-        return this.#submit(this.#isRead ? "read" : "write", this.#busMaster.segments);
+        return this.#submit(this.#isRead() ? "read" : "write", this.#busMaster.segments);
     }
   }
 
-  get #isDma(): boolean {
+  #isDma(): boolean {
     return this.#command.protocol === "dma-in" || this.#command.protocol === "dma-out";
   }
 
-  get #isRead(): boolean {
+  #isRead(): boolean {
     return this.#command.protocol === "dma-in" || this.#command.protocol === "pio-in";
   }
 
@@ -127,14 +127,14 @@ export class CommandRunner {
 
   #beginSectors(): void {
     const { ext, multiple } = this.#command;
-    if (!this.#isRead && this.#disk.readOnly) {
+    if (!this.#isRead() && this.#disk.readOnly) {
       this.#guestError("disk is read-only");
       return this.#end(ER_ABRT);
     }
     if (multiple && this.#drive.multiple === 0) return this.#end(ER_ABRT);
     this.#sector = this.#drive.firstSector(ext);
     this.#remaining = this.#drive.taskfile.sectorCount(ext);
-    if (!this.#isDma) this.#nextBlock();
+    if (!this.#isDma()) this.#nextBlock();
     else if (this.#reaches(1)) this.#awaitDma();
     else this.#endOutOfRange();
   }
@@ -151,7 +151,7 @@ export class CommandRunner {
       this.#endOutOfRange();
       return false;
     }
-    if (!this.#isRead) this.#offerBlock("out");
+    if (!this.#isRead()) this.#offerBlock("out");
     else if (this.#taken < this.#fetched) this.#advance();
     else this.#fetch();
     return true;
@@ -184,8 +184,8 @@ export class CommandRunner {
   }
 
   #submit(op: BlockRequest["op"], segments: readonly Uint8Array[]): void {
-    this.#inFlight = op === "flush" ? "flush" : this.#isDma ? "dma" : "block";
-    if (!this.#isDma) this.#drive.status = SR_WORKING;
+    this.#inFlight = op === "flush" ? "flush" : this.#isDma() ? "dma" : "block";
+    if (!this.#isDma()) this.#drive.status = SR_WORKING;
     this.#request.op = op;
     this.#request.sector = this.#sector;
     this.#request.segments = segments;
@@ -213,7 +213,7 @@ export class CommandRunner {
       this.#interrupt();
     } else if (this.#remaining === 0) {
       this.#end(0);
-    } else if (this.#isDma) {
+    } else if (this.#isDma()) {
       this.#endOutOfRange();
     } else if (this.#nextBlock()) {
       this.#interrupt();
@@ -248,7 +248,7 @@ export class CommandRunner {
 
   #endMediaError(): void {
     if (this.#command.protocol !== "flush") this.#report(this.#sector);
-    if (this.#isRead) this.#end(ER_UNC);
+    if (this.#isRead()) this.#end(ER_UNC);
     else this.#end(ER_ABRT, SR_DF);
   }
 

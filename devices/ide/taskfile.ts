@@ -108,7 +108,7 @@ export class Taskfile {
   /** The first sector of a command, -1 for a CHS address that the geometry does not have. */
   firstSector(ext: boolean, geometry: Geometry): number {
     if (ext) return this.#low24(this.#recent) + this.#low24(this.#previous) * LBA_BYTE3;
-    if (this.#lba) return this.#low24(this.#recent) + this.head * LBA28_TOP;
+    if (this.#lba()) return this.#low24(this.#recent) + this.head * LBA28_TOP;
     const { heads, sectorsPerTrack } = geometry;
     const sector = this.#recent[REG_LBA_LOW]!;
     const cylinder = this.#recent[REG_LBA_HIGH]! << 8 | this.#recent[REG_LBA_MID]!;
@@ -121,7 +121,7 @@ export class Taskfile {
     if (ext) {
       this.#setLow24(this.#recent, sector);
       this.#setLow24(this.#previous, Math.floor(sector / LBA_BYTE3));
-    } else if (this.#lba) {
+    } else if (this.#lba()) {
       this.#setLow24(this.#recent, sector);
       this.#setHead(Math.floor(sector / LBA28_TOP));
     } else {
@@ -138,7 +138,7 @@ export class Taskfile {
     this.#previous.fill(0);
   }
 
-  get #lba(): boolean {
+  #lba(): boolean {
     return (this.#recent[REG_DEVICE]! & DEV_LBA) !== 0;
   }
 
