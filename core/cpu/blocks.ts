@@ -112,12 +112,6 @@ export class Blocks {
     return this.#recall(linear, mode) || this.#look(eip, mode, linear);
   }
 
-  /** The block at EIP, if it needs no look at memory, else 0. */
-  recall(): number {
-    const { eip } = this.#state;
-    return this.#recall(this.#state.segmentBase(CS) + eip, this.#state.get(AT.MODE));
-  }
-
   /** Head of a live block that the jump cache and the TLB agree on, else 0. */
   #recall(linear: number, mode: number): number {
     const { words } = this.#state;

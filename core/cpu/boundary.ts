@@ -17,6 +17,13 @@ export function isWatched(cpu: Cpu): boolean {
   return cpu.shadow || state.flag(FLAG.TF | FLAG.IF | FLAG.RF) || debugging(cpu);
 }
 
+/** Something comes before the next instruction. */
+export function isHeldUp(cpu: Cpu): boolean {
+  const { state } = cpu;
+  return cpu.shadow || state.flag(FLAG.TF | FLAG.RF) || debugging(cpu) ||
+    (state.flag(FLAG.IF) && cpu.host.interruptPending);
+}
+
 function debugging({ state, mmu }: Cpu): boolean {
   return isArmed(state) || mmu.breakpoints.hits !== 0;
 }

@@ -7,7 +7,7 @@
 import { EXIT, type VcpuHost, type VmExit } from "../types.ts";
 import { Blocks, isComplex, RESTART } from "./blocks.ts";
 import { CodeTable } from "./code_table.ts";
-import { betweenInstructions, isWatched } from "./boundary.ts";
+import { betweenInstructions, isHeldUp, isWatched } from "./boundary.ts";
 import { DEFAULT_PROFILE, type Profile, profileFeatures, profileSignature } from "./cpuid.ts";
 import { newVmExit } from "./exit.ts";
 import { raise } from "./deliver.ts";
@@ -244,8 +244,8 @@ export class Cpu {
   }
 
   /**
-   * Executes the instruction that stopped generated code.
-   * @returns head record of the block that follows, 0 when something else comes first
+   * Executes the instruction at which generated code has arrived.
+   * @returns 1 when it may go on behind it, 0 when something else comes first
    */
   executeRecord(record: number): number {
     const { state } = this;
@@ -254,11 +254,9 @@ export class Cpu {
     if (state.get(AT.BUDGET) <= 0) return 0;
     blocks.running = false;
     this.#execute(blocks.complexInsn(record));
-    if (this.halted || this.shutdown || isWatched(this)) return 0;
-    const head = blocks.recall();
-    if (!head || state.get(head + REC.REG) >= state.get(AT.BUDGET)) return 0;
+    if (this.halted || this.shutdown || isHeldUp(this)) return 0;
     blocks.running = true;
-    return head;
+    return 1;
   }
 
   #execute(insn: Insn): void {

@@ -46,6 +46,35 @@ const JUMP_SHIFT = Math.log2(JUMP.STRIDE);
 export const word = (at: number): Val => load32(num(at));
 const segmentAddress = (segment: number): Val => num(AT.SEGS + segment * SEG.STRIDE);
 
+const tlbIndex = (linear: Val): Val => and(shr(linear, num(8)), num((TLB.ENTRIES - 1) << 4));
+
+/**
+ * Goes to the block at a linear address if the jump cache has it and the TLB agrees; else falls through.
+ * @param keep puts a value in a local
+ */
+export function jumpThroughCache(
+  body: FunctionBody,
+  keep: (v: Val) => Val,
+  linear: Val,
+  mode: Val,
+  bank: Val,
+): void {
+  const slot = shl(and(linear, num(JUMP.ENTRIES - 1)), num(JUMP_SHIFT));
+  const entry = keep(add(slot, num(JUMP.BASE)));
+  const tlb = keep(add(tlbIndex(linear), bank));
+  const known = and(
+    eq(load32(entry, JUMP.LINEAR), linear),
+    eq(load32(entry, JUMP.MODE), mode),
+  );
+  const mapped = and(
+    eq(load32(tlb, TLB.EXECUTE), and(linear, num(~0xfff))),
+    eq(load32(tlb, TLB.ADDEND), load32(entry, JUMP.ADDEND)),
+  );
+  body.if(and(known, mapped), () => {
+    body.dispatch(load32(entry, JUMP.RECORD), load32(entry, JUMP.HANDLER));
+  });
+}
+
 /** {@link X} but for what a tier does in its own way. */
 export abstract class Emitter implements X {
   abstract readonly body: FunctionBody;
@@ -285,8 +314,7 @@ export abstract class Emitter implements X {
   }
 
   #tlbEntry(linear: Val): Val {
-    const index = and(shr(linear, num(8)), num((TLB.ENTRIES - 1) << 4));
-    return this.let(add(index, this.bank));
+    return this.let(add(tlbIndex(linear), this.bank));
   }
 
   /** Linear address of an offset, after limit and right (1 read, 2 write, 3 both) have been checked. */
@@ -402,20 +430,7 @@ export abstract class Emitter implements X {
     const linear = this.shape.flat
       ? target
       : this.let(add(target, load32(segmentAddress(CS), SEG.BASE)));
-    const slot = shl(and(linear, num(JUMP.ENTRIES - 1)), num(JUMP_SHIFT));
-    const entry = this.let(add(slot, num(JUMP.BASE)));
-    const tlb = this.#tlbEntry(linear);
-    const known = and(
-      eq(load32(entry, JUMP.LINEAR), linear),
-      eq(load32(entry, JUMP.MODE), this.mode),
-    );
-    const mapped = and(
-      eq(load32(tlb, TLB.EXECUTE), and(linear, num(~0xfff))),
-      eq(load32(tlb, TLB.ADDEND), load32(entry, JUMP.ADDEND)),
-    );
-    this.body.if(and(known, mapped), () => {
-      this.body.dispatch(load32(entry, JUMP.RECORD), load32(entry, JUMP.HANDLER));
-    });
+    jumpThroughCache(this.body, (v) => this.let(v), linear, this.mode, this.bank);
     this.body.store(num(AT.EIP), 0, target, 4);
     this.body.return();
   }

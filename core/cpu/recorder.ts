@@ -5,13 +5,13 @@
  * @module
  */
 
-import { Emitter, word } from "./emitter.ts";
+import { Emitter, jumpThroughCache, word } from "./emitter.ts";
 import { type Insn, KIND } from "./insn.ts";
 import { add, and, eqz, load16, load32, load8, local, ltS, ltU, num, shl, shr, sub } from "./ir.ts";
 import { type Val, xor } from "./ir.ts";
 import { byteRegister, REC, type Shape } from "./record.ts";
 import { parityOf } from "./sem/flags.ts";
-import { AT } from "./state.ts";
+import { AT, CS, SEG } from "./state.ts";
 import { EXECUTE, FunctionBody } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
 
@@ -153,9 +153,16 @@ export const SPECIAL = {
   },
   /** An instruction that TypeScript executes. */
   complex(body: FunctionBody): void {
-    const head = body.local();
-    body.callTo(head, EXECUTE, RECORD);
-    body.if(local(head), () => body.dispatch(local(head)));
+    const goesOn = body.local();
+    body.callTo(goesOn, EXECUTE, RECORD);
+    body.if(eqz(local(goesOn)), () => body.return());
+    const keep = (v: Val): Val => {
+      const index = body.local();
+      body.setLocal(index, v);
+      return local(index);
+    };
+    const linear = keep(add(word(AT.EIP), word(AT.SEGS + CS * SEG.STRIDE + SEG.BASE)));
+    jumpThroughCache(body, keep, linear, word(AT.MODE), word(AT.BANK));
   },
   /** Goes to the record given: how TypeScript enters. */
   enter(body: FunctionBody): void {

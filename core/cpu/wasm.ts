@@ -114,7 +114,7 @@ export const MODIFY: Readonly<Record<1 | 2 | 4, Callee>> = {
 /** A port access: port and size, with `IMMEDIATE_PORT` of sem/port.ts; OUT's value. */
 export const PORT_IN: Callee = callee("portIn", 2, 1);
 export const PORT_OUT: Callee = callee("portOut", 3, 0);
-/** Executes the instruction of a complex record; the head record to go on with, 0 = none. */
+/** Executes the instruction of a complex record; 0 when generated code must not go on by itself. */
 export const EXECUTE: Callee = callee("execute", 1, 1);
 /** Raises an exception without error code; raises #GP(0) or #SS(0) for a segment register. */
 export const FAULT: Callee = callee("fault", 1, 0);
