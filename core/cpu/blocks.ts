@@ -176,27 +176,36 @@ export class Blocks {
   #build(eip: number, mode: number, linear: number, host: number, page: CodePage): number {
     const insns = this.#discover(eip, mode, linear);
     if (insns.length === 0) return 0;
-    const last = insns[insns.length - 1]!;
     const count = simpleCount(insns);
     const head = this.#next;
-    this.#threaded.writeSpecial(head, HANDLER.HEAD, eip, count);
-    this.#state.set(head + REC.HEAT, count ? this.#heatOf(host >>> 12) : 0);
-    let at = head + REC.STRIDE;
+    let at = head;
+    // A block that only TypeScript executes needs no head: nothing has to be taken off the budget.
+    if (count > 0) {
+      this.#threaded.writeSpecial(at, HANDLER.HEAD, eip, count);
+      this.#state.set(at + REC.HEAT, this.#heatOf(host >>> 12));
+      at += REC.STRIDE;
+    }
     for (let i = 0; i < count; i++, at += REC.STRIDE) {
       this.#threaded.write(at, insns[i]!, count - i, false);
     }
-    if (count < insns.length) {
-      this.#threaded.writeSpecial(at, HANDLER.COMPLEX, last.pc, this.#complex.push(last) - 1);
-      at += REC.STRIDE;
-    } else if (!last.row.branch) {
-      this.#threaded.write(at, jumpTo(last), 0, false);
-      this.#state.set(at + REC.PC, last.next);
-      at += REC.STRIDE;
-    }
-    this.#next = at;
+    this.#next = this.#buildEnd(at, insns, count);
     this.#threaded.flush();
     page.mark(host & 0xfff, insns, count, head + REC.STRIDE);
     return head;
+  }
+
+  /** Writes what follows a block's simple instructions. @returns the next free record */
+  #buildEnd(at: number, insns: readonly Insn[], count: number): number {
+    const last = insns[insns.length - 1]!;
+    if (count < insns.length) {
+      this.#threaded.writeSpecial(at, HANDLER.COMPLEX, last.pc, this.#complex.push(last) - 1);
+      this.#state.set(at + REC.REG, 0);
+    } else if (last.row.branch) return at;
+    else {
+      this.#threaded.write(at, jumpTo(last), 0, false);
+      this.#state.set(at + REC.PC, last.next);
+    }
+    return at + REC.STRIDE;
   }
 
   #heatOf(page: number): number {

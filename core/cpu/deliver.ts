@@ -25,7 +25,8 @@ import {
   TYPE,
 } from "./segment.ts";
 import { Frame, pushAll, setStackPointer, writeInner } from "./stack.ts";
-import { AT, CR0, CS, DS, ES, ESP, FLAG, FS, GS, SS } from "./state.ts";
+import { PassedCode } from "./passed.ts";
+import { AT, CR0, CS, DS, ES, ESP, FLAG, FS, GS, SEG, SS } from "./state.ts";
 import { readTask, switchTask } from "./task.ts";
 
 /** Where an event comes from; software ones are checked against the gate's DPL. */
@@ -46,6 +47,8 @@ const entry = new Entry();
 const code = new Descriptor();
 const stack = new Descriptor();
 const frame = new Frame();
+/** Code segment of the last entry that stayed in its ring. */
+const sameRing = new PassedCode();
 
 /** Exceptions in a row that reach no handler: those of #AC on the handler's own stack never end. */
 const MAX_CHAIN = 8;
@@ -129,8 +132,13 @@ function deliverProtected(
   // A fault's image has RF set, so that the instruction can be gone on with.
   const resume = isException && vector !== VECTOR.DB ? FLAG.RF : 0;
   if (gate.type === TYPE.TASK_GATE) return enterTask(cpu, resume, eip, pushed);
-  checkHandler(cpu);
   frame.clear();
+  if (isNull(gate.selector ^ cpu.state.selector(CS)) && sameRing.holds(cpu)) {
+    frame.add(state.eflags | resume).add(state.selector(CS)).add(eip);
+    if (pushed !== undefined) frame.add(pushed);
+    return enterAgain(cpu);
+  }
+  checkHandler(cpu);
   const inner = !isConforming(code) && dplOf(code) < state.cpl;
   if (inner) addStack(cpu);
   frame.add(state.eflags | resume).add(state.selector(CS)).add(eip);
@@ -179,16 +187,25 @@ function addStack(cpu: Cpu): void {
 }
 
 function enterSame(cpu: Cpu): void {
-  checkOffset();
+  checkOffset(code.limit);
   markAccessed(cpu, code);
   pushAll(cpu, wordSize(), frame);
   enterHandler(cpu, cpu.state.cpl);
+  sameRing.remember(cpu);
+}
+
+/** As {@link enterSame}, in the code segment that it entered last and that is running. */
+function enterAgain(cpu: Cpu): void {
+  checkOffset(cpu.state.seg(CS, SEG.LIMIT));
+  pushAll(cpu, wordSize(), frame);
+  clearFlags(cpu);
+  cpu.jump(gate.offset);
 }
 
 function enterInner(cpu: Cpu): void {
   const dpl = dplOf(code);
   const esp = readInnerStack(cpu, dpl, stack);
-  checkOffset();
+  checkOffset(code.limit);
   const top = writeInner(cpu, stack, esp, wordSize(), frame);
   markAccessed(cpu, code);
   markAccessed(cpu, stack);
@@ -199,8 +216,8 @@ function enterInner(cpu: Cpu): void {
   if (fromV86) dropDataSegments(cpu);
 }
 
-function checkOffset(): void {
-  if (gate.offset >>> 0 > code.limit >>> 0) throw Fault.of(VECTOR.GP, 0);
+function checkOffset(limit: number): void {
+  if (gate.offset >>> 0 > limit >>> 0) throw Fault.of(VECTOR.GP, 0);
 }
 
 function wordSize(): 2 | 4 {
@@ -208,10 +225,13 @@ function wordSize(): 2 | 4 {
 }
 
 function enterHandler(cpu: Cpu, cpl: number): void {
-  const { state } = cpu;
-  state.setFlag(gate.type & TRAP ? CLEARED : CLEARED | FLAG.IF, false);
+  clearFlags(cpu);
   setCodeSegment(cpu, code, cpl);
   cpu.jump(gate.offset);
+}
+
+function clearFlags({ state }: Cpu): void {
+  state.setFlag(gate.type & TRAP ? CLEARED : CLEARED | FLAG.IF, false);
 }
 
 /** The gate's TSS runs the handler; the interrupted task waits for its IRET. */
