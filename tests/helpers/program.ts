@@ -69,7 +69,7 @@ class Generator extends Flow {
     const stack = LAYOUT.STACK - 0x100;
     this.load(ESP, stack);
     this.load(EBP, stack + 0x40);
-    asm.bytes(0xdb, 0xe3, this.rng.pick([0xfb, 0xfc]));
+    asm.bytes(0xdb, 0xe3, 0x1e, 0x07, this.rng.pick([0xfb, 0xfc]));
     const rounds = this.at(LAYOUT.ROUNDS);
     asm.form(word, 0xff, 0, rounds);
     asm.form(word, 0x8b, EAX, rounds);

@@ -7,7 +7,7 @@
 import type { Label, Width } from "./asm.ts";
 import { writeFloat } from "./program_float.ts";
 import { Operands } from "./program_operands.ts";
-import { LAYOUT } from "./program_world.ts";
+import { LAYOUT, selectorsOf } from "./program_world.ts";
 
 const ECX = 1, ESP = 4, EBP = 5, ESI = 6, EDI = 7;
 const WIDTHS: readonly Width[] = [1, 2, 4, 4];
@@ -179,6 +179,10 @@ export class Straight extends Operands {
       asm.form(1, 0x80, 6, top);
       asm.value(1, rng.pick([1, 4, 16, 64, 0xd5]));
     }
+    if (this.world.user && rng.chance(20)) {
+      // XOR BYTE PTR [ESP+2],4: accesses are checked for alignment, or no longer.
+      asm.bytes(0x80, 0x74, 0x24, 2, 4);
+    }
     asm.bytes(0x9d);
   }
 
@@ -336,7 +340,7 @@ export class Straight extends Operands {
     const disp = LAYOUT.MMIO + rng.below(0x40);
     const memory = { wide, base: -1, index: -1, scale: 0, disp: disp & 0xffff, segment: 0 };
     if (wide) memory.disp = disp;
-    switch (rng.below(6)) {
+    switch (rng.below(8)) {
       case 0:
         return asm.form(width, 0x88 + w, this.source(), memory);
       case 1:
@@ -350,9 +354,23 @@ export class Straight extends Operands {
         if (reserved & 1) return;
         asm.prefix(width);
         return asm.bytes(0xe4 + w, 0x60);
+      case 5:
+        return this.#segment(reserved);
       default:
         return asm.bytes(rng.pick([0xfa, 0xfb, 0xfb, 0xfb]));
     }
+  }
+
+  /** Another ES, FS or GS for a while. */
+  #segment(reserved: number): void {
+    const { rng, asm } = this;
+    if (reserved & 1) return;
+    const segment = rng.pick([0, 0, 4, 5]);
+    asm.bytes(0xb8);
+    asm.value(asm.word, rng.pick(selectorsOf(this.world)));
+    asm.form(asm.word, 0x8e, segment, 0);
+    for (let n = rng.below(3); n >= 0; n--) this.one(reserved);
+    if (segment === 0) asm.bytes(0x1e, 0x07);
   }
 
   #float(reserved: number): void {

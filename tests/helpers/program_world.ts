@@ -80,6 +80,12 @@ export const WORLDS: readonly World[] = [
 export const codeBase = ({ bits, segmented }: World): number =>
   bits === 32 && segmented ? 0x400 : 0;
 
+/** Values for ES and FS that change what lies behind them, or what is allowed. */
+export function selectorsOf({ real, user }: World): readonly number[] {
+  if (real) return [0, 2, 0x20];
+  return user ? [USER_DATA | 3, 0] : [DATA, EXTRA, EXPAND_DOWN, READ_ONLY, 0];
+}
+
 /** Handlers of a program, as EIPs. */
 export interface Entries {
   readonly begin: number;
@@ -91,7 +97,13 @@ export interface Entries {
 
 const CODE = 0x8, DATA = 0x10, USER_CODE = 0x18, USER_DATA = 0x20, TASK = 0x28;
 const EXTRA = 0x30, EXPAND_DOWN = 0x38, READ_ONLY = 0x40, SMALL_STACK = 0x48;
-const PG = 0x80000000;
+const PG = 0x80000000, AM = 0x40000;
+/** Based above 0 and short; expand-down; read-only. */
+const OTHERS: readonly [Segment, Segment, Segment] = [
+  [EXTRA, 0x20, 0x5fff, 0x4093],
+  [EXPAND_DOWN, 0, 0x4fff, 0x4097],
+  [READ_ONLY, 0x10, 0xffffffff, 0xc091],
+];
 
 /** Fills RAM and sets the CPU up. `code` lies at {@link LAYOUT}.CODE. */
 export function enterWorld(
@@ -140,9 +152,7 @@ function segmentsOf(world: World): Segment[] {
     return [flat, cs, stack, flat, flat, flat];
   }
   const cs: Segment = [CODE, codeBase(world), 0xfffff, world.bits === 32 ? 0x409b : 0x9b];
-  const es: Segment = [EXTRA, 0x20, 0x5fff, 0x4093];
-  const fs: Segment = [EXPAND_DOWN, 0, 0x4fff, 0x4097];
-  const gs: Segment = [READ_ONLY, 0x10, all, 0xc091];
+  const [es, fs, gs] = OTHERS;
   return [es, cs, stack, flat, fs, gs];
 }
 
@@ -164,7 +174,7 @@ function writeTables(
   const all = 0xffffffff;
   descriptor(view, CODE, [0, 0, all, 0xc09b]);
   descriptor(view, DATA, [0, 0, all, 0xc093]);
-  for (const segment of segments) descriptor(view, segment[0], segment);
+  for (const segment of [...OTHERS, ...segments]) descriptor(view, segment[0], segment);
   view.setUint32(LAYOUT.TSS + 4, LAYOUT.INNER_STACK, true);
   view.setUint32(LAYOUT.TSS + 8, DATA, true);
   for (let vector = 0; vector < 0x40; vector++) {
@@ -211,6 +221,6 @@ function systemState(
     tr: [TASK, LAYOUT.TSS, 0x67, 0x8b],
     gdt: [LAYOUT.GDT, 0x7f],
     idt: world.real ? [0, 0x3ff] : [LAYOUT.IDT, 0x1ff],
-    cr: [0x10 | (world.real ? 0 : 1) | (world.paging ? PG : 0), 0, LAYOUT.DIRECTORY, 0],
+    cr: [0x10 | AM | (world.real ? 0 : 1) | (world.paging ? PG : 0), 0, LAYOUT.DIRECTORY, 0],
   };
 }
