@@ -5,12 +5,13 @@
  */
 
 import { EXIT } from "../types.ts";
+import { cachedHost } from "./cached.ts";
 import type { Cpu } from "./cpu.ts";
 import { isArmed } from "./debug.ts";
 import { type Insn, integerSize, type SystemOp } from "./insn.ts";
 import { maskAddress, writeRegister } from "./operand.ts";
 import { advance, goOn } from "./portio.ts";
-import { AT, type CpuState, EAX, ECX, EDI, ES, ESI, FLAG, SEG } from "./state.ts";
+import { AT, type CpuState, EAX, ECX, EDI, ES, ESI, FLAG, SEG, TLB } from "./state.ts";
 
 type Size = 1 | 2 | 4;
 
@@ -52,18 +53,29 @@ function most(state: CpuState): number {
   return state.flag(FLAG.TF) ? 1 : state.get(AT.BUDGET);
 }
 
-/**
- * Items of `size` that lie in one page and one segment from `offset` upwards; 0 if the first does
- * not, or if each access is watched.
- */
-function room(cpu: Cpu, segment: number, offset: number, linear: number, insn: Insn): number {
-  const size = integerSize(insn, 0);
+/** Items that a segment has from `offset` upwards; 0 if each access is watched. */
+function room(cpu: Cpu, segment: number, offset: number, insn: Insn, size: Size): number {
   const { state } = cpu;
   if (isArmed(state)) return 0;
   const above = (offset - state.seg(segment, SEG.LOW)) >>> 0;
   const limit = (state.seg(segment, SEG.SPAN) >>> 0) - above + 1;
   const wrap = insn.addressSize === 4 ? 0x1_0000_0000 - offset : 0x10000 - offset;
-  return Math.floor(Math.min(4096 - (linear & 0xfff), limit, wrap) / size);
+  return Math.floor(Math.min(limit, wrap) / size);
+}
+
+/**
+ * Bytes from `linear` on, at most `wanted`, that lie one behind the other in memory: those in its
+ * page, and in pages that the TLB has for the same access.
+ */
+function run(cpu: Cpu, linear: number, host: number, wanted: number, tag: number): number {
+  const { state } = cpu;
+  const bank = state.get(AT.BANK);
+  let length = 4096 - (linear & 0xfff);
+  while (
+    length < wanted &&
+    cachedHost(state, bank, (linear + length) >>> 0, 1, tag) === ((host + length) | 0)
+  ) length += 4096;
+  return Math.min(length, wanted);
 }
 
 function movs(cpu: Cpu, insn: Insn, wanted: number): number {
@@ -77,15 +89,14 @@ function movs(cpu: Cpu, insn: Insn, wanted: number): number {
   const to = cpu.linear(ES, target, size, true);
   let items = down ? 0 : Math.min(
     wanted,
-    room(cpu, insn.segment, source, from, insn),
-    room(cpu, ES, target, to, insn),
+    room(cpu, insn.segment, source, insn, size),
+    room(cpu, ES, target, insn, size),
   );
   const write = items && read >= 0 ? mmu.hostAddress(to, true) : -1;
-  if (read < 0 || write < 0) {
+  if (write >= 0) items = copy(cpu, from, read, to, write, items * size, size) / size;
+  if (write < 0 || items === 0) {
     cpu.write(ES, target, size, cpu.read(insn.segment, source, size));
     items = 1;
-  } else {
-    copy(cpu, read, write, items * size, size);
   }
   const by = down ? -size : items * size;
   advance(cpu, insn, ESI, by);
@@ -93,17 +104,38 @@ function movs(cpu: Cpu, insn: Insn, wanted: number): number {
   return items;
 }
 
-/** Forward copy, item by item where the target overlaps what is still to be read. */
-function copy(cpu: Cpu, from: number, to: number, length: number, size: Size): void {
-  const { state, mmu } = cpu;
-  if (mmu.holdsCode(to)) mmu.codeWritten(to, length);
-  if (to <= from || to >= from + length) {
-    state.bytes.copyWithin(to, from, from + length);
-    return;
-  }
-  for (let at = 0; at < length; at += size) {
-    state.bytes.copyWithin(to + at, from + at, from + at + size);
-  }
+/**
+ * Copies forward: at most up to where the target would meet what it has written.
+ * @returns how many of `wanted` bytes, whole items; 0 when the first one needs more than one page
+ */
+function copy(
+  cpu: Cpu,
+  from: number,
+  read: number,
+  to: number,
+  write: number,
+  wanted: number,
+  size: Size,
+): number {
+  const { state } = cpu;
+  const ahead = write > read ? write - read : wanted;
+  let length = Math.min(wanted, Math.max(ahead, size));
+  length = run(cpu, from, read, length, TLB.READ);
+  length = writable(cpu, to, write, length);
+  length -= length % size;
+  // Closer than an item: only one at a time does what the guest sees.
+  if (ahead < size) length = Math.min(length, size);
+  state.bytes.copyWithin(write, read, read + length);
+  return length;
+}
+
+/** As {@link run} for a write; decoded code there is told of it. */
+function writable(cpu: Cpu, linear: number, host: number, wanted: number): number {
+  const { mmu } = cpu;
+  if (!mmu.holdsCode(host)) return run(cpu, linear, host, wanted, TLB.WRITE);
+  const length = Math.min(wanted, 4096 - (linear & 0xfff));
+  mmu.codeWritten(host, length);
+  return length;
 }
 
 function stos(cpu: Cpu, insn: Insn, wanted: number): number {
@@ -112,27 +144,35 @@ function stos(cpu: Cpu, insn: Insn, wanted: number): number {
   const target = maskAddress(state.regs[EDI]!, insn);
   const to = cpu.linear(ES, target, size, true);
   const down = state.flag(FLAG.DF);
-  let items = down ? 0 : Math.min(wanted, room(cpu, ES, target, to, insn));
+  const possible = down ? 0 : Math.min(wanted, room(cpu, ES, target, insn, size));
+  const inPage = Math.min(possible, Math.floor((4096 - (to & 0xfff)) / size));
+  let items = inPage;
   if (items === 0) {
     cpu.write(ES, target, size, state.regs[EAX]!);
     items = 1;
   } else {
     const host = mmu.hostAddress(to, true);
     if (host < 0) mmioFill(cpu, to, size, items);
-    else fill(cpu, host, size, items);
+    else items = Math.floor(writable(cpu, to, host, possible * size) / size);
+    if (host >= 0) fill(state, host, size, items * size);
   }
   advance(cpu, insn, EDI, down ? -size : items * size);
   return items;
 }
 
-function fill(cpu: Cpu, host: number, size: Size, items: number): void {
-  const { state, mmu } = cpu;
-  const { bytes, view } = state;
-  const length = items * size;
-  if (mmu.holdsCode(host)) mmu.codeWritten(host, length);
-  const value = state.regs[EAX]!;
+function fill(
+  { regs, bytes, view, words }: CpuState,
+  host: number,
+  size: Size,
+  length: number,
+): void {
+  const value = regs[EAX]!;
   if (size === 1) {
     bytes.fill(value & 0xff, host, host + length);
+    return;
+  }
+  if (size === 4 && (host & 3) === 0) {
+    words.fill(value, host >> 2, (host + length) >> 2);
     return;
   }
   if (size === 2) view.setUint16(host, value, true);
