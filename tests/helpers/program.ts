@@ -121,14 +121,17 @@ class Generator extends Flow {
     asm.value(4, LAYOUT.TABLE);
     asm.bytes(1);
     if (this.rng.chance(60)) {
-      // Every fourth time another page goes, never one that the same access may need.
+      // Every second time another page goes, never one that the same access may need.
       asm.form(4, 0xff, 0, this.at(LAYOUT.FAULTS + 12));
       asm.form(1, 0xf6, 0, this.at(LAYOUT.FAULTS + 12));
-      asm.bytes(3);
+      asm.bytes(1);
       asm.branch(0x75, done, false);
       asm.bytes(0x34, 2, 0x80, 0x24, 0x85);
       asm.value(4, LAYOUT.TABLE);
-      asm.bytes(0xfe, 0xc1, 0xe0, 12, 0x0f, 0x01, 0x38);
+      asm.bytes(0xfe);
+      // INVLPG, or CR3 once more.
+      if (this.rng.chance(60)) asm.bytes(0xc1, 0xe0, 12, 0x0f, 0x01, 0x38);
+      else asm.bytes(0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8);
       asm.place(done);
     }
     asm.bytes(0x61, 0x83, 0xc4, 4, 0xcf);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Label, Width } from "./asm.ts";
+import { type Label, newLabel, type Width } from "./asm.ts";
 import { writeFloat } from "./program_float.ts";
 import { Operands } from "./program_operands.ts";
 import { LAYOUT, selectorsOf } from "./program_world.ts";
@@ -317,6 +317,13 @@ export class Straight extends Operands {
     const size = rng.pick([1, 1, asm.word] as const);
     const wide = asm.bits === 32;
     const memory = { wide, base: -1, index: -1, scale: 0, disp: 0, segment: 0 };
+    const again = newLabel();
+    const repeats = !(reserved >> ECX & 1) && rng.chance(40);
+    if (repeats) {
+      asm.bytes(0xb8 + ECX);
+      asm.value(asm.word, 1 + rng.below(3));
+      asm.place(again);
+    }
     if (rng.chance(70)) asm.form(size, size > 1 ? 0xc7 : 0xc6, 0, memory);
     else {
       const register = rng.pick([0, 1, 2, 3]);
@@ -329,6 +336,7 @@ export class Straight extends Operands {
     }
     this.stores.push({ disp: asm.here - asm.word, size });
     asm.value(size, 0);
+    if (repeats) asm.branch(0xe2, again, true);
   }
 
   /** What leaves the guest: MMIO, ports; and what lets interrupts in. */
