@@ -44,6 +44,12 @@ const CASES = [
     mode: "protected32",
     code: "be04600000 b104 8b06 01c3 83ee03 e2f7 f4",
   },
+  {
+    // again: inc ebx; mov [2001h],bl through ESI; from the fifth time on: call 2000h; add edi,eax
+    what: "stores to a page before and after it holds code",
+    mode: "protected32",
+    code: "be01200000 31db 43 881e 83fb05 72f8 e8ec0f0000 01c7 83fb08 72ec f4",
+  },
 ] as const;
 
 for (const { what, mode, code } of CASES) {
@@ -52,7 +58,8 @@ for (const { what, mode, code } of CASES) {
       const bench = new CpuBench(0x20000, [5], { heat });
       bench.load(mode, 0x1000, code);
       for (let n = 0; n < 16; n++) bench.ram[0x500 + n] = 0x10 + n;
-      bench.run(30);
+      bench.ram.set([0xb0, 0, 0xc3], 0x2000); // mov al,0; ret
+      bench.run(90);
       return [bench.snapshot(), bench.host.exits.length];
     });
     assertEquals(seen[1], seen[0]);
