@@ -21,13 +21,31 @@ import { Sites } from "./sites.ts";
 import { AT, type CpuState, CS, JUMP, MODE, RECORDS, SEG, TLB } from "./state.ts";
 import { HANDLER, Threaded } from "./threaded.ts";
 
+const { BANK, LINK, MODE: AT_MODE, RECORD } = AT;
+const { LIMIT: SEG_LIMIT } = SEG;
+const { ADDEND: TLB_ADDEND, ENTRIES: TLB_ENTRIES, EXECUTE: TLB_EXECUTE } = TLB;
+const {
+  ADDEND: JUMP_ADDEND,
+  BASE: JUMP_BASE,
+  ENTRIES: JUMP_ENTRIES,
+  HANDLER: JUMP_HANDLER,
+  LINEAR: JUMP_LINEAR,
+  MODE: JUMP_MODE,
+  RECORD: JUMP_RECORD,
+  STRIDE: JUMP_STRIDE,
+} = JUMP;
+const { HEAT: REC_HEAT, PC: REC_PC, REG: REC_REG, STRIDE: REC_STRIDE, TARGET: REC_TARGET } = REC;
+const { COMPLEX, HEAD, STOP } = HANDLER;
+const { BANK_SHIFT: MODE_BANK_SHIFT } = MODE;
+const { PF } = VECTOR;
+
 /** Instructions of the longest block. */
 const MAX_BLOCK = 64;
 /** Records a block needs at most: head, instructions, jump to the rest. */
 const MAX_RECORDS = MAX_BLOCK + 2;
 /** First records: scratch space for a single instruction. */
 const SCRATCH = RECORDS.BASE;
-const FIRST = SCRATCH + 2 * REC.STRIDE;
+const FIRST = SCRATCH + 2 * REC_STRIDE;
 /** Instructions of the largest unit that is compiled at once. */
 const MAX_UNIT = 1000;
 /** Runs before a block is compiled, on a page that changes all the time. */
@@ -84,18 +102,18 @@ export class Blocks {
 
   /** The instruction that a complex record stands for. */
   complexInsn(record: number): Insn {
-    return this.#complex[this.#state.get(record + REC.TARGET)]!;
+    return this.#complex[this.#state.get(record + REC_TARGET)]!;
   }
 
   /** Decodes the instruction at EIP, wherever it lies. */
   decode(): Insn {
-    return this.#decoder.decode(this.#state.eip, this.#state.get(AT.MODE));
+    return this.#decoder.decode(this.#state.eip, this.#state.get(AT_MODE));
   }
 
   /** Writes one instruction, whose jumps come back, to the scratch records. */
   scratch(insn: Insn): number {
     this.#threaded.write(SCRATCH, insn, 1, true);
-    this.#threaded.writeSpecial(SCRATCH + REC.STRIDE, HANDLER.STOP, insn.next, 0);
+    this.#threaded.writeSpecial(SCRATCH + REC_STRIDE, STOP, insn.next, 0);
     this.#threaded.flush();
     return SCRATCH;
   }
@@ -107,7 +125,7 @@ export class Blocks {
    */
   find(): number {
     const eip = this.#state.eip;
-    const mode = this.#state.get(AT.MODE);
+    const mode = this.#state.get(AT_MODE);
     const linear = (this.#state.segmentBase(CS) + eip) >>> 0;
     return this.#recall(linear, mode) || this.#look(eip, mode, linear);
   }
@@ -116,13 +134,13 @@ export class Blocks {
   #recall(linear: number, mode: number): number {
     const { words } = this.#state;
     const at = jumpEntry(linear);
-    const tlb = (words[AT.BANK >> 2]! + (linear >>> 8 & (TLB.ENTRIES - 1) << 4)) >> 2;
-    const hit = words[at + (JUMP.LINEAR >> 2)] === (linear | 0) &&
-      words[at + (JUMP.MODE >> 2)] === mode &&
-      words[tlb + (TLB.EXECUTE >> 2)] === (linear & ~0xfff) &&
-      words[tlb + (TLB.ADDEND >> 2)] === words[at + (JUMP.ADDEND >> 2)] &&
-      words[at + (JUMP.HANDLER >> 2)] !== HANDLER.STOP;
-    return hit ? words[at + (JUMP.RECORD >> 2)]! : 0;
+    const tlb = (words[BANK >> 2]! + (linear >>> 8 & (TLB_ENTRIES - 1) << 4)) >> 2;
+    const hit = words[at + (JUMP_LINEAR >> 2)] === (linear | 0) &&
+      words[at + (JUMP_MODE >> 2)] === mode &&
+      words[tlb + (TLB_EXECUTE >> 2)] === (linear & ~0xfff) &&
+      words[tlb + (TLB_ADDEND >> 2)] === words[at + (JUMP_ADDEND >> 2)] &&
+      words[at + (JUMP_HANDLER >> 2)] !== STOP;
+    return hit ? words[at + (JUMP_RECORD >> 2)]! : 0;
   }
 
   #look(eip: number, mode: number, linear: number): number {
@@ -132,7 +150,7 @@ export class Blocks {
     const key = blockKey(mode, linear);
     let block = page.blocks.get(key);
     if (block === undefined) {
-      if (this.#next + MAX_RECORDS * REC.STRIDE > RECORDS.END) {
+      if (this.#next + MAX_RECORDS * REC_STRIDE > RECORDS.END) {
         this.dropAll();
         return this.#look(eip, mode, linear);
       }
@@ -158,11 +176,11 @@ export class Blocks {
   #remember(linear: number, mode: number, addend: number, head: number): void {
     const words = this.#state.words;
     const at = jumpEntry(linear);
-    words[at + (JUMP.LINEAR >> 2)] = linear;
-    words[at + (JUMP.MODE >> 2)] = mode;
-    words[at + (JUMP.ADDEND >> 2)] = addend;
-    words[at + (JUMP.RECORD >> 2)] = head;
-    words[at + (JUMP.HANDLER >> 2)] = words[head >> 2]!;
+    words[at + (JUMP_LINEAR >> 2)] = linear;
+    words[at + (JUMP_MODE >> 2)] = mode;
+    words[at + (JUMP_ADDEND >> 2)] = addend;
+    words[at + (JUMP_RECORD >> 2)] = head;
+    words[at + (JUMP_HANDLER >> 2)] = words[head >> 2]!;
   }
 
   /** Gives a block another handler, also where the jump cache holds it. */
@@ -170,7 +188,7 @@ export class Blocks {
     const words = this.#state.words;
     const at = jumpEntry(linear);
     words[head >> 2] = handler;
-    if (words[at + (JUMP.RECORD >> 2)] === head) words[at + (JUMP.HANDLER >> 2)] = handler;
+    if (words[at + (JUMP_RECORD >> 2)] === head) words[at + (JUMP_HANDLER >> 2)] = handler;
   }
 
   #build(eip: number, mode: number, linear: number, host: number, page: CodePage): number {
@@ -181,16 +199,16 @@ export class Blocks {
     let at = head;
     // A block that only TypeScript executes needs no head: nothing has to be taken off the budget.
     if (count > 0) {
-      this.#threaded.writeSpecial(at, HANDLER.HEAD, eip, count);
-      this.#state.set(at + REC.HEAT, this.#heatOf(host >>> 12));
-      at += REC.STRIDE;
+      this.#threaded.writeSpecial(at, HEAD, eip, count);
+      this.#state.set(at + REC_HEAT, this.#heatOf(host >>> 12));
+      at += REC_STRIDE;
     }
-    for (let i = 0; i < count; i++, at += REC.STRIDE) {
+    for (let i = 0; i < count; i++, at += REC_STRIDE) {
       this.#threaded.write(at, insns[i]!, count - i, false);
     }
     this.#next = this.#buildEnd(at, insns, count);
     this.#threaded.flush();
-    page.mark(host & 0xfff, insns, count, head + REC.STRIDE);
+    page.mark(host & 0xfff, insns, count, head + REC_STRIDE);
     return head;
   }
 
@@ -198,14 +216,14 @@ export class Blocks {
   #buildEnd(at: number, insns: readonly Insn[], count: number): number {
     const last = insns[insns.length - 1]!;
     if (count < insns.length) {
-      this.#threaded.writeSpecial(at, HANDLER.COMPLEX, last.pc, this.#complex.push(last) - 1);
-      this.#state.set(at + REC.REG, 0);
+      this.#threaded.writeSpecial(at, COMPLEX, last.pc, this.#complex.push(last) - 1);
+      this.#state.set(at + REC_REG, 0);
     } else if (last.row.branch) return at;
     else {
       this.#threaded.write(at, jumpTo(last), 0, false);
-      this.#state.set(at + REC.PC, last.next);
+      this.#state.set(at + REC_PC, last.next);
     }
-    return at + REC.STRIDE;
+    return at + REC_STRIDE;
   }
 
   #heatOf(page: number): number {
@@ -242,31 +260,31 @@ export class Blocks {
 
   #byteAt(eip: number): number {
     const state = this.#state;
-    if (eip >>> 0 > state.seg(CS, SEG.LIMIT) >>> 0) throw Fault.of(13, 0);
+    if (eip >>> 0 > state.seg(CS, SEG_LIMIT) >>> 0) throw Fault.of(13, 0);
     const linear = (state.segmentBase(CS) + eip) >>> 0;
-    if (this.#onlyPage >= 0 && linear >>> 12 !== this.#onlyPage) throw Fault.of(VECTOR.PF, 0);
+    if (this.#onlyPage >= 0 && linear >>> 12 !== this.#onlyPage) throw Fault.of(PF, 0);
     const host = this.#mmu.fetchAddress(linear);
     return host < 0 ? 0xff : state.bytes[host]!;
   }
 
   /** The jump that missed, if any, will not be followed now. */
   forgetLink(): void {
-    this.#state.set(AT.LINK, 0);
+    this.#state.set(LINK, 0);
   }
 
   /** Links the jump that missed to the block it led to, when both lie on one page. */
   link(head: number): void {
-    const link = this.#state.get(AT.LINK);
+    const link = this.#state.get(LINK);
     if (!link) return;
     this.#state.set(link, head);
-    this.#state.set(AT.LINK, 0);
+    this.#state.set(LINK, 0);
   }
 
   // ---- second tier ---------------------------------------------------------------------------
 
   /** Compiles the block at EIP, with all known ones that direct jumps inside its page lead to. */
   compile(): void {
-    const mode = this.#state.get(AT.MODE);
+    const mode = this.#state.get(AT_MODE);
     const base = this.#state.segmentBase(CS);
     const start = this.#state.eip;
     const page = this.#pages[this.#mmu.fetchAddress((base + start) >>> 0) >>> 12];
@@ -297,7 +315,7 @@ export class Blocks {
     const numbers = this.#jit.compile({
       mode,
       base,
-      bank: mode >> MODE.BANK_SHIFT & 3,
+      bank: mode >> MODE_BANK_SHIFT & 3,
       watched: page.watched,
       blocks,
       sites: this.#sites,
@@ -323,7 +341,7 @@ export class Blocks {
   }
 
   #runningPage(): number {
-    const pc = this.#state.get(this.#state.get(AT.RECORD) + REC.PC);
+    const pc = this.#state.get(this.#state.get(RECORD) + REC_PC);
     return this.#mmu.fetchAddress((this.#state.segmentBase(CS) + pc) >>> 0) >>> 12;
   }
 
@@ -347,7 +365,7 @@ export class Blocks {
 
   #forget(page: CodePage): void {
     for (const block of page.blocks.values()) {
-      this.#setHandler(block, HANDLER.STOP);
+      this.#setHandler(block, STOP);
       if (block.compiled) this.#table.release(block.compiled);
     }
   }
@@ -364,14 +382,14 @@ export class Blocks {
     this.#pages.fill(undefined);
     this.#complex = [];
     this.#next = FIRST;
-    this.#state.words.fill(0, JUMP.BASE >> 2, (JUMP.BASE + JUMP.ENTRIES * JUMP.STRIDE) >> 2);
-    this.#state.set(AT.LINK, 0);
+    this.#state.words.fill(0, JUMP_BASE >> 2, (JUMP_BASE + JUMP_ENTRIES * JUMP_STRIDE) >> 2);
+    this.#state.set(LINK, 0);
   }
 }
 
 /** Word index of the jump cache's entry for a linear address. */
 function jumpEntry(linear: number): number {
-  return (JUMP.BASE + (linear & (JUMP.ENTRIES - 1)) * JUMP.STRIDE) >> 2;
+  return (JUMP_BASE + (linear & (JUMP_ENTRIES - 1)) * JUMP_STRIDE) >> 2;
 }
 
 /** Key of a block on its page. */

@@ -11,17 +11,21 @@ import { deliver, raise } from "./deliver.ts";
 import { VECTOR } from "./fault.ts";
 import { AT, CS, FLAG } from "./state.ts";
 
+const { BUDGET } = AT;
+const { IF, RF, TF } = FLAG;
+const { DB } = VECTOR;
+
 /** The next instruction may not run as part of a block: {@link betweenInstructions} must be asked. */
 export function isWatched(cpu: Cpu): boolean {
   const { state } = cpu;
-  return cpu.shadow || state.flag(FLAG.TF | FLAG.IF | FLAG.RF) || debugging(cpu);
+  return cpu.shadow || state.flag(TF | IF | RF) || debugging(cpu);
 }
 
 /** Something comes before the next instruction. */
 export function isHeldUp(cpu: Cpu): boolean {
   const { state } = cpu;
-  return cpu.shadow || state.flag(FLAG.TF | FLAG.RF) || debugging(cpu) ||
-    (state.flag(FLAG.IF) && cpu.host.interruptPending);
+  return cpu.shadow || state.flag(TF | RF) || debugging(cpu) ||
+    (state.flag(IF) && cpu.host.interruptPending);
 }
 
 function debugging({ state, mmu }: Cpu): boolean {
@@ -35,17 +39,17 @@ export function betweenInstructions(cpu: Cpu): boolean {
   const watched = debugging(cpu);
   cpu.shadow = cpu.noTrap = false;
   if (watched && !held && trap(cpu, 0)) return spend(cpu);
-  const interrupted = state.flag(FLAG.IF) && host.interruptPending;
+  const interrupted = state.flag(IF) && host.interruptPending;
   if (interrupted && !shadow) {
     deliver(cpu, host.acknowledgeInterrupt(), 0, "external", state.eip);
     return true;
   }
-  if (!interrupted && !watched && !state.flag(FLAG.TF)) {
+  if (!interrupted && !watched && !state.flag(TF)) {
     // Nothing else could see that the instruction runs with RF set.
-    state.setFlag(FLAG.RF, false);
+    state.setFlag(RF, false);
     return false;
   }
-  if (watched && !held && !state.flag(FLAG.RF) && stopsAt(cpu)) return spend(cpu);
+  if (watched && !held && !state.flag(RF) && stopsAt(cpu)) return spend(cpu);
   step(cpu);
   return true;
 }
@@ -53,8 +57,8 @@ export function betweenInstructions(cpu: Cpu): boolean {
 /** Executes one instruction, and the trap that it leads to. */
 function step(cpu: Cpu): void {
   const { state, mmu } = cpu;
-  state.setFlag(FLAG.RF, false);
-  const single = state.flag(FLAG.TF);
+  state.setFlag(RF, false);
+  const single = state.flag(TF);
   try {
     cpu.stepOne();
   } catch (fault) {
@@ -66,7 +70,7 @@ function step(cpu: Cpu): void {
 
 /** A #DB in front of an instruction takes its place in the budget: endless ones use it up. */
 function spend({ state }: Cpu): true {
-  state.set(AT.BUDGET, state.get(AT.BUDGET) - 1);
+  state.set(BUDGET, state.get(BUDGET) - 1);
   return true;
 }
 
@@ -75,7 +79,7 @@ function trap(cpu: Cpu, reason: number): boolean {
   const met = cpu.mmu.breakpoints.take() | reason;
   if (met === 0) return false;
   noteDebug(cpu.state, met);
-  raise(cpu, VECTOR.DB, 0);
+  raise(cpu, DB, 0);
   return true;
 }
 
@@ -85,6 +89,6 @@ function stopsAt(cpu: Cpu): boolean {
   const met = cpu.mmu.breakpoints.onInstruction((state.segmentBase(CS) + state.eip) >>> 0);
   if (met === 0) return false;
   noteDebug(state, met);
-  raise(cpu, VECTOR.DB, 0);
+  raise(cpu, DB, 0);
   return true;
 }

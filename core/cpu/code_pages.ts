@@ -10,6 +10,8 @@ import type { Insn } from "./insn.ts";
 import { REC } from "./record.ts";
 import type { CpuState } from "./state.ts";
 
+const { IMM: REC_IMM, STRIDE: REC_STRIDE } = REC;
+
 /** One block: its head record, and its function in the second tier (0 before it has one). */
 export interface Block {
   readonly head: number;
@@ -59,7 +61,7 @@ export class CodePage {
       this.#use(from, length - immediate, USE.CODE);
       if (immediate === 0) return;
       this.#use(from + length - immediate, immediate, USE.IMMEDIATE);
-      this.#noteImmediate(from + length - immediate, insn, record + n * REC.STRIDE);
+      this.#noteImmediate(from + length - immediate, insn, record + n * REC_STRIDE);
     });
   }
 
@@ -108,7 +110,7 @@ export class CodePage {
     const { extendTo } = field;
     const extended = size < extendTo ? value << 24 >> 24 : value;
     const word = extendTo === 4 ? extended : extended & (extendTo === 2 ? 0xffff : 0xff);
-    for (const record of field.records) state.set(record + REC.IMM, word);
+    for (const record of field.records) state.set(record + REC_IMM, word);
     return true;
   }
 }

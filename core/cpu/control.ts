@@ -15,6 +15,36 @@ import { effectiveAddress, privileged, readOperand, writeOperand } from "./opera
 import { AT, CR0, CR4, EAX, EBX, ECX, EDX } from "./state.ts";
 import { updateMode } from "./segment.ts";
 
+const { CPL, CR: AT_CR, DR: AT_DR } = AT;
+const { CPUID: EXIT_CPUID, CR_ACCESS: EXIT_CR_ACCESS } = EXIT;
+const {
+  AM: CR0_AM,
+  CD: CR0_CD,
+  EM: CR0_EM,
+  ET: CR0_ET,
+  MP: CR0_MP,
+  NE: CR0_NE,
+  NW: CR0_NW,
+  PE: CR0_PE,
+  PG: CR0_PG,
+  TS: CR0_TS,
+  WP: CR0_WP,
+} = CR0;
+const {
+  DE: CR4_DE,
+  MCE: CR4_MCE,
+  OSFXSR: CR4_OSFXSR,
+  OSXMMEXCPT: CR4_OSXMMEXCPT,
+  PAE: CR4_PAE,
+  PCE: CR4_PCE,
+  PGE: CR4_PGE,
+  PSE: CR4_PSE,
+  PVI: CR4_PVI,
+  TSD: CR4_TSD,
+  VME: CR4_VME,
+} = CR4;
+const { DB } = VECTOR;
+
 const { GP, UD } = VECTOR;
 
 // ---- control and debug registers -----------------------------------------------------------------
@@ -30,7 +60,7 @@ function controlRegister(cpu: Cpu, insn: Insn, operand: number): number {
 /** MOV r32, CRn. */
 export function readControl(cpu: Cpu, insn: Insn): void {
   const number = controlRegister(cpu, insn, 1);
-  writeOperand(cpu, insn, 0, cpu.state.get(AT.CR + number * 4));
+  writeOperand(cpu, insn, 0, cpu.state.get(AT_CR + number * 4));
 }
 
 /** MOV CRn, r32. */
@@ -38,28 +68,28 @@ export function writeControl(cpu: Cpu, insn: Insn): void {
   const number = controlRegister(cpu, insn, 0);
   const value = readOperand(cpu, insn, 1);
   if (number === 0) setCr0(cpu, value);
-  else if (number === 2) cpu.state.set(AT.CR + 8, value);
+  else if (number === 2) cpu.state.set(AT_CR + 8, value);
   else if (number === 3) setCr3(cpu, value);
   else setCr4(cpu, value);
 }
 
-const CR0_BITS = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD |
-  CR0.PG;
+const CR0_BITS = CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD |
+  CR0_PG;
 
 /** Xen intercepts CR0 writes; CR3 and CR4 stay in the guest with EPT. */
 function setCr0(cpu: Cpu, value: number): void {
   const { state } = cpu;
-  const pagingWithoutProtection = (value & CR0.PG) !== 0 && !(value & CR0.PE);
-  const writeThroughUncached = (value & CR0.NW) !== 0 && !(value & CR0.CD);
+  const pagingWithoutProtection = (value & CR0_PG) !== 0 && !(value & CR0_PE);
+  const writeThroughUncached = (value & CR0_NW) !== 0 && !(value & CR0_CD);
   if (pagingWithoutProtection || writeThroughUncached) throw Fault.of(GP, 0);
-  const changed = state.get(AT.CR) ^ value;
-  if (changed & (CR0.PG | CR0.CD | CR0.NW)) reloadPdptes(cpu, value, state.get(AT.CR + 16));
+  const changed = state.get(AT_CR) ^ value;
+  if (changed & (CR0_PG | CR0_CD | CR0_NW)) reloadPdptes(cpu, value, state.get(AT_CR + 16));
   cpu.exit.write = true;
   cpu.exit.value = value;
-  cpu.leave(EXIT.CR_ACCESS);
-  state.set(AT.CR, (value & CR0_BITS) | CR0.ET);
-  if (changed & (CR0.PG | CR0.WP | CR0.PE)) cpu.mmu.flush();
-  if (changed & CR0.PE) state.set(AT.CPL, 0);
+  cpu.leave(EXIT_CR_ACCESS);
+  state.set(AT_CR, (value & CR0_BITS) | CR0_ET);
+  if (changed & (CR0_PG | CR0_WP | CR0_PE)) cpu.mmu.flush();
+  if (changed & CR0_PE) state.set(CPL, 0);
   updateMode(cpu);
 }
 
@@ -68,30 +98,30 @@ function setCr0(cpu: Cpu, value: number): void {
  * @throws {Fault} #GP(0) when one has a reserved bit set
  */
 function reloadPdptes(cpu: Cpu, cr0: number, cr4: number, cr3: number = cpu.state.cr[3]!): void {
-  if (!(cr0 & CR0.PG) || !(cr4 & CR4.PAE)) return;
+  if (!(cr0 & CR0_PG) || !(cr4 & CR4_PAE)) return;
   if (!cpu.mmu.loadPdptes(cr3)) throw Fault.of(GP, 0);
 }
 
 /** Loads CR3, as MOV and task switches do. */
 export function setCr3(cpu: Cpu, value: number): void {
   const { state } = cpu;
-  reloadPdptes(cpu, state.get(AT.CR), state.get(AT.CR + 16), value);
-  state.set(AT.CR + 12, value);
+  reloadPdptes(cpu, state.get(AT_CR), state.get(AT_CR + 16), value);
+  state.set(AT_CR + 12, value);
   cpu.mmu.flushLocal();
 }
 
 /** CR4 bits by the feature that brings them. Every processor of this family has PCE. */
 const CR4_BITS: readonly [bits: number, feature: number][] = [
-  [CR4.VME | CR4.PVI, FEATURE.VME],
-  [CR4.TSD, FEATURE.TSC],
-  [CR4.DE, FEATURE.DE],
-  [CR4.PSE, FEATURE.PSE],
-  [CR4.PAE, FEATURE.PAE],
-  [CR4.MCE, FEATURE.MCE],
-  [CR4.PGE, FEATURE.PGE],
-  [CR4.PCE, 0],
-  [CR4.OSFXSR, FEATURE.FXSR],
-  [CR4.OSXMMEXCPT, FEATURE.SSE],
+  [CR4_VME | CR4_PVI, FEATURE.VME],
+  [CR4_TSD, FEATURE.TSC],
+  [CR4_DE, FEATURE.DE],
+  [CR4_PSE, FEATURE.PSE],
+  [CR4_PAE, FEATURE.PAE],
+  [CR4_MCE, FEATURE.MCE],
+  [CR4_PGE, FEATURE.PGE],
+  [CR4_PCE, 0],
+  [CR4_OSFXSR, FEATURE.FXSR],
+  [CR4_OSXMMEXCPT, FEATURE.SSE],
 ];
 
 function setCr4(cpu: Cpu, value: number): void {
@@ -101,30 +131,30 @@ function setCr4(cpu: Cpu, value: number): void {
     if ((features & feature) === feature) unknown &= ~bits;
   }
   if (unknown) throw Fault.of(GP, 0);
-  const paging = (state.get(AT.CR + 16) ^ value) & (CR4.PSE | CR4.PAE | CR4.PGE);
-  if (paging) reloadPdptes(cpu, state.get(AT.CR), value);
-  state.set(AT.CR + 16, value);
+  const paging = (state.get(AT_CR + 16) ^ value) & (CR4_PSE | CR4_PAE | CR4_PGE);
+  if (paging) reloadPdptes(cpu, state.get(AT_CR), value);
+  state.set(AT_CR + 16, value);
   if (paging) cpu.mmu.flush();
 }
 
 /** SMSW: a 32-bit register gets all of CR0. */
 export function smsw(cpu: Cpu, insn: Insn): void {
   const memory = insn.operands[0]!.kind === 2;
-  writeOperand(cpu, insn, 0, cpu.state.get(AT.CR), memory ? 2 : insn.operandSize);
+  writeOperand(cpu, insn, 0, cpu.state.get(AT_CR), memory ? 2 : insn.operandSize);
 }
 
 /** LMSW sets PE, MP, EM, TS; it cannot clear PE. */
 export function lmsw(cpu: Cpu, insn: Insn): void {
   privileged(cpu);
-  const cr0 = cpu.state.get(AT.CR);
+  const cr0 = cpu.state.get(AT_CR);
   const value = readOperand(cpu, insn, 0);
-  setCr0(cpu, (cr0 & ~0xe) | (value & 0xf) | (cr0 & CR0.PE));
+  setCr0(cpu, (cr0 & ~0xe) | (value & 0xf) | (cr0 & CR0_PE));
 }
 
 /** CLTS. */
 export function clts(cpu: Cpu): void {
   privileged(cpu);
-  cpu.state.set(AT.CR, cpu.state.get(AT.CR) & ~CR0.TS);
+  cpu.state.set(AT_CR, cpu.state.get(AT_CR) & ~CR0_TS);
 }
 
 /**
@@ -134,13 +164,13 @@ export function clts(cpu: Cpu): void {
 function debugRegister(cpu: Cpu, number: number): number {
   const { state } = cpu;
   const alias = number === 4 || number === 5;
-  if (alias && state.get(AT.CR + 16) & CR4.DE) throw Fault.of(UD, 0);
+  if (alias && state.get(AT_CR + 16) & CR4_DE) throw Fault.of(UD, 0);
   privileged(cpu);
-  if (state.get(AT.DR + 28) & DR7.GD) {
+  if (state.get(AT_DR + 28) & DR7.GD) {
     noteDebug(state, DR6.BD);
-    throw Fault.of(VECTOR.DB, 0);
+    throw Fault.of(DB, 0);
   }
-  return AT.DR + (alias ? number + 2 : number) * 4;
+  return AT_DR + (alias ? number + 2 : number) * 4;
 }
 
 /** MOV r32, DRn. */
@@ -152,10 +182,10 @@ export function readDebug(cpu: Cpu, insn: Insn): void {
 export function writeDebug(cpu: Cpu, insn: Insn): void {
   const at = debugRegister(cpu, insn.operands[0]!.reg);
   const value = readOperand(cpu, insn, 1);
-  if (at === AT.DR + 28) {
+  if (at === AT_DR + 28) {
     cpu.state.set(at, (value & DR7.WRITABLE) | DR7.FIXED);
     updateMode(cpu);
-  } else if (at === AT.DR + 24) cpu.state.set(at, (value & DR6.WRITABLE) | DR6.FIXED);
+  } else if (at === AT_DR + 24) cpu.state.set(at, (value & DR6.WRITABLE) | DR6.FIXED);
   else cpu.state.set(at, value);
 }
 
@@ -174,7 +204,7 @@ export function cpuid(cpu: Cpu): void {
   const leaf = regs[EAX]!;
   cpu.exit.port = leaf;
   cpu.exit.value = 0;
-  cpu.leave(EXIT.CPUID);
+  cpu.leave(EXIT_CPUID);
   if (cpu.exit.value === 1) return;
   const [eax, ebx, ecx, edx] = cpuidLeaf(leaf, cpu.signature, cpu.features);
   regs[EAX] = eax!;
@@ -185,7 +215,7 @@ export function cpuid(cpu: Cpu): void {
 
 /** RDTSC: not for ring 3 under CR4.TSD. */
 export function rdtsc(cpu: Cpu): void {
-  if (cpu.state.get(AT.CR + 16) & CR4.TSD) privileged(cpu);
+  if (cpu.state.get(AT_CR + 16) & CR4_TSD) privileged(cpu);
   readTimestamp(cpu);
 }
 

@@ -6,6 +6,9 @@
 
 import { AT, type CpuState, CR4 } from "./state.ts";
 
+const { CR: AT_CR, DR: AT_DR } = AT;
+const { DE: CR4_DE } = CR4;
+
 /** DR6: reasons beside B0–B3; what MOV can write, and what always reads 1. */
 export const DR6 = {
   BD: 0x2000,
@@ -19,13 +22,13 @@ export const DR7 = { ENABLED: 0xff, GD: 0x2000, WRITABLE: 0xffff2fff, FIXED: 0x4
 
 /** A breakpoint is enabled. */
 export function isArmed(state: CpuState): boolean {
-  return (state.get(AT.DR + 28) & DR7.ENABLED) !== 0;
+  return (state.get(AT_DR + 28) & DR7.ENABLED) !== 0;
 }
 
 /** What every #DB does to the debug registers: it says why it came, and ends general detect. */
 export function noteDebug(state: CpuState, reasons: number): void {
-  state.set(AT.DR + 24, state.get(AT.DR + 24) | reasons);
-  state.set(AT.DR + 28, state.get(AT.DR + 28) & ~DR7.GD);
+  state.set(AT_DR + 24, state.get(AT_DR + 24) | reasons);
+  state.set(AT_DR + 28, state.get(AT_DR + 28) & ~DR7.GD);
 }
 
 /** What a breakpoint waits for: R/W field of DR7. */
@@ -51,7 +54,7 @@ export class Breakpoints {
 
   /** An access to a port: watched under CR4.DE only. */
   notePort(port: number, size: number): void {
-    if (!(this.#state.get(AT.CR + 16) & CR4.DE)) return;
+    if (!(this.#state.get(AT_CR + 16) & CR4_DE)) return;
     this.hits |= this.#met(port, size, CONDITION.PORT, -1);
   }
 
@@ -69,7 +72,7 @@ export class Breakpoints {
 
   /** B0–B3 of all breakpoints that fit, if one of them is enabled. */
   #met(address: number, size: number, condition: number, other: number): number {
-    const dr7 = this.#state.get(AT.DR + 28);
+    const dr7 = this.#state.get(AT_DR + 28);
     if (!isArmed(this.#state)) return 0;
     let met = 0;
     let enabled = false;
@@ -78,7 +81,7 @@ export class Breakpoints {
       if (wanted !== condition && wanted !== other) continue;
       const covers = COVERS[dr7 >>> (18 + n * 4) & 3]!;
       // Distances around 4 GiB: the access begins inside, or the breakpoint begins inside of it.
-      const first = this.#state.get(AT.DR + n * 4) & ~covers;
+      const first = this.#state.get(AT_DR + n * 4) & ~covers;
       if ((address - first) >>> 0 > covers && (first - address) >>> 0 >= size) continue;
       met |= 1 << n;
       enabled ||= (dr7 >>> (n * 2) & 3) !== 0;

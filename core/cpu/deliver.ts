@@ -29,6 +29,12 @@ import { PassedCode } from "./passed.ts";
 import { AT, CR0, CS, DS, ES, ESP, FLAG, FS, GS, SEG, SS } from "./state.ts";
 import { readTask, switchTask } from "./task.ts";
 
+const { CR: AT_CR, IDT_BASE, IDT_LIMIT } = AT;
+const { LIMIT: SEG_LIMIT } = SEG;
+const { AC, IF, NT, RF, TF, VM } = FLAG;
+const { PE: CR0_PE } = CR0;
+const { DB, DF, GP, NP } = VECTOR;
+
 /** Where an event comes from; software ones are checked against the gate's DPL. */
 export type EventSource = "exception" | "software" | "external";
 
@@ -39,7 +45,7 @@ const GATES = 1 << TYPE.TASK_GATE | 1 << TYPE.INTERRUPT_GATE16 | 1 << TYPE.TRAP_
 const WIDE = 8, TRAP = 1;
 
 /** Flags that no handler begins with. */
-const CLEARED = FLAG.TF | FLAG.NT | FLAG.RF | FLAG.VM;
+const CLEARED = TF | NT | RF | VM;
 
 /** What stands in the IDT entry at hand. */
 const gate = { selector: 0, offset: 0, type: 0 };
@@ -63,9 +69,9 @@ export function raise(cpu: Cpu, vector: number, code: number): void {
     const second = failedDelivery(cpu, vector, code);
     if (!second) return;
     const double = makesDouble(vector, second.vector);
-    if (double || vector === VECTOR.DF) cpu.onException(second.vector, second.code);
-    if (vector === VECTOR.DF || chain === MAX_CHAIN) return cpu.shutDown();
-    vector = double ? VECTOR.DF : second.vector;
+    if (double || vector === DF) cpu.onException(second.vector, second.code);
+    if (vector === DF || chain === MAX_CHAIN) return cpu.shutDown();
+    vector = double ? DF : second.vector;
     code = double ? 0 : second.code;
   }
 }
@@ -94,7 +100,7 @@ export function deliver(
   source: EventSource,
   eip: number,
 ): void {
-  if (!(cpu.state.get(AT.CR) & CR0.PE)) {
+  if (!(cpu.state.get(AT_CR) & CR0_PE)) {
     deliverReal(cpu, vector, eip);
   } else {
     try {
@@ -109,11 +115,11 @@ export function deliver(
 
 function deliverReal(cpu: Cpu, vector: number, eip: number): void {
   const { state, mmu } = cpu;
-  if (vector * 4 + 3 > state.get(AT.IDT_LIMIT)) throw Fault.of(VECTOR.GP, 0);
-  const target = mmu.systemRead(state.get(AT.IDT_BASE) + vector * 4, 4);
+  if (vector * 4 + 3 > state.get(IDT_LIMIT)) throw Fault.of(GP, 0);
+  const target = mmu.systemRead(state.get(IDT_BASE) + vector * 4, 4);
   const flags = state.eflags;
   pushAll(cpu, 2, frame.clear().add(flags).add(state.selector(CS)).add(eip));
-  state.eflags = flags & ~(FLAG.IF | FLAG.TF | FLAG.AC | FLAG.RF);
+  state.eflags = flags & ~(IF | TF | AC | RF);
   setRealSegment(cpu, CS, target >>> 16);
   cpu.jump(target & 0xffff);
 }
@@ -130,7 +136,7 @@ function deliverProtected(
   const isException = source === "exception";
   const pushed = isException && hasErrorCode(vector) ? errorCode : undefined;
   // A fault's image has RF set, so that the instruction can be gone on with.
-  const resume = isException && vector !== VECTOR.DB ? FLAG.RF : 0;
+  const resume = isException && vector !== DB ? RF : 0;
   if (gate.type === TYPE.TASK_GATE) return enterTask(cpu, resume, eip, pushed);
   frame.clear();
   if (isNull(gate.selector ^ cpu.state.selector(CS)) && sameRing.holds(cpu)) {
@@ -151,14 +157,14 @@ function deliverProtected(
 function readGate(cpu: Cpu, vector: number, source: EventSource): void {
   const { state } = cpu;
   const error = vector * 8 + 2;
-  if (vector * 8 + 7 > state.get(AT.IDT_LIMIT)) throw Fault.of(VECTOR.GP, error);
-  const at = state.get(AT.IDT_BASE) + vector * 8;
+  if (vector * 8 + 7 > state.get(IDT_LIMIT)) throw Fault.of(GP, error);
+  const at = state.get(IDT_BASE) + vector * 8;
   entry.read(cpu, at);
   const { low, high } = entry;
   const type = high >>> 8 & 0x1f;
-  if (!(GATES >>> type & 1)) throw Fault.of(VECTOR.GP, error);
-  if (source === "software" && (high >>> 13 & 3) < state.cpl) throw Fault.of(VECTOR.GP, error);
-  if (!(high & 0x8000)) throw Fault.of(VECTOR.NP, error);
+  if (!(GATES >>> type & 1)) throw Fault.of(GP, error);
+  if (source === "software" && (high >>> 13 & 3) < state.cpl) throw Fault.of(GP, error);
+  if (!(high & 0x8000)) throw Fault.of(NP, error);
   gate.selector = low >>> 16;
   gate.offset = (low & 0xffff) | (type & WIDE ? high & 0xffff0000 : 0);
   gate.type = type;
@@ -167,20 +173,20 @@ function readGate(cpu: Cpu, vector: number, source: EventSource): void {
 /** Reads and checks the code segment that the gate leads to. */
 function checkHandler(cpu: Cpu): void {
   const { state } = cpu;
-  if (isNull(gate.selector)) throw Fault.of(VECTOR.GP, 0);
-  readDescriptor(cpu, gate.selector, VECTOR.GP, code);
+  if (isNull(gate.selector)) throw Fault.of(GP, 0);
+  readDescriptor(cpu, gate.selector, GP, code);
   const error = gate.selector & 0xfffc;
   const dpl = dplOf(code);
-  if (!isCode(code) || dpl > state.cpl) throw Fault.of(VECTOR.GP, error);
-  if (!isPresent(code)) throw Fault.of(VECTOR.NP, error);
+  if (!isCode(code) || dpl > state.cpl) throw Fault.of(GP, error);
+  if (!isPresent(code)) throw Fault.of(NP, error);
   // Only ring 0 can return to virtual-8086 mode.
-  if (state.flag(FLAG.VM) && (dpl !== 0 || isConforming(code))) throw Fault.of(VECTOR.GP, error);
+  if (state.flag(VM) && (dpl !== 0 || isConforming(code))) throw Fault.of(GP, error);
 }
 
 /** SS ESP; from virtual-8086 mode the data segments too. */
 function addStack(cpu: Cpu): void {
   const { state } = cpu;
-  if (state.flag(FLAG.VM)) {
+  if (state.flag(VM)) {
     for (const segment of [GS, FS, DS, ES]) frame.add(state.selector(segment));
   }
   frame.add(state.selector(SS)).add(state.regs[ESP]!);
@@ -196,7 +202,7 @@ function enterSame(cpu: Cpu): void {
 
 /** As {@link enterSame}, in the code segment that it entered last and that is running. */
 function enterAgain(cpu: Cpu): void {
-  checkOffset(cpu.state.seg(CS, SEG.LIMIT));
+  checkOffset(cpu.state.seg(CS, SEG_LIMIT));
   pushAll(cpu, wordSize(), frame);
   clearFlags(cpu);
   cpu.jump(gate.offset);
@@ -209,7 +215,7 @@ function enterInner(cpu: Cpu): void {
   const top = writeInner(cpu, stack, esp, wordSize(), frame);
   markAccessed(cpu, code);
   markAccessed(cpu, stack);
-  const fromV86 = cpu.state.flag(FLAG.VM);
+  const fromV86 = cpu.state.flag(VM);
   enterHandler(cpu, dpl);
   setStackSegment(cpu, stack);
   setStackPointer(cpu, top);
@@ -217,7 +223,7 @@ function enterInner(cpu: Cpu): void {
 }
 
 function checkOffset(limit: number): void {
-  if (gate.offset >>> 0 > limit >>> 0) throw Fault.of(VECTOR.GP, 0);
+  if (gate.offset >>> 0 > limit >>> 0) throw Fault.of(GP, 0);
 }
 
 function wordSize(): 2 | 4 {
@@ -231,12 +237,12 @@ function enterHandler(cpu: Cpu, cpl: number): void {
 }
 
 function clearFlags({ state }: Cpu): void {
-  state.setFlag(gate.type & TRAP ? CLEARED : CLEARED | FLAG.IF, false);
+  state.setFlag(gate.type & TRAP ? CLEARED : CLEARED | IF, false);
 }
 
 /** The gate's TSS runs the handler; the interrupted task waits for its IRET. */
 function enterTask(cpu: Cpu, resume: number, eip: number, errorCode: number | undefined): void {
-  const task = readTask(cpu, gate.selector, VECTOR.GP);
+  const task = readTask(cpu, gate.selector, GP);
   taskSwitched(cpu, switchTask(cpu, task, { kind: "call", eip, resume, errorCode }));
 }
 
@@ -247,5 +253,5 @@ function enterTask(cpu: Cpu, resume: number, eip: number, errorCode: number | un
 export function taskSwitched(cpu: Cpu, trap: boolean): void {
   if (!trap) return;
   noteDebug(cpu.state, DR6.BT);
-  raise(cpu, VECTOR.DB, 0);
+  raise(cpu, DB, 0);
 }

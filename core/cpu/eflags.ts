@@ -11,19 +11,24 @@ import { updateMode } from "./segment.ts";
 import { peek, push, setStackPointer } from "./stack.ts";
 import { ARITHMETIC, AT, CR0, ESP, FLAG } from "./state.ts";
 
+const { CR: AT_CR, EFLAGS } = AT;
+const { AC, DF, ID, IF, IOPL, NT, RF, TF, VM } = FLAG;
+const { PE: CR0_PE } = CR0;
+const { GP } = VECTOR;
+
 /** What any program may change. */
-const UNPRIVILEGED = ARITHMETIC | FLAG.TF | FLAG.DF | FLAG.NT | FLAG.AC | FLAG.ID;
+const UNPRIVILEGED = ARITHMETIC | TF | DF | NT | AC | ID;
 
 /** All flags that this CPU has. */
-export const ALL_FLAGS: number = UNPRIVILEGED | FLAG.IF | FLAG.IOPL | FLAG.RF | FLAG.VM;
+export const ALL_FLAGS: number = UNPRIVILEGED | IF | IOPL | RF | VM;
 
-const iopl = (cpu: Cpu): number => cpu.state.get(AT.EFLAGS) >> 12 & 3;
+const iopl = (cpu: Cpu): number => cpu.state.get(EFLAGS) >> 12 & 3;
 
 /** @throws {Fault} #GP(0) where IOPL forbids touching IF */
 export function checkIopl(cpu: Cpu): void {
   const { state } = cpu;
-  const needed = state.flag(FLAG.VM) ? 3 : state.cpl;
-  if (state.get(AT.CR) & CR0.PE && iopl(cpu) < needed) throw Fault.of(VECTOR.GP, 0);
+  const needed = state.flag(VM) ? 3 : state.cpl;
+  if (state.get(AT_CR) & CR0_PE && iopl(cpu) < needed) throw Fault.of(GP, 0);
 }
 
 /**
@@ -40,23 +45,23 @@ export function setFlags(
 ): void {
   const { state } = cpu;
   let writable = UNPRIVILEGED | more;
-  if (cpl === 0) writable |= FLAG.IOPL;
-  if (cpl <= iopl(cpu)) writable |= FLAG.IF;
+  if (cpl === 0) writable |= IOPL;
+  if (cpl <= iopl(cpu)) writable |= IF;
   if (size === 2) writable &= 0xffff;
   // The arithmetic flags are all replaced: those before need not be worked out.
-  const before = state.get(AT.EFLAGS) & ~FLAG.RF;
+  const before = state.get(EFLAGS) & ~RF;
   const after = (before & ~writable) | (value & writable);
   state.eflags = after;
-  if ((before ^ after) & FLAG.AC) updateMode(cpu);
+  if ((before ^ after) & AC) updateMode(cpu);
 }
 
 export function pushf(cpu: Cpu, insn: Insn): void {
-  if (cpu.state.flag(FLAG.VM)) checkIopl(cpu);
-  push(cpu, insn.operandSize, cpu.state.eflags & ~(FLAG.VM | FLAG.RF));
+  if (cpu.state.flag(VM)) checkIopl(cpu);
+  push(cpu, insn.operandSize, cpu.state.eflags & ~(VM | RF));
 }
 
 export function popf(cpu: Cpu, insn: Insn): void {
-  if (cpu.state.flag(FLAG.VM)) checkIopl(cpu);
+  if (cpu.state.flag(VM)) checkIopl(cpu);
   const value = peek(cpu, 0, insn.operandSize);
   setStackPointer(cpu, cpu.state.regs[ESP]! + insn.operandSize);
   setFlags(cpu, value, insn.operandSize);
@@ -64,20 +69,20 @@ export function popf(cpu: Cpu, insn: Insn): void {
 
 export function cli(cpu: Cpu): void {
   checkIopl(cpu);
-  cpu.state.setFlag(FLAG.IF, false);
+  cpu.state.setFlag(IF, false);
 }
 
 /** Interrupts stay off until the next instruction is over. */
 export function sti(cpu: Cpu): void {
   checkIopl(cpu);
-  if (!cpu.state.flag(FLAG.IF)) cpu.shadow = true;
-  cpu.state.setFlag(FLAG.IF, true);
+  if (!cpu.state.flag(IF)) cpu.shadow = true;
+  cpu.state.setFlag(IF, true);
 }
 
 export function cld(cpu: Cpu): void {
-  cpu.state.setFlag(FLAG.DF, false);
+  cpu.state.setFlag(DF, false);
 }
 
 export function std(cpu: Cpu): void {
-  cpu.state.setFlag(FLAG.DF, true);
+  cpu.state.setFlag(DF, true);
 }

@@ -32,6 +32,8 @@ import { Frame, peek, peekAll, pushAll, setStackPointer, writeBelow, writeInner 
 import { CS, ESP, SEG, SS } from "./state.ts";
 import { readTask, switchTask } from "./task.ts";
 
+const { LIMIT: SEG_LIMIT } = SEG;
+
 const { GP, NP } = VECTOR;
 
 /** What a selector in an instruction, a gate or a frame leads to. */
@@ -62,7 +64,7 @@ export function checkOffset(offset: number, limit: number): void {
 
 /** CS:EIP in real and virtual-8086 mode. */
 function jumpReal(cpu: Cpu, selector: number, offset: number): void {
-  checkOffset(offset, cpu.state.seg(CS, SEG.LIMIT));
+  checkOffset(offset, cpu.state.seg(CS, SEG_LIMIT));
   setRealSegment(cpu, CS, selector);
   cpu.jump(offset);
 }

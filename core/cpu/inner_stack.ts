@@ -8,6 +8,9 @@ import { Fault, VECTOR } from "./fault.ts";
 import { type Descriptor, readStack } from "./segment.ts";
 import { SEG, TR } from "./state.ts";
 
+const { ATTR: SEG_ATTR, LIMIT: SEG_LIMIT } = SEG;
+const { TS } = VECTOR;
+
 /**
  * Reads the stack pointer of ring `dpl` and checks its segment.
  * @param stack takes the descriptor
@@ -15,14 +18,14 @@ import { SEG, TR } from "./state.ts";
  */
 export function readInnerStack(cpu: Cpu, dpl: number, stack: Descriptor): number {
   const { state, mmu } = cpu;
-  const wide = (state.seg(TR, SEG.ATTR) & 8) !== 0;
+  const wide = (state.seg(TR, SEG_ATTR) & 8) !== 0;
   const size = wide ? 4 : 2;
   const at = size + dpl * size * 2;
-  if (at + size * 2 - 1 > state.seg(TR, SEG.LIMIT) >>> 0) {
-    throw Fault.of(VECTOR.TS, state.selector(TR) & 0xfffc);
+  if (at + size * 2 - 1 > state.seg(TR, SEG_LIMIT) >>> 0) {
+    throw Fault.of(TS, state.selector(TR) & 0xfffc);
   }
   const linear = state.segmentBase(TR) + at;
   const esp = mmu.systemRead(linear, size);
-  readStack(cpu, mmu.systemRead(linear + size, 2), dpl, VECTOR.TS, stack);
+  readStack(cpu, mmu.systemRead(linear + size, 2), dpl, TS, stack);
   return esp;
 }

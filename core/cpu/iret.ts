@@ -22,6 +22,10 @@ import { Frame, peekAll, setStackPointer } from "./stack.ts";
 import { AT, CS, DS, ES, ESP, FLAG, FS, GS, SEG, SS } from "./state.ts";
 import { returnToTask } from "./task.ts";
 
+const { CPL } = AT;
+const { LIMIT: SEG_LIMIT } = SEG;
+const { NT, RF, VM } = FLAG;
+
 const code = new Descriptor();
 const frame = new Frame();
 /** Code segment of the last return that stayed in its ring. */
@@ -35,21 +39,21 @@ export function iret(cpu: Cpu, insn: Insn): void {
   const { state } = cpu;
   const size = insn.operandSize;
   if (!isProtected(cpu)) return iretReal(cpu, size);
-  if (state.flag(FLAG.NT)) return taskSwitched(cpu, returnToTask(cpu));
+  if (state.flag(NT)) return taskSwitched(cpu, returnToTask(cpu));
   peekAll(cpu, WORDS, size, frame);
   const flags = frame.at(EFLAGS);
-  if (size === 4 && flags & FLAG.VM && state.cpl === 0) return enterV86(cpu);
+  if (size === 4 && flags & VM && state.cpl === 0) return enterV86(cpu);
   const offset = frame.at(EIP);
   const selector = frame.at(SELECTOR) & 0xffff;
   if (selector === state.selector(CS) && sameRing.holds(cpu)) {
-    checkOffset(offset, state.seg(CS, SEG.LIMIT));
+    checkOffset(offset, state.seg(CS, SEG_LIMIT));
     return finish(cpu, offset, flags, size);
   }
   readReturn(cpu, selector, code);
   const { cpl } = state;
   if ((selector & 3) > cpl) {
     returnOuter(cpu, code, offset, WORDS * size, size);
-    return setFlags(cpu, flags, size, cpl, FLAG.RF);
+    return setFlags(cpu, flags, size, cpl, RF);
   }
   checkOffset(offset, code.limit);
   setCodeSegment(cpu, code, cpl);
@@ -60,22 +64,22 @@ export function iret(cpu: Cpu, insn: Insn): void {
 function finish(cpu: Cpu, offset: number, flags: number, size: 2 | 4): void {
   const { state } = cpu;
   setStackPointer(cpu, state.regs[ESP]! + WORDS * size);
-  setFlags(cpu, flags, size, state.cpl, FLAG.RF);
+  setFlags(cpu, flags, size, state.cpl, RF);
   cpu.jump(offset);
 }
 
 function iretReal(cpu: Cpu, size: 2 | 4): void {
   const { state } = cpu;
-  const v86 = state.flag(FLAG.VM);
+  const v86 = state.flag(VM);
   if (v86) checkIopl(cpu);
   peekAll(cpu, WORDS, size, frame);
   const offset = frame.at(EIP);
   // In virtual-8086 mode nothing checks EIP before the next fetch does.
-  if (!v86) checkOffset(offset, state.seg(CS, SEG.LIMIT));
+  if (!v86) checkOffset(offset, state.seg(CS, SEG_LIMIT));
   setRealSegment(cpu, CS, frame.at(SELECTOR) & 0xffff);
   cpu.jump(offset);
   setStackPointer(cpu, state.regs[ESP]! + WORDS * size);
-  setFlags(cpu, frame.at(EFLAGS), size, state.cpl, FLAG.RF);
+  setFlags(cpu, frame.at(EFLAGS), size, state.cpl, RF);
 }
 
 /** Words above EFLAGS in the frame of virtual-8086 mode: ESP, then these segments. */
@@ -85,7 +89,7 @@ function enterV86(cpu: Cpu): void {
   const { state } = cpu;
   peekAll(cpu, WORDS + 1 + V86_SEGMENTS.length, 4, frame);
   state.eflags = frame.at(EFLAGS) & ALL_FLAGS;
-  state.set(AT.CPL, 3);
+  state.set(CPL, 3);
   setV86Segment(cpu, CS, frame.at(SELECTOR) & 0xffff);
   V86_SEGMENTS.forEach((segment, n) => {
     setV86Segment(cpu, segment, frame.at(WORDS + 1 + n) & 0xffff);

@@ -12,6 +12,13 @@ import { forgetSites } from "./sites.ts";
 import { AT, type CpuState, CR0, CR4, FLAG, TLB } from "./state.ts";
 import { Tlb } from "./tlb.ts";
 
+const { BANK, CR: AT_CR } = AT;
+const { AC } = FLAG;
+const { EXECUTE: TLB_EXECUTE, READ: TLB_READ, STRICT: TLB_STRICT, WRITE: TLB_WRITE } = TLB;
+const { AM: CR0_AM } = CR0;
+const { PGE: CR4_PGE } = CR4;
+const { AC: VECTOR_AC } = VECTOR;
+
 /** Which byte of linear memory stands behind a guest frame. */
 export interface Frames {
   /** Byte offset of the frame, -1 where there is no memory. */
@@ -25,9 +32,9 @@ const { READ, WRITE, EXECUTE } = ACCESS;
 type Size = 1 | 2 | 4;
 
 const TAG_OF: Readonly<Record<Access, number>> = {
-  [READ]: TLB.READ,
-  [WRITE]: TLB.WRITE,
-  [EXECUTE]: TLB.EXECUTE,
+  [READ]: TLB_READ,
+  [WRITE]: TLB_WRITE,
+  [EXECUTE]: TLB_EXECUTE,
 };
 
 /** The memory-management unit of one vCPU. */
@@ -72,7 +79,7 @@ export class Mmu implements PhysicalMemory {
 
   /** Forgets what a load of CR3 does: all but global pages. */
   flushLocal(): void {
-    this.#tlb.flush((this.#state.get(AT.CR + 16) & CR4.PGE) !== 0);
+    this.#tlb.flush((this.#state.get(AT_CR + 16) & CR4_PGE) !== 0);
     forgetSites(this.#state.words);
   }
 
@@ -93,7 +100,7 @@ export class Mmu implements PhysicalMemory {
     return this.#walker.loadPdptes(cr3);
   }
 
-  get #user(): boolean {
+  #user(): boolean {
     return this.#state.cpl === 3;
   }
 
@@ -130,7 +137,7 @@ export class Mmu implements PhysicalMemory {
 
   /** Host offset for an instruction fetch, -1 where there is no memory. */
   fetchAddress(linear: number): number {
-    return this.#translate(linear, EXECUTE, this.#user);
+    return this.#translate(linear, EXECUTE, this.#user());
   }
 
   /**
@@ -139,7 +146,7 @@ export class Mmu implements PhysicalMemory {
    * @throws {Fault} #PF
    */
   physical(linear: number, write: boolean): number {
-    const user = this.#user;
+    const user = this.#user();
     const host = this.#translate(linear, write ? WRITE : READ, user);
     const gfn = host < 0 ? this.#walker.gfn : this.#tlb.gfn(this.#tlb.entry(linear, user));
     return gfn * PAGE_SIZE + (linear & 0xfff);
@@ -147,7 +154,7 @@ export class Mmu implements PhysicalMemory {
 
   /** Host offset for a run of memory inside one page, -1 for MMIO. */
   hostAddress(linear: number, write: boolean): number {
-    return this.#translate(linear, write ? WRITE : READ, this.#user);
+    return this.#translate(linear, write ? WRITE : READ, this.#user());
   }
 
   // ---- accesses ------------------------------------------------------------------------------
@@ -158,14 +165,14 @@ export class Mmu implements PhysicalMemory {
    */
   checkAlignment(linear: number, size: number): void {
     const mask = size === 10 ? 7 : size - 1;
-    if (linear & mask && this.#user && this.#state.flag(FLAG.AC)) {
-      if (this.#state.get(AT.CR) & CR0.AM) throw Fault.of(VECTOR.AC, 0);
+    if (linear & mask && this.#user() && this.#state.flag(AC)) {
+      if (this.#state.get(AT_CR) & CR0_AM) throw Fault.of(VECTOR_AC, 0);
     }
   }
 
   /** What the bank without entries is for. */
   #inspect(linear: number, size: Size, write: boolean): void {
-    if (this.#state.get(AT.BANK) !== TLB.STRICT) return;
+    if (this.#state.get(BANK) !== TLB_STRICT) return;
     this.checkAlignment(linear, size);
     this.breakpoints.noteAccess(linear, size, write);
   }
@@ -173,13 +180,13 @@ export class Mmu implements PhysicalMemory {
   /** A read by the current privilege; of four bytes, signed. */
   read(linear: number, size: Size): number {
     this.#inspect(linear, size, false);
-    return this.#readAs(linear, size, READ, this.#user);
+    return this.#readAs(linear, size, READ, this.#user());
   }
 
   /** A read whose page must also be writable. */
   modify(linear: number, size: Size): number {
     this.#inspect(linear, size, false);
-    return this.#readAs(linear, size, WRITE, this.#user);
+    return this.#readAs(linear, size, WRITE, this.#user());
   }
 
   /** Descriptor tables and task state: supervisor rights at any privilege. Unsigned. */
@@ -197,7 +204,7 @@ export class Mmu implements PhysicalMemory {
   /** A write by the current privilege. */
   write(linear: number, size: Size, value: number): void {
     this.#inspect(linear, size, true);
-    this.#writeAs(linear, size, value, this.#user);
+    this.#writeAs(linear, size, value, this.#user());
   }
 
   #crosses(linear: number, size: Size): boolean {

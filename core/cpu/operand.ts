@@ -9,6 +9,11 @@ import { type Insn, integerSize, KIND } from "./insn.ts";
 import { registerAddress } from "./record.ts";
 import { AT, CR0, FLAG } from "./state.ts";
 
+const { CR: AT_CR } = AT;
+const { VM } = FLAG;
+const { PE: CR0_PE } = CR0;
+const { GP, UD } = VECTOR;
+
 /** Offset of the memory operand in its segment. */
 export function effectiveAddress(cpu: Cpu, insn: Insn): number {
   const { regs } = cpu.state;
@@ -61,15 +66,15 @@ export function writeRegister(cpu: Cpu, register: number, size: 1 | 2 | 4, value
 
 /** @throws {Fault} #GP(0) unless CPL is 0 */
 export function privileged(cpu: Cpu): void {
-  if (cpu.state.cpl !== 0) throw Fault.of(VECTOR.GP, 0);
+  if (cpu.state.cpl !== 0) throw Fault.of(GP, 0);
 }
 
 /** Protected mode proper: CR0.PE set, not virtual-8086. */
 export function isProtected(cpu: Cpu): boolean {
-  return (cpu.state.get(AT.CR) & CR0.PE) !== 0 && !cpu.state.flag(FLAG.VM);
+  return (cpu.state.get(AT_CR) & CR0_PE) !== 0 && !cpu.state.flag(VM);
 }
 
 /** @throws {Fault} #UD outside protected mode */
 export function protectedOnly(cpu: Cpu): void {
-  if (!isProtected(cpu)) throw Fault.of(VECTOR.UD, 0);
+  if (!isProtected(cpu)) throw Fault.of(UD, 0);
 }

@@ -8,6 +8,11 @@ import { FEATURE } from "./cpuid.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { AT, type CpuState, CR0, CR4, EFER } from "./state.ts";
 
+const { CR: AT_CR, EFER: AT_EFER, PDPTES } = AT;
+const { PG: CR0_PG, WP: CR0_WP } = CR0;
+const { PAE: CR4_PAE, PGE: CR4_PGE, PSE: CR4_PSE } = CR4;
+const { PF } = VECTOR;
+
 /** Why memory is accessed. */
 export const ACCESS = { READ: 0, WRITE: 1, EXECUTE: 2 } as const;
 /** One of {@link ACCESS}. */
@@ -68,8 +73,8 @@ export class PageWalker {
    * @throws {Fault} #PF, with CR2 set
    */
   walk(linear: number, access: Access, user: boolean): void {
-    const cr0 = this.#state.get(AT.CR);
-    if (!(cr0 & CR0.PG)) {
+    const cr0 = this.#state.get(AT_CR);
+    if (!(cr0 & CR0_PG)) {
       this.gfn = linear >>> 12;
       this.writable = true;
       this.global = this.large = false;
@@ -78,7 +83,7 @@ export class PageWalker {
     const error = this.#descend(linear);
     if (error !== FOUND) throw this.#fault(linear, error, access, user);
     const rights = this.#leaf & this.#directory;
-    const strict = user || (cr0 & CR0.WP) !== 0;
+    const strict = user || (cr0 & CR0_WP) !== 0;
     const write = access === ACCESS.WRITE;
     const mayWrite = (rights & ENTRY.RW) !== 0 || !strict;
     const denied = (user && !(rights & ENTRY.US)) || (write && !mayWrite) ||
@@ -86,12 +91,12 @@ export class PageWalker {
     if (denied) throw this.#fault(linear, CODE.P, access, user);
     this.#markUsed(write);
     this.writable = mayWrite && (this.#leaf & ENTRY.D) !== 0;
-    this.global = (this.#leaf & ENTRY.G) !== 0 && (this.#state.get(AT.CR + 16) & CR4.PGE) !== 0;
+    this.global = (this.#leaf & ENTRY.G) !== 0 && (this.#state.get(AT_CR + 16) & CR4_PGE) !== 0;
   }
 
   /** Guest-physical address by the tables, without rights and side effects. */
   probe(linear: number): number | undefined {
-    if (!(this.#state.get(AT.CR) & CR0.PG)) return linear >>> 0;
+    if (!(this.#state.get(AT_CR) & CR0_PG)) return linear >>> 0;
     if (this.#descend(linear) !== FOUND) return undefined;
     return this.gfn * 4096 + (linear & 0xfff);
   }
@@ -109,7 +114,7 @@ export class PageWalker {
       if (low & ENTRY.P && (low & RESERVED_PDPTE || high & ~HIGH_ADDRESS)) return false;
     }
     for (let n = 0; n < 32; n += 4) {
-      this.#state.set(AT.PDPTES + n, this.#memory.readFrame(frame, at + n));
+      this.#state.set(PDPTES + n, this.#memory.readFrame(frame, at + n));
     }
     return true;
   }
@@ -118,16 +123,16 @@ export class PageWalker {
 
   /** Finds the entries of an address. @returns {@link FOUND}, or error-code bits P and RSVD */
   #descend(linear: number): number {
-    const cr4 = this.#state.get(AT.CR + 16);
-    return cr4 & CR4.PAE ? this.#descendPae(linear) : this.#descend32(linear, cr4);
+    const cr4 = this.#state.get(AT_CR + 16);
+    return cr4 & CR4_PAE ? this.#descendPae(linear) : this.#descend32(linear, cr4);
   }
 
   #descend32(linear: number, cr4: number): number {
-    const frame = this.#state.get(AT.CR + 12) >>> 12;
+    const frame = this.#state.get(AT_CR + 12) >>> 12;
     const pde = this.#readDirectory(frame, linear >>> 20 & 0xffc);
     this.#high = 0;
     if (!(pde & ENTRY.P)) return 0;
-    if (pde & ENTRY.PS && cr4 & CR4.PSE) return this.#large32(linear, pde);
+    if (pde & ENTRY.PS && cr4 & CR4_PSE) return this.#large32(linear, pde);
     const pte = this.#readLeaf(pde >>> 12, linear >>> 10 & 0xffc);
     if (!(pte & ENTRY.P)) return 0;
     this.gfn = pte >>> 12;
@@ -144,7 +149,7 @@ export class PageWalker {
   }
 
   #descendPae(linear: number): number {
-    const at = AT.PDPTES + (linear >>> 30) * 8;
+    const at = PDPTES + (linear >>> 30) * 8;
     const pdpte = this.#state.get(at);
     if (!(pdpte & ENTRY.P)) return 0;
     const frame = frameOf(pdpte, this.#state.get(at + 4));
@@ -172,7 +177,7 @@ export class PageWalker {
 
   /** NX is a reserved bit until EFER enables it. */
   get #reservedHigh(): number {
-    return ~(HIGH_ADDRESS | (this.#state.get(AT.EFER) & EFER.NXE ? NX : 0));
+    return ~(HIGH_ADDRESS | (this.#state.get(AT_EFER) & EFER.NXE ? NX : 0));
   }
 
   #readDirectory(frame: number, at: number): number {
@@ -206,11 +211,11 @@ export class PageWalker {
   }
 
   #fault(linear: number, error: number, access: Access, user: boolean): Fault {
-    this.#state.set(AT.CR + 8, linear);
-    const nx = (this.#state.get(AT.CR + 16) & CR4.PAE) !== 0 &&
-      (this.#state.get(AT.EFER) & EFER.NXE) !== 0;
+    this.#state.set(AT_CR + 8, linear);
+    const nx = (this.#state.get(AT_CR + 16) & CR4_PAE) !== 0 &&
+      (this.#state.get(AT_EFER) & EFER.NXE) !== 0;
     const write = access === ACCESS.WRITE ? CODE.W : 0;
     const fetch = access === ACCESS.EXECUTE && nx ? CODE.ID : 0;
-    return Fault.of(VECTOR.PF, error | write | fetch | (user ? CODE.U : 0));
+    return Fault.of(PF, error | write | fetch | (user ? CODE.U : 0));
   }
 }

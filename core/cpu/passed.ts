@@ -8,6 +8,10 @@ import { Entry } from "./cached.ts";
 import type { Cpu } from "./cpu.ts";
 import { AT, type CpuState, CS, FLAG, SEG } from "./state.ts";
 
+const { GDT_BASE, GDT_LIMIT } = AT;
+const { ATTR: SEG_ATTR, BASE: SEG_BASE, LIMIT: SEG_LIMIT } = SEG;
+const { VM } = FLAG;
+
 const entry = new Entry();
 
 /** A code segment whose descriptor has been checked, and that CS held then. */
@@ -23,7 +27,7 @@ export class PassedCode {
     const { state } = cpu;
     const selector = state.selector(CS);
     if (selector & 4) return;
-    entry.read(cpu, (state.get(AT.GDT_BASE) + (selector & 0xfff8)) | 0);
+    entry.read(cpu, (state.get(GDT_BASE) + (selector & 0xfff8)) | 0);
     this.#selector = selector;
     this.#low = entry.low;
     this.#high = entry.high;
@@ -35,20 +39,20 @@ export class PassedCode {
   holds(cpu: Cpu): boolean {
     const { state } = cpu;
     const selector = this.#selector;
-    if (state.selector(CS) !== selector || state.cpl !== this.#cpl || state.flag(FLAG.VM)) {
+    if (state.selector(CS) !== selector || state.cpl !== this.#cpl || state.flag(VM)) {
       return false;
     }
-    if ((selector | 7) > state.get(AT.GDT_LIMIT) >>> 0) return false;
+    if ((selector | 7) > state.get(GDT_LIMIT) >>> 0) return false;
     const loaded = this.#loaded;
     if (cs(state, 0) !== loaded[0] || cs(state, 1) !== loaded[1] || cs(state, 2) !== loaded[2]) {
       return false;
     }
-    entry.read(cpu, (state.get(AT.GDT_BASE) + (selector & 0xfff8)) | 0);
+    entry.read(cpu, (state.get(GDT_BASE) + (selector & 0xfff8)) | 0);
     return entry.low === this.#low && entry.high === this.#high;
   }
 }
 
-const FIELDS = [SEG.BASE, SEG.LIMIT, SEG.ATTR] as const;
+const FIELDS = [SEG_BASE, SEG_LIMIT, SEG_ATTR] as const;
 
 function cs(state: CpuState, n: number): number {
   return state.seg(CS, FIELDS[n]!);

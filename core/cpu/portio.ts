@@ -16,6 +16,13 @@ import { maskAddress } from "./operand.ts";
 import { IMMEDIATE_PORT } from "./sem/port.ts";
 import { AT, CR0, ECX, EDI, EDX, ES, ESI, FLAG, SEG, TR } from "./state.ts";
 
+const { CR: AT_CR, EFLAGS } = AT;
+const { ATTR: SEG_ATTR, LIMIT: SEG_LIMIT, LOW: SEG_LOW, SPAN: SEG_SPAN } = SEG;
+const { DF, RF, TF, VM } = FLAG;
+const { IO_INSTRUCTION: EXIT_IO_INSTRUCTION } = EXIT;
+const { PE: CR0_PE } = CR0;
+const { GP } = VECTOR;
+
 /** Ports that Xen gives an HVM guest without an exit (arch/x86/hvm/hvm.c): the delay ports. */
 const isPassedThrough = (port: number): boolean => port === 0x80 || port === 0xed;
 
@@ -27,17 +34,17 @@ function checkPort(cpu: Cpu, port: number, size: number): void {
 
 function checkPermission(cpu: Cpu, port: number, size: number): void {
   const { state, mmu } = cpu;
-  if (!(state.get(AT.CR) & CR0.PE)) return;
-  const iopl = state.get(AT.EFLAGS) >> 12 & 3;
-  if (state.cpl <= iopl && !state.flag(FLAG.VM)) return;
-  const limit = state.seg(TR, SEG.LIMIT) >>> 0;
-  const wide = (state.seg(TR, SEG.ATTR) & 0x1d) === 9;
-  if (!wide || limit < 103) throw Fault.of(VECTOR.GP, 0);
+  if (!(state.get(AT_CR) & CR0_PE)) return;
+  const iopl = state.get(EFLAGS) >> 12 & 3;
+  if (state.cpl <= iopl && !state.flag(VM)) return;
+  const limit = state.seg(TR, SEG_LIMIT) >>> 0;
+  const wide = (state.seg(TR, SEG_ATTR) & 0x1d) === 9;
+  if (!wide || limit < 103) throw Fault.of(GP, 0);
   const base = state.segmentBase(TR);
   const at = mmu.systemRead(base + 102, 2) + (port >> 3);
-  if (at + 1 > limit) throw Fault.of(VECTOR.GP, 0);
+  if (at + 1 > limit) throw Fault.of(GP, 0);
   const denied = mmu.systemRead(base + at, 2) >> (port & 7) & ((1 << size) - 1);
-  if (denied) throw Fault.of(VECTOR.GP, 0);
+  if (denied) throw Fault.of(GP, 0);
 }
 
 function access(cpu: Cpu, port: number, size: 1 | 2 | 4, write: boolean, value: number): number {
@@ -48,7 +55,7 @@ function access(cpu: Cpu, port: number, size: 1 | 2 | 4, write: boolean, value: 
   exit.count = 1;
   exit.string = false;
   exit.value = value;
-  cpu.leaveInside(EXIT.IO_INSTRUCTION, isPassedThrough(port));
+  cpu.leaveInside(EXIT_IO_INSTRUCTION, isPassedThrough(port));
   return exit.value;
 }
 
@@ -83,10 +90,10 @@ function stringAccess(cpu: Cpu, insn: Insn, segment: number, pointer: number, ou
   checkPort(cpu, port, size);
   const wanted = insn.rep ? maskAddress(regs[ECX]!, insn) : 1;
   if (wanted === 0) return;
-  const most = cpu.state.flag(FLAG.TF) ? 1 : wanted;
+  const most = cpu.state.flag(TF) ? 1 : wanted;
   const offset = maskAddress(regs[pointer]!, insn);
   const linear = cpu.linear(segment, offset, size, !out);
-  const down = cpu.state.flag(FLAG.DF);
+  const down = cpu.state.flag(DF);
   const count = Math.min(most, itemsInPage(cpu, segment, offset, linear, size, down));
   cpu.exit.immediate = false;
   if (count === 0) single(cpu, port, size, segment, offset, out);
@@ -111,8 +118,8 @@ function itemsInPage(
   if (inPage + size > 4096 || isArmed(cpu.state)) return 0;
   if (cpu.mmu.hostAddress(linear, segment === ES) < 0) return 0;
   const { state } = cpu;
-  const above = (offset - state.seg(segment, SEG.LOW)) >>> 0;
-  const span = state.seg(segment, SEG.SPAN) >>> 0;
+  const above = (offset - state.seg(segment, SEG_LOW)) >>> 0;
+  const span = state.seg(segment, SEG_SPAN) >>> 0;
   const page = down ? Math.floor((inPage + size - 1) / size) : Math.floor((4096 - inPage) / size);
   const room = down ? Math.floor(above / size) + 1 : Math.floor((span - above + 1) / size);
   return Math.max(1, Math.min(page, room));
@@ -136,7 +143,7 @@ function run(
   exit.string = true;
   exit.descending = down;
   exit.gpa = down ? first - (count - 1) * size : first;
-  cpu.leave(EXIT.IO_INSTRUCTION);
+  cpu.leave(EXIT_IO_INSTRUCTION);
 }
 
 function single(
@@ -158,7 +165,7 @@ function single(
 /** More repetitions follow: what comes next is not a new instruction to a breakpoint. */
 export function goOn(cpu: Cpu, insn: Insn): void {
   cpu.nextEip = insn.pc;
-  cpu.state.setFlag(FLAG.RF, true);
+  cpu.state.setFlag(RF, true);
 }
 
 /** Adds to a register of the address size. */

@@ -10,6 +10,29 @@ import { Fault, VECTOR } from "./fault.ts";
 import { AT, CR0, CS, DS, ES, FLAG, FS, GS, LDTR, MODE, NULL_ATTR, SEG, SS, TLB } from "./state.ts";
 import type { CpuState } from "./state.ts";
 
+const { BANK, CPL, CR: AT_CR, GDT_BASE, GDT_LIMIT, MODE: AT_MODE, SEGS } = AT;
+const {
+  ATTR: SEG_ATTR,
+  BASE: SEG_BASE,
+  LIMIT: SEG_LIMIT,
+  LOW: SEG_LOW,
+  RIGHTS: SEG_RIGHTS,
+  SELECTOR: SEG_SELECTOR,
+  SPAN: SEG_SPAN,
+  STRIDE: SEG_STRIDE,
+} = SEG;
+const { AC, VM } = FLAG;
+const { BANK_BYTES: TLB_BANK_BYTES, BASE: TLB_BASE } = TLB;
+const {
+  BANK_SHIFT: MODE_BANK_SHIFT,
+  CODE32: MODE_CODE32,
+  CS_SHIFT: MODE_CS_SHIFT,
+  FLAT: MODE_FLAT,
+  STACK32: MODE_STACK32,
+} = MODE;
+const { AM: CR0_AM, PE: CR0_PE } = CR0;
+const { GP, NP, SS: VECTOR_SS } = VECTOR;
+
 /**
  * A descriptor, unpacked: addresses and limit as signed words. Transfers keep theirs and fill them
  * in anew, so that they do not allocate.
@@ -71,7 +94,7 @@ export function readDescriptor(
 ): Descriptor {
   const { state } = cpu;
   if (!isInTable(state, selector)) throw Fault.of(vector, selector & 0xfffc);
-  const base = selector & 4 ? state.seg(LDTR, SEG.BASE) : state.get(AT.GDT_BASE);
+  const base = selector & 4 ? state.seg(LDTR, SEG_BASE) : state.get(GDT_BASE);
   const at = (base + (selector & 0xfff8)) | 0;
   entry.read(cpu, at);
   const { low, high } = entry;
@@ -87,8 +110,8 @@ export function readDescriptor(
 /** Its table exists and is long enough. */
 export function isInTable(state: CpuState, selector: number): boolean {
   const local = (selector & 4) !== 0;
-  if (local && state.seg(LDTR, SEG.ATTR) === NULL_ATTR) return false;
-  const limit = local ? state.seg(LDTR, SEG.LIMIT) : state.get(AT.GDT_LIMIT);
+  if (local && state.seg(LDTR, SEG_ATTR) === NULL_ATTR) return false;
+  const limit = local ? state.seg(LDTR, SEG_LIMIT) : state.get(GDT_LIMIT);
   return (selector & 0xfff8) + 7 <= limit >>> 0;
 }
 
@@ -103,33 +126,33 @@ export function markAccessed(cpu: Cpu, d: Descriptor): void {
 export function setSegment(cpu: Cpu, segment: number, d: Descriptor): void {
   const { state } = cpu;
   const rights = rightsOf(state, d.attr);
-  if (isLoaded(state, segment, d) && state.seg(segment, SEG.RIGHTS) === rights) return;
-  state.setSeg(segment, SEG.SELECTOR, d.selector);
+  if (isLoaded(state, segment, d) && state.seg(segment, SEG_RIGHTS) === rights) return;
+  state.setSeg(segment, SEG_SELECTOR, d.selector);
   const expandDown = (d.attr & 0xc) === 4;
   const limit = d.limit >>> 0;
   const top = d.attr & BIG ? 0xffffffff : 0xffff;
   const low = expandDown ? limit + 1 : 0;
-  state.setSeg(segment, SEG.BASE, d.base);
-  state.setSeg(segment, SEG.LIMIT, limit);
-  state.setSeg(segment, SEG.ATTR, d.attr);
-  state.setSeg(segment, SEG.LOW, low);
-  state.setSeg(segment, SEG.SPAN, expandDown ? top - low : limit);
-  state.setSeg(segment, SEG.RIGHTS, low > top ? 0 : rights);
+  state.setSeg(segment, SEG_BASE, d.base);
+  state.setSeg(segment, SEG_LIMIT, limit);
+  state.setSeg(segment, SEG_ATTR, d.attr);
+  state.setSeg(segment, SEG_LOW, low);
+  state.setSeg(segment, SEG_SPAN, expandDown ? top - low : limit);
+  state.setSeg(segment, SEG_RIGHTS, low > top ? 0 : rights);
   updateMode(cpu);
 }
 
 /** As `SEG.RIGHTS`: anything usable in real and virtual-8086 mode; code is never writable. */
 function rightsOf(state: CpuState, attr: number): number {
   if (attr === NULL_ATTR) return 0;
-  if (!(state.get(AT.CR) & CR0.PE) || state.flag(FLAG.VM)) return 3;
+  if (!(state.get(AT_CR) & CR0_PE) || state.flag(VM)) return 3;
   const bit1 = attr >> 1 & 1;
   return attr & 8 ? bit1 : 1 | bit1 << 1;
 }
 
 function isLoaded({ words }: CpuState, segment: number, d: Descriptor): boolean {
-  const at = (AT.SEGS + segment * SEG.STRIDE) >> 2;
-  return words[at + (SEG.SELECTOR >> 2)] === d.selector && words[at + (SEG.BASE >> 2)] === d.base &&
-    words[at + (SEG.LIMIT >> 2)] === d.limit && words[at + (SEG.ATTR >> 2)] === d.attr;
+  const at = (SEGS + segment * SEG_STRIDE) >> 2;
+  return words[at + (SEG_SELECTOR >> 2)] === d.selector && words[at + (SEG_BASE >> 2)] === d.base &&
+    words[at + (SEG_LIMIT >> 2)] === d.limit && words[at + (SEG_ATTR >> 2)] === d.attr;
 }
 
 const scratch: Descriptor = new Descriptor();
@@ -158,15 +181,15 @@ function setPlain(
 export function updateMode(cpu: Cpu): void {
   const { state } = cpu;
   let mode = 0;
-  if (state.seg(CS, SEG.ATTR) & BIG) mode |= MODE.CODE32;
-  if (state.seg(SS, SEG.ATTR) & BIG) mode |= MODE.STACK32;
-  if (isFlat(state)) mode |= MODE.FLAT;
-  else mode |= cpu.codeSegmentId() << MODE.CS_SHIFT;
+  if (state.seg(CS, SEG_ATTR) & BIG) mode |= MODE_CODE32;
+  if (state.seg(SS, SEG_ATTR) & BIG) mode |= MODE_STACK32;
+  if (isFlat(state)) mode |= MODE_FLAT;
+  else mode |= cpu.codeSegmentId() << MODE_CS_SHIFT;
   const user = state.cpl === 3;
-  const aligned = user && state.flag(FLAG.AC) && (state.get(AT.CR) & CR0.AM) !== 0;
+  const aligned = user && state.flag(AC) && (state.get(AT_CR) & CR0_AM) !== 0;
   const bank = aligned || isArmed(state) ? 2 : user ? 1 : 0;
-  state.set(AT.MODE, mode | bank << MODE.BANK_SHIFT);
-  state.set(AT.BANK, TLB.BASE + bank * TLB.BANK_BYTES);
+  state.set(AT_MODE, mode | bank << MODE_BANK_SHIFT);
+  state.set(BANK, TLB_BASE + bank * TLB_BANK_BYTES);
 }
 
 function isFlat(state: CpuState): boolean {
@@ -175,12 +198,12 @@ function isFlat(state: CpuState): boolean {
 }
 
 function isFlatData(state: CpuState, segment: number): boolean {
-  return state.seg(segment, SEG.RIGHTS) === 3 && coversAll(state, segment);
+  return state.seg(segment, SEG_RIGHTS) === 3 && coversAll(state, segment);
 }
 
 function coversAll(state: CpuState, segment: number): boolean {
-  return state.seg(segment, SEG.BASE) === 0 && state.seg(segment, SEG.LOW) === 0 &&
-    state.seg(segment, SEG.SPAN) === -1;
+  return state.seg(segment, SEG_BASE) === 0 && state.seg(segment, SEG_LOW) === 0 &&
+    state.seg(segment, SEG_SPAN) === -1;
 }
 
 // ---- loading -----------------------------------------------------------------------------------
@@ -188,15 +211,15 @@ function coversAll(state: CpuState, segment: number): boolean {
 /** Loads a segment register other than CS, as MOV and POP do. */
 export function loadSegment(cpu: Cpu, segment: number, selector: number): void {
   const { state } = cpu;
-  if (state.flag(FLAG.VM)) return setV86Segment(cpu, segment, selector);
-  if (!(state.get(AT.CR) & CR0.PE)) return setRealSegment(cpu, segment, selector);
+  if (state.flag(VM)) return setV86Segment(cpu, segment, selector);
+  if (!(state.get(AT_CR) & CR0_PE)) return setRealSegment(cpu, segment, selector);
   if (segment === SS) {
-    readStack(cpu, selector, state.cpl, VECTOR.GP, scratch);
+    readStack(cpu, selector, state.cpl, GP, scratch);
     return setStackSegment(cpu, scratch);
   }
   if (isNull(selector)) return setNull(cpu, segment, selector);
-  readDescriptor(cpu, selector, VECTOR.GP, scratch);
-  checkData(scratch, state.cpl, VECTOR.GP);
+  readDescriptor(cpu, selector, GP, scratch);
+  checkData(scratch, state.cpl, GP);
   markAccessed(cpu, scratch);
   setSegment(cpu, segment, scratch);
 }
@@ -207,14 +230,14 @@ export function checkData(d: Descriptor, cpl: number, vector: number): void {
   const dpl = dplOf(d);
   const allowed = isConforming(d) || (dpl >= cpl && dpl >= (d.selector & 3));
   if (!isReadable(d) || !allowed) throw Fault.of(vector, code);
-  if (!isPresent(d)) throw Fault.of(VECTOR.NP, code);
+  if (!isPresent(d)) throw Fault.of(NP, code);
 }
 
 /** A segment register in real mode: limit and attributes stay what they were. */
 export function setRealSegment(cpu: Cpu, segment: number, selector: number): void {
   const { state } = cpu;
-  const limit = state.seg(segment, SEG.LIMIT);
-  const kept = state.seg(segment, SEG.ATTR);
+  const limit = state.seg(segment, SEG_LIMIT);
+  const kept = state.seg(segment, SEG_ATTR);
   setPlain(cpu, segment, selector, selector << 4, limit, kept === NULL_ATTR ? 0x93 : kept);
 }
 
@@ -236,7 +259,7 @@ export function readStack(
   if ((selector & 3) !== cpl || !isWritableData(d) || dplOf(d) !== cpl) {
     throw Fault.of(vector, selector & 0xfffc);
   }
-  if (!isPresent(d)) throw Fault.of(VECTOR.SS, selector & 0xfffc);
+  if (!isPresent(d)) throw Fault.of(VECTOR_SS, selector & 0xfffc);
 }
 
 /** Loads SS with a descriptor that {@link readStack} has passed. */
@@ -251,8 +274,8 @@ export function setCodeSegment(cpu: Cpu, d: Descriptor, cpl: number): void {
   markAccessed(cpu, d);
   d.selector = (d.selector & 0xfffc) | cpl;
   // Most transfers stay where they are. Code that was loaded in real mode may be written to.
-  if (isLoaded(state, CS, d) && state.cpl === cpl && state.seg(CS, SEG.RIGHTS) !== 3) return;
-  state.set(AT.CPL, cpl);
+  if (isLoaded(state, CS, d) && state.cpl === cpl && state.seg(CS, SEG_RIGHTS) !== 3) return;
+  state.set(CPL, cpl);
   setSegment(cpu, CS, d);
   updateMode(cpu);
 }
@@ -262,7 +285,7 @@ export function dropInnerSegments(cpu: Cpu): void {
   const { state } = cpu;
   for (let segment = ES; segment <= GS; segment++) {
     if (segment === CS || segment === SS) continue;
-    const attr = state.seg(segment, SEG.ATTR);
+    const attr = state.seg(segment, SEG_ATTR);
     const conforming = (attr & 0x1c) === 0x1c;
     if (attr !== NULL_ATTR && !conforming && (attr >> 5 & 3) < state.cpl) setNull(cpu, segment, 0);
   }
@@ -279,10 +302,10 @@ export function dropDataSegments(cpu: Cpu): void {
 /** Loads a system segment register (LDTR, TR) from a checked descriptor. */
 export function setSystemSegment(cpu: Cpu, segment: number, d: Descriptor): void {
   const { state } = cpu;
-  state.setSeg(segment, SEG.SELECTOR, d.selector);
-  state.setSeg(segment, SEG.BASE, d.base);
-  state.setSeg(segment, SEG.LIMIT, d.limit);
-  state.setSeg(segment, SEG.ATTR, d.attr);
+  state.setSeg(segment, SEG_SELECTOR, d.selector);
+  state.setSeg(segment, SEG_BASE, d.base);
+  state.setSeg(segment, SEG_LIMIT, d.limit);
+  state.setSeg(segment, SEG_ATTR, d.attr);
 }
 
 /** Makes LDTR unusable: selectors with TI set then lead nowhere. */

@@ -9,6 +9,11 @@ import { Fault, VECTOR } from "./fault.ts";
 import type { Descriptor } from "./segment.ts";
 import { AT, type CpuState, ESP, MODE, SS, TLB } from "./state.ts";
 
+const { BANK, MODE: AT_MODE } = AT;
+const { READ: TLB_READ, WRITE: TLB_WRITE } = TLB;
+const { FLAT: MODE_FLAT, STACK32: MODE_STACK32 } = MODE;
+const { SS: VECTOR_SS } = VECTOR;
+
 /** Words on their way to or from the stack together; reused, so that transfers do not allocate. */
 export class Frame {
   /** The longest is that of a call gate: 31 parameters, SS, ESP, CS, EIP. */
@@ -35,7 +40,7 @@ const single = new Frame();
 
 /** Bits of ESP that count. */
 export function stackMask(cpu: Cpu): number {
-  return cpu.state.get(AT.MODE) & MODE.STACK32 ? -1 : 0xffff;
+  return cpu.state.get(AT_MODE) & MODE_STACK32 ? -1 : 0xffff;
 }
 
 /** Sets SP or ESP, by the stack's size. */
@@ -60,7 +65,7 @@ export function writeBelow(cpu: Cpu, size: 2 | 4, frame: Frame): number {
   const { words, count } = frame;
   const bytes = count * size;
   let top = state.regs[ESP]! | 0;
-  let host = plainHost(state, top - bytes, bytes, TLB.WRITE);
+  let host = plainHost(state, top - bytes, bytes, TLB_WRITE);
   if (host < 0) {
     const mask = stackMask(cpu);
     for (let n = 0; n < count; n++) {
@@ -80,9 +85,9 @@ export function writeBelow(cpu: Cpu, size: 2 | 4, frame: Frame): number {
 
 /** Host offset of a run of a flat 32-bit stack that one look at the TLB allows, else -1. */
 function plainHost(state: CpuState, from: number, bytes: number, tag: number): number {
-  const flat = MODE.FLAT | MODE.STACK32;
-  if ((state.get(AT.MODE) & flat) !== flat) return -1;
-  return cachedHost(state, state.get(AT.BANK), from, bytes, tag);
+  const flat = MODE_FLAT | MODE_STACK32;
+  if ((state.get(AT_MODE) & flat) !== flat) return -1;
+  return cachedHost(state, state.get(BANK), from, bytes, tag);
 }
 
 /** The `n`-th word from the top of the stack. */
@@ -102,7 +107,7 @@ export function peekAll(
   const { state } = cpu;
   const { words } = frame;
   const top = (state.regs[ESP]! + skipped) | 0;
-  const host = plainHost(state, top, count * size, TLB.READ);
+  const host = plainHost(state, top, count * size, TLB_READ);
   const mask = stackMask(cpu);
   frame.count = count;
   for (let n = 0; n < count; n++) {
@@ -130,7 +135,7 @@ export function writeInner(
   for (let n = 0; n < count; n++) {
     top = (top - size) >>> 0;
     const offset = (top & mask) >>> 0;
-    if (!isInside(stack, offset, size)) throw Fault.of(VECTOR.SS, stack.selector & 0xfffc);
+    if (!isInside(stack, offset, size)) throw Fault.of(VECTOR_SS, stack.selector & 0xfffc);
     // An inner ring has supervisor rights, and nobody checks its alignment.
     cpu.mmu.systemWrite((stack.base + offset) >>> 0, size, words[n]!);
   }

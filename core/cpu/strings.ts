@@ -13,6 +13,12 @@ import { maskAddress, writeRegister } from "./operand.ts";
 import { advance, goOn } from "./portio.ts";
 import { AT, type CpuState, EAX, ECX, EDI, ES, ESI, FLAG, SEG, TLB } from "./state.ts";
 
+const { BANK, BUDGET, CA, CB, FO, FR, FX } = AT;
+const { LOW: SEG_LOW, SPAN: SEG_SPAN } = SEG;
+const { DF, TF } = FLAG;
+const { READ: TLB_READ, WRITE: TLB_WRITE } = TLB;
+const { EPT_VIOLATION: EXIT_EPT_VIOLATION } = EXIT;
+
 type Size = 1 | 2 | 4;
 
 /** One step of a REP loop: does up to `wanted` items, returns how many; sets `stop` to end early. */
@@ -42,7 +48,7 @@ function repeat(step: Step): SystemOp {
       unfinished = 0;
     } finally {
       // The caller retires the last iteration, or the one that a fault has cut off.
-      state.set(AT.BUDGET, state.get(AT.BUDGET) - Math.max(0, done - 1 + unfinished));
+      state.set(BUDGET, state.get(BUDGET) - Math.max(0, done - 1 + unfinished));
     }
     if (left > 0 && !stop) goOn(cpu, insn);
   };
@@ -50,15 +56,15 @@ function repeat(step: Step): SystemOp {
 
 /** Repetitions until something comes between two of them: the end of the slice, or a single step. */
 function most(state: CpuState): number {
-  return state.flag(FLAG.TF) ? 1 : state.get(AT.BUDGET);
+  return state.flag(TF) ? 1 : state.get(BUDGET);
 }
 
 /** Items that a segment has from `offset` upwards; 0 if each access is watched. */
 function room(cpu: Cpu, segment: number, offset: number, insn: Insn, size: Size): number {
   const { state } = cpu;
   if (isArmed(state)) return 0;
-  const above = (offset - state.seg(segment, SEG.LOW)) >>> 0;
-  const limit = (state.seg(segment, SEG.SPAN) >>> 0) - above + 1;
+  const above = (offset - state.seg(segment, SEG_LOW)) >>> 0;
+  const limit = (state.seg(segment, SEG_SPAN) >>> 0) - above + 1;
   const wrap = insn.addressSize === 4 ? 0x1_0000_0000 - offset : 0x10000 - offset;
   return Math.floor(Math.min(limit, wrap) / size);
 }
@@ -69,7 +75,7 @@ function room(cpu: Cpu, segment: number, offset: number, insn: Insn, size: Size)
  */
 function run(cpu: Cpu, linear: number, host: number, wanted: number, tag: number): number {
   const { state } = cpu;
-  const bank = state.get(AT.BANK);
+  const bank = state.get(BANK);
   let length = 4096 - (linear & 0xfff);
   while (
     length < wanted &&
@@ -83,7 +89,7 @@ function movs(cpu: Cpu, insn: Insn, wanted: number): number {
   const size = integerSize(insn, 0);
   const source = maskAddress(state.regs[ESI]!, insn);
   const target = maskAddress(state.regs[EDI]!, insn);
-  const down = state.flag(FLAG.DF);
+  const down = state.flag(DF);
   const from = cpu.linear(insn.segment, source, size, false);
   const read = mmu.hostAddress(from, false);
   const to = cpu.linear(ES, target, size, true);
@@ -120,7 +126,7 @@ function copy(
   const { state } = cpu;
   const ahead = write > read ? write - read : wanted;
   let length = Math.min(wanted, Math.max(ahead, size));
-  length = run(cpu, from, read, length, TLB.READ);
+  length = run(cpu, from, read, length, TLB_READ);
   length = writable(cpu, to, write, length);
   length -= length % size;
   // Closer than an item: only one at a time does what the guest sees.
@@ -132,7 +138,7 @@ function copy(
 /** As {@link run} for a write; decoded code there is told of it. */
 function writable(cpu: Cpu, linear: number, host: number, wanted: number): number {
   const { mmu } = cpu;
-  if (!mmu.holdsCode(host)) return run(cpu, linear, host, wanted, TLB.WRITE);
+  if (!mmu.holdsCode(host)) return run(cpu, linear, host, wanted, TLB_WRITE);
   const length = Math.min(wanted, 4096 - (linear & 0xfff));
   mmu.codeWritten(host, length);
   return length;
@@ -143,7 +149,7 @@ function stos(cpu: Cpu, insn: Insn, wanted: number): number {
   const size = integerSize(insn, 0);
   const target = maskAddress(state.regs[EDI]!, insn);
   const to = cpu.linear(ES, target, size, true);
-  const down = state.flag(FLAG.DF);
+  const down = state.flag(DF);
   const possible = down ? 0 : Math.min(wanted, room(cpu, ES, target, insn, size));
   const inPage = Math.min(possible, Math.floor((4096 - (to & 0xfff)) / size));
   let items = inPage;
@@ -192,7 +198,7 @@ function mmioFill(cpu: Cpu, linear: number, size: Size, items: number): void {
   exit.string = true;
   exit.descending = false;
   exit.value = state.regs[EAX]!;
-  cpu.leave(EXIT.EPT_VIOLATION);
+  cpu.leave(EXIT_EPT_VIOLATION);
 }
 
 function lods(cpu: Cpu, insn: Insn): number {
@@ -200,7 +206,7 @@ function lods(cpu: Cpu, insn: Insn): number {
   const size = integerSize(insn, 0);
   const value = cpu.read(insn.segment, maskAddress(state.regs[ESI]!, insn), size);
   writeRegister(cpu, EAX, size, value);
-  advance(cpu, insn, ESI, state.flag(FLAG.DF) ? -size : size);
+  advance(cpu, insn, ESI, state.flag(DF) ? -size : size);
   return 1;
 }
 
@@ -212,7 +218,7 @@ function compare(cpu: Cpu, insn: Insn, scan: boolean): number {
     ? state.regs[EAX]!
     : cpu.read(insn.segment, maskAddress(state.regs[ESI]!, insn), size);
   const second = cpu.read(ES, maskAddress(state.regs[EDI]!, insn), size);
-  const by = state.flag(FLAG.DF) ? -size : size;
+  const by = state.flag(DF) ? -size : size;
   if (!scan) advance(cpu, insn, ESI, by);
   advance(cpu, insn, EDI, by);
   compared.a = first;
@@ -233,11 +239,11 @@ function setCompareFlags(cpu: Cpu, size: Size): void {
   const a = (compared.a & mask) >>> 0;
   const b = (compared.b & mask) >>> 0;
   const r = ((a - b) << shift) >> shift;
-  state.set(AT.CA, a);
-  state.set(AT.CB, b);
-  state.set(AT.FR, r);
-  state.set(AT.FO, ((a ^ b) & (a ^ r)) << shift);
-  state.set(AT.FX, (a ^ b) & 16);
+  state.set(CA, a);
+  state.set(CB, b);
+  state.set(FR, r);
+  state.set(FO, ((a ^ b) & (a ^ r)) << shift);
+  state.set(FX, (a ^ b) & 16);
 }
 
 export const repMovs: SystemOp = repeat(movs);

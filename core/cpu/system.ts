@@ -13,6 +13,11 @@ import type { Insn, SystemOp } from "./insn.ts";
 import { effectiveAddress, maskAddress, privileged } from "./operand.ts";
 import { AT, FLAG } from "./state.ts";
 
+const { GDT_BASE, GDT_LIMIT, IDT_BASE, IDT_LIMIT } = AT;
+const { OF, VM } = FLAG;
+const { HLT: EXIT_HLT, VMCALL: EXIT_VMCALL } = EXIT;
+const { BP, DB, OF: VECTOR_OF } = VECTOR;
+
 // ---- software interrupts -------------------------------------------------------------------------
 
 function softwareInterrupt(cpu: Cpu, vector: number): void {
@@ -20,39 +25,39 @@ function softwareInterrupt(cpu: Cpu, vector: number): void {
 }
 
 export function intN(cpu: Cpu, insn: Insn): void {
-  if (cpu.state.flag(FLAG.VM)) checkIopl(cpu);
+  if (cpu.state.flag(VM)) checkIopl(cpu);
   softwareInterrupt(cpu, insn.imm);
 }
 
-export const int3: SystemOp = (cpu) => softwareInterrupt(cpu, VECTOR.BP);
+export const int3: SystemOp = (cpu) => softwareInterrupt(cpu, BP);
 
 export function into(cpu: Cpu): void {
-  if (cpu.state.eflags & FLAG.OF) softwareInterrupt(cpu, VECTOR.OF);
+  if (cpu.state.eflags & OF) softwareInterrupt(cpu, VECTOR_OF);
 }
 
 /** INT1 is a trap like an exception: no gate privilege check. */
 export function int1(cpu: Cpu): void {
   cpu.state.eip = cpu.nextEip;
   noteDebug(cpu.state, 0);
-  raise(cpu, VECTOR.DB, 0);
+  raise(cpu, DB, 0);
 }
 
 export function hlt(cpu: Cpu): void {
   privileged(cpu);
   cpu.halted = true;
-  cpu.leave(EXIT.HLT);
+  cpu.leave(EXIT_HLT);
 }
 
 /** VMCALL and VMMCALL. EIP is still that of the instruction while the host serves the call. */
 export function vmcall(cpu: Cpu): void {
-  cpu.leave(EXIT.VMCALL);
+  cpu.leave(EXIT_VMCALL);
 }
 
 // ---- descriptor tables -----------------------------------------------------------------------------
 
 type Table = "GDT" | "IDT";
-const BASE_OF = { GDT: AT.GDT_BASE, IDT: AT.IDT_BASE } as const;
-const LIMIT_OF = { GDT: AT.GDT_LIMIT, IDT: AT.IDT_LIMIT } as const;
+const BASE_OF = { GDT: GDT_BASE, IDT: IDT_BASE } as const;
+const LIMIT_OF = { GDT: GDT_LIMIT, IDT: IDT_LIMIT } as const;
 
 export function loadTable(table: Table): SystemOp {
   return (cpu, insn) => {

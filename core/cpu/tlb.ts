@@ -6,6 +6,18 @@
 
 import { TLB } from "./state.ts";
 
+const {
+  ADDEND: TLB_ADDEND,
+  BANK_BYTES: TLB_BANK_BYTES,
+  BASE: TLB_BASE,
+  ENTRIES: TLB_ENTRIES,
+  EXECUTE: TLB_EXECUTE,
+  READ: TLB_READ,
+  STRICT: TLB_STRICT,
+  STRIDE: TLB_STRIDE,
+  WRITE: TLB_WRITE,
+} = TLB;
+
 /** A tag that no page has: the access must be looked at. */
 const INVALID = 1;
 /** A host page that more than one entry may allow writes to. */
@@ -14,9 +26,9 @@ const MANY = -1;
 const LISTED = 1, GLOBAL = 2, LARGE = 4;
 
 const BANKS = 2;
-const WORDS = TLB.STRIDE >> 2;
-const READ = TLB.READ >> 2, WRITE = TLB.WRITE >> 2;
-const ADDEND = TLB.ADDEND >> 2, EXECUTE = TLB.EXECUTE >> 2;
+const WORDS = TLB_STRIDE >> 2;
+const READ = TLB_READ >> 2, WRITE = TLB_WRITE >> 2;
+const ADDEND = TLB_ADDEND >> 2, EXECUTE = TLB_EXECUTE >> 2;
 
 /** What an entry remembers of its page. */
 export interface PageNotes {
@@ -32,10 +44,10 @@ export interface PageNotes {
 export class Tlb {
   readonly #words: Int32Array;
   /** Entries filled since they were last forgotten: the first {@link #count}, each once. */
-  readonly #used = new Uint16Array(BANKS * TLB.ENTRIES);
+  readonly #used = new Uint16Array(BANKS * TLB_ENTRIES);
   #count = 0;
-  readonly #notes = new Uint8Array(BANKS * TLB.ENTRIES);
-  readonly #gfns = new Uint32Array(BANKS * TLB.ENTRIES);
+  readonly #notes = new Uint8Array(BANKS * TLB_ENTRIES);
+  readonly #gfns = new Uint32Array(BANKS * TLB_ENTRIES);
   /** By host page: the only entry that may allow writes to it, plus 1; or {@link MANY}; or 0. */
   readonly #writers: Int16Array;
 
@@ -43,12 +55,12 @@ export class Tlb {
   constructor(words: Int32Array) {
     this.#words = words;
     this.#writers = new Int16Array(words.length >> 10);
-    words.fill(INVALID, TLB.BASE >> 2, (TLB.STRICT + TLB.BANK_BYTES) >> 2);
+    words.fill(INVALID, TLB_BASE >> 2, (TLB_STRICT + TLB_BANK_BYTES) >> 2);
   }
 
   /** The entry that a page may be in. */
   entry(linear: number, user: boolean): number {
-    return (user ? TLB.ENTRIES : 0) + (linear >>> 12 & (TLB.ENTRIES - 1));
+    return (user ? TLB_ENTRIES : 0) + (linear >>> 12 & (TLB_ENTRIES - 1));
   }
 
   /**
@@ -57,7 +69,7 @@ export class Tlb {
    * @returns -1 when the entry holds another page, or does not allow the access
    */
   lookup(entry: number, linear: number, tag: number): number {
-    const at = (TLB.BASE >> 2) + entry * WORDS;
+    const at = (TLB_BASE >> 2) + entry * WORDS;
     if (this.#words[at + (tag >> 2)] !== (linear & ~0xfff)) return -1;
     return (linear + this.#words[at + ADDEND]!) >>> 0;
   }
@@ -81,7 +93,7 @@ export class Tlb {
     executable: boolean,
   ): void {
     const words = this.#words;
-    const at = (TLB.BASE >> 2) + entry * WORDS;
+    const at = (TLB_BASE >> 2) + entry * WORDS;
     const page = linear & ~0xfff;
     const addend = (frame - page) | 0;
     if (words[at + ADDEND] !== addend || words[at + READ] !== page) {
@@ -120,13 +132,13 @@ export class Tlb {
     for (let n = 0; n < this.#count; n++) {
       const entry = this.#used[n]!;
       if (!(this.#notes[entry]! & LARGE)) continue;
-      const page = this.#words[(TLB.BASE >> 2) + entry * WORDS + READ]!;
+      const page = this.#words[(TLB_BASE >> 2) + entry * WORDS + READ]!;
       if ((page ^ linear) >>> 22 === 0) this.#clear(entry);
     }
   }
 
   #clear(entry: number): void {
-    const at = (TLB.BASE >> 2) + entry * WORDS;
+    const at = (TLB_BASE >> 2) + entry * WORDS;
     const words = this.#words;
     words[at + READ] = words[at + WRITE] = words[at + EXECUTE] = INVALID;
   }
@@ -142,11 +154,11 @@ export class Tlb {
   }
 
   #forbid(entry: number, page: number): void {
-    if (this.#writesTo(entry, page)) this.#words[(TLB.BASE >> 2) + entry * WORDS + WRITE] = INVALID;
+    if (this.#writesTo(entry, page)) this.#words[(TLB_BASE >> 2) + entry * WORDS + WRITE] = INVALID;
   }
 
   #writesTo(entry: number, page: number): boolean {
-    const at = (TLB.BASE >> 2) + entry * WORDS;
+    const at = (TLB_BASE >> 2) + entry * WORDS;
     const tag = this.#words[at + WRITE]!;
     return tag !== INVALID && (tag + this.#words[at + ADDEND]!) >>> 12 === page;
   }
