@@ -8,7 +8,7 @@
  */
 
 import type { Code, CodeTable } from "./code_table.ts";
-import { type Block, CodePage } from "./code_pages.ts";
+import { type Block, CodePage, PageHistory } from "./code_pages.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { Decoder } from "./decode.ts";
 import type { Insn } from "./insn.ts";
@@ -74,8 +74,8 @@ export class Blocks {
   readonly #sites = new Sites();
   readonly #decoder: Decoder;
   readonly #pages: (CodePage | undefined)[];
-  /** How often a page's code has changed, by page. */
-  readonly #changes = new Map<number, number>();
+  /** Pages whose code has changed. */
+  readonly #histories = new Map<number, PageHistory>();
   /** Instructions behind complex records, by the record's TARGET word. */
   #complex: Insn[] = [];
   #next: number = FIRST;
@@ -166,7 +166,7 @@ export class Blocks {
   #page(number: number): CodePage {
     let page = this.#pages[number];
     if (!page) {
-      page = new CodePage(this.#changes.has(number));
+      page = new CodePage(this.#histories.get(number));
       this.#pages[number] = page;
       this.#mmu.forbidWrites(number);
     }
@@ -227,7 +227,7 @@ export class Blocks {
   }
 
   #heatOf(page: number): number {
-    return Math.min(this.#heat * 2 ** (this.#changes.get(page) ?? 0), MAX_HEAT);
+    return Math.min(this.#heat * 2 ** (this.#histories.get(page)?.changes ?? 0), MAX_HEAT);
   }
 
   /** Instructions of the block; none when the first one crosses the page or cannot be fetched. */
@@ -316,11 +316,13 @@ export class Blocks {
       mode,
       base,
       bank: mode >> MODE_BANK_SHIFT & 3,
-      watched: page.watched,
+      isPatched: ({ next, immediateBytes }) =>
+        page.isPatched((base + next - 1 & 0xfff) + 1, immediateBytes),
       blocks,
       sites: this.#sites,
       returns: new Map(),
     });
+    page.compiled = true;
     for (const block of members) {
       const number = numbers.get(block.head);
       if (number === undefined) continue;
@@ -358,7 +360,9 @@ export class Blocks {
 
   /** Forgets a page's blocks: their heads stop, so that no link or cache can reach the old code. */
   drop(number: number): void {
-    this.#changes.set(number, (this.#changes.get(number) ?? 0) + 1);
+    const history = this.#histories.get(number) ?? new PageHistory();
+    history.changes++;
+    this.#histories.set(number, history);
     this.#forget(this.#pages[number]!);
     this.#pages[number] = undefined;
   }
@@ -373,7 +377,7 @@ export class Blocks {
   /** Forgets all code and how often it has changed. Only while no generated code runs. */
   forget(): void {
     this.dropAll();
-    this.#changes.clear();
+    this.#histories.clear();
   }
 
   /** Forgets everything. Only while no generated code runs. */

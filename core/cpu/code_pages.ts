@@ -1,8 +1,9 @@
 /**
  * Which bytes of memory have been decoded, and what to forget when they change.
  *
- * A page whose code changes for the second time is watched byte by byte: a store that replaces
- * exactly an immediate operand then goes into the records of its instruction, and nothing is forgotten.
+ * A page whose code has changed is watched byte by byte from then on: a store that replaces exactly an
+ * immediate operand goes into the records of its instruction, and nothing is forgotten. Compiled code
+ * reads such an operand from the record once it is known to change.
  * @module
  */
 
@@ -17,6 +18,14 @@ export interface Block {
   readonly head: number;
   readonly linear: number;
   compiled: number;
+}
+
+/** What is remembered of a page whose code has changed. */
+export class PageHistory {
+  /** How often all of the page's blocks have been forgotten. */
+  changes = 0;
+  /** Offsets of immediate operands that have been replaced. */
+  readonly patched: Set<number> = new Set();
 }
 
 /** Use of a byte on a page that is watched byte by byte. */
@@ -34,16 +43,23 @@ interface ImmediateField {
 export class CodePage {
   /** Blocks by mode and linear address. */
   readonly blocks: Map<number, Block> = new Map();
-  /** The page has changed before. */
-  readonly watched: boolean;
+  /** A block of it is compiled. */
+  compiled = false;
+  readonly #history: PageHistory | undefined;
   /** Bit n: the page's n-th 64-byte chunk holds decoded bytes. */
   readonly #chunks = new Uint32Array(2);
   readonly #uses: Uint8Array | undefined;
   readonly #immediates = new Map<number, ImmediateField>();
 
-  constructor(watched: boolean) {
-    this.watched = watched;
-    this.#uses = watched ? new Uint8Array(4096) : undefined;
+  /** @param history absent if the page's code has never changed */
+  constructor(history: PageHistory | undefined) {
+    this.#history = history;
+    this.#uses = history && new Uint8Array(4096);
+  }
+
+  /** The immediate operand that ends at `end` has been replaced before. */
+  isPatched(end: number, size: number): boolean {
+    return this.#history !== undefined && this.#history.patched.has(end - size);
   }
 
   /** Notes the bytes of a block's instructions; `record` is that of the first. */
@@ -107,11 +123,20 @@ export class CodePage {
     for (let at = offset; at < offset + size; at++) {
       if (this.#uses[at] !== USE.IMMEDIATE) return false;
     }
+    if (!this.#learn(offset)) return false;
     const { extendTo } = field;
     const extended = size < extendTo ? value << 24 >> 24 : value;
     const word = extendTo === 4 ? extended : extended & (extendTo === 2 ? 0xffff : 0xff);
     for (const record of field.records) state.set(record + REC_IMM, word);
     return true;
+  }
+
+  /** Notes an operand that changes. @returns false when code that takes it for a constant is compiled */
+  #learn(offset: number): boolean {
+    const { patched } = this.#history!;
+    if (patched.has(offset)) return true;
+    patched.add(offset);
+    return !this.compiled;
   }
 }
 

@@ -68,8 +68,8 @@ export interface Unit {
   readonly base: number;
   /** Index of the TLB bank. */
   readonly bank: number;
-  /** Immediates may be patched: they are read from the records. */
-  readonly watched: boolean;
+  /** The guest changes the instruction's immediate: it is read from the record. */
+  readonly isPatched: (insn: Insn) => boolean;
   /** The unit's blocks by EIP. */
   readonly blocks: ReadonlyMap<number, CompilableBlock>;
   /** Sites of memory accesses. */
@@ -318,7 +318,8 @@ export class Compiler extends Emitter {
   }
 
   override get immediate(): Val {
-    return this.#unit.watched ? this.let(word(this.#record + REC.IMM)) : num(this.insn.imm);
+    const { insn } = this;
+    return this.#unit.isPatched(insn) ? this.let(word(this.#record + REC.IMM)) : num(insn.imm);
   }
 
   protected override direct(n: number): Val {
