@@ -6,7 +6,7 @@
 
 import { join } from "@std/path";
 import { Command, CommanderError } from "commander";
-import { EXIT_CODE, GuestPanic, ImageError, UsageError } from "../errors.ts";
+import { EXIT_CODE, UsageError } from "../errors.ts";
 import { stableJson } from "../report/json.ts";
 import { runHost, TRAPRING, V86 } from "./bench_host.ts";
 import { makeImage } from "./bench_image.ts";
@@ -14,6 +14,7 @@ import { measureProcess } from "./bench_process.ts";
 import { type BenchRecord, type Rounds, suiteResult } from "./bench_result.ts";
 import { BENCH_SUITES, type BenchMode, type BenchSuite } from "./bench_suites.ts";
 import { formatBench } from "./bench_table.ts";
+import { reportFailure } from "./failure.ts";
 import { processStreams, type Streams, writeError, writeText } from "./output.ts";
 import { parseCount } from "./units.ts";
 
@@ -137,11 +138,7 @@ async function main(): Promise<number> {
   try {
     return await benchCommand(Deno.args, streams);
   } catch (error) {
-    if (error instanceof UsageError || error instanceof ImageError) {
-      writeError(streams, error.message, error.hint);
-    } else if (error instanceof GuestPanic) writeError(streams, error.message);
-    else throw error;
-    return error.exitCode;
+    return reportFailure(error, streams);
   }
 }
 

@@ -34,8 +34,9 @@ export function readGuest(
 ): GuestFile {
   try {
     using file = Deno.openSync(path);
-    const { isDirectory, size: length } = file.statSync();
+    const { isDirectory, isFile, size: length } = file.statSync();
     if (isDirectory) throw new UsageError(`Cannot read guest "${name}": it is a directory`);
+    if (!isFile) throw new UsageError(`Cannot read guest "${name}": it is not a regular file`);
     const bytes = readStart(file, length > ramBytes ? SECTOR_SIZE : length);
     if (length > ramBytes && !hasBootSignature(bytes)) throw tooBig(name, length, ramBytes);
     return { name, bytes, length };
@@ -72,7 +73,11 @@ function unreadable(name: string, error: unknown, missingHint: string | undefine
   if (error instanceof Deno.errors.PermissionDenied) {
     return new UsageError(message + "no permission to read it", `chmod u+r ${name}`);
   }
-  return new UsageError(message + (error instanceof Error ? error.message : String(error)));
+  // Deno keeps devices from programs that may read any file.
+  if (error instanceof Deno.errors.NotCapable) {
+    return new UsageError(message + "it is not a regular file");
+  }
+  return new UsageError(message + hostReason(error));
 }
 
 /**

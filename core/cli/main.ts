@@ -9,9 +9,11 @@
  * @module
  */
 
-import { EXIT_CODE, GuestPanic, ImageError, UsageError } from "../errors.ts";
+import { EXIT_CODE, UsageError } from "../errors.ts";
 import { parseArgs } from "./args.ts";
-import { processStreams, type Streams, writeError, writeText } from "./output.ts";
+import { reportFailure } from "./failure.ts";
+import { hostReason } from "./files.ts";
+import { processStreams, type Streams, writeText } from "./output.ts";
 
 /**
  * Runs one command.
@@ -22,9 +24,7 @@ export async function main(args: readonly string[], streams: Streams): Promise<n
   try {
     return await dispatch(args, streams);
   } catch (error) {
-    // The reader of our output has left: nobody is there to be told.
-    if (error instanceof Deno.errors.BrokenPipe) return EXIT_CODE.INTERRUPTED;
-    return report(error, streams);
+    return reportFailure(error, streams);
   }
 }
 
@@ -50,34 +50,9 @@ function enterFolder(args: readonly string[]): readonly string[] {
   try {
     Deno.chdir(folder);
   } catch (error) {
-    throw new UsageError(`Cannot enter folder "${folder}": ${textOf(error)}`);
+    throw new UsageError(`Cannot enter folder "${folder}": ${hostReason(error)}`);
   }
   return args.slice(2);
-}
-
-/** The user's and the host's mistakes in a line and a hint; ours with everything there is. */
-function report(error: unknown, streams: Streams): number {
-  if (error instanceof UsageError || error instanceof ImageError) {
-    writeError(streams, error.message, error.hint);
-    return error.exitCode;
-  }
-  if (error instanceof GuestPanic) {
-    writeError(streams, error.message);
-    return error.exitCode;
-  }
-  writeError(
-    streams,
-    `Internal error: ${textOf(error)}`,
-    "this is a bug of ours, please report it",
-  );
-  if (error instanceof Error && error.stack !== undefined) {
-    writeText(streams.stderr, `${error.stack}\n`);
-  }
-  return EXIT_CODE.INTERNAL;
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 if (import.meta.main) {

@@ -4,7 +4,9 @@
  */
 
 import { styleText } from "node:util";
+import { UsageError } from "../errors.ts";
 import { TOOL } from "../version.ts";
+import { hostReason } from "./files.ts";
 
 /** A synchronous byte stream such as `Deno.stdout`. */
 export interface ByteStream {
@@ -21,9 +23,17 @@ export interface Streams {
 
 const encoder = new TextEncoder();
 
-/** Writes all of it, however often the stream must be asked. */
+/**
+ * Writes all of it, however often the stream must be asked.
+ * @throws {UsageError} when the host refuses, as a full disk does
+ */
 export function writeAll(stream: ByteStream, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+  try {
+    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) throw error;
+    throw new UsageError(`Cannot write the output: ${hostReason(error)}`);
+  }
 }
 
 /** Writes a text as UTF-8. */

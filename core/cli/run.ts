@@ -99,9 +99,12 @@ async function runToEnd(
     });
   } finally {
     progress.stop();
-    serial.flush();
-    machine.flush();
-    machine.close();
+    try {
+      machine.flush();
+      machine.close();
+    } finally {
+      serial.flush();
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * `deno task conformance`: every case of the folders named, in the tiers named.
- * Exit code 1 when a case fails that must pass, 2 for a command that makes no sense.
+ * Exit code 1 when a case fails that must pass, 2 for a command that makes no sense or files that
+ * cannot be read.
  * @module
  */
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { InternalError } from "../../core/errors.ts";
 import { runTool } from "../helpers/command.ts";
 import { type FuzzOptions, parseFuzzArgs } from "./args.ts";
 import type { FuzzJob, FuzzResult } from "./worker.ts";
@@ -20,7 +21,7 @@ export async function fuzz(options: FuzzOptions, print: (line: string) => void):
   const result = await watch(options, seed);
   for (const [name, count] of Object.entries(result.counts).sort()) print(`  ${name}: ${count}`);
   if (!result.finding) {
-    print(`ok | ${result.cases} cases`);
+    print(`ok | ${result.cases} ${result.cases === 1 ? "case" : "cases"}`);
     return 0;
   }
   const { what, details } = result.finding;
@@ -40,7 +41,7 @@ async function watch(options: FuzzOptions, seed: number): Promise<FuzzResult> {
   worker.onmessage = ({ data }: MessageEvent<FuzzResult>) => resolve(data);
   worker.onerror = (event) => {
     event.preventDefault();
-    reject(new Error(event.message));
+    reject(new InternalError(event.message));
   };
   worker.postMessage({ options, seed, begun } satisfies FuzzJob);
   let last = 0, since = performance.now();

@@ -7,5 +7,5 @@ Deno.test("fuzz() prints the seed, what happened and how many cases there were",
   assertEquals(await fuzz(options, (line) => lines.push(line)), 0);
   assertEquals(lines[0], "fuzz cpu: seed 4321, this case alone");
   assertStringIncludes(lines.join("\n"), "instructions: ");
-  assertEquals(lines.at(-1), "ok | 1 cases");
+  assertEquals(lines.at(-1), "ok | 1 case");
 });

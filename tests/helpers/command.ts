@@ -4,7 +4,8 @@
  */
 
 import { type Command, CommanderError } from "commander";
-import { processStreams, type Streams, writeError, writeText } from "../../core/cli/output.ts";
+import { reportFailure } from "../../core/cli/failure.ts";
+import { processStreams, type Streams, writeText } from "../../core/cli/output.ts";
 import { UsageError } from "../../core/errors.ts";
 
 /**
@@ -56,8 +57,6 @@ export async function runTool<Options extends object>(
     writeText(streams.stdout, options);
     return 0;
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    writeError(streams, error.message, error.hint);
-    return error.exitCode;
+    return reportFailure(error, streams);
   }
 }

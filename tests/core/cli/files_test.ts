@@ -75,6 +75,7 @@ fileTest("readGuest() tells the user what is wrong with the file", (folder) => {
   assertEquals(missing.message, 'Cannot read guest "g": no such file');
   assertEquals(missing.hint, "deno task guests");
   assertEquals(failure(folder).message, 'Cannot read guest "g": it is a directory');
+  assertEquals(failure("/dev/null").message, 'Cannot read guest "g": it is not a regular file');
   Deno.writeFileSync(`${folder}/big`, new Uint8Array(2 * MIB));
   const big = failure(`${folder}/big`);
   assertEquals(big.message, 'Cannot load guest "g": 2097152 bytes do not fit into 1 MiB of RAM');

@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
+import { UsageError } from "../../../core/errors.ts";
 import { SerialSink, writeAll, writeError, writeText } from "../../../core/cli/output.ts";
 
 /** A stream that takes at most three bytes at a time. */
@@ -20,6 +21,19 @@ Deno.test("writeAll() goes on until the stream has taken everything", () => {
   assertEquals([stream.text, stream.calls], ["abcdefgh", [3, 3, 2]]);
   writeAll(stream, new Uint8Array());
   assertEquals(stream.calls.length, 3);
+});
+
+Deno.test("writeAll() blames the host for a stream that takes nothing, unless it is closed", () => {
+  const refuse = (error: Error) => () =>
+    writeText({
+      writeSync: () => {
+        throw error;
+      },
+    }, "a");
+  const full = refuse(new Error("No space left on device (os error 28)"));
+  assertThrows(full, UsageError, "Cannot write the output: No space left on device");
+  const closed = refuse(new Deno.errors.BrokenPipe("Broken pipe"));
+  assertThrows(closed, Deno.errors.BrokenPipe);
 });
 
 Deno.test("SerialSink keeps bytes until flush(), however many", () => {
