@@ -36,7 +36,7 @@ const COMPANION: Readonly<Record<Format, string>> = {
 /**
  * The case files of folders, each folder's in alphabetical order.
  * @param paths folders, or single files
- * @throws {UsageError} when one is missing or has no cases
+ * @throws {UsageError} when one is missing, has no cases, or has a file that cannot be read
  */
 export async function findCaseFiles(paths: readonly string[]): Promise<CaseFile[]> {
   const found: CaseFile[] = [];
@@ -88,8 +88,21 @@ function exists(path: string): boolean {
   }
 }
 
+/**
+ * Does something with what a file holds.
+ * @throws {UsageError} when the file is not what it seems to be
+ */
+export async function reading<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`Cannot read cases of "${path}": ${reason}`, HINT);
+  }
+}
+
 async function formatOf(path: string): Promise<Format | undefined> {
-  const first = await firstCase(path);
+  const first = await reading(path, () => firstCase(path));
   return KEYS.find(([, keys]) => keys.every((key) => Object.hasOwn(first, key)))?.[0];
 }
 

@@ -11,7 +11,7 @@ import { readCases, readGzip, type Tier, unhex } from "../helpers/oracle.ts";
 import { type NativeCase, NativeMachine } from "../helpers/oracle_native.ts";
 import { type SystemCase, SystemMachine } from "../helpers/oracle_system.ts";
 import { WRONG_CASES } from "./exceptions.ts";
-import type { CaseFile } from "./files.ts";
+import { type CaseFile, reading } from "./files.ts";
 
 /** A case as the judge sees it, whatever its format. */
 interface Judged {
@@ -78,6 +78,7 @@ export function isBinding(votes: string): boolean {
 /**
  * Runs every case of a file.
  * @param onCase told each case's line, counted from 1, before it runs
+ * @throws {UsageError} when the file cannot be read
  */
 export async function judge(
   file: CaseFile,
@@ -142,33 +143,34 @@ function openCases(file: CaseFile, tier: Tier): Promise<Judged[]> {
 }
 
 async function openNative({ path }: CaseFile, tier: Tier): Promise<Judged[]> {
-  const index = await Deno.readTextFile(`${dirname(path)}/index.json`);
-  const { ldt } = JSON.parse(index) as { ldt: string };
-  const descriptors = unhex(ldt);
+  const descriptors = await reading(path, async () => {
+    const index = await Deno.readTextFile(`${dirname(path)}/index.json`);
+    return unhex((JSON.parse(index) as { ldt: string }).ldt);
+  });
   let machine = new NativeMachine(descriptors, tier);
-  const cases = await readCases<NativeCase>(path);
-  return cases.map((c, line) => ({
-    id: line + 1,
-    title: `line ${line + 1} ${c.k} ${c.c}`,
-    bytes: c.b,
-    code32: c.c.startsWith("p32"),
-    binding: true,
-    run: () => machine.run(c),
-    renew: () => machine = new NativeMachine(descriptors, tier),
-  }));
+  return reading(path, async () =>
+    (await readCases<NativeCase>(path)).map((c, line) => ({
+      id: line + 1,
+      title: `line ${line + 1} ${c.k} ${c.c}`,
+      bytes: c.b,
+      code32: c.c.startsWith("p32"),
+      binding: true,
+      run: () => machine.run(c),
+      renew: () => machine = new NativeMachine(descriptors, tier),
+    })));
 }
 
 async function openSystem({ path }: CaseFile, tier: Tier): Promise<Judged[]> {
-  const image = await readGzip(`${dirname(path)}/image.bin.gz`);
+  const image = await reading(path, () => readGzip(`${dirname(path)}/image.bin.gz`));
   let machine = new SystemMachine(image, tier);
-  const cases = await readCases<SystemCase>(path);
-  return cases.map((c) => ({
-    id: c.id,
-    title: `${c.id} ${c.m} ring ${c.cpl} ${c.st} ${c.v}${c.d ? ` not ${c.d}` : ""}`,
-    bytes: c.b,
-    code32: (c.i.s[1]![3] & 0x4000) !== 0,
-    binding: isBinding(c.v),
-    run: () => machine.run(c),
-    renew: () => machine = new SystemMachine(image, tier),
-  }));
+  return reading(path, async () =>
+    (await readCases<SystemCase>(path)).map((c) => ({
+      id: c.id,
+      title: `${c.id} ${c.m} ring ${c.cpl} ${c.st} ${c.v}${c.d ? ` not ${c.d}` : ""}`,
+      bytes: c.b,
+      code32: (c.i.s[1]![3] & 0x4000) !== 0,
+      binding: isBinding(c.v),
+      run: () => machine.run(c),
+      renew: () => machine = new SystemMachine(image, tier),
+    })));
 }

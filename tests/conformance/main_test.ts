@@ -77,7 +77,6 @@ folderTest(
   async (folder) => {
     await writeCases(folder, CASE);
     await writeGzip(`${folder}/notes.jsonl.gz`, `{"hello":1}\n`);
-    await Deno.writeTextFile(`${folder}/broken.jsonl.gz`, "not compressed");
     const found = await findCaseFiles([folder]);
     assertEquals(found.map(({ format }) => format), ["native"]);
   },
@@ -90,6 +89,20 @@ folderTest(
     await assertRejects(() => findCaseFiles([`${folder}/no`]), UsageError, "no such folder");
   },
 );
+
+folderTest("findCaseFiles() passes over no file that it cannot read", async (folder) => {
+  await writeCases(folder, CASE);
+  await Deno.writeTextFile(`${folder}/broken.jsonl.gz`, "not compressed");
+  await assertRejects(() => findCaseFiles([folder]), UsageError, "broken.jsonl.gz");
+});
+
+folderTest("conformance() names the file that breaks off or holds no case", async (folder) => {
+  for (const rest of ['{"k":', "7"]) {
+    await writeCases(folder, CASE);
+    await writeGzip(`${folder}/mine.jsonl.gz`, `${JSON.stringify(CASE)}\n${rest}\n`);
+    await assertRejects(() => judgeFolder(folder), UsageError, `${folder}/mine.jsonl.gz`);
+  }
+});
 
 folderTest(
   "findCaseFiles() names the file that a format needs beside its cases",

@@ -3,8 +3,9 @@
  * @module
  */
 
+import { GuestPanic, InternalError, UsageError } from "../../core/errors.ts";
 import type { Verdict } from "./judge.ts";
-import type { Job, Order } from "./worker.ts";
+import type { Answer, Job, Order } from "./worker.ts";
 
 /** A case that takes this long hangs. */
 const HANG_MS = 20_000;
@@ -13,6 +14,8 @@ const HANG_MS = 20_000;
  * Judges all jobs.
  * @param workers threads at the same time
  * @param onVerdict called in the order of `jobs`, as soon as that is possible
+ * @throws {UsageError} when a file cannot be read
+ * @throws {GuestPanic} when a case does not end
  */
 export async function judgeAll(
   jobs: readonly Job[],
@@ -36,7 +39,7 @@ export async function judgeAll(
   await Promise.all(Array.from({ length: Math.min(workers, jobs.length) }, drain));
 }
 
-/** Has a worker judge a file; fails when one of its cases does not end. */
+/** Has a worker judge a file. */
 async function ask(worker: Worker, job: Job): Promise<Verdict> {
   const { promise, resolve, reject } = Promise.withResolvers<Verdict>();
   const where = `${job.file.name}, tier ${job.tier}`;
@@ -46,14 +49,17 @@ async function ask(worker: Worker, job: Job): Promise<Verdict> {
   const timer = setInterval(() => {
     const now = Atomics.load(running, 0);
     if (now > 0 && now === last) {
-      reject(new Error(`${where}: the case of line ${now} does not end`));
+      reject(new GuestPanic(`${where}: the case of line ${now} does not end`));
     }
     last = now;
   }, HANG_MS);
-  worker.onmessage = ({ data }: MessageEvent<Verdict>) => resolve(data);
+  worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+    if ("verdict" in data) resolve(data.verdict);
+    else reject(new UsageError(data.unreadable));
+  };
   worker.onerror = (event) => {
     event.preventDefault();
-    reject(new Error(`${where}: ${event.message}`));
+    reject(new InternalError(`${where}: ${event.message}`));
   };
   worker.postMessage({ job, line } satisfies Order);
   try {

@@ -6,9 +6,10 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
 
+import { UsageError } from "../../core/errors.ts";
 import type { Tier } from "../helpers/oracle.ts";
 import type { CaseFile } from "./files.ts";
-import { judge } from "./judge.ts";
+import { judge, type Verdict } from "./judge.ts";
 
 /** A file to judge. */
 export interface Job {
@@ -23,7 +24,18 @@ export interface Order {
   readonly line: SharedArrayBuffer;
 }
 
+/** What the worker answers. */
+export type Answer = { readonly verdict: Verdict } | { readonly unreadable: string };
+
+async function answer({ file, tier }: Job, running: Uint32Array): Promise<Answer> {
+  try {
+    return { verdict: await judge(file, tier, (line) => Atomics.store(running, 0, line)) };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return { unreadable: error.message };
+  }
+}
+
 self.onmessage = async ({ data: { job, line } }: MessageEvent<Order>): Promise<void> => {
-  const running = new Uint32Array(line);
-  self.postMessage(await judge(job.file, job.tier, (n) => Atomics.store(running, 0, n)));
+  self.postMessage(await answer(job, new Uint32Array(line)));
 };

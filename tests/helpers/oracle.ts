@@ -52,19 +52,15 @@ async function linesOf(path: string): Promise<string[]> {
   return (await new Response(await inflate(path)).text()).trimEnd().split("\n");
 }
 
-/** The first object of such a file; empty when the file holds something else. */
+/** The first object of such a file; empty when its first line is something else. */
 export async function firstCase(path: string): Promise<object> {
   let text = "";
-  try {
-    for await (const part of (await inflate(path)).pipeThrough(new TextDecoderStream())) {
-      text += part;
-      if (text.includes("\n")) break;
-    }
-    const first: unknown = JSON.parse(text.split("\n", 1)[0]!);
-    return typeof first === "object" && first !== null ? first : {};
-  } catch {
-    return {};
+  for await (const part of (await inflate(path)).pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (text.includes("\n")) break;
   }
+  const first: unknown = JSON.parse(text.split("\n", 1)[0]!);
+  return typeof first === "object" && first !== null ? first : {};
 }
 
 /** Bytes of a hexadecimal string. */
