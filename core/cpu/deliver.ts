@@ -1,6 +1,7 @@
 /**
  * How exceptions are raised, and how the CPU enters the handler of an exception or interrupt:
- * through the vector table of real mode, or through a gate of the IDT. Source: Intel SDM vol. 3, §6.10–6.13, §20.3 (virtual-8086).
+ * through the vector table of real mode, or through a gate of the IDT.
+ * Source: Intel SDM vol. 3, §6.10–6.13, §20.3 (virtual-8086).
  * @module
  */
 
@@ -88,7 +89,7 @@ function failedDelivery(cpu: Cpu, vector: number, code: number): Fault | undefin
 }
 
 /**
- * Enters the handler of a vector.
+ * Enters the handler of a vector; a CPU that has halted goes on there.
  * @param errorCode pushed where the vector has one and the source is an exception
  * @param eip return address
  * @throws {Fault} of the delivery itself; then the stack pointer and CS:EIP are as before
@@ -111,6 +112,7 @@ export function deliver(
     }
   }
   cpu.noTrap = true;
+  cpu.halted = false;
 }
 
 function deliverReal(cpu: Cpu, vector: number, eip: number): void {

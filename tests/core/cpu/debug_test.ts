@@ -250,3 +250,22 @@ function leavesDebugAlone(code: Uint8Array): boolean {
     return moves || (byte >= 0x6c && byte <= 0x6f);
   });
 }
+
+Deno.test("deliver() ends HLT: a single step through it runs the handler of #DB", () => {
+  const bench = new CpuBench();
+  bench.load("protected32", 0x1000, "f4");
+  const { cpu, ram, view } = bench;
+  ram.set([0x40, 0xeb, 0xfd], 0x1800); // inc eax; jmp to it
+  cpu.state.set(AT.IDT_BASE, 0x2000);
+  cpu.state.set(AT.IDT_LIMIT, 0x7ff);
+  cpu.state.set(AT.GDT_BASE, 0x3000);
+  cpu.state.set(AT.GDT_LIMIT, 0x1f);
+  view.setUint32(0x2008, 0x0008_1800, true);
+  view.setUint32(0x200c, 0x8e00, true);
+  view.setUint32(0x3008, 0xffff, true);
+  view.setUint32(0x300c, 0x00cf9b00, true);
+  cpu.state.setFlag(FLAG.TF, true);
+  bench.run(9);
+  assertEquals([cpu.halted, cpu.state.regs[0]], [false, 4]);
+  assertEquals(view.getUint32(0x8000 - 12, true), 0x1001);
+});
