@@ -5,9 +5,9 @@
  */
 
 import type { Cpu } from "../cpu.ts";
-import { FEATURE, profileFeatures } from "../cpuid.ts";
 import { Fault, VECTOR } from "../fault.ts";
 import { isProtected } from "../operand.ts";
+import { mxcsrMask } from "../sse/mxcsr.ts";
 import { AT, type CpuState } from "../state.ts";
 import { EMPTY, INITIAL_CONTROL, RESET_CONTROL, SLOT, SW } from "./layout.ts";
 import { CLASS, classify } from "./number.ts";
@@ -137,7 +137,7 @@ function applyEnvironment(fpu: FpuUnit, layout: Layout): void {
 export function storeEnvironment(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): void {
   const layout = layoutOf(cpu, size);
   composeEnvironment(fpu, layout);
-  writeBlock(cpu, linear, environmentBytes(layout), image);
+  writeBlock(cpu, linear, environmentBytes(layout), image, layout.stride);
   fpu.state.set(AT.FPU_CONTROL, fpu.control | SW.EXCEPTIONS);
   fpu.status &= ~(SW.ES | SW.B);
 }
@@ -145,7 +145,7 @@ export function storeEnvironment(cpu: Cpu, fpu: FpuUnit, linear: number, size: n
 /** FLDENV. */
 export function loadEnvironment(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): void {
   const layout = layoutOf(cpu, size);
-  readBlock(cpu, linear, environmentBytes(layout), image);
+  readBlock(cpu, linear, environmentBytes(layout), image, layout.stride);
   applyEnvironment(fpu, layout);
 }
 
@@ -158,7 +158,7 @@ export function save(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): void
     const at = fpu.stack(n);
     imageBytes.set(fpu.state.bytes.subarray(at, at + EXTENDED), start + n * EXTENDED);
   }
-  writeBlock(cpu, linear, start + REGISTERS * EXTENDED, image);
+  writeBlock(cpu, linear, start + REGISTERS * EXTENDED, image, layout.stride);
   initialize(fpu);
 }
 
@@ -166,7 +166,7 @@ export function save(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): void
 export function restore(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): void {
   const layout = layoutOf(cpu, size);
   const start = environmentBytes(layout);
-  readBlock(cpu, linear, start + REGISTERS * EXTENDED, image);
+  readBlock(cpu, linear, start + REGISTERS * EXTENDED, image, layout.stride);
   applyEnvironment(fpu, layout);
   for (let n = 0; n < REGISTERS; n++) {
     const from = start + n * EXTENDED;
@@ -174,7 +174,7 @@ export function restore(cpu: Cpu, fpu: FpuUnit, linear: number, size: number): v
   }
 }
 
-/** As the processor's RESET leaves the x87, which FNINIT does not: nothing is masked, nothing empty. */
+/** As RESET leaves the x87, which FNINIT does not: nothing is masked, nothing empty. */
 export function powerUp(state: CpuState): void {
   state.words.fill(0, AT.FPU_REGS >> 2, AT.MXCSR >> 2);
   state.set(AT.FPU_CONTROL, RESET_CONTROL);
@@ -213,11 +213,6 @@ const FX = {
   /** Where what no instruction writes begins. */
   END: 288,
 } as const;
-
-/** MXCSR bits there are: DAZ came with SSE2. */
-function mxcsrMask(cpu: Cpu): number {
-  return profileFeatures(cpu.profile) & FEATURE.SSE2 ? 0xffff : 0xffbf;
-}
 
 function checkArea(linear: number): void {
   if (linear & 15) throw Fault.of(VECTOR.GP, 0);

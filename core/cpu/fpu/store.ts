@@ -3,19 +3,27 @@
  * @module
  */
 
+import { PAGE_SIZE } from "../../types.ts";
 import type { Cpu } from "../cpu.ts";
 import { BIAS, FORMAT, NEW_STATUS, SW, TEMP } from "./layout.ts";
 import { CLASS, type Extended, isNan, quieted } from "./number.ts";
 import { stackUnderflow } from "./special.ts";
 import type { FpuUnit } from "./unit.ts";
 
-const PAGE = 0x1000;
-
-/** Reads `bytes`, an even number, at a linear address. */
-export function readBlock(cpu: Cpu, linear: number, bytes: number, to: DataView): void {
+/**
+ * Reads `bytes`, an even number, at a linear address.
+ * @param unit bytes of each access, and so what #AC demands
+ */
+export function readBlock(
+  cpu: Cpu,
+  linear: number,
+  bytes: number,
+  to: DataView,
+  unit: 2 | 4 = 4,
+): void {
   const { mmu } = cpu;
   for (let n = 0; n < bytes;) {
-    const size = bytes - n >= 4 ? 4 : 2;
+    const size = bytes - n >= 4 ? unit : 2;
     const value = mmu.read((linear + n) >>> 0, size);
     if (size === 4) to.setInt32(n, value, true);
     else to.setUint16(n, value, true);
@@ -26,15 +34,22 @@ export function readBlock(cpu: Cpu, linear: number, bytes: number, to: DataView)
 /**
  * Writes memory at a linear address: all of it or, after a fault, nothing.
  * @param bytes an even number, below that of a page
+ * @param unit as in {@link readBlock}
  */
-export function writeBlock(cpu: Cpu, linear: number, bytes: number, from: DataView): void {
+export function writeBlock(
+  cpu: Cpu,
+  linear: number,
+  bytes: number,
+  from: DataView,
+  unit: 2 | 4 = 4,
+): void {
   const { mmu } = cpu;
-  if ((linear & PAGE - 1) + bytes > PAGE) {
+  if ((linear & PAGE_SIZE - 1) + bytes > PAGE_SIZE) {
     mmu.hostAddress(linear, true);
-    mmu.hostAddress(((linear | PAGE - 1) + 1) >>> 0, true);
+    mmu.hostAddress(((linear | PAGE_SIZE - 1) + 1) >>> 0, true);
   }
   for (let n = 0; n < bytes;) {
-    const size = bytes - n >= 4 ? 4 : 2;
+    const size = bytes - n >= 4 ? unit : 2;
     const value = size === 4 ? from.getInt32(n, true) : from.getUint16(n, true);
     mmu.write((linear + n) >>> 0, size, value);
     n += size;

@@ -70,11 +70,11 @@ export class FloatUnit {
 
   /** MXCSR with the flags raised. */
   get mxcsr(): number {
-    const unmasked = this.#unmasked;
+    const unmasked = this.#unmasked();
     return this.#control | (unmasked & BEFORE_RESULT ? this.#raised & BEFORE_RESULT : this.#raised);
   }
 
-  get #unmasked(): number {
+  #unmasked(): number {
     return this.#raised & ~(this.#control >> MASK_SHIFT) & FLAGS;
   }
 
@@ -86,7 +86,7 @@ export class FloatUnit {
     const { state } = cpu;
     if (this.#raised === 0) return;
     state.set(AT.MXCSR, this.mxcsr);
-    if (this.#unmasked === 0) return;
+    if (this.#unmasked() === 0) return;
     throw Fault.of(state.get(AT.CR + 16) & CR4.OSXMMEXCPT ? VECTOR.XM : VECTOR.UD, 0);
   }
 }

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { AT, CR0 } from "../../../../core/cpu/state.ts";
-import { CpuBench } from "../../../helpers/cpu.ts";
+import { updateMode } from "../../../../core/cpu/segment.ts";
+import { AT, CR0, FLAG } from "../../../../core/cpu/state.ts";
+import { CpuBench, firstException } from "../../../helpers/cpu.ts";
 import { FpuBench, fromDouble } from "../../../helpers/fpu.ts";
 
 const PAGE_FAULT = 14, NO_MATH = 7, MATH_FAULT = 16, GENERAL_PROTECTION = 13, UNDEFINED = 6;
@@ -180,3 +181,26 @@ Deno.test("FNSTENV in real mode stores linear addresses, the opcode beside the f
   const reserved = [0xffff037f, 0xffff0041, 0xfffffffe, 0xffff1007, 0x006, 0xffff6230, 0xf000];
   assertEquals(wide, reserved);
 });
+
+const ALIGNMENT_CHECK = 17;
+const environments: readonly [code: string, ebx: number, vector: number][] = [
+  ["d933", 0x5002, ALIGNMENT_CHECK],
+  ["66d933", 0x5002, -1],
+  ["66d933", 0x5001, ALIGNMENT_CHECK],
+  ["dd23", 0x5002, ALIGNMENT_CHECK],
+  ["66dd23", 0x5002, -1],
+  ["66dd33", 0x5002, -1],
+];
+for (const [code, ebx, vector] of environments) {
+  Deno.test(`an environment is aligned like its fields: ${code} at ${ebx.toString(16)}`, () => {
+    const bench = new CpuBench();
+    bench.load("protected32", 0x1000, `${code} f4`);
+    const { state } = bench.cpu;
+    state.regs[EBX] = ebx;
+    state.set(AT.CPL, 3);
+    state.set(AT.CR, state.get(AT.CR) | CR0.AM);
+    state.setFlag(FLAG.AC, true);
+    updateMode(bench.cpu);
+    assertEquals(firstException(bench, 1)?.vector ?? -1, vector);
+  });
+}
