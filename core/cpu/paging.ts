@@ -156,12 +156,12 @@ export class PageWalker {
     const pde = this.#readDirectory(frame, linear >>> 18 & 0xff8);
     if (!(pde & ENTRY.P)) return 0;
     const high = this.#memory.readFrame(frame, this.#directoryAt + 4);
-    if (high & this.#reservedHigh) return CODE.P | CODE.RSVD;
+    if (high & this.#reservedHigh()) return CODE.P | CODE.RSVD;
     if (pde & ENTRY.PS) return this.#large2M(linear, pde, high);
     const pte = this.#readLeaf(frameOf(pde, high), linear >>> 9 & 0xff8);
     if (!(pte & ENTRY.P)) return 0;
     const leafHigh = this.#memory.readFrame(this.#leafFrame, this.#leafAt + 4);
-    if (leafHigh & this.#reservedHigh) return CODE.P | CODE.RSVD;
+    if (leafHigh & this.#reservedHigh()) return CODE.P | CODE.RSVD;
     this.#high = high | leafHigh;
     this.gfn = frameOf(pte, leafHigh);
     return FOUND;
@@ -176,7 +176,7 @@ export class PageWalker {
   }
 
   /** NX is a reserved bit until EFER enables it. */
-  get #reservedHigh(): number {
+  #reservedHigh(): number {
     return ~(HIGH_ADDRESS | (this.#state.get(AT_EFER) & EFER.NXE ? NX : 0));
   }
 
