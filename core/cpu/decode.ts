@@ -13,14 +13,14 @@
  * @module
  */
 
-import { Fault } from "./fault.ts";
+import { Fault, VECTOR } from "./fault.ts";
 import { type Insn, KIND, type Operand, type OperandSize, type Row } from "./insn.ts";
 import { ONE_BYTE, PREFIX, type Slot, TWO_BYTE, UNDEFINED } from "./opcode_table.ts";
 import "./opcodes.ts";
 import { CS, DS, EAX, ECX, EDX, ES, FS, GS, MODE, SS } from "./state.ts";
 
 /** Longest legal instruction. */
-export const MAX_LENGTH = 15;
+const MAX_LENGTH = 15;
 
 /** First of the eight opcodes of the x87. */
 const ESCAPE = 0xd8;
@@ -47,11 +47,17 @@ const SEGMENT_PREFIX: Readonly<Record<number, number>> = {
 const BASE_16 = [3, 3, 5, 5, 6, 7, 5, 3];
 const INDEX_16 = [6, 7, 6, 7, -1, -1, -1, -1];
 
+/** EIP wraps at 4 GiB; whether it may pass 64 KiB is the segment limit's business. */
+const wrap = (eip: number): number => eip >>> 0;
+
 /** Decodes one instruction at a time; reused, so it is not re-entrant. */
 export class Decoder {
   readonly #code: CodeBytes;
   /** CPUID feature bits of the CPU; rows that need others are undefined. */
   readonly #features: number;
+  /** The code segment is 32-bit. */
+  #codeWide = true;
+  #list: Operand[] = [];
   #opcode = 0;
   #start = 0;
   #at = 0;
@@ -109,13 +115,10 @@ export class Decoder {
       rep: this.#rep,
       prefixes: this.#prefixCount,
       pc: eip,
-      next: this.#wrap(this.#at),
+      next: wrap(this.#at),
       target: this.#target,
     };
   }
-
-  #codeWide = true;
-  #list: Operand[] = [];
 
   #begin(eip: number, mode: number): void {
     this.#start = this.#at = eip;
@@ -138,13 +141,8 @@ export class Decoder {
     this.#list = [];
   }
 
-  /** EIP wraps at 4 GiB; whether it may pass 64 KiB is the segment limit's business. */
-  #wrap(eip: number): number {
-    return eip >>> 0;
-  }
-
   #byte(): number {
-    if (this.#at - this.#start >= MAX_LENGTH) throw Fault.of(13, 0);
+    if (this.#at - this.#start >= MAX_LENGTH) throw Fault.of(VECTOR.GP, 0);
     const value = this.#code.byteAt(this.#at >>> 0);
     this.#at++;
     return value;
@@ -351,7 +349,7 @@ export class Decoder {
         return this.#push(KIND.IMM, 0, size);
       case "J": {
         const relative = size === 1 ? (this.#byte() << 24) >> 24 : this.#immediate(size) | 0;
-        const target = this.#wrap(this.#at + relative);
+        const target = wrap(this.#at + relative);
         this.#target = this.#operandSize === 2 ? target & 0xffff : target;
         return true;
       }

@@ -47,6 +47,7 @@ const binary = (op: number) => (a: Val, b: Val): Val => {
   return { op, a, b, n: 0 };
 };
 
+/** WebAssembly opcodes of the nodes that are more than an operator. */
 export const OP = {
   I32_CONST: 0x41,
   I64_CONST: 0x42,
@@ -58,8 +59,11 @@ export const OP = {
   LOAD16_U: 0x2f,
 } as const;
 
+/** A 32-bit constant. */
 export const num = (n: number): Val => ({ op: OP.I32_CONST, n: n | 0 });
+/** A 64-bit constant. */
 export const num64 = (n: number): Val => ({ op: OP.I64_CONST, n });
+/** The local of a function. */
 export const local = (n: number): Val => ({ op: OP.LOCAL, n });
 /** The 32-bit word at byte address `address` + `offset` of linear memory. */
 export const load32 = (address: Val, offset: number = 0): Val => ({
@@ -67,16 +71,19 @@ export const load32 = (address: Val, offset: number = 0): Val => ({
   a: address,
   n: offset,
 });
+/** As {@link load32}: 64 bits. */
 export const load64 = (address: Val, offset: number = 0): Val => ({
   op: OP.LOAD64,
   a: address,
   n: offset,
 });
+/** As {@link load32}: 16 bits, zero-extended. */
 export const load16 = (address: Val, offset: number = 0): Val => ({
   op: OP.LOAD16_U,
   a: address,
   n: offset,
 });
+/** As {@link load32}: 8 bits, zero-extended. */
 export const load8 = (address: Val, offset: number = 0): Val => ({
   op: OP.LOAD8_U,
   a: address,
@@ -90,6 +97,8 @@ export const select = (cond: Val, a: Val, b: Val): Val => ({
   c: cond,
   n: 0,
 });
+
+// The operators are named as in WebAssembly: S signed, U unsigned.
 
 export const eqz = (a: Val): Val => constant(a) ? num(a.n === 0 ? 1 : 0) : { op: 0x45, a, n: 0 };
 export const eq: (a: Val, b: Val) => Val = binary(0x46);
@@ -106,7 +115,6 @@ export const sub: (a: Val, b: Val) => Val = binary(0x6b);
 export const mul: (a: Val, b: Val) => Val = binary(0x6c);
 export const divS: (a: Val, b: Val) => Val = binary(0x6d);
 export const divU: (a: Val, b: Val) => Val = binary(0x6e);
-export const remS: (a: Val, b: Val) => Val = binary(0x6f);
 export const remU: (a: Val, b: Val) => Val = binary(0x70);
 export const and: (a: Val, b: Val) => Val = binary(0x71);
 export const or: (a: Val, b: Val) => Val = binary(0x72);
@@ -119,7 +127,6 @@ export const not: (a: Val) => Val = (a) => xor(a, num(-1));
 export const neg: (a: Val) => Val = (a) => sub(num(0), a);
 
 export const eqz64: (a: Val) => Val = unary(0x50);
-export const eq64: (a: Val, b: Val) => Val = binary(0x51);
 export const ne64: (a: Val, b: Val) => Val = binary(0x52);
 export const ltS64: (a: Val, b: Val) => Val = binary(0x53);
 export const ltU64: (a: Val, b: Val) => Val = binary(0x54);
@@ -131,15 +138,16 @@ export const sub64: (a: Val, b: Val) => Val = binary(0x7d);
 export const mul64: (a: Val, b: Val) => Val = binary(0x7e);
 export const divS64: (a: Val, b: Val) => Val = binary(0x7f);
 export const divU64: (a: Val, b: Val) => Val = binary(0x80);
-export const remS64: (a: Val, b: Val) => Val = binary(0x81);
 export const remU64: (a: Val, b: Val) => Val = binary(0x82);
 export const and64: (a: Val, b: Val) => Val = binary(0x83);
 export const or64: (a: Val, b: Val) => Val = binary(0x84);
-export const xor64: (a: Val, b: Val) => Val = binary(0x85);
 export const shl64: (a: Val, b: Val) => Val = binary(0x86);
 export const shrU64: (a: Val, b: Val) => Val = binary(0x88);
+/** Low half of a 64-bit value. */
 export const low: (a: Val) => Val = unary(0xa7);
+/** To 64 bits, sign-extended. */
 export const wideS: (a: Val) => Val = unary(0xac);
+/** To 64 bits, zero-extended. */
 export const wideU: (a: Val) => Val = unary(0xad);
 /** Square root of an unsigned 64-bit value, in double precision, cut to an integer. */
 export const roughRoot64 = (a: Val): Val => unary(0xb1)(unary(0x9f)(unary(0xba)(a)));

@@ -26,8 +26,9 @@ export type Slot = Row | Group | Prefixed;
 /** Mandatory prefixes; F2 and F3 win over 66. */
 export const PREFIX = { NONE: 0, P66: 1, F3: 2, F2: 3 } as const;
 
-/** Opcodes 00–FF, and 0F 00–0F FF. */
+/** Opcodes 00–FF. */
 export const ONE_BYTE: (Slot | undefined)[] = new Array(256);
+/** Opcodes 0F 00–0F FF. */
 export const TWO_BYTE: (Slot | undefined)[] = new Array(256);
 
 /** All rows, by id. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { EXIT } from "../types.ts";
 import * as alu from "./sem/alu.ts";
 import * as bits from "./sem/bits.ts";
 import * as flags from "./sem/flags.ts";
@@ -257,8 +258,8 @@ exact(0x0f01, 0xd9, make("vmmcall", "", { system: system.vmcall }));
 sys(0x0f02, "lar", "Gv,Ew", segments.lar);
 sys(0x0f03, "lsl", "Gv,Ew", segments.lsl);
 sys(0x0f06, "clts", "", control.clts);
-sys(0x0f08, "invd", "", system.cacheFlush(13));
-sys(0x0f09, "wbinvd", "", system.cacheFlush(54));
+sys(0x0f08, "invd", "", system.cacheFlush(EXIT.INVD));
+sys(0x0f09, "wbinvd", "", system.cacheFlush(EXIT.WBINVD));
 sys(0x0f0b, "ud2", "", misc.undefinedOpcode);
 row(0x0f0d, "nop", "Ev", move.nop);
 for (let hint = 0x0f19; hint <= 0x0f1f; hint++) row(hint, "nop", "Ev", move.nop);
