@@ -9,7 +9,7 @@ import { cpuidLeaf, FEATURE } from "./cpuid.ts";
 import type { Cpu } from "./cpu.ts";
 import { DR6, DR7, noteDebug } from "./debug.ts";
 import { Fault, VECTOR } from "./fault.ts";
-import type { Insn } from "./insn.ts";
+import { type Insn, KIND } from "./insn.ts";
 import { readMsr, readTimestamp, writeMsr } from "./msr.ts";
 import { effectiveAddress, privileged, readOperand, writeOperand } from "./operand.ts";
 import { AT, CR0, CR4, EAX, EBX, ECX, EDX } from "./state.ts";
@@ -43,9 +43,7 @@ const {
   TSD: CR4_TSD,
   VME: CR4_VME,
 } = CR4;
-const { DB } = VECTOR;
-
-const { GP, UD } = VECTOR;
+const { DB, GP, UD } = VECTOR;
 
 // ---- control and debug registers -----------------------------------------------------------------
 
@@ -139,7 +137,7 @@ function setCr4(cpu: Cpu, value: number): void {
 
 /** SMSW: a 32-bit register gets all of CR0. */
 export function smsw(cpu: Cpu, insn: Insn): void {
-  const memory = insn.operands[0]!.kind === 2;
+  const memory = insn.operands[0]!.kind === KIND.MEM;
   writeOperand(cpu, insn, 0, cpu.state.get(AT_CR), memory ? 2 : insn.operandSize);
 }
 
@@ -159,7 +157,7 @@ export function clts(cpu: Cpu): void {
 
 /**
  * Where a debug register lies. DR4 and DR5 are DR6 and DR7 unless CR4.DE.
- * @throws {Fault} #DB under general detect
+ * @throws {Fault} #UD for DR4 and DR5 under CR4.DE, #GP(0) outside ring 0, #DB under general detect
  */
 function debugRegister(cpu: Cpu, number: number): number {
   const { state } = cpu;

@@ -55,11 +55,13 @@ export function setFlags(
   if ((before ^ after) & AC) updateMode(cpu);
 }
 
+/** PUSHF: the image has neither VM nor RF. */
 export function pushf(cpu: Cpu, insn: Insn): void {
   if (cpu.state.flag(VM)) checkIopl(cpu);
   push(cpu, insn.operandSize, cpu.state.eflags & ~(VM | RF));
 }
 
+/** POPF: see {@link setFlags}; VM stays, RF is cleared. */
 export function popf(cpu: Cpu, insn: Insn): void {
   if (cpu.state.flag(VM)) checkIopl(cpu);
   const value = peek(cpu, 0, insn.operandSize);
@@ -67,22 +69,25 @@ export function popf(cpu: Cpu, insn: Insn): void {
   setFlags(cpu, value, insn.operandSize);
 }
 
+/** CLI. */
 export function cli(cpu: Cpu): void {
   checkIopl(cpu);
   cpu.state.setFlag(IF, false);
 }
 
-/** Interrupts stay off until the next instruction is over. */
+/** STI: interrupts stay off until the next instruction is over, if they were. */
 export function sti(cpu: Cpu): void {
   checkIopl(cpu);
   if (!cpu.state.flag(IF)) cpu.shadow = true;
   cpu.state.setFlag(IF, true);
 }
 
+/** CLD. */
 export function cld(cpu: Cpu): void {
   cpu.state.setFlag(DF, false);
 }
 
+/** STD. */
 export function std(cpu: Cpu): void {
   cpu.state.setFlag(DF, true);
 }

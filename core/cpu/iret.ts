@@ -35,6 +35,7 @@ const sameRing = new PassedCode();
 const EIP = 0, SELECTOR = 1, EFLAGS = 2;
 const WORDS = 3;
 
+/** IRET: where to depends on NT, on VM in the image, and on the selector's RPL. */
 export function iret(cpu: Cpu, insn: Insn): void {
   const { state } = cpu;
   const size = insn.operandSize;

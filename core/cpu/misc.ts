@@ -10,12 +10,14 @@ import { effectiveAddress, maskAddress, writeOperand, writeRegister } from "./op
 import { Frame, peek, pushAll, setStackPointer, stackMask } from "./stack.ts";
 import { AT, EAX, EBP, EBX, ECX, EDX, ESP, FLAG, SS } from "./state.ts";
 
+/** UD2, and what no processor defines. */
 export function undefinedOpcode(): void {
   throw Fault.of(VECTOR.UD, 0);
 }
 
 const frame = new Frame();
 
+/** PUSHA: ESP as it was before. */
 export function pusha(cpu: Cpu, insn: Insn): void {
   frame.clear();
   for (let n = 0; n < 8; n++) frame.add(cpu.state.regs[n]!);
@@ -47,7 +49,7 @@ export function popMemory(cpu: Cpu, insn: Insn): void {
   }
 }
 
-/** ENTER: the last write is checked before the registers change. */
+/** ENTER: the last word of the new frame must be writable before the registers change. */
 export function enter(cpu: Cpu, insn: Insn): void {
   const { state } = cpu;
   const { regs } = state;
@@ -74,6 +76,7 @@ export function enter(cpu: Cpu, insn: Insn): void {
   setStackPointer(cpu, top);
 }
 
+/** BOUND: both bounds are signed, and inside. */
 export function bound(cpu: Cpu, insn: Insn): void {
   const size = insn.operandSize;
   const shift = 32 - size * 8;
@@ -133,7 +136,9 @@ function decimal(cpu: Cpu, sign: 1 | -1): void {
   setResult(cpu, value & 0xff, carry, adjust);
 }
 
+/** DAA. */
 export const daa = (cpu: Cpu): void => decimal(cpu, 1);
+/** DAS. */
 export const das = (cpu: Cpu): void => decimal(cpu, -1);
 
 function ascii(cpu: Cpu, sign: 1 | -1): void {
@@ -144,9 +149,12 @@ function ascii(cpu: Cpu, sign: 1 | -1): void {
   setResult(cpu, value & 15, adjust, adjust);
 }
 
+/** AAA. */
 export const aaa = (cpu: Cpu): void => ascii(cpu, 1);
+/** AAS. */
 export const aas = (cpu: Cpu): void => ascii(cpu, -1);
 
+/** AAD, to any base. */
 export function aad(cpu: Cpu, insn: Insn): void {
   const ax = cpu.state.regs[EAX]!;
   const value = ((ax & 0xff) + (ax >>> 8 & 0xff) * insn.imm) & 0xff;

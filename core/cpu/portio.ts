@@ -75,10 +75,12 @@ export function portOut(cpu: Cpu, port: number, how: number, value: number): voi
   access(cpu, port, size, true, value >>> 0);
 }
 
+/** INS: the destination is ES:EDI whatever the prefixes say. */
 export function ins(cpu: Cpu, insn: Insn): void {
   stringAccess(cpu, insn, ES, EDI, false);
 }
 
+/** OUTS. */
 export function outs(cpu: Cpu, insn: Insn): void {
   stringAccess(cpu, insn, insn.segment, ESI, true);
 }

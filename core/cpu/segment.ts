@@ -69,11 +69,17 @@ const BIG = 1 << 14;
 /** Every data segment, and CS, of virtual-8086 mode: writable, accessed, DPL 3. */
 const V86_ATTR = 0xf3;
 
+/** One of {@link TYPE}, for a system descriptor. */
 export const typeOf = (d: Descriptor): number => d.attr & 0x1f;
+/** Its privilege level. */
 export const dplOf = (d: Descriptor): number => d.attr >> 5 & 3;
+/** It may be loaded. */
 export const isPresent = (d: Descriptor): boolean => (d.attr & 0x80) !== 0;
+/** A code segment. */
 export const isCode = (d: Descriptor): boolean => (d.attr & 0x18) === 0x18;
+/** Code that runs at its caller's privilege. */
 export const isConforming = (d: Descriptor): boolean => (d.attr & 0x1c) === 0x1c;
+/** A data segment that may be written. */
 export const isWritableData = (d: Descriptor): boolean => (d.attr & 0x1a) === 0x12;
 /** Data, or code that may be read. */
 export const isReadable = (d: Descriptor): boolean => (d.attr & 0x10) !== 0 && (d.attr & 0xa) !== 8;

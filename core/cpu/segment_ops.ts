@@ -32,7 +32,7 @@ import {
   typeOf,
 } from "./segment.ts";
 import { peek, setStackPointer, stackMask } from "./stack.ts";
-import { CS, ESP, LDTR, SS, TR } from "./state.ts";
+import { CS, ESP, FLAG, LDTR, SS, TR } from "./state.ts";
 
 const { GP, NP, UD } = VECTOR;
 
@@ -54,6 +54,7 @@ function holdEvents(cpu: Cpu): void {
   cpu.noTrap = true;
 }
 
+/** POP Sreg: two bytes are read of a slot of the operand size. */
 export function popSegment(segment: number): SystemOp {
   return (cpu, insn) => {
     const mask = stackMask(cpu);
@@ -71,6 +72,7 @@ export function readSegment(cpu: Cpu, insn: Insn): void {
   writeOperand(cpu, insn, 0, selector, memory ? 2 : insn.operandSize);
 }
 
+/** MOV Sreg, r/m: not CS. */
 export function loadSegment(cpu: Cpu, insn: Insn): void {
   const segment = insn.operands[0]!.reg;
   if (segment === CS) throw Fault.of(UD, 0);
@@ -109,6 +111,7 @@ function readSystem(cpu: Cpu, selector: number, ...types: readonly number[]): De
   return scratch;
 }
 
+/** LLDT; a null selector makes the LDT unusable. */
 export function lldt(cpu: Cpu, insn: Insn): void {
   protectedOnly(cpu);
   privileged(cpu);
@@ -130,8 +133,8 @@ export function ltr(cpu: Cpu, insn: Insn): void {
 }
 
 function setZero(cpu: Cpu, on: boolean): void {
-  const flags = cpu.state.eflags & ~0x40;
-  cpu.state.eflags = on ? flags | 0x40 : flags;
+  const flags = cpu.state.eflags & ~FLAG.ZF;
+  cpu.state.eflags = on ? flags | FLAG.ZF : flags;
 }
 
 /** The descriptor behind a selector, or undefined where LAR, LSL, VERR and VERW say "no". */
@@ -154,7 +157,9 @@ function query(types: readonly number[], value: (d: Descriptor) => number): Syst
   };
 }
 
+/** LAR: type, DPL, present, AVL, D/B and G, where the descriptor has them. */
 export const lar: SystemOp = query(LAR_SYSTEM, (d) => (d.attr & 0xf0ff) << 8);
+/** LSL: the limit in bytes. */
 export const lsl: SystemOp = query(LSL_SYSTEM, (d) => d.limit);
 
 /** VERR, VERW. */
@@ -166,6 +171,7 @@ export function verify(write: boolean): SystemOp {
   };
 }
 
+/** ARPL raises a selector's RPL to that of another one. */
 export function arpl(cpu: Cpu, insn: Insn): void {
   protectedOnly(cpu);
   const selector = readOperand(cpu, insn, 0);

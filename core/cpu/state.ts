@@ -3,6 +3,9 @@
  *
  * Everything a guest can observe lies here and is written through at once, so the state is exact at
  * every instruction. Guest RAM follows in the same memory.
+ *
+ * V8 folds a module's own constants and not those that it imports: so modules on hot paths open
+ * with `const { … } = AT`, and put the table's name in front where the member's alone says too little.
  * @module
  */
 
@@ -123,7 +126,7 @@ export const FLAG = {
 /** The flags that live in CA, CB, FR, FO and FX. */
 export const ARITHMETIC: number = FLAG.CF | FLAG.PF | FLAG.AF | FLAG.ZF | FLAG.SF | FLAG.OF;
 
-/** CR0 and CR4 bits. */
+/** CR0 bits. */
 export const CR0 = {
   PE: 1,
   MP: 2,

@@ -246,8 +246,11 @@ function setCompareFlags(cpu: Cpu, size: Size): void {
   state.set(FX, (a ^ b) & 16);
 }
 
+/** REP MOVS. */
 export const repMovs: SystemOp = repeat(movs);
+/** REP STOS. */
 export const repStos: SystemOp = repeat(stos);
+/** REP LODS. */
 export const repLods: SystemOp = repeat(lods);
 
 /** REPE/REPNE CMPS or SCAS. */

@@ -24,13 +24,16 @@ function softwareInterrupt(cpu: Cpu, vector: number): void {
   deliver(cpu, vector, 0, "software", cpu.nextEip);
 }
 
+/** INT n: in virtual-8086 mode IOPL must be 3. */
 export function intN(cpu: Cpu, insn: Insn): void {
   if (cpu.state.flag(VM)) checkIopl(cpu);
   softwareInterrupt(cpu, insn.imm);
 }
 
+/** INT3: IOPL does not matter to it. */
 export const int3: SystemOp = (cpu) => softwareInterrupt(cpu, BP);
 
+/** INTO. */
 export function into(cpu: Cpu): void {
   if (cpu.state.eflags & OF) softwareInterrupt(cpu, VECTOR_OF);
 }
@@ -42,6 +45,7 @@ export function int1(cpu: Cpu): void {
   raise(cpu, DB, 0);
 }
 
+/** HLT: the exit comes before EIP moves on. */
 export function hlt(cpu: Cpu): void {
   privileged(cpu);
   cpu.halted = true;
@@ -59,6 +63,7 @@ type Table = "GDT" | "IDT";
 const BASE_OF = { GDT: GDT_BASE, IDT: IDT_BASE } as const;
 const LIMIT_OF = { GDT: GDT_LIMIT, IDT: IDT_LIMIT } as const;
 
+/** LGDT, LIDT: of a base, 16-bit operands have 24 bits. */
 export function loadTable(table: Table): SystemOp {
   return (cpu, insn) => {
     privileged(cpu);
@@ -70,6 +75,7 @@ export function loadTable(table: Table): SystemOp {
   };
 }
 
+/** SGDT, SIDT: the whole base at either operand size. */
 export function storeTable(table: Table): SystemOp {
   return (cpu, insn) => {
     const at = effectiveAddress(cpu, insn);
@@ -78,8 +84,8 @@ export function storeTable(table: Table): SystemOp {
   };
 }
 
-/** INVD, WBINVD. */
-export function cacheFlush(reason: 13 | 54): SystemOp {
+/** INVD, WBINVD: there is no cache, but Xen intercepts both. */
+export function cacheFlush(reason: typeof EXIT.INVD | typeof EXIT.WBINVD): SystemOp {
   return (cpu) => {
     privileged(cpu);
     cpu.leave(reason);

@@ -14,11 +14,13 @@ import { mxcsrMask } from "./mxcsr.ts";
 
 const ALL_EMPTY = 0xffff;
 
+/** EMMS. */
 export function emms(cpu: Cpu): void {
   permitMmx(cpu);
   turnToMmx(cpu.state, ALL_EMPTY);
 }
 
+/** LDMXCSR. */
 export function ldmxcsr(cpu: Cpu, insn: Insn): void {
   permitSse(cpu);
   const value = cpu.read(insn.segment, effectiveAddress(cpu, insn), 4);
@@ -26,6 +28,7 @@ export function ldmxcsr(cpu: Cpu, insn: Insn): void {
   cpu.state.set(AT.MXCSR, value);
 }
 
+/** STMXCSR. */
 export function stmxcsr(cpu: Cpu, insn: Insn): void {
   permitSse(cpu);
   cpu.write(insn.segment, effectiveAddress(cpu, insn), 4, cpu.state.get(AT.MXCSR));
