@@ -39,12 +39,10 @@ export const NS_PER_INSTRUCTION: Ns = 1;
 /** Most instructions of one budget, whatever the clock says: budgets are 31-bit numbers in the CPU. */
 const LARGEST_BUDGET = 1 << 30;
 
-// V8 knows the value of a module's own constant, not that of an imported one: these are on the path of
-// every exit.
+// V8 folds a module's own constants, not imported ones: these are on the path of every exit.
 const { IO_INSTRUCTION, VMCALL } = EXIT;
 const { guest: GUEST, exit: EXIT_ENTRY, ioreq: IOREQ, device: DEVICE } = COST;
 const { ioreq: DOM0_IOREQ } = DOM0_COST;
-const GUEST_NS = NS_PER_INSTRUCTION;
 
 const FLAG_IF = 1 << 9;
 const CS = 1;
@@ -213,7 +211,7 @@ export class Hypervisor implements VcpuHost {
   }
 
   timestamp(retired: number): number {
-    return this.#clock.now + retired * GUEST_NS;
+    return this.#clock.now + retired * NS_PER_INSTRUCTION;
   }
 
   passthroughPort(exit: VmExit): void {
@@ -228,7 +226,7 @@ export class Hypervisor implements VcpuHost {
   /** Books instructions that retired since the last report. */
   retire(instructions: number): void {
     this.#accounting.retire(instructions);
-    this.#ledger.charge(GUEST, instructions * GUEST_NS);
+    this.#ledger.charge(GUEST, instructions * NS_PER_INSTRUCTION);
   }
 
   /** Instructions that may retire until something must happen outside the vCPU; 0 = now. */
@@ -236,7 +234,7 @@ export class Hypervisor implements VcpuHost {
     if (this.#mustLeave) return 0;
     const { now, nextDeadline } = this.#clock;
     const instructions = Math.min(
-      (Math.min(nextDeadline, this.#endsAt) - now) / GUEST_NS,
+      (Math.min(nextDeadline, this.#endsAt) - now) / NS_PER_INSTRUCTION,
       this.#maxInsns - this.#accounting.instructions,
       LARGEST_BUDGET,
     );
@@ -346,12 +344,9 @@ export class Hypervisor implements VcpuHost {
   }
 
   #exitWithoutInstruction(reason: ExitReason): void {
-    const { eip } = this.#state();
-    this.#accounting.eventExit(
-      reason,
-      (this.#state().segmentBase(CS) + eip) >>> 0,
-      this.#clock.now,
-    );
+    const state = this.#state();
+    const rip = (state.segmentBase(CS) + state.eip) >>> 0;
+    this.#accounting.eventExit(reason, rip, this.#clock.now);
     this.#ledger.charge(EXIT_ENTRY, this.#exitEntry);
   }
 
