@@ -33,7 +33,6 @@ import { CS, ESP, SEG, SS } from "./state.ts";
 import { readTask, switchTask } from "./task.ts";
 
 const { LIMIT: SEG_LIMIT } = SEG;
-
 const { GP, NP } = VECTOR;
 
 /** What a selector in an instruction, a gate or a frame leads to. */
@@ -71,9 +70,13 @@ function jumpReal(cpu: Cpu, selector: number, offset: number): void {
 
 // ---- JMP and CALL --------------------------------------------------------------------------------
 
+/** JMP ptr16:16 and ptr16:32. */
 export const jmpFar: SystemOp = immediate(jump);
+/** JMP m16:16 and m16:32. */
 export const jmpFarIndirect: SystemOp = indirect(jump);
+/** CALL ptr16:16 and ptr16:32. */
 export const callFar: SystemOp = immediate(call);
+/** CALL m16:16 and m16:32. */
 export const callFarIndirect: SystemOp = indirect(call);
 
 function jump(cpu: Cpu, _insn: Insn, selector: number, offset: number): void {
@@ -120,12 +123,12 @@ function call(cpu: Cpu, insn: Insn, selector: number, offset: number): void {
 function callInner(cpu: Cpu): void {
   const { state } = cpu;
   const size = gate.wide ? 4 : 2;
+  const dpl = dplOf(code);
+  const esp = readInnerStack(cpu, dpl, stack);
   const [cs, next] = [frame.at(0), frame.at(1)];
   frame.clear().add(state.selector(SS)).add(state.regs[ESP]!);
   for (let n = gate.parameters - 1; n >= 0; n--) frame.add(peek(cpu, n, size));
   frame.add(cs).add(next);
-  const dpl = dplOf(code);
-  const esp = readInnerStack(cpu, dpl, stack);
   const top = writeInner(cpu, stack, esp, size, frame);
   markAccessed(cpu, code);
   markAccessed(cpu, stack);
