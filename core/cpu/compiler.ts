@@ -410,10 +410,19 @@ export class Compiler extends Emitter {
   }
 
   #storeFlags(words: FlagWords): void {
-    for (const name of FLAG_NAMES) {
-      const v = words[name];
-      if (v) this.body.store(num(FLAG_AT[name]), 0, v, 4);
-    }
+    const put = (wanted: boolean): void => {
+      for (const name of FLAG_NAMES) {
+        const v = words[name];
+        if (!v) continue;
+        const carried = this.#loop?.carried.get(v);
+        if ((carried !== undefined) !== wanted) continue;
+        this.body.store(num(FLAG_AT[name]), 0, carried ?? v, 4);
+      }
+    };
+    put(false);
+    const { first, carried } = this.#loop ?? {};
+    if (first === undefined || !FLAG_NAMES.some((name) => carried!.has(words[name]!))) return;
+    this.body.if(eqz(local(first)), () => put(true));
   }
 
   #flag(name: FlagName): Val {

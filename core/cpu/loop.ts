@@ -81,7 +81,9 @@ export class Loop {
   readonly #carried: Carried;
   readonly #leaves: number[];
   /** 1 while the flags of the turn before are in memory. */
-  readonly #first: number;
+  readonly first: number;
+  /** What the flags at the top of a loop are otherwise, by what {@link knowledge} says of them. */
+  readonly carried: Map<Val, Val> = new Map();
   /** Flag words whose values are kept. */
   readonly #values: readonly (readonly [FlagName, number])[];
 
@@ -96,7 +98,7 @@ export class Loop {
     this.#leaves = carried.leaves.map(({ register, type }) =>
       this.#registers[register] ?? body.local(type)
     );
-    this.#first = body.local(I32);
+    this.first = body.local(I32);
     this.#values = [...carried.read].map((name) => [name, body.local()]);
   }
 
@@ -108,7 +110,7 @@ export class Loop {
     for (const [name, index] of this.#values) {
       this.#body.setLocal(index, load32(num(FLAG_AT[name])));
     }
-    this.#body.setLocal(this.#first, num(1));
+    this.#body.setLocal(this.first, num(1));
   }
 
   /** At the top of a loop. */
@@ -118,7 +120,9 @@ export class Loop {
       const v = this.#carried.flags[name];
       if (!v) continue;
       const carried = substitute(v, (leaf) => local(this.#leaves[leaf]!));
-      flags[name] = select(local(this.#first), load32(num(FLAG_AT[name])), carried);
+      const either = select(local(this.first), load32(num(FLAG_AT[name])), carried);
+      this.carried.set(either, carried);
+      flags[name] = either;
     }
     for (const [name, index] of this.#values) flags[name] = local(index);
     const registers = this.#registers.map((n) => n === undefined ? undefined : local(n));
@@ -132,7 +136,7 @@ export class Loop {
    */
   turn(known: Knowledge, flush: () => void): void {
     const leaves = this.#match(known);
-    const moves: [number, Val][] = [[this.#first, num(leaves ? 0 : 1)]];
+    const moves: [number, Val][] = [[this.first, num(leaves ? 0 : 1)]];
     const move = (to: number, v: Val): void => {
       if (v.op !== OP.LOCAL || v.n !== to) moves.push([to, v]);
     };
