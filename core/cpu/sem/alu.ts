@@ -18,7 +18,15 @@ import {
 } from "../ir.ts";
 import type { Val } from "../ir.ts";
 import type { Sem, X } from "../x.ts";
-import { adcFlags, addFlags, logicFlags, sbbFlags, subFlags, toSign } from "./flags.ts";
+import {
+  adcFlags,
+  addFlags,
+  compareFlags,
+  logicFlags,
+  sbbFlags,
+  subFlags,
+  toSign,
+} from "./flags.ts";
 
 const masked = (x: X, v: Val): Val => x.let(unsigned(v, x.size));
 
@@ -26,7 +34,7 @@ export const addTo: Sem = (x) => {
   const a = x.modify(0), b = x.read(1);
   const r = masked(x, add(a, b));
   x.write(0, r);
-  addFlags(x, a, b, r, x.size);
+  addFlags(x, b, r, x.size);
 };
 
 export const adc: Sem = (x) => {
@@ -40,7 +48,7 @@ export const sub: Sem = (x) => {
   const a = x.modify(0), b = x.read(1);
   const r = masked(x, minus(a, b));
   x.write(0, r);
-  subFlags(x, a, b, r, x.size);
+  subFlags(x, b, r, x.size);
 };
 
 export const sbb: Sem = (x) => {
@@ -52,7 +60,7 @@ export const sbb: Sem = (x) => {
 
 export const cmp: Sem = (x) => {
   const a = x.read(0), b = x.read(1);
-  subFlags(x, a, b, x.let(minus(a, b)), x.size);
+  compareFlags(x, a, b, x.size);
 };
 
 const logic = (op: (a: Val, b: Val) => Val): Sem => (x) => {
@@ -76,8 +84,8 @@ export const inc: Sem = (x) => {
   x.write(0, r);
   x.setFlags({
     fr: signed(r, x.size),
-    fo: toSign(and(r, invert(a)), x.size),
-    fx: and(xor(a, num(1)), num(16)),
+    fo: toSign(and(r, invert(minus(r, num(1)))), x.size),
+    fx: and(xor(minus(r, num(1)), num(1)), num(16)),
   });
 };
 
@@ -87,8 +95,8 @@ export const dec: Sem = (x) => {
   x.write(0, r);
   x.setFlags({
     fr: signed(r, x.size),
-    fo: toSign(and(a, invert(r)), x.size),
-    fx: and(xor(a, num(1)), num(16)),
+    fo: toSign(and(add(r, num(1)), invert(r)), x.size),
+    fx: and(xor(add(r, num(1)), num(1)), num(16)),
   });
 };
 
@@ -98,7 +106,7 @@ export const neg: Sem = (x) => {
   const a = x.modify(0);
   const r = masked(x, minus(num(0), a));
   x.write(0, r);
-  subFlags(x, num(0), a, r, x.size);
+  compareFlags(x, num(0), a, x.size);
 };
 
 export const xadd: Sem = (x) => {
@@ -112,7 +120,7 @@ export const xadd: Sem = (x) => {
     x.write(1, a);
     x.write(0, r);
   }
-  addFlags(x, a, b, r, x.size);
+  addFlags(x, b, r, x.size);
 };
 
 /** CMPXCHG: memory is always written, as processors do. */
@@ -124,7 +132,7 @@ export const cmpxchg: Sem = (x) => {
     if (x.isMemory(0)) x.write(0, old);
     x.setReg(0, old, x.size);
   });
-  subFlags(x, accumulator, old, x.let(minus(accumulator, old)), x.size);
+  compareFlags(x, accumulator, old, x.size);
 };
 
 /** CBW, CWDE. */

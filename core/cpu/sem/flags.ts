@@ -7,6 +7,7 @@
  */
 
 import {
+  add,
   and,
   eq,
   eqz,
@@ -37,19 +38,32 @@ export function signBit(v: Val, size: number): Val {
   return and(shr(v, num(size * 8 - 1)), num(1));
 }
 
-/** Flags of `r = a + b`. */
-export function addFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
+/**
+ * Flags of `r = a + b`. `a` is said by the other two: where it has been replaced by `r`, nobody need
+ * keep it.
+ */
+export function addFlags(x: X, b: Val, r: Val, size: number): void {
+  const a = sub(r, b);
   x.setFlags({
     ca: unsigned(r, size),
-    cb: a,
+    cb: b,
     fr: signed(r, size),
     fo: toSign(and(xor(a, r), xor(b, r)), size),
     fx: and(xor(a, b), SIXTEEN),
   });
 }
 
-/** Flags of `r = a - b`. */
-export function subFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
+/** Flags of `a - b`, which is not kept. */
+export function compareFlags(x: X, a: Val, b: Val, size: number): void {
+  differenceFlags(x, a, b, sub(a, b), size);
+}
+
+/** Flags of `r = a - b`, where `r` replaces `a`. See {@link addFlags}. */
+export function subFlags(x: X, b: Val, r: Val, size: number): void {
+  differenceFlags(x, unsigned(add(r, b), size), b, r, size);
+}
+
+function differenceFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
   x.setFlags({
     ca: a,
     cb: b,
@@ -66,7 +80,7 @@ export function adcFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
   const out = or(and(a, b), and(or(a, b), xor(r, num(-1))));
   x.setFlags({
     ca: num(0),
-    cb: signBit(out, size),
+    cb: x.let(signBit(out, size)),
     fr: signed(r, size),
     fo: toSign(and(xor(a, r), xor(b, r)), size),
     fx: and(xor(a, b), SIXTEEN),
@@ -79,7 +93,7 @@ export function sbbFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
   const out = or(and(notA, b), and(or(notA, b), r));
   x.setFlags({
     ca: num(0),
-    cb: signBit(out, size),
+    cb: x.let(signBit(out, size)),
     fr: signed(r, size),
     fo: toSign(and(xor(a, b), xor(a, r)), size),
     fx: and(xor(a, b), SIXTEEN),
@@ -88,7 +102,7 @@ export function sbbFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
 
 /** Flags of AND, OR, XOR, TEST. AF is left clear, as processors do where the manual says undefined. */
 export function logicFlags(x: X, r: Val, size: number): void {
-  const fr = x.let(signed(r, size));
+  const fr = signed(r, size);
   x.setFlags({ ca: num(0), cb: num(0), fr, fo: num(0), fx: and(fr, SIXTEEN) });
 }
 

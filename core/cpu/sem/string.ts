@@ -3,9 +3,9 @@
  * @module
  */
 
-import { add, sub } from "../ir.ts";
+import { add } from "../ir.ts";
 import type { Sem, X } from "../x.ts";
-import { subFlags } from "./flags.ts";
+import { compareFlags } from "./flags.ts";
 
 const ES = 0;
 const EAX = 0, ESI = 6, EDI = 7;
@@ -35,14 +35,14 @@ export const lods: Sem = (x) => {
 export const scas: Sem = (x) => {
   const a = x.let(x.reg(EAX, x.size));
   const b = x.load(ES, x.reg(EDI, x.addressSize), x.size);
-  subFlags(x, a, b, x.let(sub(a, b)), x.size);
+  compareFlags(x, a, b, x.size);
   advance(x, EDI);
 };
 
 export const cmps: Sem = (x) => {
   const a = x.load("operand", x.reg(ESI, x.addressSize), x.size);
   const b = x.load(ES, x.reg(EDI, x.addressSize), x.size);
-  subFlags(x, a, b, x.let(sub(a, b)), x.size);
+  compareFlags(x, a, b, x.size);
   advance(x, ESI);
   advance(x, EDI);
 };
