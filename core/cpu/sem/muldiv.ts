@@ -44,14 +44,21 @@ const U32_MAX = wideU(num(-1));
 
 /** SF, ZF, PF, AF are undefined after a multiplication; they follow the low half here. */
 function productFlags(x: X, lowHalf: Val, significant: Val, size: number): void {
-  const more = x.let(significant);
   x.setFlags({
     ca: num(0),
-    cb: more,
-    fo: sub(num(0), more),
+    cb: significant,
+    fo: sub(num(0), significant),
     fr: signed(lowHalf, size),
     fx: and(lowHalf, num(16)),
   });
+}
+
+/** Writes a 64-bit product to EDX:EAX. @returns its halves */
+function setProduct(x: X, product: Val): readonly [Val, Val] {
+  const lowHalf = x.let(low(product)), highHalf = x.let(high(product));
+  x.setReg(EAX, lowHalf);
+  x.setReg(EDX, highHalf);
+  return [lowHalf, highHalf];
 }
 
 /** Writes a double-width product below 64 bits to AX, or DX:AX. */
@@ -69,9 +76,8 @@ export const mul: Sem = (x) => {
   const accumulator = x.reg(EAX, x.size);
   if (x.size === 4) {
     const product = x.let64(mul64(wideU(accumulator), wideU(source)));
-    x.setReg(EAX, low(product));
-    x.setReg(EDX, high(product));
-    productFlags(x, low(product), ne(high(product), num(0)), 4);
+    const [lowHalf, highHalf] = setProduct(x, product);
+    productFlags(x, lowHalf, ne(highHalf, num(0)), 4);
     return;
   }
   const product = x.let(times(accumulator, source));
@@ -84,9 +90,8 @@ export const imul1: Sem = (x) => {
   const accumulator = x.reg(EAX, x.size);
   if (x.size === 4) {
     const product = x.let64(mul64(wideS(accumulator), wideS(source)));
-    x.setReg(EAX, low(product));
-    x.setReg(EDX, high(product));
-    productFlags(x, low(product), ne(sar(low(product), num(31)), high(product)), 4);
+    const [lowHalf, highHalf] = setProduct(x, product);
+    productFlags(x, lowHalf, ne(sar(lowHalf, num(31)), highHalf), 4);
     return;
   }
   const product = x.let(times(signed(accumulator, x.size), signed(source, x.size)));
@@ -99,8 +104,9 @@ export const imul = (first: number): Sem => (x) => {
   const a = x.read(first), b = x.read(first + 1);
   if (x.size === 4) {
     const product = x.let64(mul64(wideS(a), wideS(b)));
-    x.write(0, low(product));
-    productFlags(x, low(product), ne(sar(low(product), num(31)), high(product)), 4);
+    const lowHalf = x.let(low(product));
+    x.write(0, lowHalf);
+    productFlags(x, lowHalf, ne(sar(lowHalf, num(31)), high(product)), 4);
     return;
   }
   const product = x.let(times(signed(a, 2), signed(b, 2)));
