@@ -5,7 +5,7 @@
  */
 
 import { hex } from "../bits.ts";
-import { VECTOR } from "../cpu/fault.ts";
+import { hasErrorCode, VECTOR } from "../cpu/fault.ts";
 import { GuestPanic } from "../errors.ts";
 import type { VcpuState } from "../types.ts";
 
@@ -27,9 +27,6 @@ const NAMES: readonly (string | undefined)[] = Object.entries(VECTOR).reduce(
   },
   [],
 );
-const WITH_CODE: readonly number[] = [
-  ...[VECTOR.DF, VECTOR.TS, VECTOR.NP, VECTOR.SS, VECTOR.GP, VECTOR.PF, VECTOR.AC],
-];
 
 /** Sees every exception before its delivery. */
 export class ExceptionWatch {
@@ -70,7 +67,7 @@ export class ExceptionWatch {
   #line(slot: number): string {
     const vector = this.#vectors[slot]!;
     const name = `#${NAMES[vector] ?? vector}`;
-    const code = WITH_CODE.includes(vector) ? ` code ${hex(this.#codes[slot]!, 4)}` : "";
+    const code = hasErrorCode(vector) ? ` code ${hex(this.#codes[slot]!, 4)}` : "";
     const address = vector === VECTOR.PF ? ` address ${hex(this.#addresses[slot]!)}` : "";
     const place = `${hex(this.#selectors[slot]!, 4)}:${hex(this.#eips[slot]!)}`;
     return `${name}${code}${address} at ${place}`;
