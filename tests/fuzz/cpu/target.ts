@@ -6,7 +6,6 @@
  */
 
 import { hex } from "../../../core/bits.ts";
-import { GuestPanic } from "../../../core/errors.ts";
 import { type Tier, TIERS } from "../../helpers/oracle.ts";
 import { Rng } from "../rng.ts";
 import type { Finding, FuzzTarget } from "../target.ts";
@@ -21,8 +20,6 @@ const SLOW_MS = 2000;
 
 /** How a run ended. */
 interface End {
-  /** Something the CPU says it does not model. */
-  readonly panic: string | undefined;
   readonly finding: string | undefined;
   /** All that can be compared. */
   readonly visible: readonly number[];
@@ -45,10 +42,6 @@ export class CpuTarget implements FuzzTarget {
     this.#count(`${world.mode}, paging ${world.paging}`);
     const whole = this.#runIn(world, 1, [BUDGET]);
     if (whole.finding !== undefined) return this.#report(world, whole.finding);
-    if (whole.panic !== undefined) {
-      this.#count(whole.panic);
-      return undefined;
-    }
     this.#count("instructions", this.#machines.get(1)!.retired);
     this.#count(this.#machines.get(1)!.fate);
     this.#count("exits", this.#machines.get(1)!.exits);
@@ -61,7 +54,7 @@ export class CpuTarget implements FuzzTarget {
     for (const tier of TIERS) {
       const end = this.#runIn(world, tier, slices);
       const comparable = known !== whole || !end.cutInRepetition;
-      const finding = end.finding ?? end.panic ?? (comparable ? difference(end, known) : undefined);
+      const finding = end.finding ?? (comparable ? difference(end, known) : undefined);
       if (finding !== undefined) {
         const more = [`one way: ${known.registers}`, `another: ${end.registers}`];
         return this.#report(world, `tier ${tier}, in slices: ${finding}`, more);
@@ -80,7 +73,7 @@ export class CpuTarget implements FuzzTarget {
     machine.ram.set(this.#start);
     machine.enter(world);
     const started = performance.now();
-    let panic: string | undefined, finding: string | undefined;
+    let finding: string | undefined;
     let cutInRepetition = false;
     try {
       for (const slice of slices) {
@@ -89,13 +82,11 @@ export class CpuTarget implements FuzzTarget {
         cutInRepetition ||= machine.atRepetition;
       }
     } catch (error) {
-      if (error instanceof GuestPanic) panic = error.message;
-      else finding = thrown(error);
+      finding = thrown(error);
     }
     finding ??= machine.damage();
     if (performance.now() - started > SLOW_MS) finding ??= `takes more than ${SLOW_MS} ms`;
     return {
-      panic,
       finding,
       cutInRepetition,
       visible: machine.visible(),
