@@ -1,8 +1,9 @@
 /**
  * The control domain's CPU: one task at a time, on a timeline of its own.
  *
- * A vCPU that sends an ioreq waits for dom0 and pays for the wait ({@link Dom0Timeline.serve}). A ring
- * notification only posts a task: the guest runs on, and the task's outcome comes from the clock.
+ * A vCPU that sends an ioreq waits for dom0 and pays for the wait ({@link Dom0Timeline.serve}). A
+ * ring notification only posts a task: the guest runs on, and the task's outcome comes from the
+ * clock.
  * @module
  */
 

@@ -110,7 +110,10 @@ export interface Ledger {
 export interface Dom0 {
   /** Spends time of the running task: whatever is posted next starts after it. */
   charge(cost: Dom0Cost, ns: Ns): void;
-  /** Queues a task behind all earlier ones; `then` runs from the clock when its `ns` have been spent. */
+  /**
+   * Queues a task behind all earlier ones; `then` runs from the clock when its `ns` have been
+   * spent.
+   */
   post(cost: Dom0Cost, ns: Ns, then: () => void): void;
 }
 
@@ -122,9 +125,14 @@ export interface GuestMemory {
   readonly size: number;
   /** The page's bytes, always the same view for the same frame; `undefined` where no memory is. */
   page(gfn: Gfn): Uint8Array | undefined;
-  /** The bytes of a range that is memory throughout and contiguous on the host, else `undefined`. */
+  /**
+   * The bytes of a range that is memory throughout and contiguous on the host, else `undefined`.
+   */
   range(gpa: Gpa, length: number): Uint8Array | undefined;
-  /** Little-endian; all ones where no memory is. Unsigned. `gpa` may be unaligned and may cross pages. */
+  /**
+   * Little-endian; all ones where no memory is. Unsigned. `gpa` may be unaligned and may cross
+   * pages.
+   */
   read8(gpa: Gpa): number;
   /** See {@link read8}. */
   read16(gpa: Gpa): number;
@@ -147,7 +155,10 @@ export interface GuestMemory {
 export interface Physmap {
   /** A zeroed 4 KiB page outside guest RAM, not mapped anywhere yet. */
   allocateFrame(): Uint8Array;
-  /** Puts a page from {@link allocateFrame} (or `undefined`: what is there by nature) behind a frame. */
+  /**
+   * Puts a page from {@link allocateFrame} (or `undefined`: what is there by nature) behind a
+   * frame.
+   */
   mapFrame(gfn: Gfn, frame: Uint8Array | undefined): void;
 }
 
@@ -159,7 +170,9 @@ export interface PortDevice {
   readPort(offset: number, size: AccessSize): number;
   /** Takes OUT. */
   writePort(offset: number, size: AccessSize, value: number): void;
-  /** `rep ins`: fills `into` (whole items of `size` bytes, at most a page) as that many reads would. */
+  /**
+   * `rep ins`: fills `into` (whole items of `size` bytes, at most a page) as that many reads would.
+   */
   readPortString?(offset: number, size: AccessSize, into: Uint8Array): void;
   /** `rep outs`: takes `from` as that many writes would. */
   writePortString?(offset: number, size: AccessSize, from: Uint8Array): void;
@@ -240,7 +253,10 @@ export interface VmExit {
   size: AccessSize;
   /** I/O port, MSR number, or CPUID leaf, by `reason`. */
   port: number;
-  /** Guest-physical address: of the access (EPT_VIOLATION) or of the lowest byte of the buffer (string I/O). */
+  /**
+   * Guest-physical address: of the access (EPT_VIOLATION) or of the lowest byte of the buffer
+   * (string I/O).
+   */
   gpa: Gpa;
   /** Items of this exit; 1 unless `string`. */
   count: number;
@@ -320,7 +336,10 @@ export interface BlockRequest {
   op: "read" | "write" | "flush";
   /** First sector. */
   sector: number;
-  /** Contiguous on disk, in order; each a multiple of 512 bytes. Empty for flush. Bytes move just before `done`. */
+  /**
+   * Contiguous on disk, in order; each a multiple of 512 bytes. Empty for flush. Bytes move just
+   * before `done`.
+   */
   segments: readonly Uint8Array[];
   /** Called from the clock, never from inside `submit`. */
   done(status: BlockStatus): void;
@@ -338,9 +357,13 @@ export interface Disk {
 
 // ---- Xen: what dom0's kernel offers a backend of one guest --------------------------------------
 
-/** Maps pages that the guest has granted to dom0. Every operation is counted, and charged to dom0. */
+/**
+ * Maps pages that the guest has granted to dom0. Every operation is counted, and charged to dom0.
+ */
 export interface GrantMapper {
-  /** The granted page; `undefined` if the entry does not permit it (a guest error, already told). */
+  /**
+   * The granted page; `undefined` if the entry does not permit it (a guest error, already told).
+   */
   map(gref: number, access: "read" | "write"): Uint8Array | undefined;
   /** Ends one mapping made by {@link map}. */
   unmap(gref: number): void;
@@ -366,7 +389,10 @@ export interface StoreClient {
   list(path: string): readonly string[];
   /** Removes the node and all below; nothing happens if it is absent. */
   remove(path: string): void;
-  /** Fires once at once and then for every change at or below `path`. Returns the function that ends it. */
+  /**
+   * Fires once at once and then for every change at or below `path`. Returns the function that ends
+   * it.
+   */
   watch(path: string, fire: (path: string) => void): () => void;
 }
 

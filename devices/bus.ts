@@ -11,7 +11,9 @@ import type { AccessSize, PortBus, PortDevice } from "../core/types.ts";
 
 const PORT_COUNT = 0x10000;
 
-/** A device's ports, and its methods: devices are of many classes, too many to look them up again. */
+/**
+ * A device's ports, and its methods: devices are of many classes, too many to look them up again.
+ */
 class PortRange {
   readonly name: string;
   readonly base: number;

@@ -19,7 +19,8 @@ export const I440FX: PciFunctionSpec = {
   classCode: 0x060000,
   registers: [
     [0x57, 0x20], // DRAMC
-    // PAM: two bits (read enable, write enable) for each 16 KiB of 0xC0000-0xEFFFF, 64 KiB of 0xF0000
+    // PAM: two bits (read enable, write enable) for each 16 KiB of 0xC0000-0xEFFFF, 64 KiB of
+    // 0xF0000
     [0x59, 0x00, 0x30],
     [0x5a, 0x00, 0x33],
     [0x5b, 0x00, 0x33],

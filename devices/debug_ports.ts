@@ -1,6 +1,7 @@
 /**
  * Ports for people who watch a guest: debug console 0xE9 (Bochs, QEMU `isa-debugcon`), exit port
- * 0xF4 (QEMU `isa-debug-exit`) and POST code 0x80 (a DMA page register that drives the code display).
+ * 0xF4 (QEMU `isa-debug-exit`) and POST code 0x80 (a DMA page register that drives the code
+ * display).
  * @module
  */
 

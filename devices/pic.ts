@@ -1,6 +1,6 @@
 /**
- * The two 8259A interrupt controllers of a PC: the master drives INTR, the slave drives the master's
- * input 2; the edge/level control registers (ELCR) choose the trigger of each input.
+ * The two 8259A interrupt controllers of a PC: the master drives INTR, the slave drives the
+ * master's input 2; the edge/level control registers (ELCR) choose the trigger of each input.
  * Source: Intel 8259A datasheet (231468); Intel 82371SB datasheet, ELCR1 and ELCR2.
  * @module
  */

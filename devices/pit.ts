@@ -84,7 +84,9 @@ export class Pit extends ByteDevice {
   }
 }
 
-/** Port 0x61: gate and OUT of channel 2, speaker enable, and the refresh request as a slow clock. */
+/**
+ * Port 0x61: gate and OUT of channel 2, speaker enable, and the refresh request as a slow clock.
+ */
 class SystemPort extends ByteDevice {
   readonly #clock: Clock;
   readonly #channel: PitChannel;

@@ -17,7 +17,8 @@ const RESET_CONTROL = 0x36;
 
 /**
  * What a mode does `e` clocks after the counting element took the count `n`. `gate` names what the
- * gate does: a low one pauses; or stops until its rising edge reloads; or only its rising edge starts.
+ * gate does: a low one pauses; or stops until its rising edge reloads; or only its rising edge
+ * starts.
  */
 interface CountingMode {
   readonly gate: "pauses" | "reloads" | "starts";

@@ -181,7 +181,9 @@ export class Uart16550 extends ByteDevice {
     return cause | (this.#fifoEnabled ? IIR_FIFO_ON : 0);
   }
 
-  /** Enabling the transmitter interrupt while the transmitter is empty, as it always is, raises it. */
+  /**
+   * Enabling the transmitter interrupt while the transmitter is empty, as it always is, raises it.
+   */
   #writeInterruptEnable(value: number): void {
     if ((value & ~this.#interruptEnable & IER_THRE) !== 0) this.#transmitterEmptied = true;
     this.#interruptEnable = value;

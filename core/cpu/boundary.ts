@@ -15,7 +15,9 @@ const { BUDGET } = AT;
 const { IF, RF, TF } = FLAG;
 const { DB } = VECTOR;
 
-/** The next instruction may not run as part of a block: {@link betweenInstructions} must be asked. */
+/**
+ * The next instruction may not run as part of a block: {@link betweenInstructions} must be asked.
+ */
 export function isWatched(cpu: Cpu): boolean {
   const { state } = cpu;
   return cpu.shadow || state.flag(TF | IF | RF) || debugging(cpu);

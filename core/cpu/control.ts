@@ -45,7 +45,7 @@ const {
 } = CR4;
 const { DB, GP, UD } = VECTOR;
 
-// ---- control and debug registers -----------------------------------------------------------------
+// ---- control and debug registers ----------------------------------------------------------------
 
 /** A control register that exists; the privilege is checked after that. */
 function controlRegister(cpu: Cpu, insn: Insn, operand: number): number {

@@ -8,8 +8,8 @@
  * X implicit memory (string) · A far pointer · P, N, Q MMX register of the reg field, of r/m, r/m ·
  * V, U, W the same for XMM. Sizes: b byte, w word, d dword, q 8, t 10, x 16 bytes, v operand size,
  * p far pointer, a pair of bounds, s table register, none: an address alone.
- * `Is` is a byte sign-extended to the operand size; `STi` is the x87 register of r/m. `1`, `AL`, `CL`,
- * `DX`, `eAX`, `ST` are themselves.
+ * `Is` is a byte sign-extended to the operand size; `STi` is the x87 register of r/m. `1`, `AL`,
+ * `CL`, `DX`, `eAX`, `ST` are themselves.
  * @module
  */
 

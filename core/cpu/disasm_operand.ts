@@ -1,6 +1,6 @@
 /**
- * Operands as text: the notation of decode.ts, in words. Every look at a size or a segment marks the
- * prefix behind it as shown; what is left over is printed in front of the mnemonic.
+ * Operands as text: the notation of decode.ts, in words. Every look at a size or a segment marks
+ * the prefix behind it as shown; what is left over is printed in front of the mnemonic.
  * @module
  */
 

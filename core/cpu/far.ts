@@ -68,7 +68,7 @@ function jumpReal(cpu: Cpu, selector: number, offset: number): void {
   cpu.jump(offset);
 }
 
-// ---- JMP and CALL --------------------------------------------------------------------------------
+// ---- JMP and CALL -------------------------------------------------------------------------------
 
 /** JMP ptr16:16 and ptr16:32. */
 export const jmpFar: SystemOp = immediate(jump);
@@ -203,7 +203,7 @@ function readGate(cpu: Cpu): void {
   checkPresent();
 }
 
-// ---- RET -----------------------------------------------------------------------------------------
+// ---- RET ----------------------------------------------------------------------------------------
 
 /** RETF, with or without parameters to release. */
 export function retFar(cpu: Cpu, insn: Insn): void {

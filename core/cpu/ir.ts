@@ -6,7 +6,9 @@
  * @module
  */
 
-/** A node: WebAssembly opcode, operands, and an immediate (constant, local index or memory offset). */
+/**
+ * A node: WebAssembly opcode, operands, and an immediate (constant, local index or memory offset).
+ */
 export interface Val {
   readonly op: number;
   readonly a?: Val;

@@ -105,7 +105,7 @@ export function cmpxchg8b(cpu: Cpu, insn: Insn): void {
   state.eflags = (state.eflags & ~FLAG.ZF) | (equal ? FLAG.ZF : 0);
 }
 
-// ---- decimal adjust ------------------------------------------------------------------------------
+// ---- decimal adjust -----------------------------------------------------------------------------
 
 const al = (cpu: Cpu): number => cpu.state.regs[EAX]! & 0xff;
 

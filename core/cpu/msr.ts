@@ -74,7 +74,7 @@ function writeEfer(cpu: Cpu, low: number, high: number): void {
   cpu.mmu.flush();
 }
 
-// ---- time stamp counter --------------------------------------------------------------------------
+// ---- time stamp counter -------------------------------------------------------------------------
 
 /** Virtual time, moved by what the guest has written: 64 bits in EDX:EAX. */
 export function readTimestamp(cpu: Cpu): void {

@@ -1,6 +1,6 @@
 /**
- * The shape of the opcode table, and how rows are put into it. The rows themselves are in opcodes.ts
- * (integer and system), opcodes_fpu.ts and opcodes_sse.ts.
+ * The shape of the opcode table, and how rows are put into it. The rows themselves are in
+ * opcodes.ts (integer and system), opcodes_fpu.ts and opcodes_sse.ts.
  * @module
  */
 

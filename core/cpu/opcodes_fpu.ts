@@ -1,6 +1,6 @@
 /**
- * The opcode table: x87. Notation: decode.ts. Source: Intel SDM vol. 2 app. A.5; the aliases that no
- * manual lists (DC D0 and others) are those of the 387.
+ * The opcode table: x87. Notation: decode.ts. Source: Intel SDM vol. 2 app. A.5; the aliases that
+ * no manual lists (DC D0 and others) are those of the 387.
  * @module
  */
 

@@ -107,7 +107,9 @@ function stringAccess(cpu: Cpu, insn: Insn, segment: number, pointer: number, ou
   if (done < wanted) goOn(cpu, insn);
 }
 
-/** Items one exit can serve; 0 when the first one straddles two pages, is no memory, or is watched. */
+/**
+ * Items one exit can serve; 0 when the first one straddles two pages, is no memory, or is watched.
+ */
 function itemsInPage(
   cpu: Cpu,
   segment: number,

@@ -5,7 +5,7 @@
  * every instruction. Guest RAM follows in the same memory.
  *
  * V8 folds a module's own constants and not those that it imports: so modules on hot paths open
- * with `const { … } = AT`, and put the table's name in front where the member's alone says too little.
+ * with `const { … } = AT`, and put the table's name in front where the member's says too little.
  * @module
  */
 
@@ -22,7 +22,10 @@ export const AT = {
   FR: 40,
   /** Overflow: OF = sign. */
   FO: 44,
-  /** Bit 4: AF = `(FX ^ FR) & 16`. Bits 8–15 and 31 correct PF and SF when no result could show them. */
+  /**
+   * Bit 4: AF = `(FX ^ FR) & 16`. Bits 8–15 and 31 correct PF and SF when no result could show
+   * them.
+   */
   FX: 48,
   EIP: 52,
   /** Instructions that may still retire in this slice. */
@@ -56,7 +59,10 @@ export const AT = {
   TSC_OFFSET: 440,
   /** The four page-directory-pointer entries that CR3 was loaded with, 8 bytes each. */
   PDPTES: 448, // to 479
-  /** Physical x87 registers R0 – R7, 16 bytes each: 64-bit significand (also MM0 – MM7), sign and exponent. */
+  /**
+   * Physical x87 registers R0 – R7, 16 bytes each: 64-bit significand (also MM0 – MM7), sign and
+   * exponent.
+   */
   FPU_REGS: 512,
   /** Control word, status word (TOP included), and two tag bits for each register: 3 is empty. */
   FPU_CONTROL: 640,
@@ -158,7 +164,10 @@ export const CR4 = {
 /** Extended-feature register bits. */
 export const EFER = { NXE: 0x800 } as const;
 
-/** Low bits of the mode word, the TLB bank's number, and from `CS_SHIFT` on that of (CS base, CS limit). */
+/**
+ * Low bits of the mode word, the TLB bank's number, and from `CS_SHIFT` on that of (CS base, CS
+ * limit).
+ */
 export const MODE = { CODE32: 1, STACK32: 2, FLAT: 4, BANK_SHIFT: 3, CS_SHIFT: 5 } as const;
 
 /** One TLB entry. A tag is the linear page, or 1 where the access must take the slow path. */
@@ -193,7 +202,10 @@ export const JUMP = {
  * read or write) may be shared by accesses.
  */
 export const SITES = {
-  /** In place of a page. A bit that no address keeps when it is compared: not the page, not the lowest two. */
+  /**
+   * In place of a page. A bit that no address keeps when it is compared: not the page, not the
+   * lowest two.
+   */
   NONE: 0x800,
   BASE: 0x30000,
   STRIDE: 8,

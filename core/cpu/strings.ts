@@ -21,7 +21,9 @@ const { EPT_VIOLATION: EXIT_EPT_VIOLATION } = EXIT;
 
 type Size = 1 | 2 | 4;
 
-/** One step of a REP loop: does up to `wanted` items, returns how many; sets `stop` to end early. */
+/**
+ * One step of a REP loop: does up to `wanted` items, returns how many; sets `stop` to end early.
+ */
 interface Step {
   (cpu: Cpu, insn: Insn, wanted: number): number;
 }
@@ -54,7 +56,9 @@ function repeat(step: Step): SystemOp {
   };
 }
 
-/** Repetitions until something comes between two of them: the end of the slice, or a single step. */
+/**
+ * Repetitions until something comes between two of them: the end of the slice, or a single step.
+ */
 function most(state: CpuState): number {
   return state.flag(TF) ? 1 : state.get(BUDGET);
 }
@@ -210,7 +214,9 @@ function lods(cpu: Cpu, insn: Insn): number {
   return 1;
 }
 
-/** One comparison; flags follow the last one, and a fault leaves those of before the instruction. */
+/**
+ * One comparison; flags follow the last one, and a fault leaves those of before the instruction.
+ */
 function compare(cpu: Cpu, insn: Insn, scan: boolean): number {
   const { state } = cpu;
   const size = integerSize(insn, 0);

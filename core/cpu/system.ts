@@ -18,7 +18,7 @@ const { OF, VM } = FLAG;
 const { HLT: EXIT_HLT, VMCALL: EXIT_VMCALL } = EXIT;
 const { BP, DB, OF: VECTOR_OF } = VECTOR;
 
-// ---- software interrupts -------------------------------------------------------------------------
+// ---- software interrupts ------------------------------------------------------------------------
 
 function softwareInterrupt(cpu: Cpu, vector: number): void {
   deliver(cpu, vector, 0, "software", cpu.nextEip);
@@ -57,7 +57,7 @@ export function vmcall(cpu: Cpu): void {
   cpu.leave(EXIT_VMCALL);
 }
 
-// ---- descriptor tables -----------------------------------------------------------------------------
+// ---- descriptor tables --------------------------------------------------------------------------
 
 type Table = "GDT" | "IDT";
 const BASE_OF = { GDT: GDT_BASE, IDT: IDT_BASE } as const;

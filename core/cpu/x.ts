@@ -52,7 +52,9 @@ export interface X {
   /** Memory of a segment register by number; `"operand"` is the one the prefixes choose for DS. */
   load(segment: number | "operand", offset: Val, size: 1 | 2 | 4): Val;
   store(segment: number | "operand", offset: Val, size: 1 | 2 | 4, v: Val): void;
-  /** {@link read}, or {@link modify} if `writable`, `displacement` bytes beyond memory operand `n`. */
+  /**
+   * {@link read}, or {@link modify} if `writable`, `displacement` bytes beyond memory operand `n`.
+   */
   readAt(n: number, displacement: Val, writable: boolean): Val;
   push(v: Val, size: 2 | 4): void;
   /** The memory half of {@link push}; `setStack` with the result is the other. */

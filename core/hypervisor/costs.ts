@@ -2,8 +2,8 @@
  * What each step of both disk paths costs, in virtual time.
  *
  * Numbers are CPU cycles in the tables below and integer nanoseconds in a {@link CostPreset}. Every
- * number names its source, or says `model`: then nobody has published it, and it is an estimate to be
- * varied. Guest instructions are not here: each takes one nanosecond.
+ * number names its source, or says `model`: then nobody has published it, and it is an estimate to
+ * be varied. Guest instructions are not here: each takes one nanosecond.
  *
  * Sources: Landau et al., "SplitX", WIOV 2011; Agesen et al., "Software Techniques for Avoiding
  * Hardware Virtualization Exits", USENIX ATC 2012; Adams and Agesen, ASPLOS 2006; Linux commit
@@ -56,7 +56,10 @@ export interface CostPreset {
   readonly exitEntry: Ns;
   /** An access that the hypervisor answers itself. */
   readonly emulation: Ns;
-  /** An ioreq there and back: event to dom0, its scheduling, event to the vCPU; without the device's work. */
+  /**
+   * An ioreq there and back: event to dom0, its scheduling, event to the vCPU; without the device's
+   * work.
+   */
   readonly ioreq: Ns;
   /** Work of the device model for one ioreq. dom0 is busy during it. */
   readonly deviceAccess: Ns;

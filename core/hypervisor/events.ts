@@ -101,7 +101,7 @@ export class EventChannels {
     return this.#shared.isPending(evtchnPort);
   }
 
-  // ---- the guest's operations: a port or 0, or a negative error number ---------------------------
+  // ---- the guest's operations: a port or 0, or a negative error number --------------------------
 
   /** EVTCHNOP_alloc_unbound: a port that `remoteDomid` may bind. */
   allocateUnbound(remoteDomid: number): number {

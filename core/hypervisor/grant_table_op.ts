@@ -1,8 +1,8 @@
 /**
  * The grant_table_op hypercall as a guest that only grants uses it: EBX = command, ECX = array of
  * structures, EDX = their number.
- * Source: Xen public header grant_table.h. A guest cannot map or copy here: there is no other domain
- * whose pages it could reach, so those commands answer -ENOSYS, as does version 2.
+ * Source: Xen public header grant_table.h. A guest cannot map or copy here: there is no other
+ * domain whose pages it could reach, so those commands answer -ENOSYS, as does version 2.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * HVM parameters: 64-bit values by which toolstack, hypervisor and guest tell each other where things
- * are. And the hvm_op hypercall: EBX = operation, ECX = pointer.
+ * HVM parameters: 64-bit values by which toolstack, hypervisor and guest tell each other where
+ * things are. And the hvm_op hypercall: EBX = operation, ECX = pointer.
  * Source: Xen public headers hvm/params.h and hvm/hvm_op.h; permissions of xen/arch/x86/hvm/hvm.c.
  * @module
  */
@@ -50,7 +50,9 @@ export class HvmParams {
     this.#values[index] = value;
   }
 
-  /** May the guest read it? 0, -EINVAL for an unknown index, -EPERM for one that is not for guests. */
+  /**
+   * May the guest read it? 0, -EINVAL for an unknown index, -EPERM for one that is not for guests.
+   */
   checkGet(index: number): number {
     if (index >= HVM_PARAM_COUNT) return -ERRNO.EINVAL;
     return GUEST_MAY_GET.has(index) || GUEST_MAY_SET.has(index) ? 0 : -ERRNO.EPERM;
@@ -85,8 +87,8 @@ const HVMOP_GET_TIME = 10;
 const PARAM = { DOMID: 0, INDEX: 4, VALUE: 8, SIZE: 16 } as const;
 
 /**
- * Serves one hvm_op. All other operations answer -ENOSYS: pagetable_dying so that the guest does not
- * call it at each process exit, set_evtchn_upcall_vector so that it takes the global vector.
+ * Serves one hvm_op. All other operations answer -ENOSYS: pagetable_dying so that the guest does
+ * not call it at each process exit, set_evtchn_upcall_vector so that it takes the global vector.
  */
 export function hvmOp(params: HvmParams, clock: Clock, domid: number, call: GuestCall): number {
   switch (call.first) {

@@ -1,7 +1,7 @@
 /**
  * Hypercalls: which number is which, who may call, how often each was called.
- * Source: Xen public header xen.h; calling convention of arch-x86/xen-x86_32.h: EAX = number, EBX ECX
- * EDX ESI EDI = arguments, EAX = result.
+ * Source: Xen public header xen.h; calling convention of arch-x86/xen-x86_32.h: EAX = number, EBX
+ * ECX EDX ESI EDI = arguments, EAX = result.
  * @module
  */
 

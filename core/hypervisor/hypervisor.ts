@@ -8,7 +8,8 @@
  * | hypercall | Xen's interface | exit, hypercall |
  * | CPUID, MSR, HLT, MMIO without a device | the hypervisor | exit, emulation |
  *
- * A VMCALL from the built-in BIOS is no exit: it stands for instructions that a real BIOS would run.
+ * A VMCALL from the built-in BIOS is no exit: it stands for instructions that a real BIOS would
+ * run.
  * @module
  */
 
@@ -36,7 +37,9 @@ import type { XenInterface } from "./xen.ts";
 /** One retired instruction, as QEMU's `-icount shift=0`. */
 export const NS_PER_INSTRUCTION: Ns = 1;
 
-/** Most instructions of one budget, whatever the clock says: budgets are 31-bit numbers in the CPU. */
+/**
+ * Most instructions of one budget, whatever the clock says: budgets are 31-bit numbers in the CPU.
+ */
 const LARGEST_BUDGET = 1 << 30;
 
 // V8 folds a module's own constants, not imported ones: these are on the path of every exit.
@@ -178,7 +181,8 @@ export class Hypervisor implements VcpuHost {
 
   /**
    * {@inheritDoc VcpuHost.exit}
-   * A CPUID or MSR exit whose `value` is 0 afterwards is the CPU's to answer, an unknown MSR with #GP.
+   * A CPUID or MSR exit whose `value` is 0 afterwards is the CPU's to answer, an unknown MSR with
+   * #GP.
    */
   exit(exit: VmExit): number {
     this.retire(exit.retired);
@@ -201,7 +205,9 @@ export class Hypervisor implements VcpuHost {
     return this.#upcallVector() !== undefined || this.#pic.pending;
   }
 
-  /** Returns the vector. An interrupt that had to wait for IF = 1 comes by an interrupt-window exit. */
+  /**
+   * Returns the vector. An interrupt that had to wait for IF = 1 comes by an interrupt-window exit.
+   */
   acknowledgeInterrupt(): number {
     if (this.#windowArmed) this.#exitWithoutInstruction(EXIT.INTERRUPT_WINDOW);
     this.#windowArmed = false;

@@ -1,5 +1,6 @@
 /**
- * The memory_op hypercall: EBX = command, ECX = pointer. It places Xen's pages in guest-physical space.
+ * The memory_op hypercall: EBX = command, ECX = pointer. It places Xen's pages in guest-physical
+ * space.
  * Source: Xen public header memory.h, i386 layout.
  * @module
  */

@@ -1,6 +1,7 @@
 /**
  * Performing a port access for a guest, of one item or of a string.
- * Source: Xen's rule for string I/O, xen/arch/x86/hvm/emulate.c, hvmemul_rep_ins and hvmemul_rep_outs.
+ * Source: Xen's rule for string I/O, xen/arch/x86/hvm/emulate.c, hvmemul_rep_ins and
+ * hvmemul_rep_outs.
  * @module
  */
 

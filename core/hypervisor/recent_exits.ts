@@ -1,6 +1,6 @@
 /**
- * The last few VM exits, for crash dumps. Written on the path of every exit: records that are reused,
- * no allocation; text is made when somebody asks.
+ * The last few VM exits, for crash dumps. Written on the path of every exit: records that are
+ * reused, no allocation; text is made when somebody asks.
  * @module
  */
 
@@ -70,7 +70,9 @@ export class RecentExits {
     this.#last.value = value;
   }
 
-  /** One line an exit, oldest first: `HLT at 00007c3e, 1200 ns`, and behind it what was accessed. */
+  /**
+   * One line an exit, oldest first: `HLT at 00007c3e, 1200 ns`, and behind it what was accessed.
+   */
   lines(): string[] {
     const count = Math.min(this.#exits, RECENT_EXITS);
     return Array.from({ length: count }, (_, n) => lineOf(this.#slot(this.#exits - count + n)));

@@ -48,7 +48,9 @@ export const WALL_CLOCK_AT_POWER_ON = 1_767_225_600;
 /** Event channels of the 2-level ABI: 32 selector bits of 32 ports. */
 export const EVENT_CHANNEL_LIMIT = 1024;
 
-/** How TSC ticks become nanoseconds: `((ticks << shift) * mul) >> 32`; a negative shift goes right. */
+/**
+ * How TSC ticks become nanoseconds: `((ticks << shift) * mul) >> 32`; a negative shift goes right.
+ */
 export interface TscScale {
   /** 32 bits with the top bit set. */
   readonly mul: number;
@@ -129,8 +131,8 @@ export class SharedInfo {
   }
 
   /**
-   * VCPUOP_register_vcpu_info: from now on vcpu_info of vCPU 0 is in a page of the guest's. It takes
-   * its contents along, with everything marked pending so that nothing gets lost.
+   * VCPUOP_register_vcpu_info: from now on vcpu_info of vCPU 0 is in a page of the guest's. It
+   * takes its contents along, with everything marked pending so that nothing gets lost.
    * @returns 0; -EBUSY the second time; -EINVAL where it does not fit into one page of memory
    */
   moveVcpuInfo(gfn: Gfn, offset: number): number {

@@ -36,7 +36,9 @@ const VCPU_INFO_PLACE = { GFN: 0, OFFSET: 8, SIZE: 16 } as const;
 /** Offsets of vcpu_runstate_info; time[0] is the time running. */
 const RUNSTATE = { STATE: 0, ENTRY_TIME: 4, TIME: 12, SIZE: 44 } as const;
 
-/** Xen refuses periods below a millisecond; so do we above two weeks, to keep times whole numbers. */
+/**
+ * Xen refuses periods below a millisecond; so do we above two weeks, to keep times whole numbers.
+ */
 const SHORTEST_PERIOD: Ns = 1_000_000;
 const LONGEST_PERIOD: Ns = 2 ** 50;
 

@@ -99,7 +99,9 @@ export class XenInterface {
     return this.params.callbackVector;
   }
 
-  /** A hypercall has put the vCPU to sleep: idle until this is false or an interrupt is deliverable. */
+  /**
+   * A hypercall has put the vCPU to sleep: idle until this is false or an interrupt is deliverable.
+   */
   get blocked(): boolean {
     return this.#sched.blocked;
   }
@@ -166,7 +168,9 @@ export class XenInterface {
 /** The one assistance that an HVM guest may switch. */
 const VMASST_TYPE_RUNSTATE_UPDATE_FLAG = 5;
 
-/** EBX = 0 enable or 1 disable, ECX = type. The runstate area is never written, so nothing changes. */
+/**
+ * EBX = 0 enable or 1 disable, ECX = type. The runstate area is never written, so nothing changes.
+ */
 function vmAssist(call: GuestCall): number {
   if (call.first > 1) return -ERRNO.ENOSYS;
   return call.second === VMASST_TYPE_RUNSTATE_UPDATE_FLAG ? 0 : -ERRNO.EINVAL;

@@ -78,7 +78,8 @@ const UD2 = [0x0f, 0x0b] as const;
 const RET = 0xc3;
 
 /**
- * Fills the page that a guest names in {@link XEN_HYPERCALL_MSR}: entry n is `mov eax, n; vmcall; ret`.
+ * Fills the page that a guest names in {@link XEN_HYPERCALL_MSR}: entry n is `mov eax, n; vmcall;
+ * ret`.
  * @param low EAX of WRMSR: page address, bits 11:0 = which page, 0 the only one
  * @param high EDX of WRMSR
  * @returns false when there is no such page or no memory behind it: answer #GP

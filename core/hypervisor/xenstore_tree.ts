@@ -91,7 +91,9 @@ export class StoreTree {
     return this.#owned.get(domid) ?? 0;
   }
 
-  /** Sets a node's content. Missing nodes on the way come to be, empty, with the same permissions. */
+  /**
+   * Sets a node's content. Missing nodes on the way come to be, empty, with the same permissions.
+   */
   put(path: string, value: string, permissions: Permissions): void {
     this.#generation++;
     this.#root = this.#put(this.#root, namesOf(path), 0, { value, permissions });

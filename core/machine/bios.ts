@@ -203,7 +203,7 @@ export class Bios implements BiosTraps {
     this.#frame.ax = ax;
   }
 
-  // ---- hardware interrupts ------------------------------------------------------------------------
+  // ---- hardware interrupts ----------------------------------------------------------------------
 
   /** INT 08h. */
   #tick(): void {
@@ -225,9 +225,12 @@ export class Bios implements BiosTraps {
     this.#ports.write(PORT.PIC_MASTER, 1, EOI);
   }
 
-  // ---- services -----------------------------------------------------------------------------------
+  // ---- services ---------------------------------------------------------------------------------
 
-  /** INT 10h. There is a console instead of a screen: what is printed goes out, the rest is accepted. */
+  /**
+   * INT 10h. There is a console instead of a screen: what is printed goes out, the rest is
+   * accepted.
+   */
   #video(): void {
     const frame = this.#frame;
     switch (frame.ah) {

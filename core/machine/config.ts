@@ -17,7 +17,9 @@ export interface DiskConfig {
   readonly media: MediaPreset;
 }
 
-/** Everything that decides what a machine does. The same config gives the same run, byte for byte. */
+/**
+ * Everything that decides what a machine does. The same config gives the same run, byte for byte.
+ */
 export interface MachineConfig {
   /** The processor; `i686` unless given. */
   readonly cpu?: Profile;

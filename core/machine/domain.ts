@@ -74,7 +74,10 @@ export class Domain {
     for (const [index, disk] of parts.disks.entries()) this.#serveDisk(VDEVS[index]!, disk);
   }
 
-  /** Requests and responses on the rings that went without an event, as req_event and rsp_event allow. */
+  /**
+   * Requests and responses on the rings that went without an event, as req_event and rsp_event
+   * allow.
+   */
   get suppressedEvents(): number {
     return this.#suppressed;
   }

@@ -24,7 +24,9 @@ export interface CrashScene {
   readonly now: Ns;
 }
 
-/** Registers, the code around EIP, the last exceptions, exits and guest errors, one thing a line. */
+/**
+ * Registers, the code around EIP, the last exceptions, exits and guest errors, one thing a line.
+ */
 export function crashDump({ vcpu, memory, accounting, exceptions, now }: CrashScene): string {
   return [
     `at ${now} ns, ${accounting.instructions} instructions`,

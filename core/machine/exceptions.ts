@@ -13,9 +13,9 @@ import type { VcpuState } from "../types.ts";
 const RECENT = 8;
 
 /**
- * Exceptions in a row, without an instruction between them, that make a guest a lost one. Each pushes
- * six bytes or more, so by then any 16-bit stack has been overwritten six times and more; a guest that
- * recovers has taken a handful.
+ * Exceptions in a row, without an instruction between them, that make a guest a lost one. Each
+ * pushes six bytes or more, so by then any 16-bit stack has been overwritten six times and more; a
+ * guest that recovers has taken a handful.
  */
 export const ENDLESS_EXCEPTIONS = 0x10000;
 

@@ -32,7 +32,9 @@ const LONGEST_RUN_UP = 48;
 /** Width of the bytes column, enough for seven. */
 const BYTES_WIDTH = 21;
 
-/** The code of a guest that has not run: what its file holds. Offset and address are the same then. */
+/**
+ * The code of a guest that has not run: what its file holds. Offset and address are the same then.
+ */
 export function codeOf({ segments, mode }: GuestImage): Code {
   const byteAt = (address: number): number | undefined => {
     const segment = segments.find(({ gpa, bytes }) =>

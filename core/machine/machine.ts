@@ -1,8 +1,8 @@
 /**
  * A machine: the vCPU and its world, and the loop that lets time pass.
  *
- * One turn of the loop fires what is due, then either lets the vCPU run until the next deadline or, if
- * it sleeps, skips to that deadline. Both are booked, so the books always add up to the clock.
+ * One turn of the loop fires what is due, then either lets the vCPU run until the next deadline or,
+ * if it sleeps, skips to that deadline. Both are booked, so the books always add up to the clock.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * Guest-physical memory: RAM from address 0 with a hole for video memory, and pages of Xen's own that
- * can be laid over any frame. All of it lies in the vCPU's linear memory.
+ * Guest-physical memory: RAM from address 0 with a hole for video memory, and pages of Xen's own
+ * that can be laid over any frame. All of it lies in the vCPU's linear memory.
  * @module
  */
 

@@ -1,9 +1,9 @@
 /**
  * Arm and platter of a rotating disk: seek by distance, rotation by the clock, read-ahead.
  *
- * Seek time grows with the square root of the distance, after Ruemmler and Wilkes, "An introduction to
- * disk drive modeling", IEEE Computer 27(3), 1994. Each track starts later than the one before by the
- * time of a track change, so that a sequential transfer loses no revolution at the seam.
+ * Seek time grows with the square root of the distance, after Ruemmler and Wilkes, "An introduction
+ * to disk drive modeling", IEEE Computer 27(3), 1994. Each track starts later than the one before
+ * by the time of a track change, so that a sequential transfer loses no revolution at the seam.
  * @module
  */
 

@@ -1,8 +1,8 @@
 /**
  * How long a disk takes: presets as data, every number with its source.
  *
- * A command waits for a free channel, spends its latency, waits for the platter if there is one, and
- * crosses the one interface. `model` marks a number chosen by us.
+ * A command waits for a free channel, spends its latency, waits for the platter if there is one,
+ * and crosses the one interface. `model` marks a number chosen by us.
  * @module
  */
 

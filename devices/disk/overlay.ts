@@ -9,7 +9,9 @@ import type { BlockBackend } from "../../core/types.ts";
 const CHUNK_SECTORS = 8;
 const CHUNK_BYTES = CHUNK_SECTORS * SECTOR_SIZE;
 
-/** What `-snapshot` puts over an image. Flushing is nothing: the overlay does not outlive the run. */
+/**
+ * What `-snapshot` puts over an image. Flushing is nothing: the overlay does not outlive the run.
+ */
 export class OverlayDisk implements BlockBackend {
   readonly sectorCount: number;
   readonly readOnly = false;

@@ -1,7 +1,8 @@
 /**
  * A raw image file, read and written synchronously, straight from and into guest memory.
  *
- * `node:fs` costs the same as a C program's pread() here; asynchronous calls cost five times as much.
+ * `node:fs` costs the same as a C program's pread() here; asynchronous calls cost five times as
+ * much.
  * @module
  */
 

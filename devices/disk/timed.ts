@@ -1,8 +1,8 @@
 /**
  * The disk that both paths share: a queue and a latency in front of a store of bytes.
  *
- * Completion times are fixed at submission. Bytes move at completion, just before `done()`, so that a
- * buffer holds old data for as long as it would on hardware.
+ * Completion times are fixed at submission. Bytes move at completion, just before `done()`, so that
+ * a buffer holds old data for as long as it would on hardware.
  * @module
  */
 

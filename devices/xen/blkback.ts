@@ -1,9 +1,11 @@
 /**
- * The backend of one paravirtual disk: its side of the XenBus handshake, and the ring while connected.
+ * The backend of one paravirtual disk: its side of the XenBus handshake, and the ring while
+ * connected.
  *
- * Whatever the frontend writes is checked; a value that cannot be ends the connection in Closing, and the
- * backend waits for the frontend to start again.
- * Source: xen/include/public/io/blkif.h; drivers/block/xen-blkback/xenbus.c of Linux 6.1 for reactions.
+ * Whatever the frontend writes is checked; a value that cannot be ends the connection in Closing,
+ * and the backend waits for the frontend to start again.
+ * Source: xen/include/public/io/blkif.h; drivers/block/xen-blkback/xenbus.c of Linux 6.1 for
+ * reactions.
  * @module
  */
 
@@ -124,7 +126,10 @@ export class Blkback {
     this.#switchTo(XENBUS_STATE.INIT_WAIT);
   }
 
-  /** Watch events fire inside the guest's write; dom0 reacts later, once for all that came meanwhile. */
+  /**
+   * Watch events fire inside the guest's write; dom0 reacts later, once for all that came
+   * meanwhile.
+   */
   #postReaction(): void {
     if (this.#reactionPending || this.#gone) return;
     this.#reactionPending = true;

@@ -4,7 +4,9 @@
  * @module
  */
 
-/** Value of the frontend's `protocol` key for the layout of this file; an absent key means the same. */
+/**
+ * Value of the frontend's `protocol` key for the layout of this file; an absent key means the same.
+ */
 export const PROTOCOL_I386 = "x86_32-abi";
 
 /** What a request asks for. */

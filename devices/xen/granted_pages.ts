@@ -1,5 +1,6 @@
 /**
- * The guest pages a block backend works on: mapped for one request, or kept mapped between requests.
+ * The guest pages a block backend works on: mapped for one request, or kept mapped between
+ * requests.
  * @module
  */
 
@@ -33,7 +34,9 @@ export class PersistentPages {
     return entry;
   }
 
-  /** Keeps a freshly mapped page, busy; `undefined` if there is no room or `gref` is kept already. */
+  /**
+   * Keeps a freshly mapped page, busy; `undefined` if there is no room or `gref` is kept already.
+   */
   keep(gref: number, page: Uint8Array): PersistentPage | undefined {
     if (this.#pages.size >= MAX_PERSISTENT || this.#pages.has(gref)) return undefined;
     const entry = { page, busy: true };

@@ -1,6 +1,6 @@
 /**
- * The Xen platform device: fixed ports 0x10–0x1f, by which a guest removes its emulated disks, and the
- * PCI function that announces it.
+ * The Xen platform device: fixed ports 0x10–0x1f, by which a guest removes its emulated disks, and
+ * the PCI function that announces it.
  * Source: docs/misc/hvm-emulated-unplug.pandoc of Xen; hw/i386/xen/xen_platform.c of QEMU.
  * @module
  */
@@ -32,7 +32,9 @@ export interface PciIdentity {
   readonly bars: readonly PciBar[];
 }
 
-/** The platform device's PCI function. Guests take BAR1 as room for grant table and shared pages. */
+/**
+ * The platform device's PCI function. Guests take BAR1 as room for grant table and shared pages.
+ */
 export const XEN_PLATFORM_PCI: PciIdentity = {
   vendorId: 0x5853,
   deviceId: 0x0001,

@@ -1,6 +1,7 @@
 /**
  * The index algebra of a shared ring: who may read what, and when the other side wants an event.
- * Source: xen/include/public/io/ring.h. Indexes run freely modulo 2^32; only differences are compared.
+ * Source: xen/include/public/io/ring.h. Indexes run freely modulo 2^32; only differences are
+ * compared.
  * @module
  */
 
@@ -69,7 +70,9 @@ export class BackRing {
     return offset;
   }
 
-  /** Takes the next response entry, which may lie over a request already taken. @returns its offset */
+  /**
+   * Takes the next response entry, which may lie over a request already taken. @returns its offset
+   */
   nextResponse(): number {
     const offset = this.#offset(this.#responseProducer);
     this.#responseProducer = (this.#responseProducer + 1) >>> 0;
@@ -81,7 +84,9 @@ export class BackRing {
     return publish(this.page, SRING.RSP_PROD, SRING.RSP_EVENT, this.#responseProducer);
   }
 
-  /** Asks for an event at the next request, then looks again. @returns whether there is one already */
+  /**
+   * Asks for an event at the next request, then looks again. @returns whether there is one already
+   */
   finalCheck(): boolean {
     if (this.unconsumed() > 0) return true;
     this.page.setUint32(SRING.REQ_EVENT, this.#requestConsumer + 1, true);
@@ -155,7 +160,9 @@ export class FrontRing {
     return offset;
   }
 
-  /** Asks for an event at the next response, then looks again. @returns whether there is one already */
+  /**
+   * Asks for an event at the next response, then looks again. @returns whether there is one already
+   */
   finalCheck(): boolean {
     if (this.unconsumed() > 0) return true;
     this.page.setUint32(SRING.RSP_EVENT, this.#responseConsumer + 1, true);

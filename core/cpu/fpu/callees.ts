@@ -14,7 +14,9 @@ const callee = (name: string, params: readonly number[], results: readonly numbe
 const plain = (name: string, params: number, results: number = 0): Callee =>
   callee(name, new Array(params).fill(I32), new Array(results).fill(I32));
 
-/** Emulation or a task switch is on, or, where the argument is 1, an exception pends: #NM or #MF. */
+/**
+ * Emulation or a task switch is on, or, where the argument is 1, an exception pends: #NM or #MF.
+ */
 export const UNREADY: Callee = plain("unready", 1);
 /** FWAIT. */
 export const WAIT: Callee = plain("wait", 0);
@@ -88,8 +90,8 @@ export const EXCHANGE: Callee = plain("exchange", 1);
 export const SET_SIGN: Callee = plain("setSign", 2);
 
 /**
- * Compares ST(0) with the register at an address; second argument 1: quiet NaNs are no error; third:
- * registers to pop. Result: CF, PF and ZF where EFLAGS has them.
+ * Compares ST(0) with the register at an address; second argument 1: quiet NaNs are no error;
+ * third: registers to pop. Result: CF, PF and ZF where EFLAGS has them.
  */
 export const COMPARE: Callee = plain("compare", 3, 1);
 /** As {@link COMPARE}, with the result in C0, C2 and C3. */
@@ -143,7 +145,7 @@ export type Rare = typeof RARE[number];
 /** The function behind such an instruction. */
 export const rare = (name: Rare): Callee => plain(name, 0);
 
-// ---- between the halves ---------------------------------------------------------------------------
+// ---- between the halves -------------------------------------------------------------------------
 
 /**
  * Arithmetic on finite numbers that are not zero, with exponents beyond their format: destination
@@ -157,8 +159,8 @@ export const CORE: Readonly<Record<"add" | "mul" | "div" | "sqrt", Callee>> = {
 };
 
 /**
- * Rounds a 128-bit significand: destination, sign, exponent, its halves, bits to clear at the end of
- * the high half. Returns the exceptions (PE) and C1, which it has raised.
+ * Rounds a 128-bit significand: destination, sign, exponent, its halves, bits to clear at the end
+ * of the high half. Returns the exceptions (PE) and C1, which it has raised.
  */
 export const ROUND: Callee = callee("round", [I32, I32, I32, I64, I64, I32], [I32]);
 /** Raises exceptions, with or without C1: sets the status word. */

@@ -1,6 +1,6 @@
 /**
- * Extended arithmetic in integers: add, multiply, divide, square root and the one place that rounds.
- * Operands are finite and not zero; an exponent may lie beyond the format.
+ * Extended arithmetic in integers: add, multiply, divide, square root and the one place that
+ * rounds. Operands are finite and not zero; an exponent may lie beyond the format.
  * @module
  */
 
@@ -223,8 +223,8 @@ export function divCore(): FpuCode {
 type Val5 = [Val, Val, Val, Val, Val];
 
 /**
- * Square root of a positive number: the upper half from the double-precision root, the lower half by
- * one division (Zimmermann, Karatsuba Square Root, INRIA RR-3805).
+ * Square root of a positive number: the upper half from the double-precision root, the lower half
+ * by one division (Zimmermann, Karatsuba Square Root, INRIA RR-3805).
  */
 export function sqrtCore(): FpuCode {
   const f = new FpuCode(CORE.sqrt);

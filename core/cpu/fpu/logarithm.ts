@@ -1,6 +1,6 @@
 /**
- * FYL2X, FYL2XP1, FPATAN, F2XM1: special operands by the tables of the manual, the rest by precise.ts
- * and one rounding. Source: Intel SDM vol. 2.
+ * FYL2X, FYL2XP1, FPATAN, F2XM1: special operands by the tables of the manual, the rest by
+ * precise.ts and one rounding. Source: Intel SDM vol. 2.
  * @module
  */
 
@@ -186,7 +186,7 @@ function angleOf(ratio: Scaled): Scaled {
 export const fpatan = (fpu: FpuUnit): void =>
   binary(fpu, { special: specialArcTangent, compute: arcTangentOf });
 
-// ---- powers ------------------------------------------------------------------------------------------
+// ---- powers -------------------------------------------------------------------------------------
 
 /** F2XM1. */
 export function f2xm1(fpu: FpuUnit): void {

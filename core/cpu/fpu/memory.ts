@@ -89,7 +89,7 @@ function read64(f: FpuCode, linear: Val): Val {
   return value;
 }
 
-// ---- widening --------------------------------------------------------------------------------------
+// ---- widening -----------------------------------------------------------------------------------
 
 /**
  * Writes the temporary register from a binary format.
@@ -163,7 +163,7 @@ function widenInteger(bytes: 2 | 4 | 8): FpuCode {
   return f;
 }
 
-// ---- narrowing -------------------------------------------------------------------------------------
+// ---- narrowing ----------------------------------------------------------------------------------
 
 interface Top {
   readonly se: Val;

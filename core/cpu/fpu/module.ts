@@ -1,5 +1,6 @@
 /**
- * Puts the two halves of the x87 together: one generated module, and the TypeScript that it imports.
+ * Puts the two halves of the x87 together: one generated module, and the TypeScript that it
+ * imports.
  * @module
  */
 

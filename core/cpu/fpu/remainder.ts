@@ -21,7 +21,7 @@ function twoNumbers(fpu: FpuUnit): [Extended, Extended] | undefined {
   return nans(fpu, a, x, y) === undefined ? [x, y] : undefined;
 }
 
-// ---- remainder -----------------------------------------------------------------------------------
+// ---- remainder ----------------------------------------------------------------------------------
 
 /** A difference of exponents up to here is worked off in one step. */
 const WHOLE = 64;
@@ -87,7 +87,7 @@ export const fprem = (fpu: FpuUnit): void => remainder(fpu, false);
 /** FPREM1. */
 export const fprem1 = (fpu: FpuUnit): void => remainder(fpu, true);
 
-// ---- scaling ---------------------------------------------------------------------------------------
+// ---- scaling ------------------------------------------------------------------------------------
 
 /** Larger than any scale that still matters. */
 const HUGE = 0x10000;
@@ -156,7 +156,7 @@ export function fxtract(fpu: FpuUnit): void {
   fpu.push(significand);
 }
 
-// ---- examination -----------------------------------------------------------------------------------
+// ---- examination --------------------------------------------------------------------------------
 
 /** Condition code of each class, in the order of {@link CLASS}. */
 const EXAMINED = [SW.C3, SW.C2, SW.C3 | SW.C2, SW.C2 | SW.C0, SW.C0, SW.C0, 0];

@@ -54,7 +54,7 @@ const control = (waits: boolean, act: (x: X) => void): Sem => (x) => {
 /** Address of register operand `n`. */
 const register = (x: X, n: number): Val => x.let(stackAddress(x.vectorIndex(n)));
 
-// ---- arithmetic ------------------------------------------------------------------------------------
+// ---- arithmetic ---------------------------------------------------------------------------------
 
 /** @param reversed the second operand comes first */
 export const arithmetic = (
@@ -107,7 +107,7 @@ export const absolute: Sem = onStack((x) => x.call(callees.SET_SIGN, num(SIGN - 
 /** An instruction that only TypeScript executes. */
 export const rare = (name: callees.Rare): Sem => onStack((x) => x.call(callees.rare(name)));
 
-// ---- loads and stores --------------------------------------------------------------------------------
+// ---- loads and stores ---------------------------------------------------------------------------
 
 /** FLD of a number in memory. */
 export const load = (bytes: 4 | 8): Sem =>
@@ -188,7 +188,7 @@ export const move = (condition: number, wanted: boolean): Sem =>
 /** FXCH. */
 export const exchange: Sem = onStack((x) => x.call(callees.EXCHANGE, register(x, 0)));
 
-// ---- comparison --------------------------------------------------------------------------------------
+// ---- comparison ---------------------------------------------------------------------------------
 
 const compareWith = (x: X, other: Val, quiet: boolean, pops: number): void =>
   x.call(callees.COMPARE_STATUS, other, num(quiet ? 1 : 0), num(pops));
@@ -233,7 +233,7 @@ export const compareFlags = (quiet: boolean, pops: number): Sem =>
     x.setFlags({ ca: num(0), cb: carry, fo: num(0), fr, fx: shl(odd, num(8)) });
   });
 
-// ---- control -----------------------------------------------------------------------------------------
+// ---- control ------------------------------------------------------------------------------------
 
 /** FLDCW. */
 export const loadControl: Sem = control(true, (x) => x.call(callees.LOAD_CONTROL, x.read(0)));

@@ -68,7 +68,10 @@ function compute(fpu: FpuUnit, operation: number, at: number, [x, y]: Pair): voi
   }
 }
 
-/** NaNs and unsupported operands of one or two. @returns whether to go on, `undefined` if there are none */
+/**
+ * NaNs and unsupported operands of one or two.
+ * @returns whether to go on, `undefined` if there are none
+ */
 export function nans(
   fpu: FpuUnit,
   at: number,

@@ -94,8 +94,8 @@ export function fcos(fpu: FpuUnit): void {
 }
 
 /**
- * FSINCOS and FPTAN: ST(0) becomes the first result and the second is pushed. After a stack fault or
- * an invalid operand both are the default NaN; a NaN is both.
+ * FSINCOS and FPTAN: ST(0) becomes the first result and the second is pushed. After a stack fault
+ * or an invalid operand both are the default NaN; a NaN is both.
  */
 function pushing(fpu: FpuUnit, compute: (x: Extended, at: number) => void): void {
   fpu.status &= ~(SW.C1 | SW.C2);

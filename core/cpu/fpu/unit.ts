@@ -1,6 +1,6 @@
 /**
- * The x87 as its TypeScript half sees it: registers, status, exceptions, and the generated core that
- * does the arithmetic.
+ * The x87 as its TypeScript half sees it: registers, status, exceptions, and the generated core
+ * that does the arithmetic.
  * @module
  */
 

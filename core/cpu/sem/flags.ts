@@ -39,8 +39,8 @@ export function signBit(v: Val, size: number): Val {
 }
 
 /**
- * Flags of `r = a + b`. `a` is said by the other two: where it has been replaced by `r`, nobody need
- * keep it.
+ * Flags of `r = a + b`. `a` is said by the other two: where it has been replaced by `r`, nobody
+ * need keep it.
  */
 export function addFlags(x: X, b: Val, r: Val, size: number): void {
   const a = sub(r, b);
@@ -100,7 +100,9 @@ export function sbbFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
   });
 }
 
-/** Flags of AND, OR, XOR, TEST. AF is left clear, as processors do where the manual says undefined. */
+/**
+ * Flags of AND, OR, XOR, TEST. AF is left clear, as processors do where the manual says undefined.
+ */
 export function logicFlags(x: X, r: Val, size: number): void {
   const fr = signed(r, size);
   x.setFlags({ ca: num(0), cb: num(0), fr, fo: num(0), fx: and(fr, SIXTEEN) });

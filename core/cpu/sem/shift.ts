@@ -120,7 +120,9 @@ function throughCarry(x: X, left: boolean): void {
 export const rcl: Sem = (x) => throughCarry(x, true);
 export const rcr: Sem = (x) => throughCarry(x, false);
 
-/** SHLD, SHRD: operand 2 is the count. With 16 bits and a count above 16 the result is undefined. */
+/**
+ * SHLD, SHRD: operand 2 is the count. With 16 bits and a count above 16 the result is undefined.
+ */
 function doubleShift(x: X, body: (a: Val, b: Val, count: Val, bits: number) => void): void {
   const a = x.modify(0), b = x.read(1);
   const count = x.let(and(x.read(2), num(31)));
