@@ -13,18 +13,15 @@ import { readInnerStack } from "./inner_stack.ts";
 import {
   Descriptor,
   dplOf,
-  dropDataSegments,
   isCode,
   isConforming,
   isNull,
   isPresent,
   markAccessed,
   readDescriptor,
-  setCodeSegment,
-  setRealSegment,
-  setStackSegment,
   TYPE,
-} from "./segment.ts";
+} from "./descriptor.ts";
+import { dropDataSegments, setCodeSegment, setRealSegment, setStackSegment } from "./segment.ts";
 import { Frame, pushAll, setStackPointer, writeInner } from "./stack.ts";
 import { PassedCode } from "./passed.ts";
 import { AT, CR0, CS, DS, ES, ESP, FLAG, FS, GS, SEG, SS } from "./state.ts";

@@ -14,19 +14,21 @@ import { effectiveAddress, isProtected, maskAddress } from "./operand.ts";
 import {
   Descriptor,
   dplOf,
-  dropInnerSegments,
   isCode,
   isConforming,
   isNull,
   isPresent,
   markAccessed,
   readDescriptor,
+  TYPE,
+  typeOf,
+} from "./descriptor.ts";
+import {
+  dropInnerSegments,
   readStack,
   setCodeSegment,
   setRealSegment,
   setStackSegment,
-  TYPE,
-  typeOf,
 } from "./segment.ts";
 import { Frame, peek, peekAll, pushAll, setStackPointer, writeBelow, writeInner } from "./stack.ts";
 import { CS, ESP, SEG, SS } from "./state.ts";

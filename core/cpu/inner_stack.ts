@@ -5,7 +5,8 @@
 
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
-import { type Descriptor, readStack } from "./segment.ts";
+import { type Descriptor } from "./descriptor.ts";
+import { readStack } from "./segment.ts";
 import { SEG, TR } from "./state.ts";
 
 const { ATTR: SEG_ATTR, LIMIT: SEG_LIMIT } = SEG;

@@ -10,13 +10,8 @@ import { ALL_FLAGS, checkIopl, setFlags } from "./eflags.ts";
 import { checkOffset, readReturn, returnOuter } from "./far.ts";
 import type { Insn } from "./insn.ts";
 import { isProtected } from "./operand.ts";
-import {
-  Descriptor,
-  setCodeSegment,
-  setRealSegment,
-  setV86Segment,
-  updateMode,
-} from "./segment.ts";
+import { Descriptor } from "./descriptor.ts";
+import { setCodeSegment, setRealSegment, setV86Segment, updateMode } from "./segment.ts";
 import { PassedCode } from "./passed.ts";
 import { Frame, peekAll, setStackPointer } from "./stack.ts";
 import { AT, CS, DS, ES, ESP, FLAG, FS, GS, SEG, SS } from "./state.ts";

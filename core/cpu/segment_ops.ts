@@ -24,13 +24,11 @@ import {
   isPresent,
   isReadable,
   isWritableData,
-  loadSegment as load,
   readDescriptor,
-  setNullLdt,
-  setSystemSegment,
   TYPE,
   typeOf,
-} from "./segment.ts";
+} from "./descriptor.ts";
+import { loadSegment as load, setNullLdt, setSystemSegment } from "./segment.ts";
 import { peek, setStackPointer, stackMask } from "./stack.ts";
 import { CS, ESP, FLAG, LDTR, SS, TR } from "./state.ts";
 

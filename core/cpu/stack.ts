@@ -6,7 +6,7 @@
 import { cachedHost } from "./cached.ts";
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
-import type { Descriptor } from "./segment.ts";
+import type { Descriptor } from "./descriptor.ts";
 import { AT, type CpuState, ESP, MODE, SS, TLB } from "./state.ts";
 
 const { BANK, MODE: AT_MODE } = AT;

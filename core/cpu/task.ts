@@ -10,7 +10,6 @@ import { ALL_FLAGS } from "./eflags.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import {
   BUSY,
-  checkData,
   Descriptor,
   dplOf,
   isCode,
@@ -20,6 +19,11 @@ import {
   isWritableData,
   markAccessed,
   readDescriptor,
+  TYPE,
+  typeOf,
+} from "./descriptor.ts";
+import {
+  checkData,
   setCodeSegment,
   setNull,
   setNullLdt,
@@ -27,8 +31,6 @@ import {
   setStackSegment,
   setSystemSegment,
   setV86Segment,
-  TYPE,
-  typeOf,
   updateMode,
 } from "./segment.ts";
 import { push } from "./stack.ts";

@@ -5,7 +5,8 @@
  */
 
 import type { Cpu } from "../../core/cpu/cpu.ts";
-import { readDescriptor, setSegment, updateMode } from "../../core/cpu/segment.ts";
+import { readDescriptor } from "../../core/cpu/descriptor.ts";
+import { setSegment, updateMode } from "../../core/cpu/segment.ts";
 import { AT, CR0, FLAG, LDTR, NULL_ATTR, SEG, TR } from "../../core/cpu/state.ts";
 import { GuestPanic } from "../../core/errors.ts";
 import { bareCpu, type Tier, TwinMemory, unhex } from "./oracle.ts";
