@@ -30,13 +30,13 @@ import {
   xor,
 } from "./ir.ts";
 import {
-  type Carried,
-  carriedFlags,
   FLAG_AT,
   FLAG_NAMES,
   type FlagName,
   type Knowledge,
-  Loop,
+  Loops,
+  type Shape as FlagShape,
+  shapeOfFlags,
 } from "./loop.ts";
 import { REC, type Shape, shapeOf } from "./record.ts";
 import { parityOf } from "./sem/flags.ts";
@@ -122,14 +122,12 @@ export class Compiler extends Emitter {
   #written = 0;
   /** Registers that occur, as bits. */
   #used = 0;
-  /** EIPs of the blocks that are jumped back to. */
-  readonly #headers: Set<number>;
   /** Labels of the headers on the way from the root to here. */
   readonly #labels = new Map<number, number>();
   /** What the loops keep in locals; absent in the first reading, which finds it out. */
-  readonly #loop: Loop | undefined;
-  /** The flags that the first jump back leaves behind. */
-  #carried: Carried | undefined;
+  readonly #loop: Loops | undefined;
+  /** The flags at the first jump back to each header. */
+  readonly #shapes = new Map<number, FlagShape>();
   /** Flag words read from memory. */
   readonly #flagsRead = new Set<FlagName>();
 
@@ -141,16 +139,15 @@ export class Compiler extends Emitter {
     this.bank = num(TLB.BASE + unit.bank * TLB.BANK_BYTES);
     this.mode = num(unit.mode);
     this.#budget = this.body.local();
-    this.#headers = first ? first.#headers : new Set();
-    if (!first || !first.#carried) return;
-    this.#loop = new Loop(this.body, first.#used, first.#carried);
+    if (!first) return;
+    this.#loop = new Loops(this.body, first.#used, first.#shapes, first.#flagsRead);
   }
 
   /** The function of `root`. It is written twice if it jumps back: what is used must be known first. */
   static compile(unit: Unit, root: CompilableBlock): FunctionBody {
     const straight = new Compiler(unit, root);
     straight.#function();
-    if (!straight.#carried) return straight.body;
+    if (straight.#shapes.size === 0) return straight.body;
     const looping = new Compiler(unit, root, straight);
     looping.#function();
     return looping.body;
@@ -166,16 +163,16 @@ export class Compiler extends Emitter {
   #block(block: CompilableBlock): void {
     this.#path.add(block.eip);
     this.#written += block.insns.length;
-    if (this.#loop && this.#headers.has(block.eip)) this.#header(block, this.#loop);
+    if (this.#loop?.has(block.eip)) this.#header(block, this.#loop);
     else this.#straight(block);
     this.#path.delete(block.eip);
   }
 
-  #header(block: CompilableBlock, loop: Loop): void {
-    if (block !== this.#root) loop.turn(this.#known, () => this.#flushFlags());
+  #header(block: CompilableBlock, loop: Loops): void {
+    if (block !== this.#root) loop.turn(block.eip, this.#known, () => this.#flushFlags());
     this.body.loop((label) => {
       this.#labels.set(block.eip, label);
-      this.#known = loop.knowledge(this.#known.calls);
+      this.#known = loop.knowledge(block.eip, this.#known.calls);
       this.#straight(block);
     });
     this.#labels.delete(block.eip);
@@ -572,11 +569,12 @@ export class Compiler extends Emitter {
   #again(eip: number, block: CompilableBlock): void {
     const label = this.#labels.get(eip);
     if (this.#loop && label !== undefined) {
-      this.#loop.turn(this.#known, () => this.#flushFlags());
+      this.#loop.turn(eip, this.#known, () => this.#flushFlags());
       return this.body.branch(label);
     }
-    this.#headers.add(eip);
-    this.#carried ??= carriedFlags(this.#known, this.#flagsRead, (n) => this.#typeOf(n));
+    if (!this.#shapes.has(eip)) {
+      this.#shapes.set(eip, shapeOfFlags(this.#known, (n) => this.#typeOf(n)));
+    }
     this.#exit(eip, REC.TAKEN, block);
   }
 }

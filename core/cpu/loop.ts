@@ -42,21 +42,14 @@ interface Leaf {
   readonly type: number;
 }
 
-/** Flags at a jump back. */
-export interface Carried {
-  /** Expressions over {@link Leaf} numbers instead of locals. */
+/** Flags at a jump back: expressions over {@link Leaf} numbers instead of locals. */
+export interface Shape {
   readonly flags: FlagWords;
   readonly leaves: readonly Leaf[];
-  /** Words that the loop reads before it sets them: their values are kept. */
-  readonly read: ReadonlySet<FlagName>;
 }
 
 /** The flags at a jump back, in a form that another jump back can be compared with. */
-export function carriedFlags(
-  known: Knowledge,
-  read: ReadonlySet<FlagName>,
-  typeOf: (index: number) => number,
-): Carried {
+export function shapeOfFlags(known: Knowledge, typeOf: (index: number) => number): Shape {
   const numbers = new Map<number, number>();
   const leaves: Leaf[] = [];
   const number = (index: number): number => {
@@ -69,40 +62,62 @@ export function carriedFlags(
   const flags: FlagWords = {};
   for (const name of FLAG_NAMES) {
     const v = known.flags[name];
-    if (v && !read.has(name)) flags[name] = substitute(v, (index) => local(number(index)));
+    if (v) flags[name] = substitute(v, (index) => local(number(index)));
   }
-  return { flags, leaves, read: new Set(read) };
+  return { flags, leaves };
 }
 
-/** The locals of one loop. */
-export class Loop {
+/** The flags that one loop of the function begins with, unless they are in memory. */
+interface Header {
+  readonly shape: Shape;
+  /** Locals of the leaves. */
+  readonly leaves: readonly number[];
+}
+
+/** What a function's loops keep in locals. */
+export class Loops {
   readonly #body: FunctionBody;
   readonly #registers: (number | undefined)[];
-  readonly #carried: Carried;
-  readonly #leaves: number[];
-  /** 1 while the flags of the turn before are in memory. */
+  readonly #headers = new Map<number, Header>();
+  /** Words that some loop reads before it sets them: their values are kept. */
+  readonly #values: ReadonlyMap<FlagName, number>;
+  /** 1 while the flags that a turn begins with are in memory. */
   readonly first: number;
   /** What the flags at the top of a loop are otherwise, by what {@link knowledge} says of them. */
   readonly carried: Map<Val, Val> = new Map();
-  /** Flag words whose values are kept. */
-  readonly #values: readonly (readonly [FlagName, number])[];
 
-  /** @param used bits of the registers that occur */
-  constructor(body: FunctionBody, used: number, carried: Carried) {
+  /**
+   * @param used bits of the registers that occur
+   * @param shapes of the flags at the first jump back to each header
+   * @param read flag words that are read from memory
+   */
+  constructor(
+    body: FunctionBody,
+    used: number,
+    shapes: ReadonlyMap<number, Shape>,
+    read: ReadonlySet<FlagName>,
+  ) {
     this.#body = body;
-    this.#carried = carried;
     this.#registers = Array.from(
       { length: 8 },
       (_, n) => used >> n & 1 ? body.local() : undefined,
     );
-    this.#leaves = carried.leaves.map(({ register, type }) =>
-      this.#registers[register] ?? body.local(type)
-    );
     this.first = body.local(I32);
-    this.#values = [...carried.read].map((name) => [name, body.local()]);
+    this.#values = new Map([...read].map((name) => [name, body.local()]));
+    for (const [eip, shape] of shapes) {
+      const leaves = shape.leaves.map(({ register, type }) =>
+        this.#registers[register] ?? body.local(type)
+      );
+      this.#headers.set(eip, { shape, leaves });
+    }
   }
 
-  /** In front of the loop. */
+  /** A loop begins at `eip`. */
+  has(eip: number): boolean {
+    return this.#headers.has(eip);
+  }
+
+  /** In front of all loops. */
   begin(): void {
     this.#registers.forEach((index, register) => {
       if (index !== undefined) this.#body.setLocal(index, load32(num(register * 4)));
@@ -113,29 +128,33 @@ export class Loop {
     this.#body.setLocal(this.first, num(1));
   }
 
-  /** At the top of a loop. */
-  knowledge(calls: readonly number[]): Knowledge {
+  /** At the top of the loop whose header lies at `eip`. */
+  knowledge(eip: number, calls: readonly number[]): Knowledge {
+    const { shape, leaves } = this.#headers.get(eip)!;
     const flags: FlagWords = {};
     for (const name of FLAG_NAMES) {
-      const v = this.#carried.flags[name];
-      if (!v) continue;
-      const carried = substitute(v, (leaf) => local(this.#leaves[leaf]!));
-      const either = select(local(this.first), load32(num(FLAG_AT[name])), carried);
-      this.carried.set(either, carried);
-      flags[name] = either;
+      const v = shape.flags[name];
+      const value = this.#values.get(name);
+      if (value !== undefined) flags[name] = local(value);
+      else if (v) {
+        const carried = substitute(v, (leaf) => local(leaves[leaf]!));
+        const either = select(local(this.first), load32(num(FLAG_AT[name])), carried);
+        this.carried.set(either, carried);
+        flags[name] = either;
+      }
     }
-    for (const [name, index] of this.#values) flags[name] = local(index);
     const registers = this.#registers.map((n) => n === undefined ? undefined : local(n));
     const dirty = registers.reduce((bits, v, n) => v ? bits | 1 << n : bits, 0);
     return { registers, dirty, flags, calls };
   }
 
   /**
-   * Makes the present values those of the next turn.
+   * Makes the present values those that a turn of the loop at `eip` begins with.
    * @param flush brings the flags in memory up to date
    */
-  turn(known: Knowledge, flush: () => void): void {
-    const leaves = this.#match(known);
+  turn(eip: number, known: Knowledge, flush: () => void): void {
+    const header = this.#headers.get(eip)!;
+    const leaves = this.#match(header.shape, known);
     const moves: [number, Val][] = [[this.first, num(leaves ? 0 : 1)]];
     const move = (to: number, v: Val): void => {
       if (v.op !== OP.LOCAL || v.n !== to) moves.push([to, v]);
@@ -148,16 +167,15 @@ export class Loop {
       if (index !== undefined) move(index, known.registers[register] ?? load32(num(register * 4)));
     });
     leaves?.forEach((index, leaf) => {
-      if (this.#carried.leaves[leaf]!.register < 0) move(this.#leaves[leaf]!, local(index));
+      if (header.shape.leaves[leaf]!.register < 0) move(header.leaves[leaf]!, local(index));
     });
     // All are read before any is written: a value may be another one's old local.
     for (const [, v] of moves) this.#body.expr(v);
     for (const [to] of moves.reverse()) this.#body.assign(to);
   }
 
-  /** The locals behind the leaves, if the flags have the carried form. */
-  #match({ flags, registers }: Knowledge): number[] | undefined {
-    const { flags: wanted, leaves } = this.#carried;
+  /** The locals behind the leaves, if the flags have the shape. */
+  #match({ flags: wanted, leaves }: Shape, { flags, registers }: Knowledge): number[] | undefined {
     const found: number[] = new Array(leaves.length);
     const same = (v: Val | undefined, pattern: Val | undefined): boolean => {
       if (!v || !pattern) return v === pattern;
@@ -166,11 +184,13 @@ export class Loop {
       return v.n === pattern.n && same(v.a, pattern.a) && same(v.b, pattern.b) &&
         same(v.c, pattern.c);
     };
-    const { read } = this.#carried;
-    const alike = (name: FlagName): boolean => read.has(name) || same(flags[name], wanted[name]);
+    const alike = (name: FlagName): boolean =>
+      this.#values.has(name) || same(flags[name], wanted[name]);
     if (!FLAG_NAMES.every(alike)) return undefined;
     const agree = leaves.every(({ register }, leaf) => {
       const v = registers[register];
+      // A leaf of words whose values are kept is nobody's.
+      if (found[leaf] === undefined) return true;
       return register < 0 || (v?.op === OP.LOCAL && v.n === found[leaf]);
     });
     return agree ? found : undefined;
