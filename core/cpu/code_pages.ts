@@ -46,6 +46,8 @@ export class CodePage {
   /** A block of it is compiled. */
   compiled = false;
   readonly #history: PageHistory | undefined;
+  /** Compiled code takes an operand for a constant that has turned out to change: nothing may stay. */
+  #stale = false;
   /** Bit n: the page's n-th 64-byte chunk holds decoded bytes. */
   readonly #chunks = new Uint32Array(2);
   readonly #uses: Uint8Array | undefined;
@@ -134,9 +136,11 @@ export class CodePage {
   /** Notes an operand that changes. @returns false when code that takes it for a constant is compiled */
   #learn(offset: number): boolean {
     const { patched } = this.#history!;
-    if (patched.has(offset)) return true;
-    patched.add(offset);
-    return !this.compiled;
+    if (!patched.has(offset)) {
+      patched.add(offset);
+      this.#stale ||= this.compiled;
+    }
+    return !this.#stale;
   }
 }
 

@@ -50,6 +50,12 @@ const CASES = [
     mode: "protected32",
     code: "be01200000 31db 43 881e 83fb05 72f8 e8ec0f0000 01c7 83fb08 72ec f4",
   },
+  {
+    // mov ecx,20; again: mov [p+1],ecx; jmp p; p: add eax,imm32; dec ecx; jnz again
+    what: "an operand that its own page replaces all the time",
+    mode: "protected32",
+    code: "b914000000 890d0e100000 eb00 0511111111 49 75f0 f4",
+  },
 ] as const;
 
 for (const { what, mode, code } of CASES) {
