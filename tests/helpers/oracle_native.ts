@@ -8,7 +8,6 @@ import type { Cpu } from "../../core/cpu/cpu.ts";
 import { readDescriptor } from "../../core/cpu/descriptor.ts";
 import { setSegment, updateMode } from "../../core/cpu/segment.ts";
 import { AT, CR0, FLAG, LDTR, NULL_ATTR, SEG, TR } from "../../core/cpu/state.ts";
-import { GuestPanic } from "../../core/errors.ts";
 import { bareCpu, type Tier, TwinMemory, unhex } from "./oracle.ts";
 import { type FpuCase, fpuDifferences, loadFpu } from "./oracle_fpu.ts";
 
@@ -109,12 +108,7 @@ export class NativeMachine {
     c.i.slice(0, 8).forEach((value, n) => state.regs[n] = value);
     state.eip = c.i[8]!;
     loadFpu(state, c.fi);
-    try {
-      this.#execute(c, real);
-    } catch (error) {
-      if (!(error instanceof GuestPanic)) throw error;
-      return [error.message];
-    }
+    this.#execute(c, real);
     return this.#compare(c, real);
   }
 

@@ -8,7 +8,6 @@ import type { Cpu } from "../../core/cpu/cpu.ts";
 import { FEATURE, profileFeatures } from "../../core/cpu/cpuid.ts";
 import { isArmed } from "../../core/cpu/debug.ts";
 import { AT, FLAG, LDTR, NULL_ATTR, SEG, TR } from "../../core/cpu/state.ts";
-import { GuestPanic } from "../../core/errors.ts";
 import {
   DEBUG,
   debugRegister,
@@ -77,13 +76,8 @@ export class SystemMachine {
   /** Executes a case; returns what differs. */
   run(c: SystemCase): string[] {
     this.#begin(c);
-    try {
-      if (isRepeated(c)) this.#stepAll(c);
-      else this.#cpu.run(1);
-    } catch (error) {
-      if (!(error instanceof GuestPanic)) throw error;
-      return [error.message];
-    }
+    if (isRepeated(c)) this.#stepAll(c);
+    else this.#cpu.run(1);
     return this.#compare(c);
   }
 
