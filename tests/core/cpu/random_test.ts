@@ -23,7 +23,7 @@ for (const mode of ["real16", "protected32"] as const) {
           assertEquals(canary.every((byte) => byte === 0), true);
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 120 },
     );
     // Nothing lies between the records and RAM.
     assertEquals(RECORDS.END, RAM_BASE);
