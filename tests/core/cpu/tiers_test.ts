@@ -51,10 +51,11 @@ const CASES = [
     code: "be01200000 31db 43 881e 83fb05 72f8 e8ec0f0000 01c7 83fb08 72ec f4",
   },
   {
-    // mov ecx,20; again: mov [p+1],ecx; jmp p; p: add eax,imm32; dec ecx; jnz again
-    what: "an operand that its own page replaces all the time",
+    // mov byte [q],90h; mov ecx,30; again: cmp ecx,10; jae p; mov [p+1],ecx; p: add eax,imm32;
+    // dec ecx; jnz again; q: nop
+    what: "an operand that changes after its code has been compiled",
     mode: "protected32",
-    code: "b914000000 890d0e100000 eb00 0511111111 49 75f0 f4",
+    code: "c6051f10000090 b91e000000 83f90a 7306 890d18100000 0511111111 49 75ed 90 f4",
   },
 ] as const;
 
@@ -65,7 +66,7 @@ for (const { what, mode, code } of CASES) {
       bench.load(mode, 0x1000, code);
       for (let n = 0; n < 16; n++) bench.ram[0x500 + n] = 0x10 + n;
       bench.ram.set([0xb0, 0, 0xc3], 0x2000); // mov al,0; ret
-      bench.run(90);
+      bench.run(200);
       return [bench.snapshot(), bench.host.exits.length];
     });
     assertEquals(seen[1], seen[0]);
