@@ -3,8 +3,8 @@
  * @module
  */
 
-import { PAGE_SIZE } from "../../types.ts";
 import type { Cpu } from "../cpu.ts";
+import { checkWritable } from "../wide.ts";
 import { BIAS, FORMAT, NEW_STATUS, SW, TEMP } from "./layout.ts";
 import { CLASS, type Extended, isNan, quieted } from "./number.ts";
 import { stackUnderflow } from "./special.ts";
@@ -44,10 +44,7 @@ export function writeBlock(
   unit: 2 | 4 = 4,
 ): void {
   const { mmu } = cpu;
-  if ((linear & PAGE_SIZE - 1) + bytes > PAGE_SIZE) {
-    mmu.hostAddress(linear, true);
-    mmu.hostAddress(((linear | PAGE_SIZE - 1) + 1) >>> 0, true);
-  }
+  checkWritable(cpu, linear, bytes);
   for (let n = 0; n < bytes;) {
     const size = bytes - n >= 4 ? unit : 2;
     const value = size === 4 ? from.getInt32(n, true) : from.getUint16(n, true);

@@ -11,7 +11,7 @@ import { Fault, VECTOR } from "../fault.ts";
 import { type Insn, KIND, type Operand, type SystemOp } from "../insn.ts";
 import { effectiveAddress } from "../operand.ts";
 import { AT, type CpuState, CR0, CR4 } from "../state.ts";
-import { readWide, writeWide } from "./memory.ts";
+import { readWide, writeWide } from "../wide.ts";
 
 /**
  * What an instruction does to the operands at two addresses.

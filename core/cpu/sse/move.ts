@@ -9,7 +9,7 @@ import { maskAddress } from "../operand.ts";
 import { EDI } from "../state.ts";
 import { permit, putR0OnTop, registerAt, turnToMmx, usesMmx, type VectorOp } from "./access.ts";
 import { copy } from "./lanes.ts";
-import { checkWritable } from "./memory.ts";
+import { checkWritable } from "../wide.ts";
 
 /** Copies the low bytes; the rest of operand 0 becomes zero. */
 export function load(count: number): VectorOp {

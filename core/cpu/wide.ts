@@ -4,8 +4,8 @@
  * @module
  */
 
-import { PAGE_SIZE } from "../../types.ts";
-import type { Cpu } from "../cpu.ts";
+import { PAGE_SIZE } from "../types.ts";
+import type { Cpu } from "./cpu.ts";
 
 /**
  * Reads guest memory into linear memory.
@@ -34,7 +34,10 @@ export function writeWide(cpu: Cpu, linear: number, size: number, from: number):
   }
 }
 
-/** @throws {Fault} #PF unless all of an operand that lies on two pages can be written */
+/**
+ * @param size below that of a page
+ * @throws {Fault} #PF unless all of an operand that lies on two pages can be written
+ */
 export function checkWritable(cpu: Cpu, linear: number, size: number): void {
   if ((linear & (PAGE_SIZE - 1)) <= PAGE_SIZE - size) return;
   cpu.mmu.hostAddress(linear, true);
