@@ -96,7 +96,7 @@ function stringAccess(cpu: Cpu, insn: Insn, segment: number, pointer: number, ou
   const offset = maskAddress(regs[pointer]!, insn);
   const linear = cpu.linear(segment, offset, size, !out);
   const down = cpu.state.flag(DF);
-  const count = Math.min(most, itemsInPage(cpu, segment, offset, linear, size, down));
+  const count = Math.min(most, itemsInPage(cpu, segment, offset, linear, size, down, out));
   cpu.exit.immediate = false;
   if (count === 0) single(cpu, port, size, segment, offset, out);
   else run(cpu, port, size, linear, count, down, out);
@@ -117,10 +117,11 @@ function itemsInPage(
   linear: number,
   size: 1 | 2 | 4,
   down: boolean,
+  out: boolean,
 ): number {
   const inPage = linear & 0xfff;
   if (inPage + size > 4096 || isArmed(cpu.state)) return 0;
-  if (cpu.mmu.hostAddress(linear, segment === ES) < 0) return 0;
+  if (cpu.mmu.hostAddress(linear, !out) < 0) return 0;
   const { state } = cpu;
   const above = (offset - state.seg(segment, SEG_LOW)) >>> 0;
   const span = state.seg(segment, SEG_SPAN) >>> 0;

@@ -273,3 +273,14 @@ Deno.test("Mmu.loadPdptes() refuses reserved bits of a present entry: #GP, CR3 u
     assertEquals(bench.cpu.state.cr[3], refused ? POINTERS : POINTERS + 32);
   }
 });
+
+Deno.test("outs() only reads its page, also when the page lies in ES", () => {
+  const bench = paged("f3 26 6e f4"); // rep outs dx, byte ptr es:[esi]; hlt
+  setEntry(bench, 5, 0x5000 | P);
+  const { regs } = bench.cpu.state;
+  regs[1] = 3;
+  regs[6] = 0x5000;
+  assertEquals(firstFault(bench, 10), undefined);
+  assertEquals(bench.host.exits[0]!.count, 3);
+  assertEquals(entry(bench, 5) & (A | D), A);
+});
