@@ -96,7 +96,7 @@ function stringAccess(cpu: Cpu, insn: Insn, segment: number, pointer: number, ou
   const offset = maskAddress(regs[pointer]!, insn);
   const linear = cpu.linear(segment, offset, size, !out);
   const down = cpu.state.flag(DF);
-  const count = Math.min(most, itemsInPage(cpu, segment, offset, linear, size, down, out));
+  const count = Math.min(most, itemsInPage(cpu, insn, segment, offset, linear, down, out));
   cpu.exit.immediate = false;
   if (count === 0) single(cpu, port, size, segment, offset, out);
   else run(cpu, port, size, linear, count, down, out);
@@ -112,22 +112,34 @@ function stringAccess(cpu: Cpu, insn: Insn, segment: number, pointer: number, ou
  */
 function itemsInPage(
   cpu: Cpu,
+  insn: Insn,
   segment: number,
   offset: number,
   linear: number,
-  size: 1 | 2 | 4,
   down: boolean,
   out: boolean,
 ): number {
+  const size = integerSize(insn, 0);
   const inPage = linear & 0xfff;
   if (inPage + size > 4096 || isArmed(cpu.state)) return 0;
   if (cpu.mmu.hostAddress(linear, !out) < 0) return 0;
-  const { state } = cpu;
-  const above = (offset - state.seg(segment, SEG_LOW)) >>> 0;
-  const span = state.seg(segment, SEG_SPAN) >>> 0;
   const page = down ? Math.floor((inPage + size - 1) / size) : Math.floor((4096 - inPage) / size);
-  const room = down ? Math.floor(above / size) + 1 : Math.floor((span - above + 1) / size);
+  const room = down
+    ? Math.floor(bytesBelow(cpu, segment, offset) / size) + 1
+    : Math.floor(bytesFrom(cpu, segment, offset, insn) / size);
   return Math.max(1, Math.min(page, room));
+}
+
+/** Bytes of a segment below `offset`, which lies in it. */
+function bytesBelow({ state }: Cpu, segment: number, offset: number): number {
+  return (offset - state.seg(segment, SEG_LOW)) >>> 0;
+}
+
+/** Bytes from `offset` upwards until the segment ends or the offset wraps. */
+export function bytesFrom(cpu: Cpu, segment: number, offset: number, insn: Insn): number {
+  const limit = (cpu.state.seg(segment, SEG_SPAN) >>> 0) - bytesBelow(cpu, segment, offset) + 1;
+  const wrap = insn.addressSize === 4 ? 0x1_0000_0000 - offset : 0x10000 - offset;
+  return Math.min(limit, wrap);
 }
 
 function run(

@@ -10,11 +10,10 @@ import type { Cpu } from "./cpu.ts";
 import { isArmed } from "./debug.ts";
 import { type Insn, integerSize, type SystemOp } from "./insn.ts";
 import { maskAddress, writeRegister } from "./operand.ts";
-import { advance, goOn } from "./portio.ts";
-import { AT, type CpuState, EAX, ECX, EDI, ES, ESI, FLAG, SEG, TLB } from "./state.ts";
+import { advance, bytesFrom, goOn } from "./portio.ts";
+import { AT, type CpuState, EAX, ECX, EDI, ES, ESI, FLAG, TLB } from "./state.ts";
 
 const { BANK, BUDGET, CA, CB, FO, FR, FX } = AT;
-const { LOW: SEG_LOW, SPAN: SEG_SPAN } = SEG;
 const { DF, TF } = FLAG;
 const { READ: TLB_READ, WRITE: TLB_WRITE } = TLB;
 const { EPT_VIOLATION: EXIT_EPT_VIOLATION } = EXIT;
@@ -65,12 +64,7 @@ function most(state: CpuState): number {
 
 /** Items that a segment has from `offset` upwards; 0 if each access is watched. */
 function room(cpu: Cpu, segment: number, offset: number, insn: Insn, size: Size): number {
-  const { state } = cpu;
-  if (isArmed(state)) return 0;
-  const above = (offset - state.seg(segment, SEG_LOW)) >>> 0;
-  const limit = (state.seg(segment, SEG_SPAN) >>> 0) - above + 1;
-  const wrap = insn.addressSize === 4 ? 0x1_0000_0000 - offset : 0x10000 - offset;
-  return Math.floor(Math.min(limit, wrap) / size);
+  return isArmed(cpu.state) ? 0 : Math.floor(bytesFrom(cpu, segment, offset, insn) / size);
 }
 
 /**

@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { setSegment } from "../../../core/cpu/segment.ts";
+import { ES } from "../../../core/cpu/state.ts";
 import { EXIT } from "../../../core/types.ts";
 import { CpuBench } from "../../helpers/cpu.ts";
 import { oraclePath } from "../../helpers/oracle.ts";
@@ -112,4 +114,17 @@ Deno.test("Cpu.run() closes its books when one instruction makes two exits", () 
       1,
     ]]);
   }
+});
+
+Deno.test("ins() wraps at 64 KiB with 16-bit addresses, also in a segment that goes on", () => {
+  const bench = new CpuBench();
+  bench.load("protected32", 0x1000, "67 f3 66 6d f4"); // rep ins word ptr es:[di],dx; hlt
+  const base = 0x10;
+  setSegment(bench.cpu, ES, { selector: 0x18, base, limit: 0xffffffff | 0, attr: 0xc093, at: 0 });
+  const { regs } = bench.cpu.state;
+  regs[1] = 4;
+  regs[7] = 0xfffe;
+  bench.run(10);
+  const seen = bench.host.exits.slice(0, 2).map(({ gpa, count }) => [gpa, count]);
+  assertEquals(seen, [[base + 0xfffe, 1], [base, 3]]);
 });
