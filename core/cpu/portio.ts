@@ -89,9 +89,10 @@ function stringAccess(cpu: Cpu, insn: Insn, segment: number, pointer: number, ou
   const { regs } = cpu.state;
   const size = integerSize(insn, 0);
   const port = regs[EDX]! & 0xffff;
-  checkPort(cpu, port, size);
+  checkPermission(cpu, port, size);
   const wanted = insn.rep ? maskAddress(regs[ECX]!, insn) : 1;
   if (wanted === 0) return;
+  cpu.mmu.breakpoints.notePort(port, size);
   const most = cpu.state.flag(TF) ? 1 : wanted;
   const offset = maskAddress(regs[pointer]!, insn);
   const linear = cpu.linear(segment, offset, size, !out);

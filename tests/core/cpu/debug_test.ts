@@ -269,3 +269,13 @@ Deno.test("deliver() ends HLT: a single step through it runs the handler of #DB"
   assertEquals([cpu.halted, cpu.state.regs[0]], [false, 4]);
   assertEquals(view.getUint32(0x8000 - 12, true), 0x1001);
 });
+
+Deno.test("Breakpoints.notePort() sees no access in a REP INS of nothing", () => {
+  const watch = (count: number) => {
+    const bench = armed("f36c 90 f4", { at: 0x60, on: PORT }); // rep insb; nop; hlt
+    bench.cpu.state.set(AT.CR + 16, CR4.DE);
+    bench.cpu.state.regs.set([0, count, 0x60]);
+    return trapped(bench);
+  };
+  assertEquals([watch(1), watch(0)], [[0x1002, 1], undefined]);
+});
