@@ -168,7 +168,7 @@ export class Blocks {
     if (!page) {
       page = new CodePage(this.#histories.get(number));
       this.#pages[number] = page;
-      this.#mmu.forbidWrites(number);
+      this.#mmu.watchStores(number);
     }
     return page;
   }

@@ -10,7 +10,7 @@ import { Fault, VECTOR } from "./fault.ts";
 import { ACCESS, type Access, PageWalker, type PhysicalMemory } from "./paging.ts";
 import { forgetSites } from "./sites.ts";
 import { AT, type CpuState, CR0, CR4, FLAG, TLB } from "./state.ts";
-import { Tlb } from "./tlb.ts";
+import { STORES, Tlb } from "./tlb.ts";
 
 const { BANK, CR: AT_CR } = AT;
 const { AC } = FLAG;
@@ -90,8 +90,8 @@ export class Mmu implements PhysicalMemory {
   }
 
   /** Stores to the page at host offset `page` × 4096 take the slow path from now on. */
-  forbidWrites(page: number): void {
-    this.#tlb.forbidWrites(page);
+  watchStores(page: number): void {
+    this.#tlb.watch(page);
     forgetSites(this.#state.words);
   }
 
@@ -112,7 +112,10 @@ export class Mmu implements PhysicalMemory {
     const tlb = this.#tlb;
     const entry = tlb.entry(linear, user);
     const host = tlb.lookup(entry, linear, TAG_OF[access]);
-    if (host >= 0) return host;
+    if (host >= 0) {
+      if (access === WRITE && !this.holdsCode(host)) tlb.free(entry);
+      return host;
+    }
     const walker = this.#walker;
     walker.walk(linear, access, user);
     const frame = this.#frames.frameOffset(walker.gfn);
@@ -120,8 +123,9 @@ export class Mmu implements PhysicalMemory {
       this.#gpa = walker.gfn * PAGE_SIZE + (linear & 0xfff);
       return -1;
     }
-    const writable = walker.writable && !this.holdsCode(frame);
-    tlb.fill(entry, linear, frame, walker, writable, access === EXECUTE);
+    const allowed = this.holdsCode(frame) ? STORES.WATCHED : STORES.FREE;
+    const stores = walker.writable ? allowed : STORES.NONE;
+    tlb.fill(entry, linear, frame, walker, stores, access === EXECUTE);
     return frame + (linear & 0xfff);
   }
 

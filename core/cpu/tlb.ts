@@ -20,6 +20,10 @@ const {
 
 /** A tag that no page has: the access must be looked at. */
 const INVALID = 1;
+/** Bit of a write tag: the page may be written, but TypeScript has to see it. */
+const WATCHED = 2;
+/** What an entry allows a store to do. */
+export const STORES = { NONE: 0, WATCHED: 1, FREE: 2 } as const;
 /** A host page that more than one entry may allow writes to. */
 const MANY = -1;
 
@@ -66,11 +70,11 @@ export class Tlb {
   /**
    * Host offset of a linear address.
    * @param tag `TLB.READ`, `TLB.WRITE` or `TLB.EXECUTE`
-   * @returns -1 when the entry holds another page, or does not allow the access
+   * @returns -1 when the entry holds another page, or does not allow the access, watched or not
    */
   lookup(entry: number, linear: number, tag: number): number {
     const at = (TLB_BASE >> 2) + entry * WORDS;
-    if (this.#words[at + (tag >> 2)] !== (linear & ~0xfff)) return -1;
+    if ((this.#words[at + (tag >> 2)]! & ~WATCHED) !== (linear & ~0xfff)) return -1;
     return (linear + this.#words[at + ADDEND]!) >>> 0;
   }
 
@@ -82,14 +86,14 @@ export class Tlb {
   /**
    * Adds what is known to be allowed to an entry.
    * @param frame host offset of the page
-   * @param writable with the dirty bit set, and no code to be kept in step
+   * @param stores of {@link STORES}: any with the dirty bit set; free ones without code on the page
    */
   fill(
     entry: number,
     linear: number,
     frame: number,
     notes: PageNotes,
-    writable: boolean,
+    stores: number,
     executable: boolean,
   ): void {
     const words = this.#words;
@@ -102,13 +106,19 @@ export class Tlb {
     words[at + ADDEND] = addend;
     words[at + READ] = page;
     if (executable) words[at + EXECUTE] = page;
-    if (writable) {
-      words[at + WRITE] = page;
+    if (stores !== STORES.NONE) {
+      words[at + WRITE] = stores === STORES.FREE ? page : page | WATCHED;
       this.#noteWriter(entry, frame >>> 12);
     }
     this.#gfns[entry] = notes.gfn;
     if (!(this.#notes[entry]! & LISTED)) this.#used[this.#count++] = entry;
     this.#notes[entry] = LISTED | (notes.global ? GLOBAL : 0) | (notes.large ? LARGE : 0);
+  }
+
+  /** Stores through an entry need not be watched any longer. */
+  free(entry: number): void {
+    const at = (TLB_BASE >> 2) + entry * WORDS + WRITE;
+    this.#words[at] = this.#words[at]! & ~WATCHED;
   }
 
   /** Forgets all translations, or all but the global ones. */
@@ -143,10 +153,9 @@ export class Tlb {
     words[at + READ] = words[at + WRITE] = words[at + EXECUTE] = INVALID;
   }
 
-  /** Stores to the host page of that number take the slow path from now on. */
-  forbidWrites(page: number): void {
+  /** Stores to the host page of that number are watched from now on. */
+  watch(page: number): void {
     const writer = this.#writers[page]!;
-    this.#writers[page] = 0;
     if (writer > 0) this.#forbid(writer - 1, page);
     else if (writer === MANY) {
       for (let n = 0; n < this.#count; n++) this.#forbid(this.#used[n]!, page);
@@ -154,13 +163,14 @@ export class Tlb {
   }
 
   #forbid(entry: number, page: number): void {
-    if (this.#writesTo(entry, page)) this.#words[(TLB_BASE >> 2) + entry * WORDS + WRITE] = INVALID;
+    if (!this.#writesTo(entry, page)) return;
+    this.#words[(TLB_BASE >> 2) + entry * WORDS + WRITE]! |= WATCHED;
   }
 
   #writesTo(entry: number, page: number): boolean {
     const at = (TLB_BASE >> 2) + entry * WORDS;
     const tag = this.#words[at + WRITE]!;
-    return tag !== INVALID && (tag + this.#words[at + ADDEND]!) >>> 12 === page;
+    return tag !== INVALID && ((tag & ~WATCHED) + this.#words[at + ADDEND]!) >>> 12 === page;
   }
 
   #noteWriter(entry: number, page: number): void {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { TLB } from "../../../core/cpu/state.ts";
-import { Tlb } from "../../../core/cpu/tlb.ts";
+import { STORES, Tlb } from "../../../core/cpu/tlb.ts";
 
 const LOCAL = { gfn: 5, global: false, large: false };
 const GLOBAL = { gfn: 6, global: true, large: false };
@@ -13,7 +13,7 @@ function makeTlb(): Tlb {
 
 /** Fills a supervisor entry that may be written. */
 function fill(tlb: Tlb, linear: number, notes = LOCAL, frame = FRAME): void {
-  tlb.fill(tlb.entry(linear, false), linear, frame, notes, true, false);
+  tlb.fill(tlb.entry(linear, false), linear, frame, notes, STORES.FREE, false);
 }
 
 function lookup(tlb: Tlb, linear: number, tag: number = TLB.READ): number {
@@ -34,10 +34,10 @@ Deno.test("Tlb.lookup() finds the host offset of the page it was filled with, by
 Deno.test("Tlb.fill() keeps the rights of the same page, and none of another's", () => {
   const tlb = makeTlb();
   const entry = tlb.entry(0x5000, false);
-  tlb.fill(entry, 0x5000, FRAME, LOCAL, true, false);
-  tlb.fill(entry, 0x5000, FRAME, LOCAL, false, true);
+  tlb.fill(entry, 0x5000, FRAME, LOCAL, STORES.FREE, false);
+  tlb.fill(entry, 0x5000, FRAME, LOCAL, STORES.NONE, true);
   assertEquals(lookup(tlb, 0x5000, TLB.WRITE), FRAME);
-  tlb.fill(entry, 0x5000, FRAME + 0x1000, LOCAL, false, false);
+  tlb.fill(entry, 0x5000, FRAME + 0x1000, LOCAL, STORES.NONE, false);
   assertEquals(lookup(tlb, 0x5000, TLB.WRITE), -1);
   assertEquals(lookup(tlb, 0x5000, TLB.EXECUTE), -1);
 });
@@ -70,17 +70,23 @@ Deno.test("Tlb.invalidate() forgets a page, and all pieces of a large one", () =
   );
 });
 
-Deno.test("Tlb.forbidWrites() reaches every page that leads to the frame, and no other", () => {
+Deno.test("Tlb.watch() reaches every page that leads to the frame, and no other", () => {
   for (const aliases of [[0x5000], [0x5000, 0x9000], [0x5000, 0x405000]]) {
-    const tlb = makeTlb();
+    const words = new Int32Array(0x40000);
+    const tlb = new Tlb(words);
+    const isFree = (linear: number): boolean => {
+      const at = TLB.BASE + tlb.entry(linear, false) * TLB.STRIDE + TLB.WRITE;
+      return words[at >> 2] === linear;
+    };
     fill(tlb, 0x6000, LOCAL, FRAME + 0x1000);
     for (const linear of aliases) fill(tlb, linear);
-    tlb.forbidWrites(FRAME >> 12);
-    for (const linear of aliases) assertEquals(lookup(tlb, linear, TLB.WRITE), -1);
-    assertEquals(lookup(tlb, aliases.at(-1)!), FRAME);
-    assertEquals(lookup(tlb, 0x6000, TLB.WRITE), FRAME + 0x1000);
-    fill(tlb, 0x5000);
-    tlb.forbidWrites(FRAME >> 12);
-    assertEquals(lookup(tlb, 0x5000, TLB.WRITE), -1);
+    tlb.watch(FRAME >> 12);
+    for (const linear of aliases) assertEquals(isFree(linear), false);
+    assertEquals(lookup(tlb, aliases.at(-1)!, TLB.WRITE), FRAME);
+    assertEquals(isFree(0x6000), true);
+    tlb.free(tlb.entry(aliases.at(-1)!, false));
+    assertEquals(isFree(aliases.at(-1)!), true);
+    tlb.watch(FRAME >> 12);
+    assertEquals(isFree(aliases.at(-1)!), false);
   }
 });
