@@ -289,6 +289,8 @@ export class Cpu {
     this.#blocks.forgetLink();
     if (error === RESTART) return this.#restart();
     if (!(error instanceof Fault)) throw error;
+    // The slice ended in front of a fetch that its block has found to fault: it will do so again.
+    if (state.get(BUDGET) <= 0) return;
     // The fault takes its instruction's place in the budget: a handler that faults for ever uses it up.
     state.set(BUDGET, state.get(BUDGET) - 1);
     raise(this, error.vector, error.code);

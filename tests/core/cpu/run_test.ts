@@ -185,3 +185,10 @@ Deno.test("Cpu.run() changes its own page once when a read-modify-write reaches 
   bench.run(100);
   assertEquals([...bench.ram.subarray(0x1ffe, 0x2002)], [1, 1, 0xec, 0x0f]);
 });
+
+Deno.test("Cpu.run() leaves the fault of a fetch beyond the limit to the slice that makes it", () => {
+  const bench = new CpuBench();
+  bench.load("real16", 0xfffe, "90 90");
+  assertEquals([bench.run(2), bench.cpu.state.eip, bench.cpu.lastException], [2, 0x10000, -1]);
+  assertEquals([bench.run(1), bench.cpu.lastException], [1, 13]);
+});
