@@ -260,7 +260,7 @@ export class Blocks {
 
   #byteAt(eip: number): number {
     const state = this.#state;
-    if (eip >>> 0 > state.seg(CS, SEG_LIMIT) >>> 0) throw Fault.of(13, 0);
+    if (eip >>> 0 > state.seg(CS, SEG_LIMIT) >>> 0) throw Fault.of(VECTOR.GP, 0);
     const linear = (state.segmentBase(CS) + eip) >>> 0;
     if (this.#onlyPage >= 0 && linear >>> 12 !== this.#onlyPage) throw Fault.of(PF, 0);
     const host = this.#mmu.fetchAddress(linear);

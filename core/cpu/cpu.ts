@@ -19,7 +19,7 @@ import { type Frames, Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
 import { setSegment, updateMode } from "./segment.ts";
 import { MXCSR_RESET } from "./sse/mxcsr.ts";
-import { AT, CpuState, CR0, CS, EDX, FLAG, NULL_ATTR, RAM_BASE, SEG, SS } from "./state.ts";
+import { AT, CpuState, CR0, CS, FLAG, LDTR, NULL_ATTR, RAM_BASE, SEG, SS, TR } from "./state.ts";
 
 const { BUDGET, CPL, CR: AT_CR, DR: AT_DR, HOT, IDT_BASE, IDT_LIMIT, MXCSR, RECORD } = AT;
 const { ATTR: SEG_ATTR, LIMIT: SEG_LIMIT, LOW: SEG_LOW, RIGHTS: SEG_RIGHTS, SPAN: SEG_SPAN } = SEG;
@@ -32,6 +32,8 @@ const { GP, SS: VECTOR_SS } = VECTOR;
 /** Measured: 500 to 2000 give the same speed. */
 const DEFAULT_HEAT = 1000;
 const MAX_BUDGET = 0x7fffffff;
+/** Modes are part of keys that must stay exact: ids of code segments have 16 bits. */
+const MAX_CODE_SEGMENTS = 0xffff;
 
 /** Registers at the begin of a run. */
 export interface Reset {
@@ -126,9 +128,8 @@ export class Cpu {
     state.regs.set(to.regs);
     if (to.mode === "real16") this.#resetSegments(0x93, 0x93, 0xffff, 0);
     else this.#resetSegments(0xc09b, 0xc093, 0xffffffff, 0x10);
-    for (const segment of [6, 7]) state.setSeg(segment, SEG_ATTR, NULL_ATTR);
+    for (const segment of [LDTR, TR]) state.setSeg(segment, SEG_ATTR, NULL_ATTR);
     state.eip = to.eip;
-    state.regs[EDX] = to.regs[EDX]!;
     updateMode(this);
     this.mmu.flush();
   }
@@ -313,12 +314,19 @@ export class Cpu {
     this.state.eip = eip;
   }
 
-  /** Id of the current (CS base, limit) pair, 1 and up. */
+  /** Id of the current (CS base, limit) pair: 1 up to {@link MAX_CODE_SEGMENTS}. */
   codeSegmentId(): number {
     const { state } = this;
-    const key = state.segmentBase(CS) * 0x1_0000_0000 + (state.seg(CS, SEG_LIMIT) >>> 0);
+    const limit = state.seg(CS, SEG_LIMIT) >>> 0;
+    // A limit is 20 bits of bytes or pages: with the base that is what a number holds exactly.
+    const units = limit > 0xfffff ? 0x10_0000 | limit >>> 12 : limit;
+    const key = state.segmentBase(CS) * 0x20_0000 + units;
     let id = this.#codeSegments.get(key);
     if (id === undefined) {
+      if (this.#codeSegments.size === MAX_CODE_SEGMENTS) {
+        this.#codeSegments.clear();
+        this.#blocks.dropAll();
+      }
       id = this.#codeSegments.size + 1;
       this.#codeSegments.set(key, id);
     }

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { VECTOR } from "./fault.ts";
 import { type Insn, integerSize, KIND } from "./insn.ts";
 import {
   add,
@@ -39,7 +40,6 @@ import type { FlagWords, X } from "./x.ts";
 
 type Size = 1 | 2 | 4;
 
-const GENERAL_PROTECTION = 13;
 const JUMP_SHIFT = Math.log2(JUMP.STRIDE);
 
 /** The word at a fixed address of linear memory. */
@@ -410,7 +410,7 @@ export abstract class Emitter implements X {
   checkLimit(eip: Val): void {
     if (this.shape.flat) return;
     const limit = load32(segmentAddress(CS), SEG.LIMIT);
-    this.if(gtU(eip, limit), () => this.fault(GENERAL_PROTECTION));
+    this.if(gtU(eip, limit), () => this.fault(VECTOR.GP));
   }
 
   /** Goes to a block that is already linked, or back to TypeScript to have it linked. */

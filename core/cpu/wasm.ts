@@ -75,7 +75,6 @@ export class ByteWriter {
 /** Value types. */
 export const I32 = 0x7f;
 export const I64 = 0x7e;
-export const F64 = 0x7c;
 const VOID = 0x40;
 
 /** A function that generated code calls: of its own module, or imported under its name. */

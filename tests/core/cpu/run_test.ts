@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { AT, FLAG } from "../../../core/cpu/state.ts";
-import { CpuBench } from "../../helpers/cpu.ts";
+import { setSegment } from "../../../core/cpu/segment.ts";
+import { AT, CS, FLAG } from "../../../core/cpu/state.ts";
+import { CpuBench, firstException } from "../../helpers/cpu.ts";
 
 /** Loops, calls, carries, REP, exits; one jump crosses a page. */
 const PROGRAM_AT = 0xfe0;
@@ -191,4 +192,32 @@ Deno.test("Cpu.run() leaves the fault of a fetch beyond the limit to the slice t
   bench.load("real16", 0xfffe, "90 90");
   assertEquals([bench.run(2), bench.cpu.state.eip, bench.cpu.lastException], [2, 0x10000, -1]);
   assertEquals([bench.run(1), bench.cpu.lastException], [1, 13]);
+});
+
+Deno.test("Cpu.codeSegmentId() tells limits apart that differ by one, whatever the base", () => {
+  const bench = new CpuBench();
+  bench.load("protected32", 0x1000, "40404040404040f4"); // inc eax, seven times; hlt
+  const { state } = bench.cpu;
+  const seen = [100, 1].map((more) => {
+    const limit = 0x2000 + more;
+    setSegment(bench.cpu, CS, { selector: 8, base: 0xfffff000 | 0, limit, attr: 0x409b, at: 0 });
+    state.eip = 0x2000;
+    return [firstException(bench, 7)?.vector, state.eip];
+  });
+  assertEquals(seen, [[undefined, 0x2007], [13, 0x2002]]);
+});
+
+Deno.test("Cpu.codeSegmentId() keeps code apart after more segments than there are ids", () => {
+  const bench = new CpuBench();
+  bench.load("protected32", 0x1000, "4040f4"); // inc eax; inc eax; hlt
+  const { state } = bench.cpu;
+  for (let limit = 0x2000; limit < 0x13000; limit++) {
+    setSegment(bench.cpu, CS, { selector: 8, base: 0, limit, attr: 0x409b, at: 0 });
+  }
+  const seen = [0x1000, 0x1001].map((eip) => {
+    state.regs[0] = 0;
+    state.eip = eip;
+    return [bench.run(1), state.regs[0], state.eip];
+  });
+  assertEquals(seen, [[1, 1, 0x1001], [1, 1, 0x1002]]);
 });
