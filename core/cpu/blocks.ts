@@ -12,7 +12,6 @@ import { type Block, CodePage, PageHistory } from "./code_pages.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { Decoder } from "./decode.ts";
 import type { Insn } from "./insn.ts";
-import { type CompilableBlock, SMALL } from "./compiler.ts";
 import { Jit } from "./jit.ts";
 import { JUMP_ROW } from "./opcodes.ts";
 import type { Mmu } from "./mmu.ts";
@@ -20,6 +19,7 @@ import { REC } from "./record.ts";
 import { Sites } from "./sites.ts";
 import { AT, type CpuState, CS, JUMP, MODE, RECORDS, SEG, TLB } from "./state.ts";
 import { HANDLER, Threaded } from "./threaded.ts";
+import { type CompilableBlock, SMALL } from "./unit.ts";
 
 const { BANK, LINK, MODE: AT_MODE, RECORD } = AT;
 const { LIMIT: SEG_LIMIT } = SEG;

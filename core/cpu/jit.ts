@@ -6,7 +6,8 @@
  */
 
 import type { CodeTable } from "./code_table.ts";
-import { type CompilableBlock, Compiler, type Unit } from "./compiler.ts";
+import { compileRegion } from "./region.ts";
+import type { CompilableBlock, Unit } from "./unit.ts";
 import type { Insn } from "./insn.ts";
 
 /** Compiles units into the table. */
@@ -23,7 +24,7 @@ export class Jit {
    */
   compile(unit: Unit): Map<number, number> {
     const roots = chooseRoots(unit);
-    const bodies = roots.map((root) => Compiler.compile(unit, root));
+    const bodies = roots.map((root) => compileRegion(unit, root));
     const numbers = roots.map(() => this.#table.reserve());
     this.#table.compile(bodies, numbers);
     return new Map(roots.map(({ head }, n) => [head, numbers[n]!]));

@@ -1,0 +1,213 @@
+/**
+ * The shape of compiled functions: a block with the blocks that only it leads to; a jump back to one
+ * on the way becomes a loop; other blocks of the unit are reached by tail calls.
+ * @module
+ */
+
+import { Compiler } from "./compiler.ts";
+import { word } from "./emitter.ts";
+import type { Insn } from "./insn.ts";
+import { eq, local, ltS, num, sub, type Val } from "./ir.ts";
+import { Loops, type Shape as FlagShape, shapeOfFlags } from "./loop.ts";
+import { REC, shapeOf } from "./record.ts";
+import { AT } from "./state.ts";
+import { blockFunction, type CompilableBlock, SMALL, type Unit } from "./unit.ts";
+import { FunctionBody } from "./wasm.ts";
+
+/** Instructions of the largest function. */
+const MAX_FUNCTION = 96;
+/** Callers that a return is compared with. */
+const MAX_CALLERS = 3;
+
+/** The function of `root`. It is written twice if it jumps back: what is used must be known first. */
+export function compileRegion(unit: Unit, root: CompilableBlock): FunctionBody {
+  const straight = new Region(unit, root);
+  straight.writeFunction();
+  if (straight.shapes.size === 0) return straight.body;
+  const looping = new Region(unit, root, straight);
+  looping.writeFunction();
+  return looping.body;
+}
+
+/** Writes the function of one block. */
+class Region extends Compiler {
+  readonly #root: CompilableBlock;
+  /** EIPs of the blocks on the way from the root to here. */
+  readonly #path = new Set<number>();
+  #written = 0;
+  /** Labels of the headers on the way from the root to here. */
+  readonly #labels = new Map<number, number>();
+  /** Absent in the first reading, which finds out what loops there are. */
+  protected override readonly loops: Loops | undefined;
+  /** The flags at the first jump back to each header. */
+  readonly shapes: Map<number, FlagShape> = new Map();
+
+  constructor(unit: Unit, root: CompilableBlock, first?: Region) {
+    super(unit, new FunctionBody(blockFunction(root.head)));
+    this.#root = root;
+    this.loops = first && new Loops(this.body, first.used, first.shapes, first.flagsRead);
+  }
+
+  writeFunction(): void {
+    this.body.setLocal(this.budget, word(AT.BUDGET));
+    this.loops?.begin();
+    this.#block(this.#root);
+  }
+
+  /** Writes a block, as a loop if something jumps back to it, and what it leads to. */
+  #block(block: CompilableBlock): void {
+    this.#path.add(block.eip);
+    this.#written += block.insns.length;
+    if (this.loops?.has(block.eip)) this.#header(block, this.loops);
+    else this.#straight(block);
+    this.#path.delete(block.eip);
+  }
+
+  #header(block: CompilableBlock, loop: Loops): void {
+    if (block !== this.#root) loop.turn(block.eip, this.known, () => this.flushFlags());
+    this.body.loop((label) => {
+      this.#labels.set(block.eip, label);
+      this.known = loop.knowledge(block.eip, this.known.calls);
+      this.#straight(block);
+    });
+    this.#labels.delete(block.eip);
+  }
+
+  /** Writes a block's instructions and, behind the last, what they lead to. */
+  #straight({ insns, count, head, eip }: CompilableBlock): void {
+    this.#enter(count, eip);
+    let record = head + REC.STRIDE;
+    for (let n = 0; n < count; n++, record += REC.STRIDE) {
+      this.#instruction(insns[n]!, record);
+    }
+    const last = insns[insns.length - 1]!;
+    if (count < insns.length) {
+      this.leave();
+      this.body.dispatch(num(record));
+    } else if (!last.row.branch) {
+      this.record = record;
+      this.#go(last.next, REC.TAKEN, this.#samePage(last.next, last.pc));
+    }
+  }
+
+  #samePage(a: number, b: number): boolean {
+    const { base } = this.unit;
+    return ((base + a) ^ (base + b)) >>> 12 === 0;
+  }
+
+  /** Takes the block's instructions off the budget, or stops in front of it. */
+  #enter(count: number, eip: number): void {
+    const rest = this.temporary();
+    this.body.setLocal(rest, sub(local(this.budget), num(count)));
+    this.body.if(ltS(local(rest), num(0)), () => this.#stop(eip), undefined, false);
+    this.body.setLocal(this.budget, local(rest));
+  }
+
+  #stop(eip: number): void {
+    this.storeAll();
+    this.body.store(num(AT.EIP), 0, num(eip), 4);
+    this.body.return();
+  }
+
+  #instruction(insn: Insn, record: number): void {
+    this.insn = insn;
+    this.shape = shapeOf(insn, this.unit.mode, this.unit.base, false);
+    this.record = record;
+    this.begin();
+    insn.row.sem!(this);
+    this.release();
+  }
+
+  // ---- leaving -------------------------------------------------------------------------------
+
+  override jump(): void {
+    const { row, next } = this.insn;
+    if (row.mnemonic === "call") this.known.calls = [...this.known.calls, next];
+    this.#go(this.insn.target, REC.TAKEN, this.shape.nearTarget);
+  }
+
+  override jumpIf(cond: Val): void {
+    const { insn, shape } = this;
+    this.#fork(cond, () => this.#go(insn.target, REC.TAKEN, shape.nearTarget));
+    this.proceed();
+  }
+
+  override proceed(): void {
+    this.#go(this.insn.next, REC.FALL, this.shape.nearNext);
+  }
+
+  /** Writes what happens if `cond`, which ends elsewhere; then goes on as before. */
+  #fork(cond: Val, then: () => void): void {
+    const { insn, shape } = this;
+    const record = this.record;
+    const after = this.snapshot();
+    this.later.push(after);
+    this.body.if(cond, then);
+    this.later.pop();
+    this.known = after;
+    this.insn = insn;
+    this.shape = shape;
+    this.record = record;
+  }
+
+  override jumpTo(eip: Val): void {
+    const target = this.let(eip);
+    if (this.insn.row.mnemonic === "ret") {
+      this.later.push({ registers: [target], dirty: 0, flags: {}, calls: [] });
+      for (const caller of this.#callers()) {
+        this.#fork(eq(target, num(caller)), () => {
+          this.known.calls = this.known.calls.slice(0, -1);
+          this.#go(caller, REC.TAKEN, true);
+        });
+      }
+      this.later.pop();
+    }
+    super.jumpTo(target);
+  }
+
+  /** Where a return here probably goes to, as far as the unit has it. */
+  #callers(): number[] {
+    const { calls } = this.known;
+    const likely = calls.length ? [calls[calls.length - 1]!] : [];
+    for (const caller of this.unit.returns.get(this.#root.eip) ?? []) {
+      if (likely.length < MAX_CALLERS && !likely.includes(caller)) likely.push(caller);
+    }
+    return likely.filter((each) => {
+      const block = this.unit.blocks.get(each);
+      return block && (block.root || this.#belongsHere(block));
+    });
+  }
+
+  /** Goes on at `eip`: in this function, in another of the unit, or outside. */
+  #go(eip: number, link: number, near: boolean): void {
+    if (!near) return this.jumpTo(num(eip));
+    const block = this.unit.blocks.get(eip);
+    if (block && this.#path.has(eip)) return this.#again(eip, block);
+    if (block && this.#belongsHere(block)) return this.#block(block);
+    this.#exit(eip, link, block);
+  }
+
+  #exit(eip: number, link: number, block: CompilableBlock | undefined): void {
+    this.leave();
+    if (block?.root) this.body.tailCall(blockFunction(block.head), num(block.head));
+    else this.follow(num(eip), num(this.record + link));
+  }
+
+  #belongsHere(block: CompilableBlock): boolean {
+    return this.#written + block.insns.length <= MAX_FUNCTION &&
+      (block.entries === 1 || block.insns.length <= SMALL);
+  }
+
+  /** Jumps back to a block on the way here. */
+  #again(eip: number, block: CompilableBlock): void {
+    const label = this.#labels.get(eip);
+    if (this.loops && label !== undefined) {
+      this.loops.turn(eip, this.known, () => this.flushFlags());
+      return this.body.branch(label);
+    }
+    if (!this.shapes.has(eip)) {
+      this.shapes.set(eip, shapeOfFlags(this.known, (n) => this.typeOf(n)));
+    }
+    this.#exit(eip, REC.TAKEN, block);
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * What is compiled together: blocks of one page that direct jumps join.
+ * @module
+ */
+
+import type { Insn } from "./insn.ts";
+import type { Sites } from "./sites.ts";
+import { type Callee, HANDLER_TYPE } from "./wasm.ts";
+
+/** A block to compile: its head record and its instructions. */
+export interface CompilableBlock {
+  readonly head: number;
+  readonly eip: number;
+  readonly insns: readonly Insn[];
+  /** Instructions before the one that TypeScript executes, if the block ends with such. */
+  readonly count: number;
+  /** Jumps of the unit that lead to it. */
+  entries: number;
+  /**
+   * It has a function of its own in this unit; others are only part of those that lead to them. At
+   * first: it may have one, since it has none in another unit.
+   */
+  root: boolean;
+}
+
+/** What a unit of blocks shares. */
+export interface Unit {
+  readonly mode: number;
+  /** Linear base of the code segment. */
+  readonly base: number;
+  /** Index of the TLB bank. */
+  readonly bank: number;
+  /** The guest changes the instruction's immediate: it is read from the record. */
+  readonly isPatched: (insn: Insn) => boolean;
+  /** The unit's blocks by EIP. */
+  readonly blocks: ReadonlyMap<number, CompilableBlock>;
+  /** Sites of memory accesses. */
+  readonly sites: Sites;
+  /** Where calls of an EIP return to. */
+  readonly returns: Map<number, number[]>;
+}
+
+/** Name of a compiled block in its module. */
+export function blockFunction(head: number): Callee {
+  return { ...HANDLER_TYPE, name: `b${head}` };
+}
+
+/** A block of this many instructions is worth repeating in each function that leads to it. */
+export const SMALL = 6;
