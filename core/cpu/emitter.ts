@@ -62,15 +62,12 @@ export function jumpThroughCache(
   const slot = shl(and(linear, num(JUMP.ENTRIES - 1)), num(JUMP_SHIFT));
   const entry = keep(add(slot, num(JUMP.BASE)));
   const tlb = keep(add(tlbIndex(linear), bank));
-  const known = and(
-    eq(load32(entry, JUMP.LINEAR), linear),
-    eq(load32(entry, JUMP.MODE), mode),
-  );
-  const mapped = and(
-    eq(load32(tlb, TLB.EXECUTE), and(linear, num(~0xfff))),
-    eq(load32(tlb, TLB.ADDEND), load32(entry, JUMP.ADDEND)),
-  );
-  body.if(and(known, mapped), () => {
+  body.block((miss) => {
+    const expect = (found: Val, wanted: Val): void => body.branch(miss, ne(found, wanted), false);
+    expect(load32(entry, JUMP.LINEAR), linear);
+    expect(load32(entry, JUMP.MODE), mode);
+    expect(load32(tlb, TLB.EXECUTE), and(linear, num(~0xfff)));
+    expect(load32(tlb, TLB.ADDEND), load32(entry, JUMP.ADDEND));
     body.dispatch(load32(entry, JUMP.RECORD), load32(entry, JUMP.HANDLER));
   });
 }
