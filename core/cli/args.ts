@@ -37,7 +37,15 @@ export interface RunOptions extends CommonOptions {
   readonly placement?: FlatPlacement;
   /** Print instructions instead of running them. */
   readonly disasm?: DisasmRange;
+  /** What goes to the log. */
+  readonly log?: readonly LogItem[];
+  /** Where it goes: standard error unless given. */
+  readonly logFile?: string;
 }
+
+/** Items of `-d` that there are: a subset of QEMU's. */
+const LOG_ITEMS = ["in_asm"] as const;
+export type LogItem = typeof LOG_ITEMS[number];
 
 /** Which instructions `--disasm` prints. */
 export interface DisasmRange {
@@ -128,6 +136,8 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .option("--snapshot", "keep writes in memory, leave the images alone")
     .option("--load <format@address>", "raw code: flat@0x100000 (32-bit) or flat16@0x7c00")
     .option("--disasm [=address[,count]]", "print the guest's instructions instead of running them")
+    .option("-d <items>", "log to standard error: in_asm (guest code when it is decoded)")
+    .option("-D <file>", "log there instead")
     .addHelpText("after", "\nExample: deno task run guests/bin/hello.bin --disk a.img -snapshot");
   addCommon(command);
   return command.action((guest: string, flags: Flags) => {
@@ -146,6 +156,8 @@ function runCommand(done: (options: RunOptions) => void): Command {
       ...(flags.append === undefined ? {} : { append: flags.append as string }),
       ...(flags.load === undefined ? {} : { placement: parsePlacement(flags.load as string) }),
       ...(flags.disasm === undefined ? {} : { disasm: disasmRange(flags.disasm as string) }),
+      ...(flags.d === undefined ? {} : { log: logItems(flags.d as string) }),
+      ...(flags.D === undefined ? {} : { logFile: flags.D as string }),
       ...common(flags),
     });
   });
@@ -250,6 +262,14 @@ function depth(text: string): number {
     );
   }
   return requests;
+}
+
+function logItems(text: string): LogItem[] {
+  return text.split(",").filter(Boolean).map((item) => {
+    const known = LOG_ITEMS.find((each) => each === item);
+    if (known) return known;
+    throw new UsageError(`Cannot log "${item}": wanted ${LOG_ITEMS.join(", ")}`, "-d in_asm");
+  });
 }
 
 /** `0x7c00,20`, or nothing. */

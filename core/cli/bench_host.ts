@@ -18,8 +18,7 @@ export interface Host {
 }
 
 /** V8's flags in the task `run`. */
-export const V8_FLAGS =
-  "--v8-flags=--wasm-tiering-budget=500000";
+export const V8_FLAGS = "--v8-flags=--wasm-tiering-budget=500000";
 
 /** trapring. */
 export const TRAPRING: Host = {

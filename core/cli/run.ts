@@ -15,8 +15,8 @@ import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
 import { listGuest } from "./disasm.ts";
-import { type GuestFile, readGuest, sha256 } from "./files.ts";
-import { SerialSink, type Streams, writeText } from "./output.ts";
+import { type GuestFile, onHost, readGuest, sha256 } from "./files.ts";
+import { type ByteStream, SerialSink, type Streams, writeText } from "./output.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
 const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
@@ -41,6 +41,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     ...(options.placement === undefined ? {} : { placement: options.placement }),
   });
   if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);
+  const log = options.log?.length ? openLog(options.logFile, streams) : undefined;
   const disks = openDisks(options, guest, file, streams);
   const inputs = {
     cpu,
@@ -63,6 +64,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       ...limits(options),
       onSerialByte: (byte) => serial.push(byte),
       onDebugByte: (byte) => serial.push(byte),
+      ...(log && { onBlock: (lines) => writeText(log, `${lines.join("\n")}\n\n`) }),
     });
     const result = await runToEnd(machine, serial, options);
     reportEnd(result, streams);
@@ -71,6 +73,13 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   } finally {
     for (const { backend } of disks) backend.close();
   }
+}
+
+/** The log file, emptied, or standard error. */
+function openLog(path: string | undefined, { stderr }: Streams): ByteStream {
+  let log = stderr;
+  if (path !== undefined) onHost(`Cannot write log "${path}"`, () => log = Deno.createSync(path));
+  return log;
 }
 
 /** Runs until the guest, a limit or the user ends it; what was written is durable afterwards. */

@@ -85,6 +85,8 @@ export class Blocks {
   running = false;
   /** Runs from a record until generated code returns. */
   readonly enter: Code;
+  /** Sees each block when it has been decoded: its EIP, and that behind it. */
+  onBlock: (eip: number, end: number) => void = () => {};
 
   constructor(state: CpuState, mmu: Mmu, { table, features, heat }: BlockOptions) {
     this.#state = state;
@@ -209,6 +211,7 @@ export class Blocks {
     this.#next = this.#buildEnd(at, insns, count);
     this.#threaded.flush();
     page.mark(host & 0xfff, insns, count, head + REC_STRIDE);
+    this.onBlock(eip, insns[insns.length - 1]!.next);
     return head;
   }
 

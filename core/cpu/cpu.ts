@@ -90,6 +90,11 @@ export class Cpu {
   /** Sees every exception before its delivery, with the state as it stands at the fault; may throw. */
   onException: (vector: number, code: number) => void = () => {};
 
+  /** Asks to be told of each block of guest code that is decoded: its EIP, and that behind it. */
+  traceBlocks(see: (eip: number, end: number) => void): void {
+    this.#blocks.onBlock = see;
+  }
+
   /** @param memoryBytes guest RAM and extra frames, a multiple of 64 KiB */
   constructor(memoryBytes: number, options: CpuOptions = {}) {
     this.profile = options.profile ?? DEFAULT_PROFILE;

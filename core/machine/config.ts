@@ -41,6 +41,8 @@ export interface MachineConfig {
   readonly onSerialByte?: (byte: number) => void;
   /** A byte written to the debug console, port 0xe9. */
   readonly onDebugByte?: (byte: number) => void;
+  /** A block of guest code that has been decoded, as a listing: once, unless its page changes. */
+  readonly onBlock?: (listing: readonly string[]) => void;
   /** A byte written to the POST port 0x80; costs the guest no time beyond the instruction. */
   readonly onMark?: (value: number, vcpu: VcpuState) => void;
 }

@@ -4,12 +4,12 @@
  */
 
 import { hex } from "../bits.ts";
-import { codeFrom } from "../cpu/disasm.ts";
-import { AT, type CpuState, CS, FLAG, NULL_ATTR, SEG } from "../cpu/state.ts";
+
+import { AT, type CpuState, FLAG, NULL_ATTR, SEG } from "../cpu/state.ts";
 import type { Accounting } from "../hypervisor/accounting.ts";
 import type { GuestMemory, Ns } from "../types.ts";
 import type { ExceptionWatch } from "./exceptions.ts";
-import { type Code, listAround } from "./listing.ts";
+import { listAround, runningCode } from "./listing.ts";
 
 const REGISTERS = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"] as const;
 const SEGMENTS = ["es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"] as const;
@@ -66,13 +66,4 @@ function segmentText(vcpu: CpuState, segment: number): string {
   const base = hex(vcpu.segmentBase(segment));
   const limit = hex(vcpu.seg(segment, SEG.LIMIT));
   return `${selector} base=${base} limit=${limit} attr=${hex(attr, 4)}`;
-}
-
-function runningCode(vcpu: CpuState, memory: GuestMemory): Code {
-  const base = vcpu.segmentBase(CS);
-  const bytes = codeFrom((eip) => {
-    const gpa = vcpu.linearToGpa((base + eip) >>> 0);
-    return gpa === undefined ? undefined : memory.read8(gpa);
-  });
-  return { bytes, mode: vcpu.get(AT.MODE) };
 }

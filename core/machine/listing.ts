@@ -6,8 +6,9 @@
 import { hex } from "../bits.ts";
 import type { CodeBytes } from "../cpu/decode.ts";
 import { codeFrom, disassemble } from "../cpu/disasm.ts";
-import { MODE } from "../cpu/state.ts";
+import { AT, type CpuState, CS, MODE } from "../cpu/state.ts";
 import type { GuestImage } from "../load/image.ts";
+import type { GuestMemory } from "../types.ts";
 
 /** One line. */
 export interface Listed {
@@ -43,6 +44,24 @@ export function codeOf({ segments, mode }: GuestImage): Code {
     return segment?.bytes[address - segment.gpa];
   };
   return { bytes: codeFrom(byteAt), mode: mode === "protected32" ? MODE.CODE32 : 0 };
+}
+
+/** The code of a guest that runs: what CS and the page tables lead to. */
+export function runningCode(vcpu: CpuState, memory: GuestMemory): Code {
+  const base = vcpu.segmentBase(CS);
+  const bytes = codeFrom((eip) => {
+    const gpa = vcpu.linearToGpa((base + eip) >>> 0);
+    return gpa === undefined ? undefined : memory.read8(gpa);
+  });
+  return { bytes, mode: vcpu.get(AT.MODE) };
+}
+
+/** One block of running code, under the address of its segment, as QEMU's `-d in_asm` has it. */
+export function listBlock(vcpu: CpuState, memory: GuestMemory, eip: number, end: number): string[] {
+  const lines = listCode(runningCode(vcpu, memory), eip, end - eip)
+    .filter(({ address }) => address < end);
+  const where = `${hex(vcpu.selector(CS), 4)}, base ${hex(vcpu.segmentBase(CS))}`;
+  return [`IN: ${where}`, ...lines.map(formatListed)];
 }
 
 /** At most `count` instructions from an address on; fewer where the memory ends. */

@@ -23,6 +23,7 @@ import type { Counters, DiskConfig, MachineConfig, RunResult } from "./config.ts
 import { Domain } from "./domain.ts";
 import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
+import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
 import { HYPERVISOR_PORTS, Pc } from "./pc.ts";
 
@@ -79,6 +80,10 @@ export class Machine {
     this.#cpu.connect(this.#hypervisor, memory);
     this.#cpu.onException = (vector, code) =>
       this.#exceptions.take(vector, code, this.#cpu.state, this.#attempted());
+    const { onBlock } = config;
+    if (onBlock) {
+      this.#cpu.traceBlocks((eip, end) => onBlock(listBlock(this.#cpu.state, memory, eip, end)));
+    }
     bios.handOver(config.guest.mode === "real16");
     this.#loadGuest();
   }

@@ -31,7 +31,7 @@ Deno.test("parseArgs() reads every option of run, with one dash and with two", (
     ..."g --disk a.img --disk b.img --append x=1 --snapshot --cost xen-2007 --media hdd -m 64"
       .split(" "),
     ..."--max-insns 10m --max-time 5s --json --load flat@0x100000 --quiet --no-progress".split(" "),
-    "--cpu=pentium3",
+    ..."--cpu=pentium3 -d in_asm -D log".split(" "),
   );
   assertEquals(long, {
     command: "run",
@@ -49,12 +49,13 @@ Deno.test("parseArgs() reads every option of run, with one dash and with two", (
     json: true,
     quiet: true,
     progress: false,
+    log: ["in_asm"],
+    logFile: "log",
   });
   const short = run(
     ..."g -disk a.img -disk b.img -append x=1 -snapshot -cost xen-2007 -media hdd -m 64".split(" "),
     ..."-max-insns 10m -max-time=5s -json -load flat@0x100000 -quiet -no-progress".split(" "),
-    "-cpu",
-    "pentium3",
+    ..."-cpu pentium3 -d in_asm -D log".split(" "),
   );
   assertEquals(short, long);
 });

@@ -107,3 +107,44 @@ processTest("main.ts -C makes file names relative to the user's folder", async (
   const args = ["-C", folder, "run", "g.bin", "--quiet", "--max-insns", "1k"];
   assertEquals((await run(root, ...args)).code, 124);
 });
+
+processTest("run -d in_asm lists the guest's code once, on standard error", async (folder) => {
+  // mov cx,3; again: loop again; mov al,16; out 0xf4,al
+  await Deno.writeFile(`${folder}/guest.bin`, Uint8Array.fromHex("b90300e2feb010e6f4"));
+  const { code, stderr } = await run(
+    folder,
+    "guest.bin",
+    "--load",
+    "flat16@0x7c00",
+    "-d",
+    "in_asm",
+  );
+  assertEquals(code, 33);
+  const listing = stderr.slice(0, stderr.indexOf("trapring:")).trim().split("\n\n");
+  assertEquals(listing, [
+    "IN: 0000, base 00000000\n" +
+    "    7c00:  b9 03 00               mov    cx,0x3\n" +
+    "    7c03:  e2 fe                  loop   0x7c03",
+    "IN: 0000, base 00000000\n    7c03:  e2 fe                  loop   0x7c03",
+    "IN: 0000, base 00000000\n" +
+    "    7c05:  b0 10                  mov    al,0x10\n" +
+    "    7c07:  e6 f4                  out    0xf4,al",
+  ]);
+});
+
+processTest(
+  "run -D names the log's file; what cannot be logged or written is usage",
+  async (folder) => {
+    await Deno.writeFile(`${folder}/guest.bin`, Uint8Array.fromHex("b010e6f4"));
+    const guest = ["guest.bin", "--load", "flat16@0x7c00", "--quiet"];
+    const logged = await run(folder, ...guest, "-d", "in_asm", "-D", "in_asm.log");
+    assertEquals([logged.code, logged.stderr], [33, ""]);
+    assertStringIncludes(await Deno.readTextFile(`${folder}/in_asm.log`), "out    0xf4,al");
+    const unknown = await run(folder, ...guest, "-d", "in_asm,cpu");
+    assertEquals(unknown.code, 2);
+    assertStringIncludes(unknown.stderr, 'Cannot log "cpu": wanted in_asm');
+    const nowhere = await run(folder, ...guest, "-d", "in_asm", "-D", "no/where.log");
+    assertEquals(nowhere.code, 2);
+    assertStringIncludes(nowhere.stderr, 'Cannot write log "no/where.log"');
+  },
+);
