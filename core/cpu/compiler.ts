@@ -64,9 +64,11 @@ export abstract class Compiler extends Emitter {
   /** Local of the budget left. */
   protected readonly budget: number;
   /** Registers that occur, as bits. */
-  protected used = 0;
+  used = 0;
+  /** Those of them that are written. */
+  assigned = 0;
   /** Flag words read from memory. */
-  protected readonly flagsRead: Set<FlagName> = new Set();
+  readonly flagsRead: Set<FlagName> = new Set();
 
   constructor(unit: Unit, body: FunctionBody) {
     super();
@@ -209,6 +211,7 @@ export abstract class Compiler extends Emitter {
     const high = size === 1 && register >= 4;
     const number = high ? register - 4 : register;
     this.used |= 1 << number;
+    this.assigned |= 1 << number;
     const value = this.let(size === 4 ? v : merged(this.#whole(number), v, size, high));
     if (this.#depth === 0) {
       this.known.registers[number] = value;

@@ -74,10 +74,20 @@ interface Header {
   readonly leaves: readonly number[];
 }
 
+/** What the first reading of a function finds out. */
+export interface Findings {
+  /** Registers that occur, and those of them that are written, as bits. */
+  readonly used: number;
+  readonly assigned: number;
+  /** Flag words that are read from memory. */
+  readonly flagsRead: ReadonlySet<FlagName>;
+}
+
 /** What a function's loops keep in locals. */
 export class Loops {
   readonly #body: FunctionBody;
   readonly #registers: (number | undefined)[];
+  readonly #assigned: number;
   readonly #headers = new Map<number, Header>();
   /** Words that some loop reads before it sets them: their values are kept. */
   readonly #values: ReadonlyMap<FlagName, number>;
@@ -87,23 +97,19 @@ export class Loops {
   readonly carried: Map<Val, Val> = new Map();
 
   /**
-   * @param used bits of the registers that occur
+   * @param found what the function does
    * @param shapes of the flags at the first jump back to each header
-   * @param read flag words that are read from memory
    */
-  constructor(
-    body: FunctionBody,
-    used: number,
-    shapes: ReadonlyMap<number, Shape>,
-    read: ReadonlySet<FlagName>,
-  ) {
+  constructor(body: FunctionBody, found: Findings, shapes: ReadonlyMap<number, Shape>) {
+    const { used, assigned, flagsRead } = found;
+    this.#assigned = assigned;
     this.#body = body;
     this.#registers = Array.from(
       { length: 8 },
       (_, n) => used >> n & 1 ? body.local() : undefined,
     );
     this.first = body.local(I32);
-    this.#values = new Map([...read].map((name) => [name, body.local()]));
+    this.#values = new Map([...flagsRead].map((name) => [name, body.local()]));
     for (const [eip, shape] of shapes) {
       const leaves = shape.leaves.map(({ register, type }) =>
         this.#registers[register] ?? body.local(type)
@@ -144,8 +150,7 @@ export class Loops {
       }
     }
     const registers = this.#registers.map((n) => n === undefined ? undefined : local(n));
-    const dirty = registers.reduce((bits, v, n) => v ? bits | 1 << n : bits, 0);
-    return { registers, dirty, flags, calls };
+    return { registers, dirty: this.#assigned, flags, calls };
   }
 
   /**

@@ -45,7 +45,7 @@ class Region extends Compiler {
   constructor(unit: Unit, root: CompilableBlock, first?: Region) {
     super(unit, new FunctionBody(blockFunction(root.head)));
     this.#root = root;
-    this.loops = first && new Loops(this.body, first.used, first.shapes, first.flagsRead);
+    this.loops = first && new Loops(this.body, first, first.shapes);
   }
 
   writeFunction(): void {
