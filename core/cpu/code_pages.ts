@@ -1,9 +1,9 @@
 /**
  * Which bytes of memory have been decoded, and what to forget when they change.
  *
- * A page whose code has changed is watched byte by byte from then on: a store that replaces exactly an
- * immediate operand goes into the records of its instruction, and nothing is forgotten. Compiled code
- * reads such an operand from the record once it is known to change.
+ * A page whose code has changed is watched byte by byte from then on: a store that replaces exactly
+ * an immediate operand goes into the records of its instruction, and nothing is forgotten. Compiled
+ * code reads such an operand from the record once it is known to change.
  * @module
  */
 
@@ -46,7 +46,7 @@ export class CodePage {
   /** A block of it is compiled. */
   compiled = false;
   readonly #history: PageHistory | undefined;
-  /** Compiled code takes an operand for a constant that has turned out to change: nothing may stay. */
+  /** Compiled code takes for a constant what has turned out to change: nothing may stay. */
   #stale = false;
   /** Bit n: the page's n-th 64-byte chunk holds decoded bytes. */
   readonly #chunks = new Uint32Array(2);
@@ -133,7 +133,7 @@ export class CodePage {
     return true;
   }
 
-  /** Notes an operand that changes. @returns false when code that takes it for a constant is compiled */
+  /** Notes an operand that changes. @returns false when compiled code takes it for a constant */
   #learn(offset: number): boolean {
     const { patched } = this.#history!;
     if (!patched.has(offset)) {

@@ -3,8 +3,8 @@
  * registers, flags and budget are kept in locals from instruction to instruction.
  *
  * They reach memory only where somebody can look: before a call and where the function ends. A
- * register's new value gets a local of its own, so an expression over old values stays right; locals
- * nobody refers to any more are used again. How blocks become functions: region.ts.
+ * register's new value gets a local of its own, so an expression over old values stays right;
+ * locals nobody refers to any more are used again. How blocks become functions: region.ts.
  * @module
  */
 
@@ -14,6 +14,7 @@ import {
   add,
   and,
   eqz,
+  isLoad,
   local,
   ltS,
   ltU,
@@ -38,7 +39,7 @@ const AND = 0x71;
 /** Bits of all registers. */
 const ALL = 0xff;
 
-/** Writes instructions one behind the other; what comes next after a jump is its heir's business. */
+/** Writes instructions one behind the other; what comes after a jump is its heir's business. */
 export abstract class Compiler extends Emitter {
   override readonly body: FunctionBody;
   protected readonly unit: Unit;
@@ -243,7 +244,7 @@ export abstract class Compiler extends Emitter {
     }
   }
 
-  /** Brings flags in memory up to date. In conditional code the other branch follows suit: see `if`. */
+  /** Brings flags in memory up to date. In conditional code the other branch follows: see `if`. */
   protected flushFlags(): void {
     this.#storeFlags(this.known.flags);
     this.known.flags = {};
@@ -358,6 +359,6 @@ function bound(words: FlagWords, evaluate: (v: Val) => Val): FlagWords {
 }
 
 function readsMemory(v: Val): boolean {
-  if (v.op >= OP.LOAD && v.op <= 0x35) return true;
+  if (isLoad(v)) return true;
   return [v.a, v.b, v.c].some((part) => part !== undefined && readsMemory(part));
 }

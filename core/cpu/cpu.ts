@@ -87,7 +87,7 @@ export class Cpu {
   noTrap = false;
   /** Vector of the last exception, for crash reports. -1 = none yet. */
   lastException = -1;
-  /** Sees every exception before its delivery, with the state as it stands at the fault; may throw. */
+  /** Sees every exception before its delivery, with the state as it is at the fault; may throw. */
   onException: (vector: number, code: number) => void = () => {};
 
   /** Asks to be told of each block of guest code that is decoded: its EIP, and that behind it. */
@@ -114,11 +114,13 @@ export class Cpu {
     return { buffer: this.state.memory.buffer as ArrayBuffer, base: RAM_BASE };
   }
 
+  /** Gives it its host and its memory. */
   connect(host: VcpuHost, frames: Frames): void {
     this.host = host;
     this.mmu.attach(frames);
   }
 
+  /** Sets the registers that power-on leaves defined, and those of `to`; once, before it runs. */
   reset(to: Reset): void {
     const { state } = this;
     state.set(AT_CR, to.mode === "real16" ? CR0_ET : CR0_ET | CR0_PE);
@@ -171,6 +173,7 @@ export class Cpu {
     this.#blocks.forget();
   }
 
+  /** Another page stands behind an address: forgets all translations. */
   flushTlb(): void {
     this.#disturbed = true;
     this.mmu.flush();
@@ -297,7 +300,7 @@ export class Cpu {
     if (!(error instanceof Fault)) throw error;
     // The slice ended in front of a fetch that its block has found to fault: it will do so again.
     if (state.get(BUDGET) <= 0) return;
-    // The fault takes its instruction's place in the budget: a handler that faults for ever uses it up.
+    // The fault takes its instruction's place in the budget: endless ones use it up.
     state.set(BUDGET, state.get(BUDGET) - 1);
     raise(this, error.vector, error.code);
   }
@@ -380,7 +383,7 @@ export class Cpu {
 
   /**
    * Makes EIP and budget exact for the instruction that called out of generated code.
-   * @returns how many instructions the budget must be taken off again: 1, or 0 outside generated code
+   * @returns what must be taken off the budget again: 1, or 0 outside generated code
    */
   #pause(): number {
     if (!this.#blocks.running && !this.#stepping) return 0;
@@ -427,14 +430,17 @@ export class Cpu {
     return linear;
   }
 
+  /** Reads memory of a segment; signed. @throws {Fault} */
   read(segment: number, offset: number, size: 1 | 2 | 4): number {
     return this.mmu.read(this.linear(segment, offset, size, false), size);
   }
 
+  /** Writes memory of a segment. @throws {Fault} */
   write(segment: number, offset: number, size: 1 | 2 | 4, value: number): void {
     this.mmu.write(this.linear(segment, offset, size, true), size, value);
   }
 
+  /** Notes an exception that is about to be delivered. */
   traceException(vector: number, code: number): void {
     this.lastException = vector;
     this.onException(vector, code);

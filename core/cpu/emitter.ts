@@ -3,6 +3,7 @@
  * @module
  */
 
+import { FAULT, MODIFY, READ, SEGMENT_FAULT, WRITE } from "./callees.ts";
 import { VECTOR } from "./fault.ts";
 import { type Insn, integerSize, KIND } from "./insn.ts";
 import {
@@ -26,16 +27,7 @@ import {
 } from "./ir.ts";
 import type { Shape } from "./record.ts";
 import { AT, CS, ESP, FLAG, FS, JUMP, SEG, SITES, SS, TLB } from "./state.ts";
-import {
-  type Callee,
-  FAULT,
-  FunctionBody,
-  I64,
-  MODIFY,
-  READ,
-  SEGMENT_FAULT,
-  WRITE,
-} from "./wasm.ts";
+import { type Callee, FunctionBody, I64 } from "./wasm.ts";
 import type { FlagWords, X } from "./x.ts";
 
 type Size = 1 | 2 | 4;
@@ -49,7 +41,7 @@ const segmentAddress = (segment: number): Val => num(AT.SEGS + segment * SEG.STR
 const tlbIndex = (linear: Val): Val => and(shr(linear, num(8)), num((TLB.ENTRIES - 1) << 4));
 
 /**
- * Goes to the block at a linear address if the jump cache has it and the TLB agrees; else falls through.
+ * Goes to the block at a linear address if the jump cache has it and the TLB agrees; else goes on.
  * @param keep puts a value in a local
  */
 export function jumpThroughCache(
@@ -87,7 +79,7 @@ export abstract class Emitter implements X {
   abstract readonly pc: Val;
   abstract readonly next: Val;
   abstract readonly immediate: Val;
-  /** Host address (0 = slow) and linear address of the last memory operand opened to be modified. */
+  /** Host address (0 = slow) and linear address of the operand last opened to be modified. */
   #host = -1;
   #linear: Val = num(0);
 
@@ -274,7 +266,7 @@ export abstract class Emitter implements X {
     body.block((done) => {
       body.block((hit) => {
         if (site !== undefined) {
-          // A page has no low bits: an access that is not aligned, and so might cross, does not match.
+          // A page has no low bits: an access that is not aligned, and might cross, does not match.
           const aligned = and(linear, num(~0xfff | (size - 1)));
           body.branch(hit, eq(word(site + SITES.PAGE), aligned), true);
         }
@@ -314,7 +306,7 @@ export abstract class Emitter implements X {
     return this.let(add(tlbIndex(linear), this.bank));
   }
 
-  /** Linear address of an offset, after limit and right (1 read, 2 write, 3 both) have been checked. */
+  /** Linear address of an offset, after limit and right (1 read, 2 write, 3 both) are checked. */
   #checked(segment: number | "operand", offset: Val, size: number, rights: number): Val {
     const flat = segment === "operand"
       ? this.shape.flatMemory

@@ -62,6 +62,14 @@ export const OP = {
 } as const;
 
 /** A 32-bit constant. */
+/** i64.load32_u. */
+const LAST_LOAD = 0x35;
+
+/** Reads linear memory. */
+export function isLoad({ op }: Val): boolean {
+  return op >= OP.LOAD && op <= LAST_LOAD;
+}
+
 export const num = (n: number): Val => ({ op: OP.I32_CONST, n: n | 0 });
 /** A 64-bit constant. */
 export const num64 = (n: number): Val => ({ op: OP.I64_CONST, n });

@@ -5,14 +5,30 @@
  * @module
  */
 
+import { EXECUTE } from "./callees.ts";
 import { Emitter, jumpThroughCache, word } from "./emitter.ts";
 import { type Insn, KIND } from "./insn.ts";
-import { add, and, eqz, load16, load32, load8, local, ltS, ltU, num, shl, shr, sub } from "./ir.ts";
-import { type Val, xor } from "./ir.ts";
+import {
+  add,
+  and,
+  eqz,
+  load16,
+  load32,
+  load8,
+  local,
+  ltS,
+  ltU,
+  num,
+  shl,
+  shr,
+  sub,
+  type Val,
+  xor,
+} from "./ir.ts";
 import { byteRegister, REC, type Shape } from "./record.ts";
 import { parityOf } from "./sem/flags.ts";
 import { AT, CS, SEG } from "./state.ts";
-import { EXECUTE, FunctionBody } from "./wasm.ts";
+import { FunctionBody } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
 
 const RECORD: Val = local(0);
@@ -136,7 +152,7 @@ export const SPECIAL = {
     body.store(num(AT.EIP), 0, field(REC.PC), 4);
     body.return();
   },
-  /** Takes the block's length off the budget, or stops in front of it; the second tier may be due. */
+  /** Takes the block's length off the budget, or stops in front of it: maybe to be compiled. */
   head(body: FunctionBody): void {
     const heat = body.local();
     body.setLocal(heat, sub(field(REC.HEAT), num(1)));

@@ -1,6 +1,6 @@
 /**
- * The shape of compiled functions: a block with the blocks that only it leads to; a jump back to one
- * on the way becomes a loop; other blocks of the unit are reached by tail calls.
+ * The shape of compiled functions: a block with the blocks that only it leads to; a jump back to
+ * one on the way becomes a loop; other blocks of the unit are reached by tail calls.
  * @module
  */
 
@@ -19,7 +19,7 @@ const MAX_FUNCTION = 96;
 /** Callers that a return is compared with. */
 const MAX_CALLERS = 3;
 
-/** The function of `root`. It is written twice if it jumps back: what is used must be known first. */
+/** The function of `root`, written twice if it jumps back: what is used must be known first. */
 export function compileRegion(unit: Unit, root: CompilableBlock): FunctionBody {
   const straight = new Region(unit, root);
   straight.writeFunction();

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { OP, type Val } from "./ir.ts";
+import { isLoad, OP, type Val } from "./ir.ts";
 
 /** Growable byte buffer with the encodings of the binary format. */
 export class ByteWriter {
@@ -72,8 +72,9 @@ export class ByteWriter {
   }
 }
 
-/** Value types. */
+/** Value type of 32-bit integers. */
 export const I32 = 0x7f;
+/** Value type of 64-bit integers. */
 export const I64 = 0x7e;
 const VOID = 0x40;
 
@@ -84,7 +85,8 @@ export interface Callee {
   readonly results: readonly number[];
 }
 
-const callee = (name: string, params: number, results: number): Callee => ({
+/** A function of 32-bit values. */
+export const callee = (name: string, params: number, results: number): Callee => ({
   name,
   params: new Array(params).fill(I32),
   results: new Array(results).fill(I32),
@@ -92,32 +94,6 @@ const callee = (name: string, params: number, results: number): Callee => ({
 
 /** Every record handler and every compiled block: parameter 0 is a record. */
 export const HANDLER_TYPE: Callee = callee("", 1, 0);
-
-/** Memory accesses that miss the TLB; an address is linear. */
-export const READ: Readonly<Record<1 | 2 | 4, Callee>> = {
-  1: callee("read8", 1, 1),
-  2: callee("read16", 1, 1),
-  4: callee("read32", 1, 1),
-};
-export const WRITE: Readonly<Record<1 | 2 | 4, Callee>> = {
-  1: callee("write8", 2, 0),
-  2: callee("write16", 2, 0),
-  4: callee("write32", 2, 0),
-};
-/** Reads from a page that must also be writable. */
-export const MODIFY: Readonly<Record<1 | 2 | 4, Callee>> = {
-  1: callee("modify8", 1, 1),
-  2: callee("modify16", 1, 1),
-  4: callee("modify32", 1, 1),
-};
-/** A port access: port and size, with `IMMEDIATE_PORT` of sem/port.ts; OUT's value. */
-export const PORT_IN: Callee = callee("portIn", 2, 1);
-export const PORT_OUT: Callee = callee("portOut", 3, 0);
-/** Executes the instruction of a complex record; 0 when generated code must not go on by itself. */
-export const EXECUTE: Callee = callee("execute", 1, 1);
-/** Raises an exception without error code; raises #GP(0) or #SS(0) for a segment register. */
-export const FAULT: Callee = callee("fault", 1, 0);
-export const SEGMENT_FAULT: Callee = callee("segmentFault", 1, 0);
 
 /** Body of one function; its parameters are the first locals, further ones are made on demand. */
 export class FunctionBody {
@@ -146,7 +122,7 @@ export class FunctionBody {
     this.code.byte(v.op);
     if (v.op === OP.I32_CONST || v.op === OP.I64_CONST) this.code.s32(v.n);
     else if (v.op === OP.LOCAL) this.code.u32(v.n);
-    else if (v.op >= OP.LOAD && v.op <= 0x35) this.#memarg(v.n);
+    else if (isLoad(v)) this.#memarg(v.n);
   }
 
   #memarg(offset: number): void {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { READ, WRITE } from "../callees.ts";
 import {
   add,
   and,
@@ -35,7 +36,6 @@ import {
   wideU,
 } from "../ir.ts";
 import { TLB } from "../state.ts";
-import { READ, WRITE } from "../wasm.ts";
 import {
   NARROW,
   NARROW_INTEGER,

@@ -3,8 +3,8 @@
  * @module
  */
 
+import { PORT_IN, PORT_OUT } from "../callees.ts";
 import { num } from "../ir.ts";
-import { PORT_IN, PORT_OUT } from "../wasm.ts";
 import type { Sem } from "../x.ts";
 
 /** Bit of an access that says that the port is an immediate. */

@@ -1,0 +1,36 @@
+/**
+ * Functions of TypeScript that generated code calls; imports.ts says what they do. Those of the x87
+ * are in fpu/callees.ts.
+ * @module
+ */
+
+import { type Callee, callee } from "./wasm.ts";
+
+/** Reads that miss the TLB; an address is linear. */
+export const READ: Readonly<Record<1 | 2 | 4, Callee>> = {
+  1: callee("read8", 1, 1),
+  2: callee("read16", 1, 1),
+  4: callee("read32", 1, 1),
+};
+/** Stores that miss it. */
+export const WRITE: Readonly<Record<1 | 2 | 4, Callee>> = {
+  1: callee("write8", 2, 0),
+  2: callee("write16", 2, 0),
+  4: callee("write32", 2, 0),
+};
+/** Reads from a page that must also be writable. */
+export const MODIFY: Readonly<Record<1 | 2 | 4, Callee>> = {
+  1: callee("modify8", 1, 1),
+  2: callee("modify16", 1, 1),
+  4: callee("modify32", 1, 1),
+};
+/** A port access: port, and size with `IMMEDIATE_PORT` of sem/port.ts. */
+export const PORT_IN: Callee = callee("portIn", 2, 1);
+/** The same, and OUT's value. */
+export const PORT_OUT: Callee = callee("portOut", 3, 0);
+/** Executes the instruction of a complex record; 0 when generated code must not go on by itself. */
+export const EXECUTE: Callee = callee("execute", 1, 1);
+/** Raises an exception without error code. */
+export const FAULT: Callee = callee("fault", 1, 0);
+/** Raises #GP(0), or #SS(0) for SS. */
+export const SEGMENT_FAULT: Callee = callee("segmentFault", 1, 0);
