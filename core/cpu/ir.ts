@@ -61,7 +61,6 @@ export const OP = {
   LOAD16_U: 0x2f,
 } as const;
 
-/** A 32-bit constant. */
 /** i64.load32_u. */
 const LAST_LOAD = 0x35;
 
@@ -70,6 +69,7 @@ export function isLoad({ op }: Val): boolean {
   return op >= OP.LOAD && op <= LAST_LOAD;
 }
 
+/** A 32-bit constant. */
 export const num = (n: number): Val => ({ op: OP.I32_CONST, n: n | 0 });
 /** A 64-bit constant. */
 export const num64 = (n: number): Val => ({ op: OP.I64_CONST, n });
