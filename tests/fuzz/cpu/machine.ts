@@ -5,7 +5,7 @@
  */
 
 import { Cpu } from "../../../core/cpu/cpu.ts";
-import { AT, CS, RAM_BASE, SEG, TLB } from "../../../core/cpu/state.ts";
+import { AT, CS, FLAG, RAM_BASE, SEG, TLB } from "../../../core/cpu/state.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../../../core/types.ts";
 import { loadState } from "../../helpers/cpu_state.ts";
 import { cpuOptions, type Tier } from "../../helpers/oracle.ts";
@@ -190,6 +190,8 @@ export class FuzzMachine {
    */
   get atRepetition(): boolean {
     const { state } = this.#cpu;
+    // Between two repetitions RF is set, even if they have changed their own instruction.
+    if (state.flag(FLAG.RF)) return true;
     let repeated = false;
     for (let n = 0; n < 15; n++) {
       const gpa = state.linearToGpa((state.segmentBase(CS) + state.eip + n) >>> 0) ?? -1;
