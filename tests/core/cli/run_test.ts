@@ -1,48 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../../core/cli/files.ts";
 import { bootDisk } from "../../helpers/guest_files.ts";
+import { processTest, runTrapring as run, trapring } from "../../helpers/process.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
-const granted = (["read", "write", "run", "env"] as const).every((name) =>
-  Deno.permissions.querySync({ name }).state === "granted"
-);
-
-/** The `run` task in another folder, as deno.json grants it. */
-function trapring(folder: string, ...args: string[]): Deno.Command {
-  const permissions = ["--allow-env=NO_COLOR,TERM", "--allow-read", "--allow-write"];
-  const script = `${root}core/cli/main.ts`;
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--config", `${root}deno.json`, ...permissions, script, ...args],
-    cwd: folder,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
-}
-
-async function run(folder: string, ...args: string[]) {
-  const { code, stdout, stderr } = await trapring(folder, ...args).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
-}
-
-/** A test with a folder of its own and the right to start processes. */
-function processTest(name: string, fn: (folder: string) => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: !granted,
-    async fn() {
-      const folder = await Deno.makeTempDir();
-      try {
-        await fn(folder);
-      } finally {
-        await Deno.remove(folder, { recursive: true });
-      }
-    },
-  });
-}
-
 processTest(
   "run ends with 124 at --max-insns and leaves a bootable disk intact",
   async (folder) => {
@@ -75,7 +36,7 @@ processTest(
 
 processTest("run answers Ctrl-C with code 130 when the guest spins for ever", async (folder) => {
   await Deno.writeFile(`${folder}/spin.bin`, bootDisk(1));
-  const child = trapring(folder, "run", "spin.bin", "--quiet").spawn();
+  const child = trapring(folder, ["run", "spin.bin", "--quiet"]).spawn();
   await new Promise((resolve) => setTimeout(resolve, 400));
   child.kill("SIGINT");
   assertEquals((await child.output()).code, 130);
