@@ -24,6 +24,7 @@ import { IoPortBus } from "../../devices/bus.ts";
 import { I440FX, PIIX3_ISA } from "../../devices/chipset.ts";
 import { DebugConsole, DebugExit, PostPort } from "../../devices/debug_ports.ts";
 import { IdeChannel } from "../../devices/ide/channel.ts";
+import { DiskDrive } from "../../devices/ide/disk_drive.ts";
 import { PIIX3_IDE, PIIX3_IDE_BAR } from "../../devices/ide/piix.ts";
 import { PciBus, PciConfigPorts, PciFunction } from "../../devices/pci.ts";
 import type { PciFunctionSpec } from "../../devices/pci.ts";
@@ -120,7 +121,9 @@ export class Pc {
     const { memory, errors, disks } = parts;
     this.#parts = parts;
     this.ide = new IdeChannel(this.pic.line(IRQ.IDE), memory, errors);
-    for (const [unit, disk] of disks.entries()) this.ide.attach(unit === 0 ? 0 : 1, disk);
+    for (const [unit, disk] of disks.entries()) {
+      this.ide.attach(unit === 0 ? 0 : 1, new DiskDrive(this.ide.cable, disk));
+    }
     this.#mapLegacy();
     this.#mapDebug();
     this.#mapPci();

@@ -7,18 +7,14 @@
 import { allOnes, hex } from "../../core/bits.ts";
 import type {
   AccessSize,
-  Disk,
   GuestErrors,
   GuestMemory,
   InterruptLine,
   PortDevice,
 } from "../../core/types.ts";
 import { BusMaster } from "./bus_master.ts";
-import { COMMANDS } from "./commands.ts";
-import { Drive } from "./drive.ts";
-import { HARD_DISK } from "./identify.ts";
-import type { DriveIdentity } from "./identify.ts";
-import { CommandRunner } from "./runner.ts";
+import { AbsentDrive } from "./drive.ts";
+import type { Cable, Drive } from "./drive.ts";
 import {
   DC_HOB,
   DC_NIEN,
@@ -35,6 +31,8 @@ import {
 /** Position on the cable: 0 = master, 1 = slave. */
 export type Unit = 0 | 1;
 
+const EXECUTE_DEVICE_DIAGNOSTIC = 0x90;
+
 /**
  * Two drives, one cable. Register writes reach both, reads and commands only the selected one.
  * Completions come from the disks' clock; INTRQ is a latch that the host clears by reading Status.
@@ -46,46 +44,49 @@ export class IdeChannel {
   readonly controlBlock: PortDevice;
   /** Eight ports of the PCI function's BAR 4. */
   readonly busMaster: PortDevice;
+  /** What a drive to be attached is built upon. */
+  readonly cable: Cable;
   readonly #line: InterruptLine;
-  readonly #errors: GuestErrors;
   readonly #bus: BusMaster;
-  readonly #runner: CommandRunner;
-  readonly #drives: readonly [Drive, Drive] = [new Drive(), new Drive()];
+  readonly #drives: [Drive, Drive] = [new AbsentDrive(), new AbsentDrive()];
   #selected: Unit = 0;
   #control = 0;
   #intrq = false;
 
   constructor(line: InterruptLine, memory: GuestMemory, errors: GuestErrors) {
     this.#line = line;
-    this.#errors = errors;
-    this.#bus = new BusMaster(memory, () => this.#runner.tryDma());
-    this.#runner = new CommandRunner(this.#bus, errors, () => this.#interrupt());
+    this.#bus = new BusMaster(memory, () => this.#drive().tryDma());
+    this.cable = {
+      busMaster: this.#bus,
+      errors,
+      draining: 0,
+      interrupt: () => this.#interrupt(),
+    };
     this.commandBlock = this.#makeCommandBlock();
     this.controlBlock = this.#makeControlBlock();
     this.busMaster = this.#bus;
     this.reset();
   }
 
-  /** Plugs a disk into an empty position, in its state after power-on. */
-  attach(unit: Unit, disk: Disk, identity: DriveIdentity = HARD_DISK): void {
-    this.#drives[unit].attach(disk, identity);
+  /** Plugs a drive into a position, in its state after power-on. */
+  attach(unit: Unit, drive: Drive): void {
+    this.#drives[unit] = drive;
+    drive.powerOn();
   }
 
-  /**
-   * Empties a position. A command that runs there is dropped, but what its disk has already been
-   * given reaches the disk; meanwhile the other drive, if any, is busy.
-   */
+  /** Empties a position. A command that runs there is dropped. */
   detach(unit: Unit): void {
-    if (unit === this.#selected) {
-      this.#runner.abandon();
-      this.#setIntrq(false);
-    }
-    this.#drives[unit].detach();
+    const drive = this.#drives[unit];
+    drive.abandon();
+    if (unit === this.#selected) this.#setIntrq(false);
+    const absent = new AbsentDrive();
+    absent.taskfile.copy(drive.taskfile);
+    this.#drives[unit] = absent;
   }
 
   /** Hard reset: both drives as after power-on, interrupts enabled. */
   reset(): void {
-    this.#runner.abandon();
+    for (const drive of this.#drives) drive.abandon();
     this.#bus.reset();
     this.#setIntrq(false);
     this.#control = 0;
@@ -96,11 +97,11 @@ export class IdeChannel {
   #makeCommandBlock(): PortDevice {
     return {
       readPort: (offset, size) => {
-        if (offset === REG_DATA) return this.#drive().present ? this.#runner.block.read(size) : 0;
+        if (offset === REG_DATA) return this.#drive().data.read(size);
         return size === 1 ? this.#readRegister(offset) : allOnes(size);
       },
       writePort: (offset, size, value) => {
-        if (offset === REG_DATA) this.#runner.block.write(size, value);
+        if (offset === REG_DATA) this.#drive().data.write(size, value);
         else if (size === 1) this.#writeRegister(offset, value & 0xff);
       },
       readPortString: (offset, size, into) => this.#readString(offset, size, into),
@@ -123,13 +124,13 @@ export class IdeChannel {
 
   /** In reset, or waiting for a disk that still has the buffer of a dropped command. */
   #isHeld(): boolean {
-    return (this.#control & DC_SRST) !== 0 || this.#runner.draining;
+    return (this.#control & DC_SRST) !== 0 || this.cable.draining > 0;
   }
 
   /** Status of the selected position. */
   #status(): number {
-    if (!this.#drive().present) return 0;
-    return this.#isHeld() ? SR_BSY : this.#drive().status;
+    const drive = this.#drive();
+    return this.#isHeld() && drive.present ? SR_BSY : drive.status;
   }
 
   /** The registers belong to a command in progress. */
@@ -164,7 +165,7 @@ export class IdeChannel {
     this.#control = value & (DC_HOB | DC_SRST | DC_NIEN);
     if ((changed & DC_SRST) === 0) return;
     if ((value & DC_SRST) !== 0) {
-      this.#runner.abandon();
+      for (const drive of this.#drives) drive.abandon();
       this.#setIntrq(false);
     } else {
       for (const drive of this.#drives) drive.softReset();
@@ -175,15 +176,9 @@ export class IdeChannel {
   #execute(opcode: number): void {
     this.#setIntrq(false);
     if (this.#isEmpty()) return;
-    if (this.#isHeld() || this.#isBusy()) return this.#guestError(opcode, "the drive is busy");
-    const command = COMMANDS[opcode];
-    if (command?.protocol === "diagnostic") return this.#diagnose();
-    const drive = this.#drive();
-    if (drive.disk === undefined) return;
-    if (command !== undefined) return this.#runner.run(drive, drive.disk, command);
-    this.#guestError(opcode, "not supported");
-    drive.abort();
-    this.#interrupt();
+    if (this.#isHeld()) return this.#guestError(opcode, "the drive is busy");
+    if (opcode === EXECUTE_DEVICE_DIAGNOSTIC && !this.#isBusy()) this.#diagnose();
+    else this.#drive().execute(opcode);
   }
 
   #diagnose(): void {
@@ -207,8 +202,7 @@ export class IdeChannel {
 
   #readString(offset: number, size: AccessSize, into: Uint8Array): void {
     if (offset === REG_DATA) {
-      if (this.#drive().present) this.#runner.block.readString(size, into);
-      else into.fill(0);
+      this.#drive().data.readString(size, into);
     } else if (size === 1) {
       for (let i = 0; i < into.length; i++) into[i] = this.#readRegister(offset);
     } else {
@@ -217,11 +211,11 @@ export class IdeChannel {
   }
 
   #writeString(offset: number, size: AccessSize, from: Uint8Array): void {
-    if (offset === REG_DATA) this.#runner.block.writeString(size, from);
+    if (offset === REG_DATA) this.#drive().data.writeString(size, from);
     else if (size === 1) { for (const byte of from) this.#writeRegister(offset, byte); }
   }
 
   #guestError(opcode: number, what: string): void {
-    this.#errors.guestError("ide", `Command ${hex(opcode, 2)}: ${what}`);
+    this.cable.errors.guestError("ide", `Command ${hex(opcode, 2)}: ${what}`);
   }
 }

@@ -5,13 +5,13 @@
  * @module
  */
 
-import type { Drive } from "./drive.ts";
+import type { DiskDrive } from "./disk_drive.ts";
 import { MAX_MULTIPLE } from "./identify.ts";
 import { ER_ABRT, ER_IDNF } from "./taskfile.ts";
 
 /**
  * How a command moves data, in the standard's terms. `identify` is PIO data-in and `flush`
- * non-data, neither with a sector range; `diagnostic` is executed by both drives of the channel.
+ * non-data, neither with a sector range. EXECUTE DEVICE DIAGNOSTIC is the channel's.
  */
 export type Protocol =
   | "non-data"
@@ -20,8 +20,7 @@ export type Protocol =
   | "dma-in"
   | "dma-out"
   | "identify"
-  | "flush"
-  | "diagnostic";
+  | "flush";
 
 /** One row of the command table. */
 export interface Command {
@@ -33,7 +32,7 @@ export interface Command {
   /** DRQ blocks of as many sectors as SET MULTIPLE MODE said. */
   readonly multiple: boolean;
   /** All the work of a non-data command; returns the Error register, 0 for success. */
-  readonly run: (drive: Drive, ext: boolean) => number;
+  readonly run: (drive: DiskDrive, ext: boolean) => number;
 }
 
 type Variant = "" | "ext" | "multiple" | "ext multiple";
@@ -68,7 +67,6 @@ const ROWS: readonly Command[] = [
   row(0xec, "IDENTIFY DEVICE", "identify"),
   row(0xe7, "FLUSH CACHE", "flush"),
   row(0xea, "FLUSH CACHE EXT", "flush", "ext"),
-  row(0x90, "EXECUTE DEVICE DIAGNOSTIC", "diagnostic"),
   nonData(0x00, "NOP", abort),
   nonData(0x08, "DEVICE RESET", abort), // packet devices only, as are A0h and A1h:
   nonData(0xa0, "PACKET", abort), // drivers find out what they talk to by these aborts
@@ -114,7 +112,7 @@ function abort(): number {
   return ER_ABRT;
 }
 
-function verify(drive: Drive, ext: boolean): number {
+function verify(drive: DiskDrive, ext: boolean): number {
   const first = drive.firstSector(ext);
   if (first < 0) return ER_IDNF;
   const end = first + drive.taskfile.sectorCount(ext);
@@ -123,21 +121,21 @@ function verify(drive: Drive, ext: boolean): number {
   return stop < end ? ER_IDNF : 0;
 }
 
-function readNativeMax(drive: Drive, ext: boolean): number {
+function readNativeMax(drive: DiskDrive, ext: boolean): number {
   const last = drive.sectorCount - 1;
   const largest = ext ? last : Math.min(last, 0x0fffffff);
   drive.taskfile.setFirstSector(ext, drive.geometry, largest);
   return 0;
 }
 
-function initializeParameters(drive: Drive): number {
+function initializeParameters(drive: DiskDrive): number {
   const sectorsPerTrack = drive.taskfile.count;
   if (sectorsPerTrack === 0) return ER_ABRT;
   drive.setGeometry(drive.taskfile.head + 1, sectorsPerTrack);
   return 0;
 }
 
-function setMultiple(drive: Drive): number {
+function setMultiple(drive: DiskDrive): number {
   const sectors = drive.taskfile.count;
   const isPowerOfTwoOrZero = (sectors & (sectors - 1)) === 0;
   if (sectors > MAX_MULTIPLE || !isPowerOfTwoOrZero) return ER_ABRT;
@@ -145,12 +143,12 @@ function setMultiple(drive: Drive): number {
   return 0;
 }
 
-function checkPower(drive: Drive): number {
+function checkPower(drive: DiskDrive): number {
   drive.taskfile.count = 0xff; // active
   return 0;
 }
 
-const FEATURES: Readonly<Record<number, (drive: Drive) => number>> = {
+const FEATURES: Readonly<Record<number, (drive: DiskDrive) => number>> = {
   0x02: (drive) => setWriteCache(drive, true),
   0x82: (drive) => setWriteCache(drive, false),
   0x03: setTransferMode,
@@ -164,17 +162,17 @@ const FEATURES: Readonly<Record<number, (drive: Drive) => number>> = {
   0xcc: (drive) => setRevert(drive, true),
 };
 
-function setFeatures(drive: Drive): number {
+function setFeatures(drive: DiskDrive): number {
   const set = FEATURES[drive.taskfile.features];
   return set === undefined ? ER_ABRT : set(drive);
 }
 
-function setWriteCache(drive: Drive, enabled: boolean): number {
+function setWriteCache(drive: DiskDrive, enabled: boolean): number {
   drive.writeCache = enabled;
   return 0;
 }
 
-function setRevert(drive: Drive, enabled: boolean): number {
+function setRevert(drive: DiskDrive, enabled: boolean): number {
   drive.revertOnReset = enabled;
   return 0;
 }
@@ -182,7 +180,7 @@ function setRevert(drive: Drive, enabled: boolean): number {
 /** Modes by the high five bits of the count register, and the highest of each family. */
 const HIGHEST_MODE: Readonly<Record<number, number>> = { 0x00: 1, 0x08: 4, 0x20: 2, 0x40: 5 };
 
-function setTransferMode(drive: Drive): number {
+function setTransferMode(drive: DiskDrive): number {
   const mode = drive.taskfile.count;
   const highest = HIGHEST_MODE[mode & ~7];
   if (highest === undefined || (mode & 7) > highest) return ER_ABRT;

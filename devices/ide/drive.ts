@@ -1,129 +1,105 @@
 /**
- * One position on an IDE channel: its registers and, when a disk is attached, its settings.
- * An absent device keeps registers too: on real cable the device that is there answers for it.
- * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §5, §6; geometry defaults as QEMU 7.2 chooses them.
+ * What a channel and the drives on its cable are to each other. Disk and packet drives both fit.
+ * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §5, vol. 2 §7.
  * @module
  */
 
-import type { Disk } from "../../core/types.ts";
-import type { DriveIdentity, IdentifyState } from "./identify.ts";
-import { HARD_DISK, MAX_MULTIPLE } from "./identify.ts";
-import { DIAGNOSTIC_PASSED, ER_ABRT, SR_ERR, SR_IDLE, Taskfile } from "./taskfile.ts";
-import type { Geometry } from "./taskfile.ts";
+import type { AccessSize, GuestErrors } from "../../core/types.ts";
+import type { BusMaster } from "./bus_master.ts";
+import { Taskfile } from "./taskfile.ts";
 
-const HEADS = 16;
-const SECTORS_PER_TRACK = 63;
-const MAX_CYLINDERS = 16383;
-const MIN_CYLINDERS = 2;
-const ULTRA_DMA_5 = 0x45;
+/** Port 0 of the command block: the words of a data block while DRQ is set. */
+export interface DataPort {
+  /** Answers IN. */
+  read(size: AccessSize): number;
+  /** Takes OUT. */
+  write(size: AccessSize, value: number): void;
+  /** As `into.length / size` reads. */
+  readString(size: AccessSize, into: Uint8Array): void;
+  /** As `from.length / size` writes. */
+  writeString(size: AccessSize, from: Uint8Array): void;
+}
 
-/** A unit of a channel: a disk, or the lack of one. */
-export class Drive implements IdentifyState {
+/** What the drives of a channel share: its bus master, its interrupt, its books of mistakes. */
+export interface Cable {
+  readonly busMaster: BusMaster;
+  readonly errors: GuestErrors;
+  /**
+   * Disk requests that outlive the command they were for. While there are any, both drives are
+   * busy: the bus master still has their descriptors.
+   */
+  draining: number;
+  /** An event that a drive tells the host of. With nIEN set it leaves no trace. */
+  interrupt(): void;
+}
+
+/**
+ * One position on the cable. The channel has seen to it that no register write and no command but
+ * those a drive must take while it is busy reach it then.
+ */
+export interface Drive {
+  /** Something is plugged in there. */
+  readonly present: boolean;
+  /** Registers 1 to 6. The channel writes them on both drives of the cable. */
+  readonly taskfile: Taskfile;
+  readonly data: DataPort;
+  /** Status without the BSY of a reset, which belongs to the channel. */
+  readonly status: number;
+  readonly error: number;
+  /** Takes a command, also while it is busy: most are ignored then. INTRQ has been cleared. */
+  execute(opcode: number): void;
+  /** The host has set Start in the bus master. */
+  tryDma(): void;
+  /**
+   * Drops the command in progress without a word to the host. What its disk has been given, the
+   * disk finishes; {@link Cable.draining} counts it.
+   */
+  abandon(): void;
+  /** To the state after power-on; no command is in progress. */
+  powerOn(): void;
+  /** The drive's part of SRST; no command is in progress. */
+  softReset(): void;
+  /** EXECUTE DEVICE DIAGNOSTIC: places the signature and the diagnostic result. */
+  diagnose(): void;
+}
+
+const NO_DATA: DataPort = {
+  read: () => 0,
+  write: () => {},
+  readString: (_size, into) => void into.fill(0),
+  writeString: () => {},
+};
+
+/**
+ * The lack of a drive. It keeps registers all the same: on real cable the drive that is there
+ * answers for it, with a status of 0. Values as in QEMU.
+ */
+export class AbsentDrive implements Drive {
+  readonly present = false;
   readonly taskfile: Taskfile = new Taskfile();
-  /** Status without BSY of a reset, which belongs to the channel. 0 when absent. */
-  status = 0;
-  error = 0;
-  multiple: number = MAX_MULTIPLE;
-  transferMode: number = ULTRA_DMA_5;
-  writeCache = true;
-  /** SRST brings settings back to their defaults (SET FEATURES 66h, CCh). */
-  revertOnReset = true;
-  #disk: Disk | undefined;
-  #identity: DriveIdentity = HARD_DISK;
-  #defaultGeometry: Geometry = geometryOf(0);
-  #geometry: Geometry = geometryOf(0);
+  readonly data: DataPort = NO_DATA;
+  readonly status = 0;
+  readonly error = 0;
 
-  attach(disk: Disk, identity: DriveIdentity): void {
-    this.#disk = disk;
-    this.#identity = identity;
-    this.#defaultGeometry = geometryOf(disk.sectorCount);
-    this.powerOn();
-  }
-
-  detach(): void {
-    this.#disk = undefined;
-    this.status = 0;
-    this.error = 0;
-  }
-
-  get disk(): Disk | undefined {
-    return this.#disk;
-  }
-
-  get present(): boolean {
-    return this.#disk !== undefined;
-  }
-
-  get identity(): DriveIdentity {
-    return this.#identity;
-  }
-
-  get sectorCount(): number {
-    return this.#disk === undefined ? 0 : this.#disk.sectorCount;
-  }
-
-  get defaultGeometry(): Geometry {
-    return this.#defaultGeometry;
-  }
-
-  get geometry(): Geometry {
-    return this.#geometry;
-  }
-
-  /** Back to the state after power-on. */
-  powerOn(): void {
-    this.revertOnReset = true;
-    this.writeCache = true;
-    this.softReset();
-  }
-
-  /** The drive's part of SRST. */
-  softReset(): void {
-    if (this.revertOnReset) {
-      this.#geometry = this.#defaultGeometry;
-      this.multiple = MAX_MULTIPLE;
-      this.transferMode = ULTRA_DMA_5;
-    }
+  constructor() {
     this.diagnose();
   }
 
-  /** Places the signature and the diagnostic result. */
+  execute(): void {}
+
+  tryDma(): void {}
+
+  abandon(): void {}
+
+  powerOn(): void {
+    this.diagnose();
+  }
+
+  softReset(): void {
+    this.diagnose();
+  }
+
   diagnose(): void {
-    const absent = this.present ? 0x00 : 0xff;
-    this.taskfile.setSignature(absent, absent);
-    this.error = this.present ? DIAGNOSTIC_PASSED : 0;
-    this.status = this.present ? SR_IDLE : 0;
+    this.taskfile.setSignature(0xff, 0xff);
   }
-
-  /** The answer to a command that the drive does not have. */
-  abort(): void {
-    this.error = ER_ABRT;
-    this.status = SR_IDLE | SR_ERR;
-  }
-
-  /** Sets the CHS translation as INITIALIZE DEVICE PARAMETERS does. */
-  setGeometry(heads: number, sectorsPerTrack: number): void {
-    const cylinders = Math.floor(this.sectorCount / (heads * sectorsPerTrack));
-    this.#geometry = { cylinders: Math.min(cylinders, MAX_CYLINDERS), heads, sectorsPerTrack };
-  }
-
-  /** The first sector that the registers name, -1 for none. */
-  firstSector(ext: boolean): number {
-    return this.taskfile.firstSector(ext, this.#geometry);
-  }
-
-  /** Leaves the address of `sector` and a count in the registers, as a command does at its end. */
-  report(ext: boolean, sector: number, remaining: number): void {
-    this.taskfile.setFirstSector(ext, this.#geometry, sector);
-    this.taskfile.setSectorCount(ext, remaining);
-  }
-}
-
-function geometryOf(sectorCount: number): Geometry {
-  const cylinders = Math.floor(sectorCount / (HEADS * SECTORS_PER_TRACK));
-  return {
-    cylinders: Math.min(Math.max(cylinders, MIN_CYLINDERS), MAX_CYLINDERS),
-    heads: HEADS,
-    sectorsPerTrack: SECTORS_PER_TRACK,
-  };
 }

@@ -1,5 +1,5 @@
 /**
- * The data port's side of a PIO transfer: a block of sectors from DRQ going up to its last word.
+ * The data port's side of a PIO transfer: a block of bytes from DRQ going up to its last word.
  * Source: ATA/ATAPI-7 (T13/1532D) vol. 2 §11 (PIO data-in and data-out protocols).
  * @module
  */
@@ -7,29 +7,34 @@
 import { allOnes } from "../../core/bits.ts";
 import { SECTOR_SIZE } from "../../core/types.ts";
 import type { AccessSize } from "../../core/types.ts";
-import { MAX_MULTIPLE } from "./identify.ts";
+import type { DataPort } from "./drive.ts";
 
 /** Which way the host moves a block. */
 export type BlockDirection = "in" | "out";
 
 /**
- * The sector buffer of a channel. The port moves 16-bit words: a 32-bit access moves two, the low
- * one first, and a byte access one whole word, of which it sees the low byte.
+ * The buffer of a drive. The port moves 16-bit words: a 32-bit access moves two, the low one first,
+ * and a byte access one whole word, of which it sees the low byte.
  */
-export class DrqBlock {
+export class DrqBlock implements DataPort {
+  /** What the blocks are parts of. */
+  readonly bytes: Uint8Array;
   readonly #onEnd: () => void;
-  readonly #buffer = new Uint8Array(MAX_MULTIPLE * SECTOR_SIZE);
   /** For each number of sectors the front of the buffer, as the segments of a disk request. */
   readonly #fronts: readonly (readonly [Uint8Array])[];
   #direction: BlockDirection = "in";
   #position = 0;
   #end = 0; // equal to the position while no block is open
 
-  /** @param onEnd called when the host has moved the last word */
-  constructor(onEnd: () => void) {
+  /**
+   * @param sectors that the buffer holds
+   * @param onEnd called when the host has moved the last word of a block
+   */
+  constructor(sectors: number, onEnd: () => void) {
     this.#onEnd = onEnd;
-    const front = (sectors: number) => this.#buffer.subarray(0, sectors * SECTOR_SIZE);
-    this.#fronts = Array.from({ length: MAX_MULTIPLE + 1 }, (_, sectors) => [front(sectors)]);
+    this.bytes = new Uint8Array(sectors * SECTOR_SIZE);
+    const front = (count: number) => this.bytes.subarray(0, count * SECTOR_SIZE);
+    this.#fronts = Array.from({ length: sectors + 1 }, (_, count) => [front(count)]);
   }
 
   /** The buffer's first sectors as segments of a disk request: the same object every time. */
@@ -39,12 +44,13 @@ export class DrqBlock {
 
   /**
    * Offers a block to the host: DRQ goes up.
-   * @param skip sectors of the buffer in front of the block
+   * @param length bytes, even
+   * @param begin where in the buffer, even
    */
-  open(sectors: number, direction: BlockDirection, skip: number = 0): void {
+  open(direction: BlockDirection, length: number, begin: number = 0): void {
     this.#direction = direction;
-    this.#position = skip * SECTOR_SIZE;
-    this.#end = this.#position + sectors * SECTOR_SIZE;
+    this.#position = begin;
+    this.#end = begin + length;
   }
 
   /** Takes back what is left of the block. */
@@ -63,51 +69,55 @@ export class DrqBlock {
     if (size === 4) this.#writeWord(value >>> 16);
   }
 
-  /** As `into.length / size` reads; what the block does not have reads as ones. */
+  /** Where no block is open, the words are ones. */
   readString(size: AccessSize, into: Uint8Array): void {
     if (size === 1) {
       for (let i = 0; i < into.length; i++) into[i] = this.read(1);
       return;
     }
-    const length = this.#bulk("in", into.length);
-    if (length > 0) {
-      into.set(this.#piece(length));
+    let done = 0;
+    while (done < into.length) {
+      const length = this.#bulk("in", into.length - done);
+      if (length === 0) break;
+      into.set(this.bytes.subarray(this.#position, this.#position + length), done);
+      done += length;
       this.#advance(length);
     }
-    into.fill(allOnes(1), length);
+    if (done < into.length) into.fill(allOnes(1), done);
   }
 
-  /** As `from.length / size` writes; what the block does not want is dropped. */
+  /** Where no block is open, the words are dropped. */
   writeString(size: AccessSize, from: Uint8Array): void {
     if (size === 1) {
       for (const byte of from) this.write(1, byte);
       return;
     }
-    const length = this.#bulk("out", from.length);
-    if (length === 0) return;
-    this.#buffer.set(length === from.length ? from : from.subarray(0, length), this.#position);
-    this.#advance(length);
+    let done = 0;
+    while (done < from.length) {
+      const length = this.#bulk("out", from.length - done);
+      if (length === 0) break;
+      const part = length === from.length ? from : from.subarray(done, done + length);
+      this.bytes.set(part, this.#position);
+      done += length;
+      this.#advance(length);
+    }
   }
 
   #bulk(direction: BlockDirection, wanted: number): number {
     return direction === this.#direction ? Math.min(wanted, this.#end - this.#position) : 0;
   }
 
-  #piece(length: number): Uint8Array {
-    return this.#buffer.subarray(this.#position, this.#position + length);
-  }
-
   #readWord(): number {
     if (this.#bulk("in", 2) === 0) return allOnes(2);
-    const word = this.#buffer[this.#position]! | this.#buffer[this.#position + 1]! << 8;
+    const word = this.bytes[this.#position]! | this.bytes[this.#position + 1]! << 8;
     this.#advance(2);
     return word;
   }
 
   #writeWord(value: number): void {
     if (this.#bulk("out", 2) === 0) return;
-    this.#buffer[this.#position] = value;
-    this.#buffer[this.#position + 1] = value >>> 8;
+    this.bytes[this.#position] = value;
+    this.bytes[this.#position + 1] = value >>> 8;
     this.#advance(2);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Executes the one command that an IDE channel can be working on.
+ * Executes the one command that a disk drive can be working on.
  * Source: ATA/ATAPI-7 (T13/1532D) vol. 2 §11 (protocols); Bus Master IDE rev. 1.0 §3 (how transfers
  * end).
  *
@@ -13,10 +13,10 @@
 
 import { hex } from "../../core/bits.ts";
 import { SECTOR_SIZE } from "../../core/types.ts";
-import type { BlockRequest, BlockStatus, Disk, GuestErrors } from "../../core/types.ts";
-import type { BusMaster } from "./bus_master.ts";
+import type { BlockRequest, BlockStatus, Disk } from "../../core/types.ts";
 import type { Command } from "./commands.ts";
-import type { Drive } from "./drive.ts";
+import type { DiskDrive } from "./disk_drive.ts";
+import type { Cable } from "./drive.ts";
 import { DrqBlock } from "./drq_block.ts";
 import { fillIdentify, MAX_MULTIPLE } from "./identify.ts";
 import { ER_ABRT, ER_IDNF, ER_UNC, SR_BSY, SR_DF, SR_DRQ, SR_ERR, SR_IDLE } from "./taskfile.ts";
@@ -28,10 +28,10 @@ const NO_SEGMENTS: readonly Uint8Array[] = [];
 /** A command's way through its protocol: data blocks, disk requests, status, interrupts. */
 export class CommandRunner {
   /** The data port's block. */
-  readonly block: DrqBlock = new DrqBlock(() => this.#blockEnded());
-  readonly #busMaster: BusMaster;
-  readonly #errors: GuestErrors;
-  readonly #interrupt: () => void;
+  readonly block: DrqBlock = new DrqBlock(MAX_MULTIPLE, () => this.#blockEnded());
+  readonly #drive: DiskDrive;
+  readonly #disk: Disk;
+  readonly #cable: Cable;
   readonly #request: BlockRequest = {
     op: "read",
     sector: 0,
@@ -39,9 +39,7 @@ export class CommandRunner {
     done: (status) => this.#diskDone(status),
   };
   #running = false;
-  #drive!: Drive; // these three are set by run()
-  #disk!: Disk;
-  #command!: Command;
+  #command!: Command; // set by run()
   #sector = 0; // first sector not yet transferred
   #remaining = 0; // sectors from there on
   #sectors = 0; // of the block or DMA transfer under way
@@ -50,23 +48,15 @@ export class CommandRunner {
   #readAhead = true; // off after a media error, until the next command
   #inFlight: "nothing" | "block" | "dma" | "flush" = "nothing";
 
-  /** @param interrupt called when the drive wants the host's attention */
-  constructor(busMaster: BusMaster, errors: GuestErrors, interrupt: () => void) {
-    this.#busMaster = busMaster;
-    this.#errors = errors;
-    this.#interrupt = interrupt;
-  }
-
-  /** The disk still has an abandoned command's buffer; while it has, the channel is busy. */
-  get draining(): boolean {
-    return this.#inFlight !== "nothing" && !this.#running;
+  constructor(drive: DiskDrive, disk: Disk, cable: Cable) {
+    this.#drive = drive;
+    this.#disk = disk;
+    this.#cable = cable;
   }
 
   /** Starts a command. The caller has seen to it that nothing runs or drains. */
-  run(drive: Drive, disk: Disk, command: Command): void {
+  run(command: Command): void {
     this.#running = true;
-    this.#drive = drive;
-    this.#disk = disk;
     this.#command = command;
     this.#sector =
       this.#remaining =
@@ -74,10 +64,10 @@ export class CommandRunner {
       this.#taken =
         0;
     this.#readAhead = true;
-    drive.error = 0;
+    this.#drive.error = 0;
     switch (command.protocol) {
       case "non-data":
-        return this.#end(command.run(drive, command.ext));
+        return this.#end(command.run(this.#drive, command.ext));
       case "identify":
         return this.#identify();
       case "flush":
@@ -89,6 +79,7 @@ export class CommandRunner {
 
   /** Drops the command without a word to the host. What the disk has been given, it finishes. */
   abandon(): void {
+    if (this.#running && this.#inFlight !== "nothing") this.#cable.draining++;
     this.#running = false;
     this.block.close();
   }
@@ -96,17 +87,17 @@ export class CommandRunner {
   /** Starts the transfer of a DMA command once both the command and the Start bit are there. */
   tryDma(): void {
     if (!this.#running || !this.#isDma() || this.#inFlight !== "nothing") return;
-    if (!this.#busMaster.started) return;
+    if (!this.#cable.busMaster.started) return;
     this.#sectors = Math.min(this.#remaining, this.#disk.sectorCount - this.#sector);
     const bytes = this.#sectors * SECTOR_SIZE;
-    switch (this.#busMaster.prepare(bytes, this.#isRead())) {
+    switch (this.#cable.busMaster.prepare(bytes, this.#isRead())) {
       case "short":
         return this.#starve(bytes);
       case "fault":
         this.#guestError("PRD table names an address without memory");
         return this.#end(ER_ABRT);
       default:
-        return this.#submit(this.#isRead() ? "read" : "write", this.#busMaster.segments);
+        return this.#submit(this.#isRead() ? "read" : "write", this.#cable.busMaster.segments);
     }
   }
 
@@ -122,7 +113,7 @@ export class CommandRunner {
     fillIdentify(this.#drive, this.block.segments(1)[0]);
     this.#sectors = 1;
     this.#offerBlock("in");
-    this.#interrupt();
+    this.#cable.interrupt();
   }
 
   #beginSectors(): void {
@@ -168,7 +159,7 @@ export class CommandRunner {
 
   #offerBlock(direction: "in" | "out", skip: number = 0): void {
     this.#drive.status = SR_DATA_READY;
-    this.block.open(this.#sectors, direction, skip);
+    this.block.open(direction, this.#sectors * SECTOR_SIZE, skip * SECTOR_SIZE);
   }
 
   /** The host has moved the last word of a block. */
@@ -195,9 +186,9 @@ export class CommandRunner {
   #diskDone(status: BlockStatus): void {
     const finished = this.#inFlight;
     this.#inFlight = "nothing";
-    if (finished === "dma") this.#busMaster.transferred();
-    if (!this.#running) return;
-    if (status === "error") this.#mediaError();
+    if (finished === "dma") this.#cable.busMaster.transferred();
+    if (!this.#running) this.#cable.draining--;
+    else if (status === "error") this.#mediaError();
     else if (finished === "flush") this.#end(0);
     else this.#advance();
   }
@@ -210,13 +201,13 @@ export class CommandRunner {
     if (this.#command.protocol === "pio-in") {
       this.#offerBlock("in", this.#taken);
       this.#taken += this.#sectors;
-      this.#interrupt();
+      this.#cable.interrupt();
     } else if (this.#remaining === 0) {
       this.#end(0);
     } else if (this.#isDma()) {
       this.#endOutOfRange();
     } else if (this.#nextBlock()) {
-      this.#interrupt();
+      this.#cable.interrupt();
     }
   }
 
@@ -261,14 +252,14 @@ export class CommandRunner {
 
   #end(error: number, fault: number = 0): void {
     this.#running = false;
-    if (error !== 0) this.#busMaster.stop();
+    if (error !== 0) this.#cable.busMaster.stop();
     this.#drive.error = error;
     this.#drive.status = SR_IDLE | fault | (error === 0 ? 0 : SR_ERR);
-    this.#interrupt();
+    this.#cable.interrupt();
   }
 
   #guestError(what: string): void {
     const { name, opcode } = this.#command;
-    this.#errors.guestError("ide", `${name} (${hex(opcode, 2)}): ${what}`);
+    this.#cable.errors.guestError("ide", `${name} (${hex(opcode, 2)}): ${what}`);
   }
 }

@@ -132,6 +132,22 @@ export class Taskfile {
     }
   }
 
+  /** Byte count of a packet drive's data block: registers 4 and 5. */
+  get byteCount(): number {
+    return this.#recent[REG_LBA_HIGH]! << 8 | this.#recent[REG_LBA_MID]!;
+  }
+
+  set byteCount(value: number) {
+    this.#recent[REG_LBA_MID] = value;
+    this.#recent[REG_LBA_HIGH] = value >>> 8;
+  }
+
+  /** Takes over what another position's registers hold. */
+  copy(other: Taskfile): void {
+    this.#recent.set(other.#recent);
+    this.#previous.set(other.#previous);
+  }
+
   /** Contents after reset and diagnostic: what kind of device answers, device 0 selected. */
   setSignature(lbaMid: number, lbaHigh: number): void {
     this.#recent.set([0, 0, 1, 1, lbaMid, lbaHigh, DEV_ONES]);

@@ -4,6 +4,7 @@
  */
 
 import { IdeChannel } from "../../devices/ide/channel.ts";
+import { DiskDrive } from "../../devices/ide/disk_drive.ts";
 import { PAGE_SIZE, SECTOR_SIZE } from "../../core/types.ts";
 import type {
   BlockRequest,
@@ -155,8 +156,9 @@ export class IdeBench {
     this.channel = new IdeChannel(this.line, memory, {
       guestError: (_source, text) => this.errors.push(text),
     });
-    if (disks.master !== undefined) this.channel.attach(0, disks.master);
-    if (disks.slave !== undefined) this.channel.attach(1, disks.slave);
+    for (const [unit, disk] of [[0, disks.master], [1, disks.slave]] as const) {
+      if (disk) this.channel.attach(unit, new DiskDrive(this.channel.cable, disk));
+    }
   }
 
   in8(port: number): number {

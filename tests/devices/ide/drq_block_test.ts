@@ -7,9 +7,9 @@ import { patternByte } from "../../helpers/ide.ts";
 /** A block of two sectors and the count of its ends. */
 function openBlock(direction: "in" | "out") {
   const ends = { count: 0 };
-  const block = new DrqBlock(() => ends.count++);
+  const block = new DrqBlock(2, () => ends.count++);
   block.segments(2)[0].set(new Uint8Array(1024).map((_, i) => patternByte(i)));
-  block.open(2, direction);
+  block.open(direction, 1024);
   return { block, ends };
 }
 
@@ -58,7 +58,7 @@ Deno.test("DrqBlock.writeString() equals as many single writes", () => {
 Deno.test("DrqBlock.read() gives ones when no block is open or the host should write", () => {
   const { block, ends } = openBlock("out");
   assertEquals([block.read(1), block.read(2), block.read(4)], [0xff, 0xffff, 0xffffffff]);
-  block.open(1, "in");
+  block.open("in", 512);
   block.writeString(2, new Uint8Array(512));
   assertEquals([block.read(1), ends.count], [patternByte(0), 0]);
   block.close();
