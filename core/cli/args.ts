@@ -6,6 +6,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { type FlatPlacement, parsePlacement } from "../load/flat.ts";
+import { MACHINE_TYPES, type MachineType } from "../machine/config.ts";
 import { DEFAULT_COST, DEFAULT_CPU, DEFAULT_MEDIA } from "../machine/storage.ts";
 import { DISK_OPS, type DiskOp } from "../report/compare.ts";
 import { TOOL, VERSION } from "../version.ts";
@@ -31,6 +32,8 @@ export interface CommonOptions {
 export interface RunOptions extends CommonOptions {
   readonly command: "run";
   readonly guest: string;
+  /** The board; by the guest's format unless given. */
+  readonly machine?: MachineType;
   readonly disks: readonly string[];
   readonly append?: string;
   readonly snapshot: boolean;
@@ -131,6 +134,10 @@ function runCommand(done: (options: RunOptions) => void): Command {
   const command = new Command("run")
     .description("Boot a guest: its serial port is standard output.")
     .argument("<guest>", "boot sector, bootable disk image, Multiboot kernel, or raw code")
+    .addOption(
+      new Option("--machine <type>", "hide Xen (pc) or show it (xenfv); by the guest's format")
+        .choices(MACHINE_TYPES),
+    )
     .option("--disk <file>", "raw image, hda; again for hdb", append)
     .option("--append <text>", "command line of a Multiboot kernel")
     .option("--snapshot", "keep writes in memory, leave the images alone")
@@ -153,6 +160,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
       guest,
       disks,
       snapshot: flags.snapshot === true,
+      ...(flags.machine === undefined ? {} : { machine: flags.machine as MachineType }),
       ...(flags.append === undefined ? {} : { append: flags.append as string }),
       ...(flags.load === undefined ? {} : { placement: parsePlacement(flags.load as string) }),
       ...(flags.disasm === undefined ? {} : { disasm: disasmRange(flags.disasm as string) }),

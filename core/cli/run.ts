@@ -4,8 +4,8 @@
  */
 
 import { isBootDisk, loadGuest } from "../load/detect.ts";
-import type { GuestImage } from "../load/image.ts";
-import type { DiskConfig, RunResult } from "../machine/config.ts";
+import type { GuestFormat, GuestImage } from "../load/image.ts";
+import type { DiskConfig, MachineType, RunResult } from "../machine/config.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
 import { openDisk } from "../machine/storage.ts";
 import { stableJson } from "../report/json.ts";
@@ -20,6 +20,9 @@ import { type ByteStream, SerialSink, type Streams, writeText } from "./output.t
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
 const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
+
+/** What guests written for this machine come as. */
+const XEN_GUESTS: readonly GuestFormat[] = ["bootsector", "multiboot", "flat"];
 
 /** An attached image. */
 interface NamedDisk {
@@ -56,6 +59,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     const attached = disks.map(({ backend }): DiskConfig => ({ backend, media }));
     const serial = new SerialSink(options.json ? streams.stderr : streams.stdout);
     const machine = bootMachine({
+      machine: options.machine ?? usualMachine(guest),
       cpu,
       ramBytes: options.ramBytes,
       guest,
@@ -73,6 +77,11 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   } finally {
     for (const { backend } of disks) backend.close();
   }
+}
+
+/** Kernels made for Xen are shown it; what is in stock, where it would behave otherwise, is not. */
+function usualMachine({ format }: GuestImage): MachineType {
+  return XEN_GUESTS.includes(format) ? "xenfv" : "pc";
 }
 
 /** The log file, emptied, or standard error. */

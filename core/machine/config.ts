@@ -9,6 +9,15 @@ import type { CostPreset } from "../hypervisor/costs.ts";
 import type { GuestImage } from "../load/image.ts";
 import type { MediaPreset } from "../../devices/disk/timed.ts";
 
+/**
+ * The boards there are, by QEMU's names: `xenfv` shows the guest that it is a Xen domain, with a
+ * platform device and block backends; `pc` is the same board, exits and books, with Xen hidden.
+ */
+export const MACHINE_TYPES = ["pc", "xenfv"] as const;
+
+/** One of {@link MACHINE_TYPES}. */
+export type MachineType = typeof MACHINE_TYPES[number];
+
 /** One disk, reachable as hda (then hdb) on emulated IDE and as vbd 768 (832) over blkfront. */
 export interface DiskConfig {
   /** Where its bytes are. */
@@ -21,6 +30,8 @@ export interface DiskConfig {
  * Everything that decides what a machine does. The same config gives the same run, byte for byte.
  */
 export interface MachineConfig {
+  /** Whether the guest may see Xen; `xenfv` unless given. */
+  readonly machine?: MachineType;
   /** The processor; `i686` unless given. */
   readonly cpu?: Profile;
   /** Runs before a block of guest code is compiled, 0 = never; the guest sees no difference. */

@@ -13,8 +13,10 @@ import { Cpu } from "../cpu/cpu.ts";
 import { Dom0Timeline } from "../dom0.ts";
 import { EXIT_CODE, GuestPanic, ImageError, InternalError } from "../errors.ts";
 import { Accounting } from "../hypervisor/accounting.ts";
+import { HiddenXen } from "../hypervisor/hidden_xen.ts";
 import { Hypervisor, NS_PER_INSTRUCTION } from "../hypervisor/hypervisor.ts";
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
+import type { XenInterface } from "../hypervisor/xen.ts";
 import { Books } from "../ledger.ts";
 import type { Disk, GuestMemory, Ns } from "../types.ts";
 import { COST, PAGE_SIZE } from "../types.ts";
@@ -56,7 +58,9 @@ export class Machine {
   readonly #exceptions = new ExceptionWatch();
   readonly #cpu: Cpu;
   readonly #media: readonly TimedDisk[];
-  readonly #domain: Domain;
+  /** Absent on a board that hides Xen. */
+  readonly #domain: Domain | undefined;
+  readonly #xen: XenInterface | HiddenXen;
   readonly #hypervisor: Hypervisor;
   #end: End | undefined;
   #hostError: ImageError | undefined;
@@ -73,7 +77,8 @@ export class Machine {
     this.#media = config.disks.map((disk) => this.#makeMedia(disk));
     const disks = this.#media.map((media) => this.#serve(media));
     const pc = this.#makePc(disks);
-    this.#domain = this.#makeDomain(memory, disks);
+    if (this.#showsXen()) this.#domain = this.#makeDomain(memory, disks);
+    this.#xen = this.#domain?.xen ?? new HiddenXen();
     const bios = this.#makeBios(pc);
     this.#hypervisor = this.#makeHypervisor(memory, pc, bios);
     this.#hypervisor.attach(this.#cpu.state);
@@ -96,7 +101,7 @@ export class Machine {
   /** Sums since power-on. */
   counters(): Counters {
     const { instructions, portItems, ioreqs, interrupts, guestErrors } = this.#accounting;
-    const { hypercalls, grants, events } = this.#domain.xen.stats();
+    const { hypercalls, grants, events } = this.#xen.stats();
     return {
       elapsedNs: this.#clock.now,
       instructions,
@@ -108,7 +113,7 @@ export class Machine {
       hypercalls,
       events: {
         sent: events.sentByGuest + events.sentByDom0,
-        suppressed: this.#domain.suppressedEvents,
+        suppressed: this.#domain?.suppressedEvents ?? 0,
       },
       grants,
       interrupts,
@@ -165,6 +170,10 @@ export class Machine {
 
   // ---- construction -----------------------------------------------------------------------------
 
+  #showsXen(): boolean {
+    return this.#config.machine !== "pc";
+  }
+
   #makeMemory(): GuestRam {
     const cpu = this.#cpu;
     const { ramBytes } = this.#config;
@@ -193,6 +202,7 @@ export class Machine {
       memory: this.memory,
       errors: this.#accounting,
       disks,
+      xenPlatform: this.#showsXen(),
       events: {
         onSerialByte: (byte) => onSerialByte?.(byte),
         onDebugByte: (byte) => onDebugByte?.(byte),
@@ -239,7 +249,7 @@ export class Machine {
       ports: pc.ports,
       ownPorts: HYPERVISOR_PORTS,
       pic: pc.pic,
-      xen: this.#domain.xen,
+      xen: this.#xen,
       bios,
       maxInsns,
       maxTime,
@@ -295,7 +305,7 @@ export class Machine {
   /** In HLT or in a blocking hypercall, and nothing that the guest can take is pending. */
   #isAsleep(): boolean {
     const cpu = this.#cpu;
-    if (!cpu.halted && !this.#domain.xen.blocked) return false;
+    if (!cpu.halted && !this.#xen.blocked) return false;
     return !(this.#hypervisor.interruptPending && cpu.canTakeInterrupt);
   }
 
@@ -316,7 +326,7 @@ export class Machine {
 
   #runVcpu(): void {
     const cpu = this.#cpu;
-    this.#domain.xen.unblock();
+    this.#xen.unblock();
     let panic: GuestPanic | undefined;
     try {
       cpu.run(this.#hypervisor.budget);

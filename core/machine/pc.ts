@@ -107,6 +107,8 @@ export interface PcParts {
   readonly errors: GuestErrors;
   /** At most two: master and slave of the primary channel. */
   readonly disks: readonly Disk[];
+  /** The platform device is there. */
+  readonly xenPlatform: boolean;
   readonly events: PcEvents;
 }
 
@@ -158,29 +160,31 @@ export class Pc {
   }
 
   #mapPci(): void {
-    const { events } = this.#parts;
-    const platform = new XenPlatform({
-      onUnplug: (mask) => this.#unplug(mask),
-      onLog: (byte) => events.onDebugByte(byte),
-    });
     const ide = new PciFunction(PIIX3_IDE, (bar, base) => {
       if (bar === PIIX3_IDE_BAR) {
         this.#moveBar("ide bus master", base, BUS_MASTER_PORTS, this.ide.busMaster);
       }
-    });
-    const xen = new PciFunction(platformSpec(), (bar, base) => {
-      if (bar === 0) this.#moveBar("xen platform bar", base, PLATFORM_BAR_PORTS, platform.bar0);
     });
     const bus = new PciBus();
     const add = ({ device, func }: PciSlot, fn: PciFunction) => bus.add(device, func, fn);
     add(PCI_SLOT.HOST_BRIDGE, new PciFunction(I440FX));
     add(PCI_SLOT.ISA_BRIDGE, new PciFunction(PIIX3_ISA));
     add(PCI_SLOT.IDE, ide);
-    add(PCI_SLOT.XEN_PLATFORM, xen);
+    if (this.#parts.xenPlatform) add(PCI_SLOT.XEN_PLATFORM, this.#makePlatform());
     const config = new PciConfigPorts(bus);
     this.ports.map("pci address", PORT.PCI_ADDRESS, 4, config.address);
     this.ports.map("pci data", PORT.PCI_DATA, 4, config.data);
+  }
+
+  #makePlatform(): PciFunction {
+    const platform = new XenPlatform({
+      onUnplug: (mask) => this.#unplug(mask),
+      onLog: (byte) => this.#parts.events.onDebugByte(byte),
+    });
     this.ports.map("xen platform", PORT.XEN_PLATFORM, 16, platform);
+    return new PciFunction(platformSpec(), (bar, base) => {
+      if (bar === 0) this.#moveBar("xen platform bar", base, PLATFORM_BAR_PORTS, platform.bar0);
+    });
   }
 
   #moveBar(name: string, base: number | undefined, length: number, device: PortDevice): void {

@@ -17,6 +17,7 @@ function makePc() {
     memory: makeRam(),
     errors: accounting,
     disks: [DISK, DISK],
+    xenPlatform: true,
     events: {
       onSerialByte: (byte) => seen.push(`serial ${byte}`),
       onDebugByte: (byte) => seen.push(`debug ${byte}`),
