@@ -5,8 +5,10 @@
  * |---|---|---|
  * | port of PIC, PIT, RTC, PCI latch | the hypervisor | exit, emulation |
  * | any other port | device model in dom0, by ioreq | exit, ioreq, device |
+ * | registers of local APIC, I/O APIC | the hypervisor | exit, emulation |
+ * | registers of any other device in memory | device model in dom0, by ioreq | exit, ioreq, device |
  * | hypercall | Xen's interface | exit, hypercall |
- * | CPUID, MSR, HLT, MMIO without a device | the hypervisor | exit, emulation |
+ * | CPUID, MSR, HLT, addresses of nobody | the hypervisor | exit, emulation |
  *
  * A VMCALL from the built-in BIOS is no exit: it stands for instructions that a real BIOS would
  * run.
@@ -30,6 +32,8 @@ import type {
 import type { Accounting } from "./accounting.ts";
 import type { CostPreset } from "./costs.ts";
 import { DeviceModel, IoreqSlot } from "./ioreq.ts";
+import { accessMmio } from "./mmio_access.ts";
+import type { MmioSpace } from "./mmio_access.ts";
 import { StringPorts } from "./port_access.ts";
 import type { PortSpace } from "./port_access.ts";
 import type { XenInterface } from "./xen.ts";
@@ -106,6 +110,10 @@ export interface HypervisorOptions {
   readonly ports: PortSpace;
   /** Ports that the hypervisor answers itself. */
   readonly ownPorts: readonly HypervisorPorts[];
+  /** Registers in memory that the hypervisor answers itself. */
+  readonly ownMmio: MmioSpace;
+  /** Those that the device model answers. */
+  readonly mmio: MmioSpace;
   readonly pic: InterruptController;
   readonly xen: Paravirt;
   readonly bios: BiosTraps;
@@ -128,6 +136,8 @@ export class Hypervisor implements VcpuHost {
   readonly #deviceItem: Ns;
   readonly #accounting: Accounting;
   readonly #ports: PortSpace;
+  readonly #ownMmio: MmioSpace;
+  readonly #mmio: MmioSpace;
   readonly #strings: StringPorts;
   readonly #pic: InterruptController;
   readonly #xen: Paravirt;
@@ -158,12 +168,14 @@ export class Hypervisor implements VcpuHost {
     this.#deviceItem = costs.deviceItem;
     this.#accounting = options.accounting;
     this.#ports = ports;
+    this.#ownMmio = options.ownMmio;
+    this.#mmio = options.mmio;
     this.#strings = new StringPorts(ports, memory);
     this.#pic = options.pic;
     this.#xen = options.xen;
     this.#bios = options.bios;
     this.#ioreq = new IoreqSlot(memory.allocateFrame(), 0);
-    this.#deviceModel = new DeviceModel(ports, memory);
+    this.#deviceModel = new DeviceModel(ports, options.mmio, memory);
     for (const { base, length, sizes } of options.ownPorts) {
       this.#ownSizes.fill(sizes, base, base + length);
     }
@@ -276,8 +288,8 @@ export class Hypervisor implements VcpuHost {
         this.#xen.hypercall(this.#state());
         return;
       case EXIT.EPT_VIOLATION:
-        if (!exit.write) exit.value = allOnes(exit.size); // no device claims guest-physical space
-        break;
+        this.#accessMmio(exit);
+        return;
       case EXIT.CPUID:
         exit.value = this.#answerCpuid(exit.port);
         break;
@@ -329,17 +341,36 @@ export class Hypervisor implements VcpuHost {
     else exit.value = this.#ports.read(exit.port, exit.size);
   }
 
-  /** The vCPU is blocked from request to response; time passes before the device acts. */
   #askDeviceModel(exit: VmExit): void {
-    const work = this.#deviceAccess + this.#deviceItem * (exit.count - 1);
-    this.#accounting.ioreq();
     this.#ioreq.request(exit);
+    const answer = this.#awaitDeviceModel(exit.count);
+    if (!exit.string && !exit.write) exit.value = answer;
+  }
+
+  /** An address that no device model has registered reads all ones. */
+  #accessMmio(exit: VmExit): void {
+    const { gpa, size, count } = exit;
+    if (this.#ownMmio.ownerOf(gpa, size * count) !== undefined) {
+      this.#ledger.charge(COST.emulation, this.#emulation);
+      exit.value = accessMmio(this.#ownMmio, exit);
+    } else if (this.#mmio.ownerOf(gpa, size * count) !== undefined) {
+      this.#ioreq.requestMmio(exit);
+      exit.value = this.#awaitDeviceModel(count);
+    } else {
+      this.#ledger.charge(COST.emulation, this.#emulation);
+      if (!exit.write) exit.value = allOnes(exit.size);
+    }
+  }
+
+  /** The vCPU is blocked from request to response; time passes before the device acts. */
+  #awaitDeviceModel(items: number): number {
+    const work = this.#deviceAccess + this.#deviceItem * (items - 1);
+    this.#accounting.ioreq();
     const wait = this.#dom0.serve(DOM0_IOREQ, work);
     this.#ledger.charge(IOREQ, this.#ioreqTrip + wait);
     this.#ledger.charge(DEVICE, work);
     this.#deviceModel.serve(this.#ioreq);
-    const answer = this.#ioreq.complete();
-    if (!exit.string && !exit.write) exit.value = answer;
+    return this.#ioreq.complete();
   }
 
   // ---- interrupts -------------------------------------------------------------------------------

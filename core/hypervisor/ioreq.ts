@@ -1,5 +1,5 @@
 /**
- * The ioreq slot: how Xen hands a port access to the device model in dom0 and gets its answer.
+ * The ioreq slot: how Xen hands an access to the device model in dom0 and gets its answer.
  * Source: Xen public header hvm/ioreq.h; state changes as in xen/common/ioreq.c.
  *
  * | step | who | state |
@@ -13,6 +13,8 @@
 
 import { InternalError } from "../errors.ts";
 import type { AccessSize, Gpa, GuestMemory, VmExit } from "../types.ts";
+import { accessMmio } from "./mmio_access.ts";
+import type { MmioAccess, MmioSpace } from "./mmio_access.ts";
 import type { PortSpace, PortString } from "./port_access.ts";
 import { StringPorts } from "./port_access.ts";
 
@@ -21,8 +23,8 @@ export const IOREQ_STATE = { NONE: 0, READY: 1, INPROCESS: 2, RESP_READY: 3 } as
 
 const { NONE, READY, INPROCESS, RESP_READY } = IOREQ_STATE;
 
-/** IOREQ_TYPE_PIO. */
-const TYPE_PIO = 0;
+/** IOREQ_TYPE_PIO, IOREQ_TYPE_COPY. */
+const TYPE = { PORT: 0, MMIO: 1 } as const;
 const TYPE_SHIFT = 24;
 
 /** Bytes of `ioreq_t`. */
@@ -30,7 +32,7 @@ const IOREQ_BYTES = 32;
 
 /** 32-bit words of `ioreq_t`, the low halves of what is wider; little-endian, as the host is. */
 const WORD = {
-  ADDR: 0, // u64: port
+  ADDR: 0, // u64: port, or guest-physical address of the first item
   DATA: 2, // u64: value, or guest-physical address of the first item
   COUNT: 4,
   SIZE: 5, // of one item
@@ -48,7 +50,7 @@ const FLAG = {
 };
 
 /** One vCPU's slot in the shared ioreq page. Fields are read and written as they lie in memory. */
-export class IoreqSlot implements PortString {
+export class IoreqSlot implements PortString, MmioAccess {
   readonly #words: Int32Array;
 
   /**
@@ -87,11 +89,16 @@ export class IoreqSlot implements PortString {
   get descending(): boolean {
     return (this.#words[WORD.FLAGS]! & FLAG.DESCENDING) !== 0;
   }
+  get isMmio(): boolean {
+    return this.#words[WORD.FLAGS]! >>> TYPE_SHIFT === TYPE.MMIO;
+  }
+  /** Of an access to memory-mapped registers, or of the lowest byte of a string's buffer. */
   get gpa(): Gpa {
+    if (this.isMmio) return this.#words[WORD.ADDR]! >>> 0;
     return this.descending ? this.value - (this.count - 1) * this.size : this.value;
   }
 
-  /** Step 1. */
+  /** Step 1, of a port access. */
   request(exit: VmExit): void {
     const words = this.#words;
     if ((words[WORD.FLAGS]! & FLAG.STATE) !== NONE) this.#refuse(NONE);
@@ -99,10 +106,21 @@ export class IoreqSlot implements PortString {
     words[WORD.DATA] = exit.string ? firstItem(exit) : exit.write ? exit.value : 0;
     words[WORD.COUNT] = exit.count;
     words[WORD.SIZE] = exit.size;
-    words[WORD.FLAGS] = READY << STATE_SHIFT | TYPE_PIO << TYPE_SHIFT |
+    words[WORD.FLAGS] = READY << STATE_SHIFT | TYPE.PORT << TYPE_SHIFT |
       (exit.string ? FLAG.DATA_IS_PTR : 0) |
       (exit.write ? 0 : FLAG.READ) |
       (exit.descending ? FLAG.DESCENDING : 0);
+  }
+
+  /** Step 1, of an access to guest-physical address space. A REP STOS is one of many items. */
+  requestMmio({ gpa, write, value, count, size }: VmExit): void {
+    const words = this.#words;
+    if ((words[WORD.FLAGS]! & FLAG.STATE) !== NONE) this.#refuse(NONE);
+    words[WORD.ADDR] = gpa;
+    words[WORD.DATA] = write ? value : 0;
+    words[WORD.COUNT] = count;
+    words[WORD.SIZE] = size;
+    words[WORD.FLAGS] = READY << STATE_SHIFT | TYPE.MMIO << TYPE_SHIFT | (write ? 0 : FLAG.READ);
   }
 
   /** Step 2. */
@@ -138,17 +156,20 @@ export class IoreqSlot implements PortString {
 /** The device model's end: performs what the slot asks for. It knows nothing of the exit. */
 export class DeviceModel {
   readonly #ports: PortSpace;
+  readonly #mmio: MmioSpace;
   readonly #strings: StringPorts;
 
-  constructor(ports: PortSpace, memory: GuestMemory) {
+  constructor(ports: PortSpace, mmio: MmioSpace, memory: GuestMemory) {
     this.#ports = ports;
+    this.#mmio = mmio;
     this.#strings = new StringPorts(ports, memory);
   }
 
   /** Steps 2 and 3. */
   serve(slot: IoreqSlot): void {
     slot.take();
-    if (slot.isString) {
+    if (slot.isMmio) slot.respond(accessMmio(this.#mmio, slot));
+    else if (slot.isString) {
       this.#strings.transfer(slot);
       slot.respond(slot.value);
     } else if (slot.write) {

@@ -248,6 +248,8 @@ export class Machine {
       memory,
       ports: pc.ports,
       ownPorts: HYPERVISOR_PORTS,
+      ownMmio: pc.hypervisorMmio,
+      mmio: pc.mmio,
       pic: pc.pic,
       xen: this.#xen,
       bios,

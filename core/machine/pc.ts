@@ -26,6 +26,7 @@ import { DebugConsole, DebugExit, PostPort } from "../../devices/debug_ports.ts"
 import { IdeChannel } from "../../devices/ide/channel.ts";
 import { DiskDrive } from "../../devices/ide/disk_drive.ts";
 import { PIIX3_IDE, PIIX3_IDE_BAR } from "../../devices/ide/piix.ts";
+import { MmioBus } from "../../devices/mmio.ts";
 import { PciBus, PciConfigPorts, PciFunction } from "../../devices/pci.ts";
 import type { PciFunctionSpec } from "../../devices/pci.ts";
 import { Pic8259Pair } from "../../devices/pic.ts";
@@ -34,7 +35,7 @@ import { Uart16550 } from "../../devices/uart.ts";
 import { UNPLUG, XEN_PLATFORM_PCI, XenPlatform } from "../../devices/xen/platform.ts";
 import { hex } from "../bits.ts";
 import type { HypervisorPorts } from "../hypervisor/hypervisor.ts";
-import type { Clock, Disk, GuestErrors, GuestMemory, PortDevice } from "../types.ts";
+import type { Clock, Disk, GuestErrors, GuestMemory, InterruptLine, PortDevice } from "../types.ts";
 
 /** First port of each device. */
 export const PORT = {
@@ -115,6 +116,10 @@ export interface PcParts {
 /** The board, wired and powered. */
 export class Pc {
   readonly ports: IoPortBus = new IoPortBus();
+  /** Registers in memory that the device model answers. */
+  readonly mmio: MmioBus = new MmioBus();
+  /** Registers in memory that the hypervisor answers itself. */
+  readonly hypervisorMmio: MmioBus = new MmioBus();
   readonly pic: Pic8259Pair = new Pic8259Pair();
   readonly ide: IdeChannel;
   readonly #parts: PcParts;
@@ -122,7 +127,7 @@ export class Pc {
   constructor(parts: PcParts) {
     const { memory, errors, disks } = parts;
     this.#parts = parts;
-    this.ide = new IdeChannel(this.pic.line(IRQ.IDE), memory, errors);
+    this.ide = new IdeChannel(this.line(IRQ.IDE), memory, errors);
     for (const [unit, disk] of disks.entries()) {
       this.ide.attach(unit === 0 ? 0 : 1, new DiskDrive(this.ide.cable, disk));
     }
@@ -131,11 +136,16 @@ export class Pc {
     this.#mapPci();
   }
 
+  /** An ISA interrupt: input `irq` of the 8259A pair. Always the same object. */
+  line(irq: number): InterruptLine {
+    return this.pic.line(irq);
+  }
+
   #mapLegacy(): void {
     const { ports, pic, ide } = this;
     const { clock, events } = this.#parts;
-    const pit = new Pit(clock, pic.line(IRQ.TIMER));
-    const com1 = new Uart16550(pic.line(IRQ.COM1), (byte) => events.onSerialByte(byte));
+    const pit = new Pit(clock, this.line(IRQ.TIMER));
+    const com1 = new Uart16550(this.line(IRQ.COM1), (byte) => events.onSerialByte(byte));
     ports.map("pic master", PORT.PIC_MASTER, 2, pic.master);
     ports.map("pic slave", PORT.PIC_SLAVE, 2, pic.slave);
     ports.map("elcr", PORT.ELCR, 2, pic.elcr);

@@ -4,6 +4,7 @@
  */
 
 import { IoPortBus } from "../../devices/bus.ts";
+import { MmioBus } from "../../devices/mmio.ts";
 import { VirtualClock } from "../../core/clock.ts";
 import { Dom0Timeline } from "../../core/dom0.ts";
 import { Accounting } from "../../core/hypervisor/accounting.ts";
@@ -14,7 +15,8 @@ import { Hypervisor } from "../../core/hypervisor/hypervisor.ts";
 import type { HypervisorOptions, Paravirt } from "../../core/hypervisor/hypervisor.ts";
 import { Books } from "../../core/ledger.ts";
 import { GuestRam } from "../../core/machine/memory.ts";
-import type { PortDevice, VcpuState, VmExit } from "../../core/types.ts";
+import { truncate } from "../../core/bits.ts";
+import type { AccessSize, MmioDevice, PortDevice, VcpuState, VmExit } from "../../core/types.ts";
 
 /** The preset that the tests of the books use. */
 export const COSTS: CostPreset = COST_PRESETS[DEFAULT_COST]!;
@@ -65,6 +67,20 @@ export class NotingPort implements PortDevice {
   }
 }
 
+/** A device in memory that answers what it is told to and remembers what it was told. */
+export class NotingMmio implements MmioDevice {
+  readonly log: string[] = [];
+  answer = 0xa0b0c0d0;
+
+  readMmio(offset: number, size: AccessSize): number {
+    this.log.push(`read ${offset} size ${size}`);
+    return truncate(this.answer, size);
+  }
+  writeMmio(offset: number, size: AccessSize, value: number): void {
+    this.log.push(`write ${offset} size ${size} ${value.toString(16)}`);
+  }
+}
+
 /** Xen as the hypervisor sees it, without a guest interface behind it. */
 export class FakeXen implements Paravirt {
   upcallPending = false;
@@ -94,6 +110,8 @@ export interface TestHost {
   readonly accounting: Accounting;
   readonly memory: GuestRam;
   readonly ports: IoPortBus;
+  readonly ownMmio: MmioBus;
+  readonly mmio: MmioBus;
   readonly pic: { pending: boolean; acknowledge(): number };
   readonly xen: FakeXen;
   readonly vcpu: FakeVcpu;
@@ -111,6 +129,8 @@ export function makeHost(options: Partial<HypervisorOptions> = {}): TestHost {
   const accounting = new Accounting();
   const memory = makeRam();
   const ports = new IoPortBus();
+  const ownMmio = new MmioBus();
+  const mmio = new MmioBus();
   const xen = new FakeXen();
   const vcpu = new FakeVcpu();
   const pic = {
@@ -129,6 +149,8 @@ export function makeHost(options: Partial<HypervisorOptions> = {}): TestHost {
     memory,
     ports,
     ownPorts: [{ base: 0x20, length: 2, sizes: 7 }, { base: 0xcf8, length: 1, sizes: 4 }],
+    ownMmio,
+    mmio,
     pic,
     xen,
     bios: { covers: () => false, call: () => {} },
@@ -145,6 +167,8 @@ export function makeHost(options: Partial<HypervisorOptions> = {}): TestHost {
     accounting,
     memory,
     ports,
+    ownMmio,
+    mmio,
     pic,
     xen,
     vcpu,

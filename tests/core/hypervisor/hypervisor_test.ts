@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { InternalError } from "../../../core/errors.ts";
 import { DOM0_COST, EXIT } from "../../../core/types.ts";
 import type { VmExit } from "../../../core/types.ts";
-import { COSTS, makeHost, NotingPort } from "../../helpers/host.ts";
+import { COSTS, makeHost, NotingMmio, NotingPort } from "../../helpers/host.ts";
 
 const IN_1F7 = { reason: EXIT.IO_INSTRUCTION, port: 0x1f7, size: 1 } as const;
 
@@ -60,6 +60,40 @@ Deno.test("Hypervisor.exit() of MMIO reads all ones, and writes vanish", () => {
   assertEquals(last.value, 0xffff);
   exit({ reason: EXIT.EPT_VIOLATION, gpa: 0xa0000, size: 4, write: true, value: 1 });
   assertEquals(accounting.exitCounts().byReason, { EPT_VIOLATION: 2 });
+});
+
+Deno.test("Hypervisor.exit() of MMIO goes to the device model by ioreq, a REP STOS as one", () => {
+  const { accounting, books, mmio, exit, last } = makeHost();
+  const device = new NotingMmio();
+  mmio.map("device", 0xa0000, 0x20000, device);
+  exit({ reason: EXIT.EPT_VIOLATION, gpa: 0xa0004, size: 4 });
+  assertEquals(last.value, 0xa0b0c0d0);
+  const stos = {
+    gpa: 0xa0010,
+    size: 2,
+    write: true,
+    string: true,
+    count: 3,
+    value: 0x720,
+  } as const;
+  exit({ reason: EXIT.EPT_VIOLATION, ...stos });
+  assertEquals(device.log, [
+    "read 4 size 4",
+    "write 16 size 2 720",
+    "write 18 size 2 720",
+    "write 20 size 2 720",
+  ]);
+  const { emulation, ioreq, device: work } = books.snapshot();
+  assertEquals([accounting.ioreqs, emulation, ioreq], [2, 0, 2 * COSTS.ioreq]);
+  assertEquals(work, 2 * COSTS.deviceAccess + 2 * COSTS.deviceItem);
+});
+
+Deno.test("Hypervisor.exit() of MMIO answers its own devices without an ioreq", () => {
+  const { accounting, books, ownMmio, exit, last } = makeHost();
+  ownMmio.map("local apic", 0xfee00000, 0x1000, new NotingMmio());
+  exit({ reason: EXIT.EPT_VIOLATION, gpa: 0xfee00020, size: 4 });
+  assertEquals(last.value, 0xa0b0c0d0);
+  assertEquals([accounting.ioreqs, books.snapshot().emulation], [0, COSTS.emulation]);
 });
 
 Deno.test("Hypervisor.exit() leaves CPUID leaves and MSRs to the CPU that Xen does not have", () => {

@@ -5,7 +5,8 @@ import { DeviceModel, IOREQ_STATE, IoreqSlot } from "../../../core/hypervisor/io
 import { EXIT } from "../../../core/types.ts";
 import type { VmExit } from "../../../core/types.ts";
 import { IoPortBus } from "../../../devices/bus.ts";
-import { makeRam, NotingPort } from "../../helpers/host.ts";
+import { MmioBus } from "../../../devices/mmio.ts";
+import { makeRam, NotingMmio, NotingPort } from "../../helpers/host.ts";
 
 function io(fields: Partial<VmExit>): VmExit {
   return { ...newVmExit(), reason: EXIT.IO_INSTRUCTION, ...fields };
@@ -60,7 +61,7 @@ Deno.test("DeviceModel.serve() performs the access that the slot describes", () 
   const device = new NotingPort();
   ports.map("device", 0x1f0, 8, device);
   const slot = new IoreqSlot(new Uint8Array(4096), 0);
-  const model = new DeviceModel(ports, makeRam());
+  const model = new DeviceModel(ports, new MmioBus(), makeRam());
   slot.request(io({ port: 0x1f7, size: 1, value: 0xdead }));
   model.serve(slot);
   assertEquals(slot.complete(), 0x50);
@@ -68,4 +69,23 @@ Deno.test("DeviceModel.serve() performs the access that the slot describes", () 
   model.serve(slot);
   slot.complete();
   assertEquals(device.log, ["in 7 size 1", "out 2 size 1 8"]);
+});
+
+Deno.test("DeviceModel.serve() stores every item of a REP STOS, and reads registers in memory", () => {
+  const mmio = new MmioBus();
+  const device = new NotingMmio();
+  mmio.map("device", 0xfffff000, 0x1000, device);
+  const model = new DeviceModel(new IoPortBus(), mmio, makeRam());
+  const page = new Uint8Array(4096);
+  const slot = new IoreqSlot(page, 0);
+  const at = { reason: EXIT.EPT_VIOLATION, gpa: 0xfffff010, size: 2 } as const;
+  slot.requestMmio({ ...newVmExit(), ...at, write: true, string: true, count: 2, value: 0x1234 });
+  assertEquals(page[31], 1); // IOREQ_TYPE_COPY
+  assertEquals(new DataView(page.buffer).getBigUint64(0, true), 0xfffff010n);
+  model.serve(slot);
+  slot.complete();
+  slot.requestMmio({ ...newVmExit(), ...at });
+  model.serve(slot);
+  assertEquals(slot.complete(), 0xc0d0);
+  assertEquals(device.log, ["write 16 size 2 1234", "write 18 size 2 1234", "read 16 size 2"]);
 });
