@@ -78,12 +78,19 @@ export class Uart16550 extends ByteDevice {
   #modemDeltas = 0;
   #scratch = 0;
   #divisor = RESET_DIVISOR;
+  /** Called when {@link hasRoom} may have become true. */
+  onRoom: () => void = () => {};
 
   /** @param onByte gets every byte the guest sends, at the moment it writes it */
   constructor(irq: InterruptLine, onByte: (byte: number) => void) {
     super(8);
     this.#irq = irq;
     this.#onByte = onByte;
+  }
+
+  /** A byte that arrives now is not lost. */
+  get hasRoom(): boolean {
+    return !this.#hasLoopback() && this.#received.length < this.#capacity();
   }
 
   /** A byte arrives on the line. Without room it is lost, and the guest sees an overrun. */
@@ -158,7 +165,7 @@ export class Uart16550 extends ByteDevice {
 
   /** A full FIFO keeps what it has; the single register of a 16450 keeps the newest. */
   #accept(byte: number): void {
-    if (this.#received.length < (this.#fifoEnabled ? FIFO_BYTES : 1)) this.#received.push(byte);
+    if (this.#received.length < this.#capacity()) this.#received.push(byte);
     else {
       this.#overrun = true;
       if (!this.#fifoEnabled) this.#received[0] = byte;
@@ -166,9 +173,14 @@ export class Uart16550 extends ByteDevice {
     this.#updateInterrupt();
   }
 
+  #capacity(): number {
+    return this.#fifoEnabled ? FIFO_BYTES : 1;
+  }
+
   #takeReceived(): number {
     this.#lastReceived = this.#received.shift() ?? this.#lastReceived;
     this.#updateInterrupt();
+    this.onRoom();
     return this.#lastReceived;
   }
 
@@ -198,12 +210,14 @@ export class Uart16550 extends ByteDevice {
     this.#fifoEnabled = enabled;
     this.#trigger = enabled ? FIFO_TRIGGERS[value >> 6]! : 1;
     this.#updateInterrupt();
+    this.onRoom();
   }
 
   #writeModemControl(value: number): void {
     this.#modemControl = value;
     this.#setModemLines(this.#hasLoopback() ? loopedLines(value) : MSR_CONNECTED);
     this.#updateInterrupt();
+    this.onRoom();
   }
 
   /** Deltas are bits 3:0 in the order of the lines; that of RI is set by its falling edge only. */

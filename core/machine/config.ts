@@ -8,6 +8,7 @@ import type { Profile } from "../cpu/cpuid.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import type { GuestImage } from "../load/image.ts";
 import type { MediaPreset } from "../../devices/disk/timed.ts";
+import type { RecordedInput } from "./replay.ts";
 
 /**
  * The boards there are, by QEMU's names: `xenfv` shows the guest that it is a Xen domain, with a
@@ -48,6 +49,8 @@ export interface MachineConfig {
   readonly maxInsns?: number;
   /** Stops the run with reason `limit` at that virtual time. */
   readonly maxTime?: Ns;
+  /** What the host typed in an earlier run, to have it typed again at the same times. */
+  readonly inputs?: readonly RecordedInput[];
   /** A byte sent by COM1. */
   readonly onSerialByte?: (byte: number) => void;
   /** A byte written to the debug console, port 0xe9. */

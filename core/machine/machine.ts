@@ -28,6 +28,7 @@ import { ExceptionWatch } from "./exceptions.ts";
 import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
 import { HYPERVISOR_PORTS, Pc } from "./pc.ts";
+import { HostInput, type InputSource, type RecordedInput } from "./replay.ts";
 
 /** Pages of Xen's own: grant table, shared_info, ioreq, xenstore, console. Makes 64 KiB units. */
 const EXTRA_FRAMES = 80;
@@ -62,6 +63,7 @@ export class Machine {
   readonly #domain: Domain | undefined;
   readonly #xen: XenInterface | HiddenXen;
   readonly #hypervisor: Hypervisor;
+  readonly #input: HostInput;
   #end: End | undefined;
   #hostError: ImageError | undefined;
 
@@ -77,6 +79,7 @@ export class Machine {
     this.#media = config.disks.map((disk) => this.#makeMedia(disk));
     const disks = this.#media.map((media) => this.#serve(media));
     const pc = this.#makePc(disks);
+    this.#input = new HostInput(this.#clock, { serial: pc.com1 }, config.inputs);
     if (this.#showsXen()) this.#domain = this.#makeDomain(memory, disks);
     this.#xen = this.#domain?.xen ?? new HiddenXen();
     const bios = this.#makeBios(pc);
@@ -96,6 +99,21 @@ export class Machine {
   /** Virtual time since power-on. */
   get now(): Ns {
     return this.#clock.now;
+  }
+
+  /** Everything that the host has typed, and when: a config of the same else replays the run. */
+  get inputs(): readonly RecordedInput[] {
+    return this.#input.recorded;
+  }
+
+  /** Bytes typed that the guest has not had room for. */
+  waitingInput(source: InputSource): number {
+    return this.#input.waiting(source);
+  }
+
+  /** Types on one of the machine's lines, now; not from inside one of the machine's callbacks. */
+  input(source: InputSource, bytes: Uint8Array): void {
+    this.#input.add(source, bytes);
   }
 
   /** Sums since power-on. */
@@ -282,6 +300,7 @@ export class Machine {
   /** A physical interrupt tells of what has happened, so a running guest exits for it. */
   #fireTimers(): void {
     const hypervisor = this.#hypervisor;
+    if (this.#input.isDue) this.#input.deliver();
     if (this.#clock.nextDeadline > this.#clock.now) return;
     const wasPending = hypervisor.interruptPending;
     const wasAsleep = this.#isAsleep();

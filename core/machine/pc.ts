@@ -122,11 +122,13 @@ export class Pc {
   readonly hypervisorMmio: MmioBus = new MmioBus();
   readonly pic: Pic8259Pair = new Pic8259Pair();
   readonly ide: IdeChannel;
+  readonly com1: Uart16550;
   readonly #parts: PcParts;
 
   constructor(parts: PcParts) {
-    const { memory, errors, disks } = parts;
+    const { memory, errors, disks, events } = parts;
     this.#parts = parts;
+    this.com1 = new Uart16550(this.line(IRQ.COM1), (byte) => events.onSerialByte(byte));
     this.ide = new IdeChannel(this.line(IRQ.IDE), memory, errors);
     for (const [unit, disk] of disks.entries()) {
       this.ide.attach(unit === 0 ? 0 : 1, new DiskDrive(this.ide.cable, disk));
@@ -143,15 +145,14 @@ export class Pc {
 
   #mapLegacy(): void {
     const { ports, pic, ide } = this;
-    const { clock, events } = this.#parts;
+    const { clock } = this.#parts;
     const pit = new Pit(clock, this.line(IRQ.TIMER));
-    const com1 = new Uart16550(this.line(IRQ.COM1), (byte) => events.onSerialByte(byte));
     ports.map("pic master", PORT.PIC_MASTER, 2, pic.master);
     ports.map("pic slave", PORT.PIC_SLAVE, 2, pic.slave);
     ports.map("elcr", PORT.ELCR, 2, pic.elcr);
     ports.map("pit", PORT.PIT, 4, pit);
     ports.map("system control", PORT.SYSTEM_CONTROL, 1, pit.systemPort);
-    ports.map("com1", PORT.COM1, 8, com1);
+    ports.map("com1", PORT.COM1, 8, this.com1);
     ports.map("ide command", PORT.IDE_COMMAND, 8, ide.commandBlock);
     ports.map("ide control", PORT.IDE_CONTROL, 1, ide.controlBlock);
   }

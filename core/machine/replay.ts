@@ -1,0 +1,141 @@
+/**
+ * What the host types: the only way in for anything that is not part of the configuration.
+ *
+ * An input is stamped with the virtual time at which it came and reaches the machine's end of its
+ * line at that time, before anything else that is due then. The list of all stamps is everything
+ * that a run depended on beside its configuration: given to another machine of the same
+ * configuration, it gives the same run, byte for byte. A run in which nobody types needs none.
+ *
+ * Lines are slower than the host. Bytes wait at their end until the device has room, so that a file
+ * that is fed to a serial port arrives whole.
+ * @module
+ */
+
+import type { Clock, Ns, Timer } from "../types.ts";
+
+/** A line on which a host can type: COM1. */
+export type InputSource = "serial";
+
+/** Bytes that came on a line, and when. */
+export interface RecordedInput {
+  /** Virtual time at which the machine stood when they came. */
+  readonly at: Ns;
+  /** The line. */
+  readonly source: InputSource;
+  /** What came. */
+  readonly bytes: Uint8Array;
+}
+
+/** The device at the machine's end of a line. */
+export interface InputSink {
+  /** It would take a byte now without losing any. */
+  readonly hasRoom: boolean;
+  /** To be called when room has come about. Set by the line. */
+  onRoom: () => void;
+  /** Takes one byte. */
+  receive(byte: number): void;
+}
+
+/** Time on the wire of one byte: ten bits at 115200 baud. */
+const BYTE_TIME: Readonly<Record<InputSource, Ns>> = { serial: 86_806 };
+
+/** All lines of one machine, what has come in on them, and what is yet to come in a replay. */
+export class HostInput {
+  readonly #clock: Clock;
+  readonly #lines: Readonly<Record<InputSource, Line>>;
+  readonly #inputs: RecordedInput[] = [];
+  /** Ends the vCPU's budget where a recorded input came. */
+  readonly #arrival: Timer;
+  #delivered = 0;
+
+  /** @param recorded inputs of an earlier run, in their order */
+  constructor(
+    clock: Clock,
+    sinks: Readonly<Record<InputSource, InputSink>>,
+    recorded: readonly RecordedInput[] = [],
+  ) {
+    this.#clock = clock;
+    this.#lines = { serial: new Line(clock, "serial", sinks.serial) };
+    this.#inputs.push(...recorded);
+    this.#arrival = clock.timer("host input", () => {});
+    this.#awaitNext();
+  }
+
+  /** Everything that has come in or will. */
+  get recorded(): readonly RecordedInput[] {
+    return this.#inputs;
+  }
+
+  /** Bytes that have come in on a line and that its device has had no room for. */
+  waiting(source: InputSource): number {
+    return this.#lines[source].waiting;
+  }
+
+  /** Something has come in that {@link deliver} has not passed on. */
+  get isDue(): boolean {
+    const next = this.#inputs[this.#delivered];
+    return next !== undefined && next.at <= this.#clock.now;
+  }
+
+  /** Stamps what has been typed. Between turns of the machine's loop; what is recorded comes first. */
+  add(source: InputSource, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#inputs.push({ at: this.#clock.now, source, bytes: bytes.slice() });
+    this.#inputs.sort((a, b) => a.at - b.at);
+  }
+
+  /** Passes on what is due, at the begin of a turn. */
+  deliver(): void {
+    while (this.isDue) {
+      const { source, bytes } = this.#inputs[this.#delivered++]!;
+      this.#lines[source].carry(bytes);
+    }
+    this.#awaitNext();
+  }
+
+  #awaitNext(): void {
+    const next = this.#inputs[this.#delivered];
+    if (next === undefined) this.#arrival.cancel();
+    else this.#arrival.armAt(next.at);
+  }
+}
+
+/** One line: bytes on their way to a device. */
+class Line {
+  readonly #sink: InputSink;
+  readonly #byteTime: Ns;
+  readonly #timer: Timer;
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  constructor(clock: Clock, source: InputSource, sink: InputSink) {
+    this.#sink = sink;
+    this.#byteTime = BYTE_TIME[source];
+    this.#timer = clock.timer(`${source} line`, () => this.#arrive());
+    sink.onRoom = () => this.#send();
+  }
+
+  get waiting(): number {
+    return this.#bytes.length;
+  }
+
+  carry(bytes: Uint8Array): void {
+    const joined = new Uint8Array(this.#bytes.length + bytes.length);
+    joined.set(this.#bytes);
+    joined.set(bytes, this.#bytes.length);
+    this.#bytes = joined;
+    this.#send();
+  }
+
+  /** Puts the next byte on the wire, unless one is on it or the device holds the sender back. */
+  #send(): void {
+    const held = this.#bytes.length === 0 || !this.#sink.hasRoom;
+    if (!held && this.#timer.deadline === undefined) this.#timer.armAfter(this.#byteTime);
+  }
+
+  #arrive(): void {
+    if (!this.#sink.hasRoom) return;
+    this.#sink.receive(this.#bytes[0]!);
+    this.#bytes = this.#bytes.subarray(1);
+    this.#send();
+  }
+}
