@@ -179,6 +179,12 @@ export class Cpu {
     this.mmu.flush();
   }
 
+  /** The A20M# pin: while it is asserted, bit 20 of every physical address is 0. */
+  maskA20(masked: boolean): void {
+    this.#disturbed = true;
+    this.mmu.a20Masked = masked;
+  }
+
   // ---- running -------------------------------------------------------------------------------
 
   /**

@@ -21,14 +21,18 @@ const { AC: VECTOR_AC } = VECTOR;
 
 /** Which byte of linear memory stands behind a guest frame. */
 export interface Frames {
-  /** Byte offset of the frame, -1 where there is no memory. */
+  /** Byte offset of the frame as loads and fetches see it, -1 where there is no memory. */
   frameOffset(gfn: number): number;
+  /** As stores see it: the same, another one, or -1 where none may change it. */
+  storeOffset(gfn: number): number;
 }
 
-/** Serves an access to guest-physical addresses without memory. */
+/** Serves an access to guest-physical addresses without memory for it. */
 export type MmioAccess = (gpa: number, size: 1 | 2 | 4, write: boolean, value: number) => number;
 
 const { READ, WRITE, EXECUTE } = ACCESS;
+/** Address line 20, as a bit of a frame number. */
+const A20 = 1 << 8;
 type Size = 1 | 2 | 4;
 
 const TAG_OF: Readonly<Record<Access, number>> = {
@@ -43,7 +47,7 @@ export class Mmu implements PhysicalMemory {
   readonly #state: CpuState;
   readonly #tlb: Tlb;
   readonly #walker: PageWalker;
-  #frames: Frames = { frameOffset: () => -1 };
+  #frames: Frames = { frameOffset: () => -1, storeOffset: () => -1 };
   /** Set by the CPU. */
   mmio: MmioAccess = () => 0xffffffff;
   /** Set by the block store: the page at a host offset holds decoded code. */
@@ -70,6 +74,12 @@ export class Mmu implements PhysicalMemory {
   }
 
   // ---- translation ---------------------------------------------------------------------------
+
+  /** The A20M# pin: while it is asserted, address bit 20 is 0. */
+  set a20Masked(masked: boolean) {
+    this.#walker.addressLines = masked ? ~A20 : -1;
+    this.flush();
+  }
 
   /** Forgets all translations. */
   flush(): void {
@@ -118,24 +128,26 @@ export class Mmu implements PhysicalMemory {
     }
     const walker = this.#walker;
     walker.walk(linear, access, user);
-    const frame = this.#frames.frameOffset(walker.gfn);
-    if (frame < 0) {
-      this.#gpa = walker.gfn * PAGE_SIZE + (linear & 0xfff);
-      return -1;
+    const { gfn } = walker;
+    const loaded = this.#frames.frameOffset(gfn), stored = this.#frames.storeOffset(gfn);
+    if (loaded >= 0) {
+      const allowed = this.holdsCode(loaded) ? STORES.WATCHED : STORES.FREE;
+      const stores = walker.writable && stored === loaded ? allowed : STORES.NONE;
+      tlb.fill(entry, linear, loaded, walker, stores, access === EXECUTE);
     }
-    const allowed = this.holdsCode(frame) ? STORES.WATCHED : STORES.FREE;
-    const stores = walker.writable ? allowed : STORES.NONE;
-    tlb.fill(entry, linear, frame, walker, stores, access === EXECUTE);
-    return frame + (linear & 0xfff);
+    const frame = access === WRITE ? stored : loaded;
+    if (frame >= 0) return frame + (linear & 0xfff);
+    this.#gpa = gfn * PAGE_SIZE + (linear & 0xfff);
+    return -1;
   }
 
   readFrame(gfn: number, offset: number): number {
-    const frame = this.#frames.frameOffset(gfn);
+    const frame = this.#frames.frameOffset(gfn & this.#walker.addressLines);
     return frame < 0 ? -1 : this.#state.view.getInt32(frame + offset, true);
   }
 
   writeFrame(gfn: number, offset: number, value: number): void {
-    const frame = this.#frames.frameOffset(gfn);
+    const frame = this.#frames.storeOffset(gfn & this.#walker.addressLines);
     if (frame >= 0) this.#store(frame + offset, 4, value);
   }
 
@@ -151,8 +163,11 @@ export class Mmu implements PhysicalMemory {
    */
   physical(linear: number, write: boolean): number {
     const user = this.#user();
-    const host = this.#translate(linear, write ? WRITE : READ, user);
-    const gfn = host < 0 ? this.#walker.gfn : this.#tlb.gfn(this.#tlb.entry(linear, user));
+    const tlb = this.#tlb;
+    this.#translate(linear, write ? WRITE : READ, user);
+    const entry = tlb.entry(linear, user);
+    const known = tlb.lookup(entry, linear, TLB_READ) >= 0;
+    const gfn = known ? tlb.gfn(entry) : this.#walker.gfn;
     return gfn * PAGE_SIZE + (linear & 0xfff);
   }
 
@@ -184,19 +199,22 @@ export class Mmu implements PhysicalMemory {
   /** A read by the current privilege; of four bytes, signed. */
   read(linear: number, size: Size): number {
     this.#inspect(linear, size, false);
-    return this.#readAs(linear, size, READ, this.#user());
+    return this.#readAs(linear, size, this.#user());
   }
 
   /** A read whose page must also be writable. */
   modify(linear: number, size: Size): number {
     this.#inspect(linear, size, false);
-    return this.#readAs(linear, size, WRITE, this.#user());
+    const user = this.#user();
+    this.#translate(linear, WRITE, user);
+    if (this.#crosses(linear, size)) this.#translate(((linear | 0xfff) + 1) >>> 0, WRITE, user);
+    return this.#readAs(linear, size, user);
   }
 
   /** Descriptor tables and task state: supervisor rights at any privilege. Unsigned. */
   systemRead(linear: number, size: Size): number {
     if (isArmed(this.#state)) this.breakpoints.noteAccess(linear, size, false);
-    return this.#readAs(linear, size, READ, false) >>> 0;
+    return this.#readAs(linear, size, false) >>> 0;
   }
 
   /** As {@link systemRead}. */
@@ -215,21 +233,21 @@ export class Mmu implements PhysicalMemory {
     return (linear & 0xfff) > PAGE_SIZE - size;
   }
 
-  #readAs(linear: number, size: Size, access: Access, user: boolean): number {
-    if (this.#crosses(linear, size)) return this.#readAcross(linear, size, access, user);
-    const host = this.#translate(linear, access, user);
+  #readAs(linear: number, size: Size, user: boolean): number {
+    if (this.#crosses(linear, size)) return this.#readAcross(linear, size, user);
+    const host = this.#translate(linear, READ, user);
     if (host < 0) return this.mmio(this.#gpa, size, false, 0);
     const view = this.#state.view;
     if (size === 4) return view.getInt32(host, true);
     return size === 2 ? view.getUint16(host, true) : view.getUint8(host);
   }
 
-  #readAcross(linear: number, size: Size, access: Access, user: boolean): number {
+  #readAcross(linear: number, size: Size, user: boolean): number {
     let value = 0;
-    this.#translate(linear, access, user);
-    this.#translate(((linear | 0xfff) + 1) >>> 0, access, user);
+    this.#translate(linear, READ, user);
+    this.#translate(((linear | 0xfff) + 1) >>> 0, READ, user);
     for (let i = 0; i < size; i++) {
-      value |= this.#readAs((linear + i) >>> 0, 1, access, user) << (i * 8);
+      value |= this.#readAs((linear + i) >>> 0, 1, user) << (i * 8);
     }
     return value;
   }

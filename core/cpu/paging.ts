@@ -47,6 +47,8 @@ export class PageWalker {
   readonly #features: number;
   /** Frame of the address. */
   gfn = 0;
+  /** Bits of a frame number that reach the bus. */
+  addressLines = -1;
   /** The page may be written with these rights, and its dirty bit is set. */
   writable = true;
   global = false;
@@ -75,7 +77,7 @@ export class PageWalker {
   walk(linear: number, access: Access, user: boolean): void {
     const cr0 = this.#state.get(AT_CR);
     if (!(cr0 & CR0_PG)) {
-      this.gfn = linear >>> 12;
+      this.gfn = linear >>> 12 & this.addressLines;
       this.writable = true;
       this.global = this.large = false;
       return;
@@ -90,6 +92,7 @@ export class PageWalker {
       (access === ACCESS.EXECUTE && this.#high < 0);
     if (denied) throw this.#fault(linear, CODE.P, access, user);
     this.#markUsed(write);
+    this.gfn &= this.addressLines;
     this.writable = mayWrite && (this.#leaf & ENTRY.D) !== 0;
     this.global = (this.#leaf & ENTRY.G) !== 0 && (this.#state.get(AT_CR + 16) & CR4_PGE) !== 0;
   }

@@ -1,6 +1,18 @@
 /**
- * Guest-physical memory: RAM from address 0 with a hole for video memory, and pages of Xen's own
- * that can be laid over any frame. All of it lies in the vCPU's linear memory.
+ * Guest-physical memory: RAM from address 0, a ROM below 4 GiB, and pages of Xen's own that can be
+ * laid over any frame. All of it lies in the vCPU's linear memory.
+ *
+ * Every frame answers loads and stores separately, as the i440FX shadows its ROM:
+ *
+ * | loads | stores | what it is |
+ * |---|---|---|
+ * | RAM | RAM | memory |
+ * | ROM | nobody | ROM |
+ * | ROM | RAM | a ROM that is being copied into the RAM under it |
+ * | RAM | nobody | that copy, write-protected |
+ * | nobody | nobody | a hole: some device's, if any |
+ *
+ * What nobody answers leaves the vCPU by EPT_VIOLATION.
  * @module
  */
 
@@ -12,8 +24,17 @@ const PAGE_SHIFT = 12;
 const OFFSET_MASK = PAGE_SIZE - 1;
 const FRAME_COUNT = 1 << 20; // 4 GiB
 
-/** Frames of 0xA0000-0xBFFFF, where a video card would answer. */
+/** Frames of the first MiB, where RAM may be hidden. */
+const LOW_FRAMES = 0x100;
+/** Frames of 0xA0000-0xBFFFF, where a video card answers. */
 const VIDEO_HOLE = { first: 0xa0, end: 0xc0 } as const;
+/** Expansion ROMs and BIOS, 0xC0000-0xFFFFF. */
+const ROM_AREA = { first: 0xc0, end: 0x100 } as const;
+/** The last 128 KiB of a ROM also answer from 0xE0000 on. */
+const ROM_ALIAS = 0xe0;
+
+/** Bits of {@link GuestRam.shadow}: what RAM answers. */
+export const SHADOW = { NONE: 0, LOADS: 1, STORES: 2 } as const;
 
 /** Where the pages of a machine lie in host memory. */
 export interface RamLayout {
@@ -22,7 +43,7 @@ export interface RamLayout {
   readonly base: number;
   /** A multiple of the page size. */
   readonly ramBytes: number;
-  /** Pages for {@link GuestRam.allocateFrame}. */
+  /** Pages for {@link GuestRam.allocateFrame} and {@link GuestRam.installRom}. */
   readonly extraFrames: number;
 }
 
@@ -32,12 +53,18 @@ export class GuestRam implements GuestMemory, Physmap {
   readonly #buffer: ArrayBufferLike;
   readonly #base: number;
   readonly #view: DataView;
-  /** Byte offset in the buffer by frame; -1 where no memory is. */
-  readonly #offsets = new Int32Array(FRAME_COUNT).fill(-1);
+  /** Byte offset in the buffer by frame; -1 where no memory answers. */
+  readonly #loads = new Int32Array(FRAME_COUNT).fill(-1);
+  readonly #stores = new Int32Array(FRAME_COUNT).fill(-1);
+  /** {@link SHADOW} of each frame of the first MiB. */
+  readonly #shadow = new Uint8Array(LOW_FRAMES).fill(SHADOW.LOADS | SHADOW.STORES);
+  readonly #overlays = new Map<Gfn, Uint8Array>();
   /** Views by host page, made when first asked for. */
   readonly #pages: (Uint8Array | undefined)[];
   readonly #ramFrames: number;
   #nextFrame: number;
+  /** Byte offset of the ROM in the buffer, and its pages. */
+  #rom = { offset: 0, frames: 0 };
   #onWrote: (offset: number, length: number) => void = () => {};
   #onRemap: () => void = () => {};
 
@@ -50,12 +77,18 @@ export class GuestRam implements GuestMemory, Physmap {
     this.#ramFrames = ramBytes / PAGE_SIZE;
     this.#nextFrame = this.#ramFrames;
     this.#pages = new Array(this.#ramFrames + extraFrames).fill(undefined);
-    for (let gfn = 0; gfn < this.#ramFrames; gfn++) this.#offsets[gfn] = this.#nature(gfn);
+    this.#shadow.fill(SHADOW.NONE, VIDEO_HOLE.first, VIDEO_HOLE.end);
+    for (let gfn = 0; gfn < this.#ramFrames; gfn++) this.#settle(gfn);
   }
 
-  /** Byte offset of a frame in the buffer, -1 where no memory is. For the vCPU's TLB. */
+  /** Byte offset in the buffer that loads from a frame read, -1 where no memory is. */
   frameOffset(gfn: Gfn): number {
-    return this.#offsets[gfn] ?? -1;
+    return this.#loads[gfn] ?? -1;
+  }
+
+  /** Byte offset in the buffer that stores to a frame change, -1 where they change none. */
+  storeOffset(gfn: Gfn): number {
+    return this.#stores[gfn] ?? -1;
   }
 
   /** Whom to tell of every write that the vCPU did not make itself; offsets in the buffer. */
@@ -69,48 +102,49 @@ export class GuestRam implements GuestMemory, Physmap {
   }
 
   page(gfn: Gfn): Uint8Array | undefined {
-    const offset = this.frameOffset(gfn);
+    const offset = this.#plainOffset(gfn);
     return offset < 0 ? undefined : this.#hostPage((offset - this.#base) >>> PAGE_SHIFT);
   }
 
   range(gpa: Gpa, length: number): Uint8Array | undefined {
-    const first = this.#offsetOf(gpa);
-    if (first < 0) return undefined;
+    const frame = this.#plainOffset(Math.floor(gpa / PAGE_SIZE));
+    if (frame < 0) return undefined;
+    const first = frame + (gpa & OFFSET_MASK);
     const end = gpa + length;
-    let expected = first + PAGE_SIZE - (gpa & OFFSET_MASK);
+    let expected = frame + PAGE_SIZE;
     for (let gfn = (gpa >>> PAGE_SHIFT) + 1; gfn * PAGE_SIZE < end; gfn++) {
-      if (this.frameOffset(gfn) !== expected) return undefined;
+      if (this.#plainOffset(gfn) !== expected) return undefined;
       expected += PAGE_SIZE;
     }
     return new Uint8Array(this.#buffer, first, length);
   }
 
   read8(gpa: Gpa): number {
-    const offset = this.#offsetOf(gpa);
+    const offset = this.#offsetOf(this.#loads, gpa);
     return offset < 0 ? 0xff : this.#view.getUint8(offset);
   }
 
   read16(gpa: Gpa): number {
-    const offset = this.#offsetWithin(gpa, 2);
+    const offset = this.#offsetWithin(this.#loads, gpa, 2);
     if (offset >= 0) return this.#view.getUint16(offset, true);
     return this.read8(gpa) | (this.read8(gpa + 1) << 8);
   }
 
   read32(gpa: Gpa): number {
-    const offset = this.#offsetWithin(gpa, 4);
+    const offset = this.#offsetWithin(this.#loads, gpa, 4);
     if (offset >= 0) return this.#view.getUint32(offset, true);
     return (this.read16(gpa) | (this.read16(gpa + 2) << 16)) >>> 0;
   }
 
   write8(gpa: Gpa, value: number): void {
-    const offset = this.#offsetOf(gpa);
+    const offset = this.#offsetOf(this.#stores, gpa);
     if (offset < 0) return;
     this.#view.setUint8(offset, value);
     this.#onWrote(offset, 1);
   }
 
   write16(gpa: Gpa, value: number): void {
-    const offset = this.#offsetWithin(gpa, 2);
+    const offset = this.#offsetWithin(this.#stores, gpa, 2);
     if (offset < 0) {
       this.write8(gpa, value);
       this.write8(gpa + 1, value >>> 8);
@@ -121,7 +155,7 @@ export class GuestRam implements GuestMemory, Physmap {
   }
 
   write32(gpa: Gpa, value: number): void {
-    const offset = this.#offsetWithin(gpa, 4);
+    const offset = this.#offsetWithin(this.#stores, gpa, 4);
     if (offset < 0) {
       this.write16(gpa, value);
       this.write16(gpa + 2, value >>> 16);
@@ -143,7 +177,34 @@ export class GuestRam implements GuestMemory, Physmap {
   }
 
   mapFrame(gfn: Gfn, frame: Uint8Array | undefined): void {
-    this.#offsets[gfn] = frame === undefined ? this.#nature(gfn) : frame.byteOffset;
+    if (frame === undefined) this.#overlays.delete(gfn);
+    else this.#overlays.set(gfn, frame);
+    this.#settle(gfn);
+    this.#onRemap();
+  }
+
+  /**
+   * Installs a ROM that ends at 4 GiB, its last 128 KiB below 1 MiB as well, and uncovers it there.
+   * @param bytes 128 KiB or a multiple
+   */
+  installRom(bytes: Uint8Array): void {
+    const frames = bytes.length / PAGE_SIZE;
+    const first = this.allocateFrame();
+    for (let frame = 1; frame < frames; frame++) this.allocateFrame();
+    this.#rom = { offset: first.byteOffset, frames };
+    new Uint8Array(this.#buffer, first.byteOffset, bytes.length).set(bytes);
+    for (let gfn = FRAME_COUNT - frames; gfn < FRAME_COUNT; gfn++) this.#settle(gfn);
+    this.shadow(ROM_AREA.first, ROM_AREA.end, SHADOW.NONE);
+  }
+
+  /**
+   * Lets RAM answer in frames of the first MiB, or what the board has there besides.
+   * @param end the frame behind the last one
+   * @param ram sum of {@link SHADOW} bits
+   */
+  shadow(first: Gfn, end: Gfn, ram: number): void {
+    this.#shadow.fill(ram, first, end);
+    for (let gfn = first; gfn < end; gfn++) this.#settle(gfn);
     this.#onRemap();
   }
 
@@ -151,9 +212,28 @@ export class GuestRam implements GuestMemory, Physmap {
     return this.#pages.length - this.#ramFrames;
   }
 
-  #nature(gfn: Gfn): number {
-    const isHole = gfn >= VIDEO_HOLE.first && gfn < VIDEO_HOLE.end;
-    return isHole || gfn >= this.#ramFrames ? -1 : this.#base + gfn * PAGE_SIZE;
+  /** Decides who answers in a frame. */
+  #settle(gfn: Gfn): void {
+    const overlay = this.#overlays.get(gfn);
+    const ram = gfn < this.#ramFrames ? this.#base + gfn * PAGE_SIZE : -1;
+    const shadow = gfn < LOW_FRAMES ? this.#shadow[gfn]! : SHADOW.LOADS | SHADOW.STORES;
+    const loads = (shadow & SHADOW.LOADS) !== 0 && ram >= 0 ? ram : this.#romOffset(gfn);
+    const stores = (shadow & SHADOW.STORES) !== 0 ? ram : -1;
+    this.#loads[gfn] = overlay?.byteOffset ?? loads;
+    this.#stores[gfn] = overlay?.byteOffset ?? stores;
+  }
+
+  #romOffset(gfn: Gfn): number {
+    const { offset, frames } = this.#rom;
+    const isAlias = gfn >= ROM_ALIAS && gfn < LOW_FRAMES;
+    const index = gfn + (isAlias ? FRAME_COUNT - LOW_FRAMES : 0) - (FRAME_COUNT - frames);
+    return index < 0 ? -1 : offset + index * PAGE_SIZE;
+  }
+
+  /** Where loads and stores meet the same bytes. */
+  #plainOffset(gfn: Gfn): number {
+    const offset = this.frameOffset(gfn);
+    return offset === this.storeOffset(gfn) ? offset : -1;
   }
 
   #hostPage(index: number): Uint8Array {
@@ -164,13 +244,14 @@ export class GuestRam implements GuestMemory, Physmap {
     );
   }
 
-  #offsetOf(gpa: Gpa): number {
-    const frame = this.frameOffset(Math.floor(gpa / PAGE_SIZE));
+  /** @param frames {@link #loads} or {@link #stores} */
+  #offsetOf(frames: Int32Array, gpa: Gpa): number {
+    const frame = frames[Math.floor(gpa / PAGE_SIZE)] ?? -1;
     return frame < 0 ? -1 : frame + (gpa & OFFSET_MASK);
   }
 
   /** As {@link #offsetOf}; also -1 when the bytes cross into the next page. */
-  #offsetWithin(gpa: Gpa, length: number): number {
-    return (gpa & OFFSET_MASK) + length > PAGE_SIZE ? -1 : this.#offsetOf(gpa);
+  #offsetWithin(frames: Int32Array, gpa: Gpa, length: number): number {
+    return (gpa & OFFSET_MASK) + length > PAGE_SIZE ? -1 : this.#offsetOf(frames, gpa);
   }
 }

@@ -7,6 +7,7 @@ import { Cpu, type CpuOptions } from "../../core/cpu/cpu.ts";
 import { AT, RAM_BASE } from "../../core/cpu/state.ts";
 import type { VcpuHost, VmExit } from "../../core/types.ts";
 import { unhex } from "./oracle.ts";
+import { plainFrames } from "./frames.ts";
 
 /** A host without devices. It leaves the budget as it is. */
 export class ExitLog implements VcpuHost {
@@ -63,9 +64,10 @@ export class CpuBench {
     this.ram = new Uint8Array(this.cpu.ram.buffer, this.cpu.ram.base, ramBytes);
     this.view = new DataView(this.cpu.ram.buffer, this.cpu.ram.base, ramBytes);
     const frames = ramBytes >> 12;
-    this.cpu.connect(this.host, {
-      frameOffset: (gfn) => gfn < frames && !hole.includes(gfn) ? RAM_BASE + gfn * 4096 : -1,
-    });
+    this.cpu.connect(
+      this.host,
+      plainFrames((gfn) => gfn < frames && !hole.includes(gfn) ? RAM_BASE + gfn * 4096 : -1),
+    );
   }
 
   /** Fresh registers, all RAM zero but for the code (hexadecimal) at `eip`. */

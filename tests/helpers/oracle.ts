@@ -11,6 +11,7 @@ import { type Profile, profileFeatures } from "../../core/cpu/cpuid.ts";
 import { Fault, VECTOR } from "../../core/cpu/fault.ts";
 import { RAM_BASE } from "../../core/cpu/state.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../../core/types.ts";
+import { plainFrames } from "./frames.ts";
 
 const ORACLES = new URL("../../../shared/oracles/", import.meta.url);
 
@@ -220,6 +221,6 @@ export function bareCpu(
   const ram = new Uint8Array(cpu.ram.buffer, cpu.ram.base, ramBytes);
   const host = new QuietHost(ram);
   const frames = ramBytes >> 12;
-  cpu.connect(host, { frameOffset: (gfn) => gfn < frames ? RAM_BASE + gfn * 4096 : -1 });
+  cpu.connect(host, plainFrames((gfn) => gfn < frames ? RAM_BASE + gfn * 4096 : -1));
   return { cpu, ram, host };
 }

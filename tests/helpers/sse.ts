@@ -8,6 +8,7 @@ import type { Profile } from "../../core/cpu/cpuid.ts";
 import { AT, CR0, CR4, RAM_BASE } from "../../core/cpu/state.ts";
 import { ExitLog } from "./cpu.ts";
 import { unhex } from "./oracle.ts";
+import { plainFrames } from "./frames.ts";
 
 const RAM_BYTES = 0x20000, CODE = 0x1000;
 /** Present and writable. */
@@ -24,9 +25,10 @@ export class SseBench {
   constructor(profile: Profile = "pentium4") {
     this.cpu = new Cpu(RAM_BYTES, { profile });
     this.ram = new DataView(this.cpu.ram.buffer, this.cpu.ram.base, RAM_BYTES);
-    this.cpu.connect(new ExitLog(), {
-      frameOffset: (gfn) => gfn < RAM_BYTES >> 12 ? RAM_BASE + gfn * 4096 : -1,
-    });
+    this.cpu.connect(
+      new ExitLog(),
+      plainFrames((gfn) => gfn < RAM_BYTES >> 12 ? RAM_BASE + gfn * 4096 : -1),
+    );
     this.cpu.reset({ mode: "protected32", eip: CODE, regs: [0, 0, 0, 0, 0, 0, 0, 0] });
     this.ram.setUint32(DIRECTORY, TABLE | MAPPED, true);
     for (let page = 0; page < RAM_BYTES >> 12; page++) this.mapPage(page, MAPPED);

@@ -11,6 +11,7 @@ import { EXIT, type VcpuHost, type VmExit } from "../../core/types.ts";
 import { Rng } from "../fuzz/rng.ts";
 import { makeProgram, type Program } from "./program.ts";
 import { enterWorld, HOLE, RAM_BYTES } from "./program_world.ts";
+import { plainFrames } from "./frames.ts";
 
 const REGISTERS = "eax ecx edx ebx esp ebp esi edi".split(" ");
 const SEGMENTS = "es cs ss ds fs gs".split(" ");
@@ -114,10 +115,12 @@ export class Rig {
     this.heat = heat;
     this.cpu = new Cpu(RAM_BYTES, heat === undefined ? {} : { heat });
     this.#ram = new Uint8Array(this.cpu.ram.buffer, this.cpu.ram.base, RAM_BYTES);
-    this.cpu.connect(this.host, {
-      frameOffset: (gfn) =>
-        gfn < RAM_BYTES >> 12 && !HOLE.includes(gfn) ? RAM_BASE + gfn * 4096 : -1,
-    });
+    this.cpu.connect(
+      this.host,
+      plainFrames((gfn) =>
+        gfn < RAM_BYTES >> 12 && !HOLE.includes(gfn) ? RAM_BASE + gfn * 4096 : -1
+      ),
+    );
   }
 
   begin({ seed, world, code, entries }: Program, meddles: boolean): void {

@@ -13,6 +13,7 @@ import { loadFpu } from "../../helpers/oracle_fpu.ts";
 import { PREFIXES, STRINGS } from "./code.ts";
 import { HOLES, RAM_BYTES } from "./layout.ts";
 import type { World } from "./world.ts";
+import { plainFrames } from "../../helpers/frames.ts";
 
 const PAGE = 4096, CANARY = 0xa5;
 const FRAMES = RAM_BYTES / PAGE;
@@ -133,9 +134,10 @@ export class FuzzMachine {
     const base = RAM_BASE + MARGIN;
     this.ram = new Uint8Array(buffer, base, RAM_BYTES);
     this.#host = new FuzzHost(this.ram);
-    this.#cpu.connect(this.#host, {
-      frameOffset: (gfn) => gfn < FRAMES && !HOLES.includes(gfn) ? base + gfn * PAGE : -1,
-    });
+    this.#cpu.connect(
+      this.#host,
+      plainFrames((gfn) => gfn < FRAMES && !HOLES.includes(gfn) ? base + gfn * PAGE : -1),
+    );
     this.#host.onWrote = (gpa, length) => this.#cpu.invalidateCode(base + gpa, length);
     const guarded = [base - PAGE, base + RAM_BYTES, ...HOLES.map((gfn) => base + gfn * PAGE)];
     this.#canaries = guarded.map((at) => new Uint32Array(buffer, at, PAGE / 4));
