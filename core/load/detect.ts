@@ -8,8 +8,13 @@ import { SECTOR_SIZE } from "../types.ts";
 import { hasBootSignature, loadBootSector } from "./bootsector.ts";
 import { isElf } from "./elf.ts";
 import { type FlatPlacement, loadFlat } from "./flat.ts";
-import type { GuestImage } from "./image.ts";
+import type { GuestFormat, GuestImage } from "./image.ts";
+import type { NamedFile } from "./initrd.ts";
+import { isBzImage, isLinuxElf, type LinuxOptions, loadBzImage, loadLinuxElf } from "./linux.ts";
+import { HOLE } from "./memory_map.ts";
+import { readModules } from "./modules.ts";
 import { findMultibootHeader, loadMultiboot } from "./multiboot.ts";
+import { findPvhEntry, loadPvh } from "./pvh.ts";
 
 /** How a guest file is to be loaded. */
 export interface LoadOptions {
@@ -17,15 +22,18 @@ export interface LoadOptions {
   readonly name: string;
   /** RAM that the guest must fit into. */
   readonly ramBytes: number;
-  /** Kernel command line; only Multiboot has one. */
+  /** Kernel command line. */
   readonly append?: string;
+  /** Initial RAM disk, or the modules of a Multiboot kernel: `file arguments,file2 arguments`. */
+  readonly initrd?: string;
+  /** Fetches what `initrd` names. */
+  readonly readFile?: (path: string) => Uint8Array;
   /** Skips detection. */
   readonly placement?: FlatPlacement;
 }
 
-/** Hole between low and high memory: video RAM, option ROMs, BIOS. */
-const HOLE_BEGIN = 0xa0000;
-const HOLE_END = 0x100000;
+/** Formats of kernels, which have a command line and may be given files. */
+const KERNELS: ReadonlySet<GuestFormat> = new Set(["multiboot", "bzimage", "pvh", "linux-elf"]);
 
 /**
  * Recognises the guest and lays it out.
@@ -33,10 +41,11 @@ const HOLE_END = 0x100000;
  */
 export function loadGuest(file: Uint8Array, options: LoadOptions): GuestImage {
   const image = readImage(file, options);
-  if (options.append !== undefined && image.format !== "multiboot") {
+  for (const option of ["append", "initrd"] as const) {
+    if (options[option] === undefined || KERNELS.has(image.format)) continue;
     throw new UsageError(
-      `Cannot pass -append to guest "${options.name}": a ${image.format} guest has no command line`,
-      "only Multiboot kernels have one",
+      `Cannot pass -${option} to guest "${options.name}": a ${image.format} guest takes none`,
+      "only Linux and Multiboot kernels do",
     );
   }
   checkPlacement(image, options);
@@ -49,7 +58,7 @@ export function isBootDisk(image: GuestImage, fileBytes: number): boolean {
 }
 
 function readImage(file: Uint8Array, options: LoadOptions): GuestImage {
-  const { name, ramBytes, append = "", placement } = options;
+  const { name, ramBytes, append = "", initrd = "", placement } = options;
   if (file.length === 0) {
     throw new UsageError(
       `Cannot load guest "${name}": the file is empty`,
@@ -57,13 +66,30 @@ function readImage(file: Uint8Array, options: LoadOptions): GuestImage {
     );
   }
   if (placement !== undefined) return loadFlat(file, placement);
+  if (isBzImage(file)) return loadBzImage(file, linuxOptions(options));
   const header = findMultibootHeader(file);
   // A bootable disk may carry a Multiboot kernel in its first sectors: the signature decides.
   if (header !== undefined && (isElf(file) || !hasBootSignature(file))) {
-    return loadMultiboot(file, header, { name, ramBytes, append });
+    const modules = readModules(initrd, reader(options));
+    return loadMultiboot(file, header, { name, ramBytes, append, modules });
   }
+  const entry = findPvhEntry(file);
+  if (entry !== undefined) return loadPvh(file, entry, linuxOptions(options));
+  if (isLinuxElf(file)) return loadLinuxElf(file, linuxOptions(options));
   if (hasBootSignature(file)) return loadBootSector(file);
   throw unknownFormat(file, name);
+}
+
+function linuxOptions(options: LoadOptions): LinuxOptions {
+  const { name, ramBytes, append = "", initrd } = options;
+  const file = (path: string): NamedFile => ({ name: path, bytes: reader(options)(path) });
+  return { name, ramBytes, append, initrd: initrd === undefined ? undefined : file(initrd) };
+}
+
+function reader({ readFile }: LoadOptions): (path: string) => Uint8Array {
+  return readFile ?? ((path) => {
+    throw new UsageError(`Cannot read initrd "${path}": there are no files here`);
+  });
 }
 
 function unknownFormat(file: Uint8Array, name: string): UsageError {
@@ -74,7 +100,8 @@ function unknownFormat(file: Uint8Array, name: string): UsageError {
     );
   }
   return new UsageError(
-    `Cannot load guest "${name}": neither a boot sector (55 AA at offset 510), nor Multiboot`,
+    `Cannot load guest "${name}": neither a boot sector (55 AA at offset 510), nor a Linux ` +
+      "bzImage, nor Multiboot",
     `deno task run ${name} --load flat@0x100000 runs it as raw 32-bit code`,
   );
 }
@@ -91,11 +118,28 @@ function checkPlacement(image: GuestImage, options: LoadOptions): void {
         `-m ${Math.ceil(end / mib)} or more`,
       );
     }
-    if (gpa < HOLE_END && end > HOLE_BEGIN) {
+    if (gpa < HOLE.end && end > HOLE.begin) {
       throw new UsageError(
         `Cannot load guest "${name}": memory ${range} overlaps the hole at 0xa0000 to 0x100000`,
         "link or load it at 0x100000 or above",
       );
     }
   }
+  checkOverlap(image, name);
+}
+
+/** What a loader adds must not lie on the kernel, nor the parts of a damaged kernel on each other. */
+function checkOverlap({ segments }: GuestImage, name: string): void {
+  const ranges = segments.map(({ gpa, bytes, zero }) => [gpa, gpa + bytes.length + zero] as const)
+    .sort(([a], [b]) => a - b);
+  ranges.forEach(([begin], i) => {
+    const [lastBegin, lastEnd] = ranges[i - 1] ?? [0, 0];
+    if (begin >= lastEnd) return;
+    const at = (gpa: number) => `0x${gpa.toString(16)}`;
+    throw new UsageError(
+      `Cannot load guest "${name}": its part at ${at(begin)} lies on that from ` +
+        `${at(lastBegin)} to ${at(lastEnd)}`,
+      "link it at 0x100000 or above, without overlapping segments",
+    );
+  });
 }

@@ -13,6 +13,7 @@ const LITTLE_ENDIAN = 1;
 const ET_EXEC = 2;
 const EM_386 = 3;
 const PT_LOAD = 1;
+const PT_NOTE = 4;
 
 /** Offsets in the file header. */
 const EHDR = {
@@ -27,6 +28,17 @@ const EHDR = {
 };
 /** Offsets in a program header. */
 const PHDR = { type: 0, offset: 4, vaddr: 8, paddr: 12, filesz: 16, memsz: 20, size: 32 };
+
+/** Lengths of owner and description, then the type; both texts are padded to four bytes. */
+const NOTE = { ownerLength: 0, descLength: 4, type: 8, size: 12 };
+
+/** One entry of a note segment. */
+export interface ElfNote {
+  /** Whose numbering `type` follows. */
+  readonly owner: string;
+  readonly type: number;
+  readonly desc: Uint8Array;
+}
 
 /** What a loader needs of an executable. */
 export interface Elf32 {
@@ -68,6 +80,48 @@ export function parseElf32(file: Uint8Array, name: string): Elf32 {
     throw new UsageError(`Cannot load guest "${name}": the ELF file has no loadable segment`);
   }
   return { segments, entry };
+}
+
+/**
+ * Reads the note segments, as far as they are whole. Nothing else is checked.
+ * @param file an ELF file
+ */
+export function elfNotes(file: Uint8Array): readonly ElfNote[] {
+  if (file.length < EHDR.size || file[EHDR.class] !== CLASS_32) return [];
+  const data = view(file);
+  const first = data.getUint32(EHDR.phoff, true);
+  const notes: ElfNote[] = [];
+  for (let i = 0; i < data.getUint16(EHDR.phnum, true); i++) {
+    const at = first + i * PHDR.size;
+    if (at + PHDR.size > file.length) break;
+    if (data.getUint32(at + PHDR.type, true) !== PT_NOTE) continue;
+    const offset = data.getUint32(at + PHDR.offset, true);
+    notes.push(
+      ...readNotes(file.subarray(offset, offset + data.getUint32(at + PHDR.filesz, true))),
+    );
+  }
+  return notes;
+}
+
+function readNotes(segment: Uint8Array): ElfNote[] {
+  const data = view(segment);
+  const notes: ElfNote[] = [];
+  for (let at = 0; at + NOTE.size <= segment.length;) {
+    const ownerAt = at + NOTE.size;
+    const ownerEnd = ownerAt + data.getUint32(at + NOTE.ownerLength, true);
+    const descAt = align4(ownerEnd);
+    const descEnd = descAt + data.getUint32(at + NOTE.descLength, true);
+    if (descEnd > segment.length) break;
+    const owner = new TextDecoder().decode(segment.subarray(ownerAt, ownerEnd)).replace(/\0+$/, "");
+    const type = data.getUint32(at + NOTE.type, true);
+    notes.push({ owner, type, desc: segment.subarray(descAt, descEnd) });
+    at = align4(descEnd);
+  }
+  return notes;
+}
+
+function align4(offset: number): number {
+  return Math.ceil(offset / 4) * 4;
 }
 
 function loadSegment(file: Uint8Array, name: string, at: number): GuestSegment {

@@ -4,7 +4,7 @@
  */
 
 /** Guest formats that the loaders know. */
-export type GuestFormat = "bootsector" | "multiboot" | "flat";
+export type GuestFormat = "bootsector" | "multiboot" | "bzimage" | "pvh" | "linux-elf" | "flat";
 
 /** Bytes at a guest-physical address, and zeros behind them. */
 export interface GuestSegment {
@@ -14,6 +14,17 @@ export interface GuestSegment {
   readonly bytes: Uint8Array;
   /** Bytes of zeros that follow. */
   readonly zero: number;
+}
+
+/** The descriptor table that a guest in protected mode starts with, part of a segment. */
+export interface StartGdt {
+  /** Linear address. */
+  readonly base: number;
+  readonly limit: number;
+  /** Selector in CS. */
+  readonly code: number;
+  /** Selector in DS, ES, SS, FS and GS. */
+  readonly data: number;
 }
 
 /** A guest ready to be placed into RAM and entered. */
@@ -28,4 +39,6 @@ export interface GuestImage {
   readonly eip: number;
   /** Initial EAX ECX EDX EBX ESP EBP ESI EDI. */
   readonly regs: readonly number[];
+  /** Behind the flat segments; without one, GDTR is empty and no selector can be loaded. */
+  readonly gdt?: StartGdt;
 }

@@ -5,8 +5,11 @@
  */
 
 import { UsageError } from "../errors.ts";
-import type { GuestImage, GuestSegment } from "./image.ts";
+import { PAGE_SIZE } from "../types.ts";
 import { isElf, parseElf32 } from "./elf.ts";
+import type { GuestImage, GuestSegment } from "./image.ts";
+import { HOLE, LOW_MEMORY_END, memoryMap } from "./memory_map.ts";
+import type { BootModule } from "./modules.ts";
 
 const HEADER_MAGIC = 0x1badb002;
 const ENTRY_MAGIC = 0x2badb002;
@@ -38,6 +41,8 @@ const INFO = {
   memLower: 4,
   memUpper: 8,
   cmdline: 16,
+  moduleCount: 20,
+  modules: 24,
   mmapLength: 44,
   mmapAddr: 48,
   loaderName: 64,
@@ -45,17 +50,17 @@ const INFO = {
 };
 /** mem, cmdline, mmap, loader name. */
 const INFO_FLAGS = 1 << 0 | 1 << 2 | 1 << 6 | 1 << 9;
+const INFO_FLAG_MODULES = 1 << 3;
+
+/** Offsets in an entry of the module list; the last word is reserved. */
+const MODULE = { begin: 0, end: 4, text: 8, size: 16 };
 
 /** `size` field of a memory map entry: the bytes after it. */
 const MMAP_ENTRY_SIZE = 20;
-const MMAP_RAM = 1;
-const MMAP_RESERVED = 2;
 
 const LOADER_NAME = "trapring";
 const KIB = 1024;
-const MIB = 1024 * KIB;
-/** End of the low memory a PC leaves to its software: the extended BIOS data area follows. */
-const LOW_MEMORY_END = 0x9fc00;
+const HIGH_MEMORY = HOLE.end;
 /** The information is placed at the highest free paragraph below this address. */
 const INFO_CEILING = 0x9f000;
 
@@ -66,6 +71,8 @@ export interface MultibootOptions {
   readonly ramBytes: number;
   /** Text after the first word of the command line; empty for none. */
   readonly append: string;
+  /** Placed behind the kernel, in this order. */
+  readonly modules?: readonly BootModule[];
 }
 
 /** Offset of the Multiboot header, `undefined` where there is none. */
@@ -104,10 +111,11 @@ export function loadMultiboot(file: Uint8Array, at: number, options: MultibootOp
   const kernel = hasLoadAddresses(file, at)
     ? loadByAddresses(file, at, options.name)
     : loadElf(file, options.name);
-  const info = bootInformation(kernel.segments, options);
+  const modules = placeModules(kernel.segments, options);
+  const info = bootInformation(kernel.segments, modules, options);
   return {
     format: "multiboot",
-    segments: [...kernel.segments, info],
+    segments: [...kernel.segments, ...modules, info],
     mode: "protected32",
     eip: kernel.entry,
     regs: [ENTRY_MAGIC, 0, 0, info.gpa, 0, 0, 0, 0],
@@ -154,49 +162,73 @@ function damaged(name: string, why: string): UsageError {
   );
 }
 
-/** The structure, the memory map and the two strings in one segment of low memory. */
-function bootInformation(kernel: readonly GuestSegment[], options: MultibootOptions): GuestSegment {
-  const { name, ramBytes, append } = options;
+/** Behind the kernel and in high memory, each on a page of its own. */
+function placeModules(
+  kernel: readonly GuestSegment[],
+  { modules = [] }: MultibootOptions,
+): GuestSegment[] {
+  let end = Math.max(HIGH_MEMORY, ...kernel.map((s) => s.gpa + s.bytes.length + s.zero));
+  return modules.map(({ bytes }) => {
+    const gpa = Math.ceil(end / PAGE_SIZE) * PAGE_SIZE;
+    end = gpa + bytes.length;
+    return { gpa, bytes, zero: 0 };
+  });
+}
+
+/** The structure, the memory map, the module list and the strings in one segment of low memory. */
+function bootInformation(
+  kernel: readonly GuestSegment[],
+  placed: readonly GuestSegment[],
+  options: MultibootOptions,
+): GuestSegment {
+  const { name, ramBytes, append, modules = [] } = options;
   const commandLine = `${firstWord(name)} ${append}`.trimEnd();
-  const strings = new TextEncoder().encode(`${commandLine}\0${LOADER_NAME}\0`);
+  const texts = [commandLine, LOADER_NAME, ...modules.map(({ text }) => text)];
+  const strings = texts.map((text) => new TextEncoder().encode(`${text}\0`));
   const map = memoryMap(ramBytes);
   const mmapLength = map.length * (MMAP_ENTRY_SIZE + 4);
-  const stringsAt = INFO.size + mmapLength;
-  const bytes = new Uint8Array(stringsAt + strings.length);
+  const modulesAt = INFO.size + mmapLength;
+  const stringsAt = modulesAt + placed.length * MODULE.size;
+  const bytes = new Uint8Array(strings.reduce((sum, { length }) => sum + length, stringsAt));
   const gpa = freeLowMemory(kernel, bytes.length, name);
   const data = view(bytes);
-  data.setUint32(INFO.flags, INFO_FLAGS, true);
+  const stringGpas: number[] = [];
+  strings.reduce((at, string) => {
+    bytes.set(string, at);
+    stringGpas.push(gpa + at);
+    return at + string.length;
+  }, stringsAt);
+  const [commandLineGpa, loaderGpa, ...moduleGpas] = stringGpas;
+  data.setUint32(INFO.flags, INFO_FLAGS | (placed.length > 0 ? INFO_FLAG_MODULES : 0), true);
   data.setUint32(INFO.memLower, LOW_MEMORY_END / KIB, true);
-  data.setUint32(INFO.memUpper, Math.floor((ramBytes - MIB) / KIB), true);
-  data.setUint32(INFO.cmdline, gpa + stringsAt, true);
+  data.setUint32(INFO.memUpper, Math.floor((ramBytes - HIGH_MEMORY) / KIB), true);
+  data.setUint32(INFO.cmdline, commandLineGpa!, true);
   data.setUint32(INFO.mmapLength, mmapLength, true);
   data.setUint32(INFO.mmapAddr, gpa + INFO.size, true);
-  data.setUint32(INFO.loaderName, gpa + stringsAt + strings.indexOf(0) + 1, true);
-  map.forEach(([base, length, type], i) => {
+  data.setUint32(INFO.loaderName, loaderGpa!, true);
+  map.forEach(({ base, length, type }, i) => {
     const entry = INFO.size + i * (MMAP_ENTRY_SIZE + 4);
     data.setUint32(entry, MMAP_ENTRY_SIZE, true);
     data.setUint32(entry + 4, base, true);
     data.setUint32(entry + 12, length, true);
     data.setUint32(entry + 20, type, true);
   });
-  bytes.set(strings, stringsAt);
+  if (placed.length > 0) {
+    data.setUint32(INFO.moduleCount, placed.length, true);
+    data.setUint32(INFO.modules, gpa + modulesAt, true);
+  }
+  placed.forEach((module, i) => {
+    const entry = modulesAt + i * MODULE.size;
+    data.setUint32(entry + MODULE.begin, module.gpa, true);
+    data.setUint32(entry + MODULE.end, module.gpa + module.bytes.length, true);
+    data.setUint32(entry + MODULE.text, moduleGpas[i]!, true);
+  });
   return { gpa, bytes, zero: 0 };
 }
 
 /** The file's own name; a blank in it would begin the next word. */
 function firstWord(name: string): string {
   return name.slice(name.lastIndexOf("/") + 1).replace(/\s/g, "_");
-}
-
-/** Base, length, type: what hvmloader reports through E820, without its ACPI tables. */
-function memoryMap(ramBytes: number): readonly (readonly [number, number, number])[] {
-  return [
-    [0, LOW_MEMORY_END, MMAP_RAM],
-    [LOW_MEMORY_END, 0xa0000 - LOW_MEMORY_END, MMAP_RESERVED],
-    [0xf0000, 0x10000, MMAP_RESERVED],
-    [MIB, ramBytes - MIB, MMAP_RAM],
-    [0xfc000000, 0x04000000, MMAP_RESERVED],
-  ];
 }
 
 /** Highest paragraph of low memory with `length` bytes that no segment of the kernel uses. */

@@ -54,7 +54,8 @@ Deno.test("loadGuest() names the wanted formats when it knows none", () => {
   const error = usageError(new Uint8Array(4096).fill(0x90));
   assertEquals(
     error.message,
-    'Cannot load guest "guest.bin": neither a boot sector (55 AA at offset 510), nor Multiboot',
+    'Cannot load guest "guest.bin": neither a boot sector (55 AA at offset 510), nor a Linux ' +
+      "bzImage, nor Multiboot",
   );
   assertEquals(
     error.hint,
@@ -98,5 +99,5 @@ Deno.test("loadGuest() refuses a guest that reaches into the hole below 1 MiB", 
 
 Deno.test("loadGuest() refuses -append when the guest has no command line", () => {
   const error = usageError(bootDisk(1), { append: "x=1" });
-  assertEquals(error.hint, "only Multiboot kernels have one");
+  assertEquals(error.hint, "only Linux and Multiboot kernels do");
 });
