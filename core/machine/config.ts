@@ -19,12 +19,21 @@ export const MACHINE_TYPES = ["pc", "xenfv"] as const;
 /** One of {@link MACHINE_TYPES}. */
 export type MachineType = typeof MACHINE_TYPES[number];
 
-/** One disk, reachable as hda (then hdb) on emulated IDE and as vbd 768 (832) over blkfront. */
+/**
+ * One drive. Unless told otherwise it is reachable on both paths: as hda to hdd on emulated IDE, and
+ * by the same name (vbd 768, 832, 5632, 5696) over blkfront.
+ */
 export interface DiskConfig {
   /** Where its bytes are. */
   readonly backend: BlockBackend;
   /** How long they take. */
   readonly media: MediaPreset;
+  /** Position, 0 to 3: masters are even, the secondary channel has 2 and 3. Else that in the list. */
+  readonly index?: number;
+  /** A CD-ROM is on IDE alone; a disk unless given. */
+  readonly kind?: "disk" | "cdrom";
+  /** The one path to it. */
+  readonly path?: "ide" | "xen";
 }
 
 /**
@@ -41,7 +50,7 @@ export interface MachineConfig {
   readonly ramBytes: number;
   /** What is placed into RAM and entered. */
   readonly guest: GuestImage;
-  /** At most two: primary master, primary slave. */
+  /** At most four, every position at most once. */
   readonly disks: readonly DiskConfig[];
   /** Prices of exits, hypercalls and everything else that takes virtual time. */
   readonly cost: CostPreset;

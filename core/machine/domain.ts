@@ -36,9 +36,17 @@ const RESERVED_GREF = { CONSOLE: 0, STORE: 1 } as const;
 
 const NAME = "guest";
 const UUID = "00000000-0000-4000-8000-000000000001";
-const VDEVS: readonly string[] = ["hda", "hdb"];
+/** By position on the IDE cables, whether or not the disk is there too. */
+const VDEVS: readonly string[] = ["hda", "hdb", "hdc", "hdd"];
 /** The TSC counts nanoseconds, so one an instruction. */
 const TSC_HZ = 1_000_000_000;
+
+/** A disk that the domain sees over blkfront. */
+export interface DomainDisk {
+  /** 0 to 3: hda to hdd. */
+  readonly index: number;
+  readonly disk: Disk;
+}
 
 /** What the domain is built from. */
 export interface DomainParts {
@@ -48,7 +56,7 @@ export interface DomainParts {
   readonly dom0: Dom0;
   readonly errors: GuestErrors;
   readonly costs: CostPreset;
-  readonly disks: readonly Disk[];
+  readonly disks: readonly DomainDisk[];
   readonly onShutdown: (reason: ShutdownReason) => void;
 }
 
@@ -71,7 +79,7 @@ export class Domain {
     params.set(HVM_PARAM.CONSOLE_EVTCHN, BigInt(console.evtchnPort));
     this.#build(store, console);
     this.#serveStore(store);
-    for (const [index, disk] of parts.disks.entries()) this.#serveDisk(VDEVS[index]!, disk);
+    for (const { index, disk } of parts.disks) this.#serveDisk(VDEVS[index]!, disk);
   }
 
   /**
@@ -122,7 +130,9 @@ export class Domain {
       memoryKiB: memory.size / 1024,
       store,
       console,
-      disks: disks.map(({ readOnly }, i) => ({ vdev: VDEVS[i]!, readOnly, params: VDEVS[i]! })),
+      disks: disks.map(({ index, disk: { readOnly } }) => {
+        return { vdev: VDEVS[index]!, readOnly, params: VDEVS[index]! };
+      }),
     });
   }
 

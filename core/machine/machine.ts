@@ -18,7 +18,7 @@ import { Hypervisor, NS_PER_INSTRUCTION } from "../hypervisor/hypervisor.ts";
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
 import type { XenInterface } from "../hypervisor/xen.ts";
 import { Books } from "../ledger.ts";
-import type { Disk, GuestMemory, Ns } from "../types.ts";
+import type { BlockBackend, Disk, GuestMemory, Ns } from "../types.ts";
 import { COST, PAGE_SIZE } from "../types.ts";
 import { Bios } from "./bios.ts";
 import type { Counters, DiskConfig, MachineConfig, RunResult } from "./config.ts";
@@ -27,7 +27,7 @@ import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
 import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
-import { HYPERVISOR_PORTS, Pc } from "./pc.ts";
+import { HYPERVISOR_PORTS, Pc, type PcDrive } from "./pc.ts";
 import { HostInput, type InputSource, type RecordedInput } from "./replay.ts";
 
 /** Pages of Xen's own: grant table, shared_info, ioreq, xenstore, console. Makes 64 KiB units. */
@@ -46,6 +46,11 @@ export interface RunHooks {
 }
 
 type End = Omit<RunResult, "counters">;
+
+/** A drive, and the one path to it if not both lead there. */
+interface ConnectedDrive extends PcDrive {
+  readonly path: DiskConfig["path"];
+}
 
 /** A machine that has been switched on. */
 export class Machine {
@@ -77,10 +82,10 @@ export class Machine {
     const memory = this.#makeMemory();
     this.memory = memory;
     this.#media = config.disks.map((disk) => this.#makeMedia(disk));
-    const disks = this.#media.map((media) => this.#serve(media));
-    const pc = this.#makePc(disks);
+    const drives = config.disks.map((disk, place) => this.#connect(disk, place));
+    const pc = this.#makePc(drives);
     this.#input = new HostInput(this.#clock, { serial: pc.com1 }, config.inputs);
-    if (this.#showsXen()) this.#domain = this.#makeDomain(memory, disks);
+    if (this.#showsXen()) this.#domain = this.#makeDomain(memory, drives);
     this.#xen = this.#domain?.xen ?? new HiddenXen();
     const bios = this.#makeBios(pc);
     this.#hypervisor = this.#makeHypervisor(memory, pc, bios);
@@ -208,30 +213,32 @@ export class Machine {
     });
   }
 
-  #serve(media: TimedDisk): Disk {
+  #connect({ index, kind = "disk", path }: DiskConfig, place: number): ConnectedDrive {
     const { blockSubmit, blockComplete } = this.#config.cost;
-    return new ServedDisk(this.#dom0, media, { submit: blockSubmit, complete: blockComplete });
+    const costs = { submit: blockSubmit, complete: blockComplete };
+    const disk = new ServedDisk(this.#dom0, this.#media[place]!, costs);
+    return { index: index ?? place, kind, path: kind === "cdrom" ? "ide" : path, disk };
   }
 
-  #makePc(disks: readonly Disk[]): Pc {
+  #makePc(drives: readonly ConnectedDrive[]): Pc {
     const { onSerialByte, onDebugByte, onMark } = this.#config;
     return new Pc({
       clock: this.#clock,
       memory: this.memory,
       errors: this.#accounting,
-      disks,
+      drives: drives.filter(({ path }) => path !== "xen"),
       xenPlatform: this.#showsXen(),
       events: {
         onSerialByte: (byte) => onSerialByte?.(byte),
         onDebugByte: (byte) => onDebugByte?.(byte),
         onMark: (value) => onMark?.(value, this.#cpu.state),
         onExit: (value) => this.#finish({ reason: "guest-exit", code: exitCode(value) }),
-        onUnplug: () => disks.forEach(drain),
+        onUnplug: () => drives.forEach(({ disk }) => drain(disk)),
       },
     });
   }
 
-  #makeDomain(memory: GuestRam, disks: readonly Disk[]): Domain {
+  #makeDomain(memory: GuestRam, drives: readonly ConnectedDrive[]): Domain {
     return new Domain({
       clock: this.#clock,
       ledger: this.#books,
@@ -239,7 +246,7 @@ export class Machine {
       dom0: this.#dom0,
       errors: this.#accounting,
       costs: this.#config.cost,
-      disks,
+      disks: drives.filter(({ path }) => path !== "ide"),
       onShutdown: (reason) => this.#shutDown(reason),
     });
   }
@@ -250,9 +257,18 @@ export class Machine {
       ports: pc.ports,
       ledger: this.#books,
       costs: this.#config.cost,
-      disks: this.#config.disks.map(({ backend }) => backend),
+      disks: this.#bootDisks(),
       onByte: (byte) => this.#config.onSerialByte?.(byte),
     });
+  }
+
+  /** The disks that a BIOS finds on IDE, in the order of their positions. */
+  #bootDisks(): BlockBackend[] {
+    return this.#config.disks
+      .map((disk, place) => ({ ...disk, index: disk.index ?? place }))
+      .filter(({ kind, path }) => kind !== "cdrom" && path !== "xen")
+      .sort((a, b) => a.index - b.index)
+      .map(({ backend }) => backend);
   }
 
   #makeHypervisor(memory: GuestRam, pc: Pc, bios: Bios): Hypervisor {

@@ -8,12 +8,13 @@
  * | 0040-0043, 0061 | 8254, system control port | 0 | hypervisor |
  * | 0080 | POST code | | no exit |
  * | 00E9, 00F4 | debug console, debug exit | | device model |
+ * | 0170-0177, 0376 | secondary IDE channel | 15 | device model |
  * | 01F0-01F7, 03F6 | primary IDE channel | 14 | device model |
  * | 03F8-03FF | COM1 | 4 | device model |
  * | 0CF8 dword | PCI address | | hypervisor |
  * | 0CFC-0CFF | PCI data | | device model |
  * | C000-C0FF | BAR 0 of 0:2.0, Xen platform device | | device model |
- * | C100-C107 | BAR 4 of 0:1.1, IDE bus master | | device model |
+ * | C100-C10F | BAR 4 of 0:1.1, IDE bus masters | | device model |
  *
  * BARs are shown where the firmware puts them (as hvmloader does); a guest may move them.
  * Source: Intel 82371SB datasheet; which ports Xen answers: xen/arch/x86/hvm/io.c and hvm.c.
@@ -25,6 +26,7 @@ import { I440FX, PIIX3_ISA } from "../../devices/chipset.ts";
 import { DebugConsole, DebugExit, PostPort } from "../../devices/debug_ports.ts";
 import { IdeChannel } from "../../devices/ide/channel.ts";
 import { DiskDrive } from "../../devices/ide/disk_drive.ts";
+import { HARD_DISK } from "../../devices/ide/identify.ts";
 import { PIIX3_IDE, PIIX3_IDE_BAR } from "../../devices/ide/piix.ts";
 import { MmioBus } from "../../devices/mmio.ts";
 import { PciBus, PciConfigPorts, PciFunction } from "../../devices/pci.ts";
@@ -47,7 +49,9 @@ export const PORT = {
   PIC_SLAVE: 0xa0,
   DEBUG_CONSOLE: 0xe9,
   DEBUG_EXIT: 0xf4,
+  IDE2_COMMAND: 0x170,
   IDE_COMMAND: 0x1f0,
+  IDE2_CONTROL: 0x376,
   IDE_CONTROL: 0x3f6,
   COM1: 0x3f8,
   ELCR: 0x4d0,
@@ -56,7 +60,7 @@ export const PORT = {
 } as const;
 
 /** Inputs of the 8259A pair. */
-export const IRQ = { TIMER: 0, COM1: 4, IDE: 14 } as const;
+export const IRQ = { TIMER: 0, COM1: 4, IDE: 14, IDE2: 15 } as const;
 
 /** A place on PCI bus 0, and what the firmware writes into its base address registers. */
 export interface PciSlot {
@@ -75,7 +79,7 @@ export const PCI_SLOT: Readonly<
   XEN_PLATFORM: { device: 2, func: 0, bars: { 0: 0xc000, 1: 0xf0000000 } },
 };
 
-/** Of the primary channel; the secondary's half of the BAR floats. */
+/** Of one channel. */
 const BUS_MASTER_PORTS = 8;
 const PLATFORM_BAR_PORTS = 0x100;
 
@@ -101,13 +105,21 @@ export interface PcEvents {
   onUnplug(): void;
 }
 
+/** A drive on an IDE cable. */
+export interface PcDrive {
+  /** 0, 1 = master, slave of the primary channel; 2, 3 = of the secondary. */
+  readonly index: number;
+  readonly kind: "disk" | "cdrom";
+  readonly disk: Disk;
+}
+
 /** What the board is built from. */
 export interface PcParts {
   readonly clock: Clock;
   readonly memory: GuestMemory;
   readonly errors: GuestErrors;
-  /** At most two: master and slave of the primary channel. */
-  readonly disks: readonly Disk[];
+  /** What hangs on the IDE cables; every position at most once. */
+  readonly drives: readonly PcDrive[];
   /** The platform device is there. */
   readonly xenPlatform: boolean;
   readonly events: PcEvents;
@@ -121,18 +133,20 @@ export class Pc {
   /** Registers in memory that the hypervisor answers itself. */
   readonly hypervisorMmio: MmioBus = new MmioBus();
   readonly pic: Pic8259Pair = new Pic8259Pair();
-  readonly ide: IdeChannel;
+  /** Primary and secondary channel. */
+  readonly ide: readonly [IdeChannel, IdeChannel];
   readonly com1: Uart16550;
   readonly #parts: PcParts;
 
   constructor(parts: PcParts) {
-    const { memory, errors, disks, events } = parts;
+    const { memory, errors, drives, events } = parts;
     this.#parts = parts;
     this.com1 = new Uart16550(this.line(IRQ.COM1), (byte) => events.onSerialByte(byte));
-    this.ide = new IdeChannel(this.line(IRQ.IDE), memory, errors);
-    for (const [unit, disk] of disks.entries()) {
-      this.ide.attach(unit === 0 ? 0 : 1, new DiskDrive(this.ide.cable, disk));
-    }
+    this.ide = [
+      new IdeChannel(this.line(IRQ.IDE), memory, errors),
+      new IdeChannel(this.line(IRQ.IDE2), memory, errors),
+    ];
+    for (const drive of drives) this.#attach(drive);
     this.#mapLegacy();
     this.#mapDebug();
     this.#mapPci();
@@ -141,6 +155,15 @@ export class Pc {
   /** An ISA interrupt: input `irq` of the 8259A pair. Always the same object. */
   line(irq: number): InterruptLine {
     return this.pic.line(irq);
+  }
+
+  /** QEMU counts serial numbers by position, whether or not there is a drive. */
+  #attach({ index, kind, disk }: PcDrive): void {
+    const channel = this.ide[index < 2 ? 0 : 1];
+    const identity = { ...HARD_DISK, serial: `QM0000${index + 1}` };
+    if (kind === "disk") {
+      channel.attach(index % 2 === 0 ? 0 : 1, new DiskDrive(channel.cable, disk, identity));
+    }
   }
 
   #mapLegacy(): void {
@@ -153,8 +176,10 @@ export class Pc {
     ports.map("pit", PORT.PIT, 4, pit);
     ports.map("system control", PORT.SYSTEM_CONTROL, 1, pit.systemPort);
     ports.map("com1", PORT.COM1, 8, this.com1);
-    ports.map("ide command", PORT.IDE_COMMAND, 8, ide.commandBlock);
-    ports.map("ide control", PORT.IDE_CONTROL, 1, ide.controlBlock);
+    ports.map("ide command", PORT.IDE_COMMAND, 8, ide[0].commandBlock);
+    ports.map("ide control", PORT.IDE_CONTROL, 1, ide[0].controlBlock);
+    ports.map("ide2 command", PORT.IDE2_COMMAND, 8, ide[1].commandBlock);
+    ports.map("ide2 control", PORT.IDE2_CONTROL, 1, ide[1].controlBlock);
   }
 
   #mapDebug(): void {
@@ -172,9 +197,11 @@ export class Pc {
 
   #mapPci(): void {
     const ide = new PciFunction(PIIX3_IDE, (bar, base) => {
-      if (bar === PIIX3_IDE_BAR) {
-        this.#moveBar("ide bus master", base, BUS_MASTER_PORTS, this.ide.busMaster);
-      }
+      if (bar !== PIIX3_IDE_BAR) return;
+      const [primary, secondary] = this.ide;
+      const above = base === undefined ? undefined : base + BUS_MASTER_PORTS;
+      this.#moveBar("ide bus master", base, BUS_MASTER_PORTS, primary.busMaster);
+      this.#moveBar("ide2 bus master", above, BUS_MASTER_PORTS, secondary.busMaster);
     });
     const bus = new PciBus();
     const add = ({ device, func }: PciSlot, fn: PciFunction) => bus.add(device, func, fn);
@@ -210,8 +237,11 @@ export class Pc {
 
   #unplug(mask: number): void {
     if ((mask & (UNPLUG.ALL_DISKS | UNPLUG.AUX_IDE_DISKS)) === 0) return;
-    this.ide.detach(1);
-    if ((mask & UNPLUG.ALL_DISKS) !== 0) this.ide.detach(0);
+    const first = (mask & UNPLUG.ALL_DISKS) !== 0 ? 0 : 1;
+    for (const { index, kind } of this.#parts.drives) {
+      if (kind === "cdrom" || index < first) continue;
+      this.ide[index < 2 ? 0 : 1].detach(index % 2 === 0 ? 0 : 1);
+    }
     this.#parts.events.onUnplug();
   }
 }

@@ -15,11 +15,11 @@ export interface DriveIdentity {
   readonly firmware: string;
 }
 
-/** The built-in hard disk. */
+/** The built-in hard disk: what guests expect of this board. */
 export const HARD_DISK: DriveIdentity = {
-  model: "TRAPRING HARDDISK",
-  serial: "TR00001",
-  firmware: "1.0",
+  model: "QEMU HARDDISK",
+  serial: "QM00001",
+  firmware: "2.5+",
 };
 
 /** Most sectors in one DRQ block of READ/WRITE MULTIPLE. */

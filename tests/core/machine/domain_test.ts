@@ -24,7 +24,7 @@ function makeDomain() {
     dom0: new Dom0Timeline(clock),
     errors: new Accounting(),
     costs: COSTS,
-    disks: [disk],
+    disks: [{ index: 0, disk }],
     onShutdown: () => {},
   });
   const param = (index: number) => Number(domain.xen.params.get(index));

@@ -16,7 +16,7 @@ function makePc() {
     clock: new VirtualClock(),
     memory: makeRam(),
     errors: accounting,
-    disks: [DISK, DISK],
+    drives: [0, 1].map((index) => ({ index, kind: "disk", disk: DISK })),
     xenPlatform: true,
     events: {
       onSerialByte: (byte) => seen.push(`serial ${byte}`),
@@ -49,7 +49,7 @@ Deno.test("Pc connects the ports that speak to the outside", () => {
 
 Deno.test("Pc leaves the ports of devices that it does not have to the open bus", () => {
   const { pc } = makePc();
-  for (const port of [0x60, 0x64, 0x70, 0x92, 0x170, 0x2f8, 0x3f7, 0x402]) {
+  for (const port of [0x60, 0x64, 0x70, 0x92, 0x1e8, 0x2f8, 0x3f7, 0x402]) {
     assertEquals([pc.ports.ownerOf(port), pc.ports.read(port, 1)], [undefined, 0xff]);
   }
 });

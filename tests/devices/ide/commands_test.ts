@@ -30,9 +30,9 @@ Deno.test("COMMANDS has each row at its opcode", () => {
 
 Deno.test("IDENTIFY DEVICE describes the disk", () => {
   const words = identify(bench(131072));
-  assertEquals(text(words, 10, 10), "TR00001             ");
-  assertEquals(text(words, 23, 4), "1.0     ");
-  assertEquals(text(words, 27, 20).trimEnd(), "TRAPRING HARDDISK");
+  assertEquals(text(words, 10, 10), "QM00001             ");
+  assertEquals(text(words, 23, 4), "2.5+    ");
+  assertEquals(text(words, 27, 20).trimEnd(), "QEMU HARDDISK");
   assertEquals([words[1], words[3], words[6]], [130, 16, 63]);
   assertEquals([...words.subarray(54, 62)], [130, 16, 63, 0xffe0, 1, 0x0110, 0, 2]);
   assertEquals([words[47], words[49], words[53], words[80]], [0x8010, 0x0b00, 7, 0xf0]);
