@@ -10,6 +10,7 @@ import { MACHINE_TYPES, type MachineType } from "../machine/config.ts";
 import { DEFAULT_COST, DEFAULT_CPU, DEFAULT_MEDIA } from "../machine/storage.ts";
 import { DISK_OPS, type DiskOp } from "../report/compare.ts";
 import { TOOL, VERSION } from "../version.ts";
+import { DriveList, type DriveOptions } from "./drives.ts";
 import { parseBytes, parseCount, parseMemory, parseTime } from "./units.ts";
 
 /** What every command that boots a guest knows. */
@@ -34,7 +35,7 @@ export interface RunOptions extends CommonOptions {
   readonly guest: string;
   /** The board; by the guest's format unless given. */
   readonly machine?: MachineType;
-  readonly disks: readonly string[];
+  readonly drives: readonly DriveOptions[];
   readonly append?: string;
   readonly snapshot: boolean;
   readonly placement?: FlatPlacement;
@@ -138,7 +139,6 @@ function runCommand(done: (options: RunOptions) => void): Command {
       new Option("--machine <type>", "hide Xen (pc) or show it (xenfv); by the guest's format")
         .choices(MACHINE_TYPES),
     )
-    .option("--disk <file>", "raw image, hda; again for hdb", append)
     .option("--append <text>", "command line of a Multiboot kernel")
     .option("--snapshot", "keep writes in memory, leave the images alone")
     .option("--load <format@address>", "raw code: flat@0x100000 (32-bit) or flat16@0x7c00")
@@ -146,19 +146,14 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .option("-d <items>", "log to standard error: in_asm (guest code when it is decoded)")
     .option("-D <file>", "log there instead")
     .addHelpText("after", "\nExample: deno task run guests/bin/hello.bin --disk a.img -snapshot");
+  const drives = new DriveList();
+  drives.addOptions(command);
   addCommon(command);
   return command.action((guest: string, flags: Flags) => {
-    const disks = (flags.disk ?? []) as readonly string[];
-    if (disks.length > 2) {
-      throw new UsageError(
-        `Cannot attach ${disks.length} disks: the primary channel has a master and a slave`,
-        "give --disk at most twice",
-      );
-    }
     done({
       command: "run",
       guest,
-      disks,
+      drives: drives.place(flags.snapshot === true),
       snapshot: flags.snapshot === true,
       ...(flags.machine === undefined ? {} : { machine: flags.machine as MachineType }),
       ...(flags.append === undefined ? {} : { append: flags.append as string }),
@@ -292,10 +287,6 @@ function disasmRange(text: string): DisasmRange {
     );
   }
   return { address, ...(count === undefined ? {} : { count: parseCount("--disasm", count) }) };
-}
-
-function append(value: string, list: readonly string[] = []): readonly string[] {
-  return [...list, value];
 }
 
 /** Errors are thrown, help is collected, and colours are left to the caller. */

@@ -14,6 +14,7 @@ import { formatRun } from "../report/summary.ts";
 import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
+import type { DriveOptions } from "./drives.ts";
 import { listGuest } from "./disasm.ts";
 import { type GuestFile, onHost, readGuest, sha256 } from "./files.ts";
 import { type ByteStream, SerialSink, type Streams, writeText } from "./output.ts";
@@ -24,9 +25,8 @@ const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
 /** What guests written for this machine come as. */
 const XEN_GUESTS: readonly GuestFormat[] = ["bootsector", "multiboot", "flat"];
 
-/** An attached image. */
-interface NamedDisk {
-  readonly path: string;
+/** A drive with its image open. */
+interface OpenDrive extends DriveOptions {
   readonly backend: BlockBackend;
 }
 
@@ -52,11 +52,11 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     media: media.name,
     ramBytes: options.ramBytes,
     guest: { path: options.guest, sha256: hashGuest(guest, file) },
-    disks: disks.map(({ path, backend }) => ({ path, sectors: backend.sectorCount })),
+    disks: disks.map(({ file, backend }) => ({ path: file, sectors: backend.sectorCount })),
   };
   try {
     dropFileAccess(["read", "write"]);
-    const attached = disks.map(({ backend }): DiskConfig => ({ backend, media }));
+    const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));
     const serial = new SerialSink(options.json ? streams.stderr : streams.stdout);
     const machine = bootMachine({
       machine: options.machine ?? usualMachine(guest),
@@ -137,27 +137,34 @@ function openDisks(
   guest: GuestImage,
   file: GuestFile,
   streams: Streams,
-): NamedDisk[] {
-  const paths = [...options.disks];
-  let snapshot = options.snapshot;
-  if (paths.length === 0 && isBootDisk(guest, file.length)) {
-    paths.push(options.guest);
-    if (!snapshot && !options.quiet) {
+): OpenDrive[] {
+  const drives = [...options.drives];
+  if (!drives.some(({ kind }) => kind === "disk") && isBootDisk(guest, file.length)) {
+    drives.unshift(guestDrive(options));
+    if (!options.snapshot && !options.quiet) {
       const note = "is also the disk; its writes stay in memory unless --disk names it";
       writeText(streams.stderr, `${TOOL}: guest "${options.guest}" ${note}\n`);
     }
-    snapshot = true;
   }
-  const opened: NamedDisk[] = [];
+  const opened: OpenDrive[] = [];
   try {
-    for (const path of paths) {
-      opened.push({ path, backend: openDisk(path, { readOnly: false, snapshot }) });
-    }
+    for (const drive of drives) opened.push({ ...drive, backend: openDisk(drive.file, drive) });
     return opened;
   } catch (error) {
     for (const { backend } of opened) backend.close();
     throw error;
   }
+}
+
+/** The guest itself, at the first free index. */
+function guestDrive({ guest, drives }: RunOptions): DriveOptions {
+  const index = [0, 1, 2, 3].find((at) => drives.every((drive) => drive.index !== at))!;
+  return { file: guest, index, kind: "disk", raw: false, readOnly: false, snapshot: true };
+}
+
+/** A drive as a machine takes it. */
+function attachment({ backend, index, kind, path }: OpenDrive): Omit<DiskConfig, "media"> {
+  return { backend, index, kind, ...path === undefined ? {} : { path } };
 }
 
 /** Of the file, or of its boot sector if it is a disk: those are the bytes that were loaded. */

@@ -14,7 +14,7 @@ Deno.test("parseArgs() fills in the defaults of run", () => {
   assertEquals(run("guest.bin"), {
     command: "run",
     guest: "guest.bin",
-    disks: [],
+    drives: [],
     snapshot: false,
     cpu: "i686",
     cost: "xen-4.17",
@@ -36,7 +36,9 @@ Deno.test("parseArgs() reads every option of run, with one dash and with two", (
   assertEquals(long, {
     command: "run",
     guest: "g",
-    disks: ["a.img", "b.img"],
+    drives: ["a.img", "b.img"].map((file, index) => {
+      return { file, index, kind: "disk", raw: false, readOnly: false, snapshot: true };
+    }),
     append: "x=1",
     snapshot: true,
     placement: { mode: "protected32", gpa: MIB },
@@ -116,7 +118,7 @@ const refused: readonly [string, string][] = [
   ["run", "missing required argument 'guest'"],
   ["run a b", "too many arguments"],
   ["run g --disk", "argument missing"],
-  ["run g --disk a --disk b --disk c", "Cannot attach 3 disks"],
+  ["run g --disk a --disk b --disk c --disk d --disk e", "Cannot attach 5 drives"],
   ["run g --load elf@5", "wanted flat@ADDRESS"],
   ["run g --max-insns 0", 'Cannot read --max-insns "0"'],
   ["run g --max-time 5", 'Cannot read --max-time "5"'],
