@@ -6,6 +6,7 @@
  * | 0010-001F | Xen platform device (unplug) | | device model |
  * | 0020-0021, 00A0-00A1, 04D0-04D1 | 8259A pair, ELCR | | hypervisor |
  * | 0040-0043, 0061 | 8254, system control port | 0 | hypervisor |
+ * | 0070-0071 | RTC, CMOS | 8 | hypervisor |
  * | 0080 | POST code | | no exit |
  * | 00E9, 00F4 | debug console, debug exit | | device model |
  * | 0170-0177, 0376 | secondary IDE channel | 15 | device model |
@@ -23,16 +24,20 @@
 
 import { IoPortBus } from "../../devices/bus.ts";
 import { I440FX, PIIX3_ISA } from "../../devices/chipset.ts";
+import { cmosBytes } from "../../devices/cmos.ts";
+import type { BootDevice } from "../../devices/cmos.ts";
 import { DebugConsole, DebugExit, PostPort } from "../../devices/debug_ports.ts";
 import { IdeChannel } from "../../devices/ide/channel.ts";
-import { DiskDrive } from "../../devices/ide/disk_drive.ts";
+import { DiskDrive, geometryOf } from "../../devices/ide/disk_drive.ts";
 import { HARD_DISK } from "../../devices/ide/identify.ts";
 import { PIIX3_IDE, PIIX3_IDE_BAR } from "../../devices/ide/piix.ts";
+import type { Geometry } from "../../devices/ide/taskfile.ts";
 import { MmioBus } from "../../devices/mmio.ts";
 import { PciBus, PciConfigPorts, PciFunction } from "../../devices/pci.ts";
 import type { PciFunctionSpec } from "../../devices/pci.ts";
 import { Pic8259Pair } from "../../devices/pic.ts";
 import { Pit } from "../../devices/pit.ts";
+import { Rtc } from "../../devices/rtc.ts";
 import { Uart16550 } from "../../devices/uart.ts";
 import { UNPLUG, XEN_PLATFORM_PCI, XenPlatform } from "../../devices/xen/platform.ts";
 import { hex } from "../bits.ts";
@@ -45,6 +50,7 @@ export const PORT = {
   PIC_MASTER: 0x20,
   PIT: 0x40,
   SYSTEM_CONTROL: 0x61,
+  RTC: 0x70,
   POST: 0x80,
   PIC_SLAVE: 0xa0,
   DEBUG_CONSOLE: 0xe9,
@@ -60,7 +66,7 @@ export const PORT = {
 } as const;
 
 /** Inputs of the 8259A pair. */
-export const IRQ = { TIMER: 0, COM1: 4, IDE: 14, IDE2: 15 } as const;
+export const IRQ = { TIMER: 0, COM1: 4, RTC: 8, IDE: 14, IDE2: 15 } as const;
 
 /** A place on PCI bus 0, and what the firmware writes into its base address registers. */
 export interface PciSlot {
@@ -90,9 +96,14 @@ export const HYPERVISOR_PORTS: readonly HypervisorPorts[] = [
   { base: PORT.ELCR, length: 2, sizes: 7 },
   { base: PORT.PIT, length: 4, sizes: 7 },
   { base: PORT.SYSTEM_CONTROL, length: 1, sizes: 7 },
-  { base: 0x70, length: 2, sizes: 7 }, // RTC: no chip, all ones
+  { base: PORT.RTC, length: 2, sizes: 7 },
   { base: PORT.PCI_ADDRESS, length: 1, sizes: 4 },
 ];
+
+/** What a BIOS tries to start, in this order. */
+const BOOT_ORDER: readonly BootDevice[] = ["disk", "cdrom"];
+/** 2026-01-01T00:00:00. */
+const RTC_BASE = 1_767_225_600;
 
 /** What happens on the board and concerns the machine. */
 export interface PcEvents {
@@ -122,6 +133,8 @@ export interface PcParts {
   readonly drives: readonly PcDrive[];
   /** The platform device is there. */
   readonly xenPlatform: boolean;
+  /** What the real-time clock shows at power-on, in seconds since 1970; fixed unless given. */
+  readonly rtcBase?: number | undefined;
   readonly events: PcEvents;
 }
 
@@ -175,11 +188,22 @@ export class Pc {
     ports.map("elcr", PORT.ELCR, 2, pic.elcr);
     ports.map("pit", PORT.PIT, 4, pit);
     ports.map("system control", PORT.SYSTEM_CONTROL, 1, pit.systemPort);
+    ports.map("rtc", PORT.RTC, 2, this.#makeRtc());
     ports.map("com1", PORT.COM1, 8, this.com1);
     ports.map("ide command", PORT.IDE_COMMAND, 8, ide[0].commandBlock);
     ports.map("ide control", PORT.IDE_CONTROL, 1, ide[0].controlBlock);
     ports.map("ide2 command", PORT.IDE2_COMMAND, 8, ide[1].commandBlock);
     ports.map("ide2 control", PORT.IDE2_CONTROL, 1, ide[1].controlBlock);
+  }
+
+  #makeRtc(): Rtc {
+    const { clock, memory, drives, rtcBase = RTC_BASE } = this.#parts;
+    const disks: Geometry[] = [];
+    for (const { index, kind, disk } of drives) {
+      if (kind === "disk") disks[index] = geometryOf(disk.sectorCount);
+    }
+    const cmos = cmosBytes({ ramBytes: memory.size, disks, bootOrder: BOOT_ORDER });
+    return new Rtc(clock, this.line(IRQ.RTC), { base: rtcBase, cmos });
   }
 
   #mapDebug(): void {

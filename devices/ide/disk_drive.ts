@@ -124,7 +124,8 @@ export class DiskDrive implements Drive, IdentifyState {
   }
 }
 
-function geometryOf(sectorCount: number): Geometry {
+/** Translation after power-on of a disk of that size. */
+export function geometryOf(sectorCount: number): Geometry {
   const cylinders = Math.floor(sectorCount / (HEADS * SECTORS_PER_TRACK));
   return {
     cylinders: Math.min(Math.max(cylinders, MIN_CYLINDERS), MAX_CYLINDERS),
