@@ -35,6 +35,12 @@ const MAX_BUDGET = 0x7fffffff;
 /** Modes are part of keys that must stay exact: ids of code segments have 16 bits. */
 const MAX_CODE_SEGMENTS = 0xffff;
 
+/** Access rights of the segments after a reset, and their limit. */
+const FLAT = { code: 0xc09b, data: 0xc093, limit: 0xffffffff };
+const REAL_MODE: typeof FLAT = { code: 0x93, data: 0x93, limit: 0xffff };
+const TSS_BUSY = 0x8b;
+const TSS_LIMIT = 0x67;
+
 /** Registers at the begin of a run. */
 export interface Reset {
   /** `real16`: CS = 0; `protected32`: flat segments, paging off. Interrupts are off in both. */
@@ -42,6 +48,13 @@ export interface Reset {
   readonly eip: number;
   /** EAX ECX EDX EBX ESP EBP ESI EDI. */
   readonly regs: readonly number[];
+  /** GDTR, and the selectors behind flat segments; 8 and 10h, which name nothing, without it. */
+  readonly gdt?: {
+    readonly base: number;
+    readonly limit: number;
+    readonly code: number;
+    readonly data: number;
+  } | undefined;
 }
 
 /** What kind of CPU to build. */
@@ -133,20 +146,30 @@ export class Cpu {
     state.set(MXCSR, MXCSR_RESET);
     powerUp(state);
     state.regs.set(to.regs);
-    if (to.mode === "real16") this.#resetSegments(0x93, 0x93, 0xffff, 0);
-    else this.#resetSegments(0xc09b, 0xc093, 0xffffffff, 0x10);
+    if (to.mode === "real16") this.#resetSegments(REAL_MODE, 0, 0);
+    else this.#resetSegments(FLAT, to.gdt?.code ?? 0x08, to.gdt?.data ?? 0x10);
     for (const segment of [LDTR, TR]) state.setSeg(segment, SEG_ATTR, NULL_ATTR);
+    if (to.gdt !== undefined) this.#loadTables(to.gdt);
     state.eip = to.eip;
     updateMode(this);
     this.mmu.flush();
   }
 
-  #resetSegments(codeAttr: number, dataAttr: number, limit: number, selector: number): void {
+  #resetSegments(kind: typeof FLAT, codeSelector: number, dataSelector: number): void {
+    const { code, data, limit } = kind;
     for (let segment = 0; segment < 6; segment++) {
-      const attr = segment === CS ? codeAttr : dataAttr;
-      const own = segment === CS && selector ? selector - 8 : selector;
-      setSegment(this, segment, { selector: own, base: 0, limit, attr, at: 0 });
+      const [attr, selector] = segment === CS ? [code, codeSelector] : [data, dataSelector];
+      setSegment(this, segment, { selector, base: 0, limit, attr, at: 0 });
     }
+  }
+
+  /** GDTR, and the task register as PVH wants it: a busy 32-bit TSS of the smallest size at 0. */
+  #loadTables({ base, limit }: NonNullable<Reset["gdt"]>): void {
+    const { state } = this;
+    state.set(AT.GDT_BASE, base);
+    state.set(AT.GDT_LIMIT, limit);
+    state.setSeg(TR, SEG_LIMIT, TSS_LIMIT);
+    state.setSeg(TR, SEG_ATTR, TSS_BUSY);
   }
 
   /** Interrupts are enabled and not held back. */
