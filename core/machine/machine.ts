@@ -293,7 +293,7 @@ export class Machine {
   }
 
   #loadGuest(): void {
-    const { segments, mode, eip, regs } = this.#config.guest;
+    const { segments, mode, eip, regs, gdt } = this.#config.guest;
     for (const { gpa, bytes, zero } of segments) {
       const place = this.memory.range(gpa, bytes.length + zero);
       if (place === undefined) throw new InternalError(`Cannot load a guest at ${gpa}: no memory`);
@@ -301,7 +301,7 @@ export class Machine {
       place.fill(0, bytes.length);
       this.memory.wrote(place);
     }
-    this.#cpu.reset({ mode, eip, regs });
+    this.#cpu.reset({ mode, eip, regs, gdt });
   }
 
   // ---- the loop ---------------------------------------------------------------------------------
