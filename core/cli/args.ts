@@ -11,7 +11,7 @@ import { DEFAULT_COST, DEFAULT_CPU, DEFAULT_MEDIA } from "../machine/storage.ts"
 import { DISK_OPS, type DiskOp } from "../report/compare.ts";
 import { TOOL, VERSION } from "../version.ts";
 import { DriveList, type DriveOptions } from "./drives.ts";
-import { parseBytes, parseCount, parseMemory, parseTime } from "./units.ts";
+import { parseBytes, parseCount, parseDate, parseMemory, parseTime } from "./units.ts";
 
 /** What every command that boots a guest knows. */
 export interface CommonOptions {
@@ -38,6 +38,8 @@ export interface RunOptions extends CommonOptions {
   readonly drives: readonly DriveOptions[];
   readonly append?: string;
   readonly snapshot: boolean;
+  /** What the real-time clock shows at power-on, seconds since 1970. */
+  readonly rtcBase?: number;
   readonly placement?: FlatPlacement;
   /** Print instructions instead of running them. */
   readonly disasm?: DisasmRange;
@@ -140,6 +142,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
         .choices(MACHINE_TYPES),
     )
     .option("--append <text>", "command line of a Multiboot kernel")
+    .option("--rtc <base=date>", "what the clock shows at power-on; base=2026-01-01T00:00:00")
     .option("--snapshot", "keep writes in memory, leave the images alone")
     .option("--load <format@address>", "raw code: flat@0x100000 (32-bit) or flat16@0x7c00")
     .option("--disasm [=address[,count]]", "print the guest's instructions instead of running them")
@@ -155,6 +158,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
       guest,
       drives: drives.place(flags.snapshot === true),
       snapshot: flags.snapshot === true,
+      ...(flags.rtc === undefined ? {} : { rtcBase: rtcBase(flags.rtc as string) }),
       ...(flags.machine === undefined ? {} : { machine: flags.machine as MachineType }),
       ...(flags.append === undefined ? {} : { append: flags.append as string }),
       ...(flags.load === undefined ? {} : { placement: parsePlacement(flags.load as string) }),
@@ -243,6 +247,11 @@ function memory(text: string): number {
     );
   }
   return bytes;
+}
+
+function rtcBase(text: string): number {
+  const [, date = ""] = /^base=(.*)$/.exec(text) ?? [];
+  return parseDate("-rtc base=", date);
 }
 
 function blockSize(text: string): number {

@@ -60,6 +60,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     const serial = new SerialSink(options.json ? streams.stderr : streams.stdout);
     const machine = bootMachine({
       machine: options.machine ?? usualMachine(guest),
+      ...(options.rtcBase === undefined ? {} : { rtcBase: options.rtcBase }),
       cpu,
       ramBytes: options.ramBytes,
       guest,

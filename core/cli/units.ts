@@ -24,6 +24,19 @@ export function parseCount(option: string, text: string): number {
   return parse(option, text, DECIMAL, "a positive number, as 1000, 10m or 1g");
 }
 
+/** `2026-01-01T00:00:00` or `2026-01-01` in seconds since 1970, as QEMU's `-rtc base=`. */
+export function parseDate(option: string, text: string): number {
+  const isDate = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d)?$/.test(text);
+  const time = isDate ? Date.parse(text.includes("T") ? `${text}Z` : text) : NaN;
+  if (!(time >= 0) || !new Date(time).toISOString().startsWith(text)) {
+    throw new UsageError(
+      `Cannot read ${option}${text}: wanted a date from 1970 on, with or without the time of day`,
+      `${option}2026-01-01T00:00:00`,
+    );
+  }
+  return time / 1000;
+}
+
 /** `5s` in nanoseconds. */
 export function parseTime(option: string, text: string): number {
   return parse(option, text, TIME, "a virtual time with its unit, as 5s, 100ms or 20us");

@@ -58,6 +58,8 @@ export interface MachineConfig {
   readonly maxInsns?: number;
   /** Stops the run with reason `limit` at that virtual time. */
   readonly maxTime?: Ns;
+  /** What the real-time clock shows at power-on, seconds since 1970; 2026-01-01 unless given. */
+  readonly rtcBase?: number;
   /** What the host typed in an earlier run, to have it typed again at the same times. */
   readonly inputs?: readonly RecordedInput[];
   /** A byte sent by COM1. */

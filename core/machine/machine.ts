@@ -224,6 +224,7 @@ export class Machine {
     const { onSerialByte, onDebugByte, onMark } = this.#config;
     return new Pc({
       clock: this.#clock,
+      rtcBase: this.#config.rtcBase,
       memory: this.memory,
       errors: this.#accounting,
       drives: drives.filter(({ path }) => path !== "xen"),
