@@ -1,7 +1,8 @@
 /**
- * Power-on configuration space of the i440FX host bridge and the PIIX3 ISA bridge, as data.
+ * Power-on configuration space of the i440FX host bridge, the PIIX3 ISA bridge and the PIIX4 power
+ * management function, as data.
  * Source: configuration space of QEMU's `pc` machine, non-zero bytes; register names and writable
- * bits of the attribute registers from the Intel 82441FX and 82371SB datasheets.
+ * bits from the Intel 82441FX, 82371SB and 82371AB datasheets.
  * @module
  */
 
@@ -56,5 +57,34 @@ export const PIIX3_ISA: PciFunctionSpec = {
     [0x78, 0x02], // PCSC
     [0xa0, 0x08], // SMICNTL
     [0xa8, 0x0f], // FTMR
+  ],
+};
+
+/** Intel 82371AB power management, function 0:1.3. Its I/O base registers are no BARs. */
+export const PIIX4_PM: PciFunctionSpec = {
+  ...QEMU_SUBSYSTEM,
+  vendor: 0x8086,
+  device: 0x7113,
+  revision: 0x03,
+  classCode: 0x068000,
+  status: 0x0280,
+  interruptPin: 1,
+  registers: [
+    // PMBA: 64 ports, decoded while bit 0 of PMREGMISC is set
+    [0x40, 0x01, 0xc0],
+    [0x41, 0x00],
+    [0x42, 0x00, 0x00],
+    [0x43, 0x00, 0x00],
+    // DEVACTB bit 25, APMC_EN: somebody has set SMM up already. There is none, and SeaBIOS would
+    // wait for its first SMI for ever.
+    [0x5b, 0x02],
+    [0x5f, 0x90], // DEVRESD
+    [0x63, 0x60], // DEVRESE
+    [0x67, 0x08], // DEVRESF
+    [0x80, 0x00, 0x01], // PMREGMISC
+    // SMBBA: 16 ports, decoded while bit 0 of SMBHSTCFG is set
+    [0x90, 0x01, 0xf0],
+    [0x91, 0xb1],
+    [0xd2, 0x09], // SMBHSTCFG
   ],
 };

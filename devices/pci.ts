@@ -88,6 +88,12 @@ export interface PciFunctionSpec {
  */
 export type BarListener = (bar: number, base: number | undefined) => void;
 
+/**
+ * Called when a byte behind the header has been written.
+ * @param value what the register holds now
+ */
+export type RegisterListener = (offset: number, value: number) => void;
+
 /** One PCI function: 256 bytes of configuration space, what may be written, and its decoders. */
 export class PciFunction {
   readonly #config: DataView = new DataView(new ArrayBuffer(CONFIG_BYTES));
@@ -96,17 +102,16 @@ export class PciFunction {
   readonly #bars: Readonly<Record<number, PciBar>>;
   readonly #decoded: (number | undefined)[] = new Array(BAR_COUNT).fill(undefined);
   readonly #onBar: BarListener | undefined;
+  readonly #onRegister: RegisterListener | undefined;
 
-  constructor(spec: PciFunctionSpec, onBar?: BarListener) {
+  constructor(spec: PciFunctionSpec, onBar?: BarListener, onRegister?: RegisterListener) {
     this.#bars = spec.bars ?? {};
     this.#onBar = onBar;
+    this.#onRegister = onRegister;
     this.#powerOnHeader(spec);
     this.#powerOnMasks();
     for (const [number, bar] of Object.entries(this.#bars)) this.#powerOnBar(Number(number), bar);
-    for (const [offset, value, writable = 0xff] of spec.registers ?? []) {
-      this.#config.setUint8(offset, value);
-      this.#writable.setUint8(offset, writable);
-    }
+    for (const register of spec.registers ?? []) this.setRegister(register);
   }
 
   /** The command register. */
@@ -139,6 +144,13 @@ export class PciFunction {
     const cleared = value & this.#clearable.getUint8(offset);
     const old = this.#config.getUint8(offset) & ~cleared;
     this.#config.setUint8(offset, (old & ~writable) | (value & writable));
+    if (offset >= DEVICE_SPECIFIC) this.#onRegister?.(offset, this.#config.getUint8(offset));
+  }
+
+  /** Changes a byte from the inside, and which of its bits software may write from now on. */
+  setRegister([offset, value, writable = 0xff]: PciRegister): void {
+    this.#config.setUint8(offset, value);
+    this.#writable.setUint8(offset, writable);
   }
 
   #powerOnHeader(spec: PciFunctionSpec): void {
@@ -214,27 +226,39 @@ export class PciBus {
 
 /** Mechanism #1: an address latch (0xCF8-0xCFB) and a window onto the register (0xCFC-0xCFF). */
 export class PciConfigPorts {
-  /** The latch; only 32-bit accesses are its own, all others go to what lies below it: nothing. */
+  /** The latch; only 32-bit accesses are its own, all others go to what lies below it. */
   readonly address: PortDevice;
   /** The window: byte lanes of the selected dword; all ones where no function is. */
   readonly data: PortDevice;
 
-  constructor(bus: PciBus) {
-    const latch = new AddressLatch();
+  /** @param below at the latch's ports */
+  constructor(bus: PciBus, below: PortDevice = NOTHING) {
+    const latch = new AddressLatch(below);
     this.address = latch;
     this.data = new DataWindow(bus, latch);
   }
 }
 
+const NOTHING: PortDevice = {
+  readPort: (_offset, size) => allOnes(size),
+  writePort: () => {},
+};
+
 class AddressLatch implements PortDevice {
+  readonly #below: PortDevice;
   value = 0;
 
+  constructor(below: PortDevice) {
+    this.#below = below;
+  }
+
   readPort(offset: number, size: AccessSize): number {
-    return offset === 0 && size === 4 ? this.value : allOnes(size);
+    return offset === 0 && size === 4 ? this.value : this.#below.readPort(offset, size);
   }
 
   writePort(offset: number, size: AccessSize, value: number): void {
     if (offset === 0 && size === 4) this.value = value >>> 0;
+    else this.#below.writePort(offset, size, value);
   }
 }
 
