@@ -12,7 +12,9 @@ export type { FlatPlacement } from "./load/flat.ts";
 export type { GuestFormat, GuestImage, GuestSegment } from "./load/image.ts";
 export type * from "./machine/config.ts";
 export { bootMachine } from "./machine/machine.ts";
-export type { Machine, RunHooks } from "./machine/machine.ts";
+export type { RunHooks } from "./machine/host_loop.ts";
+export type { Machine } from "./machine/machine.ts";
+export type { InputSource, RecordedInput } from "./machine/replay.ts";
 export {
   costPresets,
   cpuPresets,

@@ -25,6 +25,7 @@ import type { Counters, DiskConfig, MachineConfig, RunResult } from "./config.ts
 import { Domain } from "./domain.ts";
 import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
+import { HostLoop, type RunHooks } from "./host_loop.ts";
 import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
 import { HYPERVISOR_PORTS, Pc, type PcDrive } from "./pc.ts";
@@ -34,16 +35,6 @@ import { HostInput, type InputSource, type RecordedInput } from "./replay.ts";
 const EXTRA_FRAMES = 80;
 /** Virtual time of a slice. A guest that does nothing but exits has some hundred of them in it. */
 const SLICE: Ns = 1_000_000;
-/** Host time after which {@link Machine.run} lets the event loop turn. */
-const HOST_TURN_MS = 50;
-
-/** What {@link Machine.run} tells and asks its caller. */
-export interface RunHooks {
-  /** About every 50 ms of host time. */
-  readonly onSlice?: () => void;
-  /** True ends the run with reason `interrupted`. */
-  readonly interrupted?: () => boolean;
-}
 
 type End = Omit<RunResult, "counters">;
 
@@ -69,6 +60,7 @@ export class Machine {
   readonly #xen: XenInterface | HiddenXen;
   readonly #hypervisor: Hypervisor;
   readonly #input: HostInput;
+  readonly #loop = new HostLoop();
   #end: End | undefined;
   #hostError: ImageError | undefined;
 
@@ -106,6 +98,16 @@ export class Machine {
     return this.#clock.now;
   }
 
+  /** The run has ended. */
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** When a sleeping guest is woken at the latest; `undefined` while it runs. */
+  get sleepsUntil(): Ns | undefined {
+    return this.#isAsleep() ? this.#clock.nextDeadline : undefined;
+  }
+
   /** Everything that the host has typed, and when: a config of the same else replays the run. */
   get inputs(): readonly RecordedInput[] {
     return this.#input.recorded;
@@ -119,6 +121,7 @@ export class Machine {
   /** Types on one of the machine's lines, now; not from inside one of the machine's callbacks. */
   input(source: InputSource, bytes: Uint8Array): void {
     this.#input.add(source, bytes);
+    this.#loop.wake();
   }
 
   /** Sums since power-on. */
@@ -150,15 +153,8 @@ export class Machine {
    * @throws {ImageError} when the host fails to read or write an image
    */
   async run(hooks: RunHooks = {}): Promise<RunResult> {
-    while (this.#end === undefined) {
-      if (hooks.interrupted?.()) {
-        this.#finish({ reason: "interrupted", code: EXIT_CODE.INTERRUPTED });
-        break;
-      }
-      const turnsAt = performance.now() + HOST_TURN_MS;
-      while (this.#end === undefined && performance.now() < turnsAt) this.runSlice();
-      hooks.onSlice?.();
-      await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    if (await this.#loop.run(this, hooks)) {
+      this.#finish({ reason: "interrupted", code: EXIT_CODE.INTERRUPTED });
     }
     this.flush();
     return this.#result(this.#end!);
@@ -172,7 +168,7 @@ export class Machine {
   runSlice(): RunResult | undefined {
     const endsAt = this.#clock.now + SLICE;
     this.#hypervisor.sliceEndsAt = endsAt;
-    while (this.#end === undefined && this.#clock.now < endsAt) {
+    while (this.#end === undefined && this.#clock.now < Math.min(endsAt, this.#loop.horizon)) {
       this.#turn();
       if (this.#hostError !== undefined) throw this.#hostError;
     }
@@ -224,11 +220,11 @@ export class Machine {
     const { onSerialByte, onDebugByte, onMark } = this.#config;
     return new Pc({
       clock: this.#clock,
-      rtcBase: this.#config.rtcBase,
       memory: this.memory,
       errors: this.#accounting,
       drives: drives.filter(({ path }) => path !== "xen"),
       xenPlatform: this.#showsXen(),
+      rtcBase: this.#config.rtcBase,
       events: {
         onSerialByte: (byte) => onSerialByte?.(byte),
         onDebugByte: (byte) => onDebugByte?.(byte),
@@ -353,9 +349,11 @@ export class Machine {
       this.#crash("HLT with interrupts disabled");
       return;
     }
-    const wakesAt = Math.min(this.#clock.nextDeadline, maxTime);
-    if (wakesAt === Infinity) this.#crash("the guest waits for ever");
-    else this.#books.charge(this.#isDiskBusy() ? COST.media : COST.idle, wakesAt - this.#clock.now);
+    const { now, nextDeadline } = this.#clock;
+    const wakesAt = Math.min(nextDeadline, maxTime, this.#loop.horizon);
+    if (wakesAt < Infinity) {
+      this.#books.charge(this.#isDiskBusy() ? COST.media : COST.idle, wakesAt - now);
+    } else if (!this.#loop.awaitInput(now)) this.#crash("the guest waits for ever");
   }
 
   #isDiskBusy(): boolean {
