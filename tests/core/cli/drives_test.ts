@@ -1,0 +1,58 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { parseArgs } from "../../../core/cli/args.ts";
+import type { DriveOptions } from "../../../core/cli/drives.ts";
+import { UsageError } from "../../../core/errors.ts";
+
+function drives(...args: string[]): readonly DriveOptions[] {
+  const options = parseArgs(["run", "g.bin", ...args]);
+  return options.command === "run" ? options.drives : [];
+}
+
+const DISK = { kind: "disk", raw: false, readOnly: false, snapshot: false } as const;
+
+Deno.test("DriveList.place() puts fixed drives first and fills the free positions in order", () => {
+  assertEquals(
+    drives(..."--disk a -hdb b -cdrom c.iso -drive file=d".split(" ")).map(({ file, index }) =>
+      `${file} ${index}`
+    ),
+    ["a 0", "b 1", "c.iso 2", "d 3"],
+  );
+  assertEquals(drives("-hdd", "x"), [{ ...DISK, file: "x", index: 3 }]);
+});
+
+Deno.test("DriveList reads every key of -drive, and doubled commas in the file's name", () => {
+  assertEquals(drives("-drive", "file=a,,b.img,if=ide,index=1,format=raw,readonly=on"), [
+    { ...DISK, file: "a,b.img", index: 1, path: "ide", raw: true, readOnly: true },
+  ]);
+  assertEquals(drives("-drive", "snapshot=on,if=xen,file=a"), [
+    { ...DISK, file: "a", index: 0, path: "xen", snapshot: true },
+  ]);
+  assertEquals(drives("-cdrom", "a,b.iso"), [
+    { ...DISK, file: "a,b.iso", index: 2, kind: "cdrom", readOnly: true },
+  ]);
+});
+
+Deno.test("-snapshot holds for every drive", () => {
+  assertEquals(drives("-hda", "a", "-hdc", "b", "-snapshot").map((drive) => drive.snapshot), [
+    true,
+    true,
+  ]);
+});
+
+for (
+  const [args, message] of [
+    ["-hda a -drive file=b,index=0", 'Cannot attach "b" at index 0: "a" is there'],
+    ["-cdrom a -hdc b", 'Cannot attach "b" at index 2: "a" is there'],
+    ["-drive index=1", "it names no file"],
+    ["-drive file=a,index=4", 'index is "4"'],
+    ["-drive file=a,format=qcow2", 'format is "qcow2"'],
+    ["-drive file=a,cache=none", '"cache=none" is none of file, if, index'],
+    ["-drive file=a,if=xen,media=cdrom", "a CD-ROM is on IDE alone"],
+    ["-hda a -hdb b -hdc c -hdd d --disk e", "Cannot attach 5 drives"],
+  ] as const
+) {
+  Deno.test(`The command line ${args} is refused`, () => {
+    const error = assertThrows(() => drives(...args.split(" ")), UsageError);
+    assertStringIncludes(error.message, message);
+  });
+}
