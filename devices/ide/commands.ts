@@ -180,7 +180,8 @@ function setRevert(drive: DiskDrive, enabled: boolean): number {
 /** Modes by the high five bits of the count register, and the highest of each family. */
 const HIGHEST_MODE: Readonly<Record<number, number>> = { 0x00: 1, 0x08: 4, 0x20: 2, 0x40: 5 };
 
-function setTransferMode(drive: DiskDrive): number {
+/** SET FEATURES 03h, on a drive of any kind. Returns the Error register. */
+export function setTransferMode(drive: Pick<DiskDrive, "taskfile" | "transferMode">): number {
   const mode = drive.taskfile.count;
   const highest = HIGHEST_MODE[mode & ~7];
   if (highest === undefined || (mode & 7) > highest) return ER_ABRT;

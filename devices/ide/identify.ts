@@ -25,9 +25,15 @@ export const HARD_DISK: DriveIdentity = {
 /** Most sectors in one DRQ block of READ/WRITE MULTIPLE. */
 export const MAX_MULTIPLE = 16;
 
-/** What the words tell about a drive. */
-export interface IdentifyState {
+/** What the words tell about a drive of any kind. */
+export interface IdentifiedDrive {
   readonly identity: DriveIdentity;
+  /** As SET FEATURES 03h encodes it: 08h+n PIO, 20h+n multiword DMA, 40h+n Ultra DMA. */
+  readonly transferMode: number;
+}
+
+/** What the words tell about a disk. */
+export interface IdentifyState extends IdentifiedDrive {
   readonly sectorCount: number;
   /** Translation after power-on. */
   readonly defaultGeometry: Readonly<Geometry>;
@@ -35,17 +41,17 @@ export interface IdentifyState {
   readonly geometry: Readonly<Geometry>;
   /** Sectors per DRQ block, 0 = MULTIPLE commands disabled. */
   readonly multiple: number;
-  /** As SET FEATURES 03h encodes it: 08h+n PIO, 20h+n multiword DMA, 40h+n Ultra DMA. */
-  readonly transferMode: number;
   readonly writeCache: boolean;
 }
 
-type Word = number | ((drive: IdentifyState) => number);
+type Word<D> = number | ((drive: D) => number);
+
+/** Rows are the first word number and the values from there on; all other words are 0. */
+export type IdentifyWords<D> = readonly (readonly [first: number, ...values: Word<D>[]])[];
 
 const WRITE_CACHE = 0x0020; // words 82, 85
 
-/** Rows are the first word number and the values from there on; all other words are 0. */
-const WORDS: readonly (readonly [first: number, ...values: Word[]])[] = [
+const WORDS: IdentifyWords<IdentifyState> = [
   [0, 0x0040], // ATA, not removable
   [1, (d) => d.defaultGeometry.cylinders],
   [3, (d) => d.defaultGeometry.heads],
@@ -83,12 +89,24 @@ const STRINGS: readonly (readonly [first: number, words: number, key: keyof Driv
 
 /**
  * Answers IDENTIFY DEVICE.
- * @param into 512 bytes; words little-endian, strings with the first character in the high byte
+ * @param into 512 bytes
  */
 export function fillIdentify(drive: IdentifyState, into: Uint8Array): void {
+  fillWords(WORDS, drive, into);
+}
+
+/**
+ * Writes a drive's words and strings.
+ * @param into 512 bytes; words little-endian, strings with the first character in the high byte
+ */
+export function fillWords<D extends IdentifiedDrive>(
+  words: IdentifyWords<D>,
+  drive: D,
+  into: Uint8Array,
+): void {
   const view = new DataView(into.buffer, into.byteOffset, SECTOR_SIZE);
   into.fill(0);
-  for (const [first, ...values] of WORDS) {
+  for (const [first, ...values] of words) {
     values.forEach((value, i) => {
       view.setUint16((first + i) * 2, typeof value === "number" ? value : value(drive), true);
     });
@@ -110,7 +128,8 @@ function lba28Capacity({ sectorCount }: IdentifyState): number {
   return Math.min(sectorCount, 0x0fffffff);
 }
 
-function selected({ transferMode }: IdentifyState, family: number): number {
+/** High byte of a word of DMA modes: the one in use, if it is of that family (20h, 40h). */
+export function selected({ transferMode }: IdentifiedDrive, family: number): number {
   return (transferMode & ~7) === family ? 0x0100 << (transferMode & 7) : 0;
 }
 
