@@ -9,7 +9,7 @@ export { GuestPanic, ImageError, InternalError, UsageError } from "./errors.ts";
 export { loadGuest } from "./load/detect.ts";
 export type { LoadOptions } from "./load/detect.ts";
 export type { FlatPlacement } from "./load/flat.ts";
-export type { GuestFormat, GuestImage, GuestSegment } from "./load/image.ts";
+export type { GuestFormat, GuestImage, GuestSegment, StartGdt } from "./load/image.ts";
 export type * from "./machine/config.ts";
 export { bootMachine } from "./machine/machine.ts";
 export type { RunHooks } from "./machine/host_loop.ts";
