@@ -20,6 +20,7 @@ export interface GuestSegment {
 export interface StartGdt {
   /** Linear address. */
   readonly base: number;
+  /** Last byte of the table, from its base. */
   readonly limit: number;
   /** Selector in CS. */
   readonly code: number;
