@@ -29,7 +29,7 @@ export interface CommonOptions {
   readonly progress: boolean;
 }
 
-/** `run GUEST`. */
+/** `run GUEST`, `run -kernel GUEST`. */
 export interface RunOptions extends CommonOptions {
   readonly command: "run";
   readonly guest: string;
@@ -37,6 +37,8 @@ export interface RunOptions extends CommonOptions {
   readonly machine?: MachineType;
   readonly drives: readonly DriveOptions[];
   readonly append?: string;
+  /** Initial RAM disk of a Linux kernel; modules of a Multiboot kernel. */
+  readonly initrd?: string;
   readonly snapshot: boolean;
   /** What the real-time clock shows at power-on, seconds since 1970. */
   readonly rtcBase?: number;
@@ -88,6 +90,7 @@ export interface TextRequest {
 /** What the user asked for. */
 export type Invocation = RunOptions | CompareOptions | ListRequest | TextRequest;
 
+const GUEST_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
 const MIB = 1 << 20;
 const MIN_RAM = 2 * MIB;
 /** Below the PCI hole of the i440FX board. */
@@ -136,12 +139,15 @@ class Listing extends Error {
 function runCommand(done: (options: RunOptions) => void): Command {
   const command = new Command("run")
     .description("Boot a guest: its serial port is standard output.")
-    .argument("<guest>", "boot sector, bootable disk image, Multiboot kernel, or raw code")
+    .argument("[guest]", "boot sector, bootable disk image, Linux or Multiboot kernel, raw code")
     .addOption(
       new Option("--machine <type>", "hide Xen (pc) or show it (xenfv); by the guest's format")
         .choices(MACHINE_TYPES),
     )
-    .option("--append <text>", "command line of a Multiboot kernel")
+    .option("--kernel <file>", "the guest, as QEMU spells it")
+    .option("--append <text>", "command line of a Linux or Multiboot kernel")
+    .option("--initrd <file>", 'initial RAM disk; modules of Multiboot: "a.bin arguments,b.bin"')
+    .option("--smp <n>", "processors: 1", "1")
     .option("--rtc <base=date>", "what the clock shows at power-on; base=2026-01-01T00:00:00")
     .option("--snapshot", "keep writes in memory, leave the images alone")
     .option("--load <format@address>", "raw code: flat@0x100000 (32-bit) or flat16@0x7c00")
@@ -152,15 +158,17 @@ function runCommand(done: (options: RunOptions) => void): Command {
   const drives = new DriveList();
   drives.addOptions(command);
   addCommon(command);
-  return command.action((guest: string, flags: Flags) => {
+  return command.action((guest: string | undefined, flags: Flags) => {
+    checkProcessors(flags.smp as string);
     done({
       command: "run",
-      guest,
+      guest: oneGuest(guest, flags.kernel as string | undefined),
       drives: drives.place(flags.snapshot === true),
       snapshot: flags.snapshot === true,
       ...(flags.rtc === undefined ? {} : { rtcBase: rtcBase(flags.rtc as string) }),
       ...(flags.machine === undefined ? {} : { machine: flags.machine as MachineType }),
       ...(flags.append === undefined ? {} : { append: flags.append as string }),
+      ...(flags.initrd === undefined ? {} : { initrd: flags.initrd as string }),
       ...(flags.load === undefined ? {} : { placement: parsePlacement(flags.load as string) }),
       ...(flags.disasm === undefined ? {} : { disasm: disasmRange(flags.disasm as string) }),
       ...(flags.d === undefined ? {} : { log: logItems(flags.d as string) }),
@@ -234,6 +242,22 @@ function common(flags: Flags): CommonOptions {
     quiet: flags.quiet === true,
     progress: flags.progress as boolean,
   };
+}
+
+/** The guest may stand alone or behind `-kernel`. */
+function oneGuest(guest: string | undefined, kernel: string | undefined): string {
+  const named = kernel ?? guest;
+  if (named === undefined) throw new UsageError("missing required argument 'guest'", GUEST_HINT);
+  if (guest === undefined || kernel === undefined) return named;
+  throw new UsageError(`Cannot run both "${guest}" and -kernel "${kernel}"`, "name one guest");
+}
+
+function checkProcessors(text: string): void {
+  if (/^(cpus=)?1$/.test(text)) return;
+  throw new UsageError(
+    `Cannot give the guest -smp ${text}: a machine has one processor`,
+    "-smp 1, or leave it out",
+  );
 }
 
 function memory(text: string): number {

@@ -6,9 +6,12 @@
 import { createHash } from "node:crypto";
 import { UsageError } from "../errors.ts";
 import { hasBootSignature } from "../load/bootsector.ts";
+import { isBzImage } from "../load/linux.ts";
 import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 
 const CHUNK_BYTES = 1 << 20;
+/** Enough to tell a disk from a kernel that only begins like one. */
+const START_BYTES = 2 * SECTOR_SIZE;
 
 /** A guest file. */
 export interface GuestFile {
@@ -32,17 +35,46 @@ export function readGuest(
   ramBytes: number,
   missingHint?: string,
 ): GuestFile {
+  return readNamed("guest", { path, name, missingHint }, (file, length) => {
+    if (length <= ramBytes) return { name, bytes: readStart(file, length), length };
+    const start = readStart(file, START_BYTES);
+    if (!hasBootSignature(start) || isBzImage(start)) throw tooBig("guest", name, length, ramBytes);
+    return { name, bytes: start.subarray(0, SECTOR_SIZE), length };
+  });
+}
+
+/**
+ * Reads an initial RAM disk or a Multiboot module.
+ * @throws {UsageError} when it cannot be read or is larger than RAM
+ */
+export function readInitrd(path: string, ramBytes: number): Uint8Array {
+  return readNamed("initrd", { path, name: path }, (file, length) => {
+    if (length > ramBytes) throw tooBig("initrd", path, length, ramBytes);
+    return readStart(file, length);
+  });
+}
+
+interface Named {
+  readonly path: string;
+  readonly name: string;
+  readonly missingHint?: string | undefined;
+}
+
+/** Opens a regular file; says which one when that fails. */
+function readNamed<T>(
+  what: string,
+  { path, name, missingHint }: Named,
+  read: (file: Deno.FsFile, length: number) => T,
+): T {
   try {
     using file = Deno.openSync(path);
-    const { isDirectory, isFile, size: length } = file.statSync();
-    if (isDirectory) throw new UsageError(`Cannot read guest "${name}": it is a directory`);
-    if (!isFile) throw new UsageError(`Cannot read guest "${name}": it is not a regular file`);
-    const bytes = readStart(file, length > ramBytes ? SECTOR_SIZE : length);
-    if (length > ramBytes && !hasBootSignature(bytes)) throw tooBig(name, length, ramBytes);
-    return { name, bytes, length };
+    const { isDirectory, isFile, size } = file.statSync();
+    if (isDirectory) throw new UsageError(`Cannot read ${what} "${name}": it is a directory`);
+    if (!isFile) throw new UsageError(`Cannot read ${what} "${name}": it is not a regular file`);
+    return read(file, size);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw unreadable(name, error, missingHint);
+    throw unreadable(what, name, error, missingHint);
   }
 }
 
@@ -57,16 +89,21 @@ function readStart(file: Deno.FsFile, length: number): Uint8Array {
   return bytes.subarray(0, done);
 }
 
-function tooBig(name: string, length: number, ramBytes: number): UsageError {
+function tooBig(what: string, name: string, length: number, ramBytes: number): UsageError {
   const mib = 1 << 20;
   return new UsageError(
-    `Cannot load guest "${name}": ${length} bytes do not fit into ${ramBytes / mib} MiB of RAM`,
+    `Cannot load ${what} "${name}": ${length} bytes do not fit into ${ramBytes / mib} MiB of RAM`,
     `-m ${Math.ceil(length / mib) + 1} or more`,
   );
 }
 
-function unreadable(name: string, error: unknown, missingHint: string | undefined): UsageError {
-  const message = `Cannot read guest "${name}": `;
+function unreadable(
+  what: string,
+  name: string,
+  error: unknown,
+  missingHint: string | undefined,
+): UsageError {
+  const message = `Cannot read ${what} "${name}": `;
   if (error instanceof Deno.errors.NotFound) {
     return new UsageError(message + "no such file", missingHint);
   }

@@ -16,7 +16,7 @@ import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
 import type { DriveOptions } from "./drives.ts";
 import { listGuest } from "./disasm.ts";
-import { type GuestFile, onHost, readGuest, sha256 } from "./files.ts";
+import { type GuestFile, onHost, readGuest, readInitrd, sha256 } from "./files.ts";
 import { type ByteStream, SerialSink, type Streams, writeText } from "./output.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
@@ -40,7 +40,9 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   const guest = loadGuest(file.bytes, {
     name: options.guest,
     ramBytes: options.ramBytes,
+    readFile: (path) => readInitrd(path, options.ramBytes),
     ...(options.append === undefined ? {} : { append: options.append }),
+    ...(options.initrd === undefined ? {} : { initrd: options.initrd }),
     ...(options.placement === undefined ? {} : { placement: options.placement }),
   });
   if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);

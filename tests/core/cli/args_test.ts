@@ -67,6 +67,14 @@ Deno.test("parseArgs() leaves values alone that look like options", () => {
   assertEquals(run("--", "-guest").guest, "-guest");
 });
 
+Deno.test("parseArgs() takes a kernel and its files as QEMU does", () => {
+  const { guest, initrd, append } = run(
+    ..."-kernel vmlinuz -initrd i.gz -append quiet -smp 1".split(" "),
+  );
+  assertEquals([guest, initrd, append], ["vmlinuz", "i.gz", "quiet"]);
+  assertEquals(run("g", "-smp", "cpus=1").guest, "g");
+});
+
 Deno.test("parseArgs() runs when no command is named", () => {
   assertEquals((parseArgs(["guest.bin", "-m", "8"]) as RunOptions).command, "run");
 });
@@ -120,6 +128,8 @@ const refused: readonly [string, string][] = [
   ["run g --disk", "argument missing"],
   ["run g --disk a --disk b --disk c --disk d --disk e", "Cannot attach 5 drives"],
   ["run g --load elf@5", "wanted flat@ADDRESS"],
+  ["run g --kernel k", 'Cannot run both "g" and -kernel "k"'],
+  ["run g --smp 2", "a machine has one processor"],
   ["run g --max-insns 0", 'Cannot read --max-insns "0"'],
   ["run g --max-time 5", 'Cannot read --max-time "5"'],
   ["compare --op erase", "Allowed choices are read, write, randread, randwrite"],

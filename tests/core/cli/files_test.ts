@@ -1,6 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../../core/errors.ts";
-import { hostReason, readGuest, sha256, sha256OfDisk } from "../../../core/cli/files.ts";
+import {
+  hostReason,
+  readGuest,
+  readInitrd,
+  sha256,
+  sha256OfDisk,
+} from "../../../core/cli/files.ts";
 import {
   COMPARE_IMAGE_SHA256,
   compareImageBytes,
@@ -66,6 +72,31 @@ fileTest("readGuest() reads all of a file, but only the boot sector of a large d
   assertEquals(readGuest(path, "g.img", 4 * MIB).bytes.length, 2 * MIB);
   const large = readGuest(path, "g.img", MIB);
   assertEquals([large.bytes.length, large.length], [512, 2 * MIB]);
+});
+
+fileTest("readGuest() takes a kernel larger than RAM for what it is, not for a disk", (folder) => {
+  const kernel = bootDisk(4096);
+  kernel.set(new TextEncoder().encode("HdrS"), 0x202);
+  Deno.writeFileSync(`${folder}/vmlinuz`, kernel);
+  const error = assertThrows(() => readGuest(`${folder}/vmlinuz`, "k", MIB), UsageError);
+  assertEquals(error.message, 'Cannot load guest "k": 2097152 bytes do not fit into 1 MiB of RAM');
+  assertEquals(error.hint, "-m 3 or more");
+});
+
+fileTest("readInitrd() reads all of a file, or says what is wrong with it", (folder) => {
+  const path = `${folder}/i.gz`;
+  Deno.writeFileSync(path, new Uint8Array(2 * MIB).fill(7));
+  assertEquals(readInitrd(path, 2 * MIB), new Uint8Array(2 * MIB).fill(7));
+  const message = (ramBytes: number, name: string) =>
+    assertThrows(() => readInitrd(name, ramBytes), UsageError).message;
+  assertEquals(
+    message(MIB, path),
+    `Cannot load initrd "${path}": 2097152 bytes do not fit into 1 MiB of RAM`,
+  );
+  assertEquals(
+    message(MIB, `${folder}/none`),
+    `Cannot read initrd "${folder}/none": no such file`,
+  );
 });
 
 fileTest("readGuest() tells the user what is wrong with the file", (folder) => {
