@@ -27,6 +27,8 @@ import { I440FX, PIIX3_ISA } from "../../devices/chipset.ts";
 import { cmosBytes } from "../../devices/cmos.ts";
 import type { BootDevice } from "../../devices/cmos.ts";
 import { DebugConsole, DebugExit, PostPort } from "../../devices/debug_ports.ts";
+import { AtapiDrive } from "../../devices/ide/atapi_drive.ts";
+import { CD_ROM } from "../../devices/ide/atapi_pages.ts";
 import { IdeChannel } from "../../devices/ide/channel.ts";
 import { DiskDrive, geometryOf } from "../../devices/ide/disk_drive.ts";
 import { HARD_DISK } from "../../devices/ide/identify.ts";
@@ -173,10 +175,13 @@ export class Pc {
   /** QEMU counts serial numbers by position, whether or not there is a drive. */
   #attach({ index, kind, disk }: PcDrive): void {
     const channel = this.ide[index < 2 ? 0 : 1];
-    const identity = { ...HARD_DISK, serial: `QM0000${index + 1}` };
-    if (kind === "disk") {
-      channel.attach(index % 2 === 0 ? 0 : 1, new DiskDrive(channel.cable, disk, identity));
-    }
+    const serial = `QM0000${index + 1}`;
+    channel.attach(
+      index % 2 === 0 ? 0 : 1,
+      kind === "disk"
+        ? new DiskDrive(channel.cable, disk, { ...HARD_DISK, serial })
+        : new AtapiDrive(channel.cable, disk, { ...CD_ROM, serial }),
+    );
   }
 
   #mapLegacy(): void {
