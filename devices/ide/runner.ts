@@ -18,9 +18,11 @@ import type { Command } from "./commands.ts";
 import type { DiskDrive } from "./disk_drive.ts";
 import type { Cable } from "./drive.ts";
 import { DrqBlock } from "./drq_block.ts";
-import { fillIdentify, MAX_MULTIPLE } from "./identify.ts";
+import { fillIdentify } from "./identify.ts";
 import { ER_ABRT, ER_IDNF, ER_UNC, SR_BSY, SR_DF, SR_DRQ, SR_ERR, SR_IDLE } from "./taskfile.ts";
 
+/** What the drive's buffer holds: all of a command with a 28-bit address. */
+const BUFFER_SECTORS = 256;
 const SR_DATA_READY = SR_IDLE | SR_DRQ;
 const SR_WORKING = SR_IDLE | SR_BSY;
 const NO_SEGMENTS: readonly Uint8Array[] = [];
@@ -28,7 +30,7 @@ const NO_SEGMENTS: readonly Uint8Array[] = [];
 /** A command's way through its protocol: data blocks, disk requests, status, interrupts. */
 export class CommandRunner {
   /** The data port's block. */
-  readonly block: DrqBlock = new DrqBlock(MAX_MULTIPLE, () => this.#blockEnded());
+  readonly block: DrqBlock = new DrqBlock(BUFFER_SECTORS, () => this.#blockEnded());
   readonly #drive: DiskDrive;
   readonly #disk: Disk;
   readonly #cable: Cable;
@@ -150,7 +152,7 @@ export class CommandRunner {
 
   /** Reads the block and, as drives do, as much of the rest of the command as the buffer holds. */
   #fetch(): void {
-    const room = MAX_MULTIPLE - MAX_MULTIPLE % this.#sectors;
+    const room = BUFFER_SECTORS - BUFFER_SECTORS % this.#sectors;
     const inside = Math.min(room, this.#remaining, this.#disk.sectorCount - this.#sector);
     this.#fetched = this.#readAhead ? inside : this.#sectors;
     this.#taken = 0;

@@ -129,18 +129,24 @@ Deno.test("IdeChannel reads n sectors with one interrupt before each block", () 
   assertEquals(disk.log, ["read 10+3"]);
 });
 
-Deno.test("IdeChannel reads ahead within the command as far as its buffer goes", () => {
-  const { disk, ide } = bench();
-  ide.lba28(0x20, 4, 20);
-  for (let i = 0; i < 20; i++) {
-    if (i === 0 || i === 16) {
+Deno.test("IdeChannel reads a whole 28-bit command ahead, a longer one 128 KiB at a time", () => {
+  const { disk, ide } = bench(512);
+  ide.lba28(0x20, 4, 256);
+  disk.complete();
+  for (let i = 0; i < 256; i++) {
+    assertEquals([ide.in8(0x1f7), ide.in8(0x1f3)], [0x58, 5 + i & 0xff]);
+    assertEquals(ide.insl(128), disk.sectors(4 + i, 1));
+  }
+  ide.lba48(0x24, 3, 300);
+  for (let i = 0; i < 300; i++) {
+    if (i === 0 || i === 256) {
       assertEquals(ide.in8(0x1f7), 0xd0);
       disk.complete();
     }
-    assertEquals([ide.in8(0x1f7), ide.in8(0x1f3)], [0x58, 5 + i]);
-    assertEquals(ide.insl(128), disk.sectors(4 + i, 1));
+    assertEquals(ide.insl(128), disk.sectors(3 + i, 1));
   }
-  assertEquals(disk.log, ["read 4+16", "read 20+4"]);
+  assertEquals(ide.in8(0x1f7), 0x50);
+  assertEquals(disk.log, ["read 4+256", "read 3+256", "read 259+44"]);
 });
 
 Deno.test("IdeChannel reads block by block after a read-ahead has failed", () => {
@@ -257,7 +263,7 @@ Deno.test("IdeChannel names the first bad sector when a MULTIPLE block runs past
   assertEquals(ide.insl(16 * 128), disk.sectors(40, 16));
   assertEquals(ide.in8(0x1f7), 0x51);
   assertEquals(ide.registers(), [0x10, 8, 64, 0, 0, 0xe0]);
-  assertEquals(disk.log, ["read 40+16"]);
+  assertEquals(disk.log, ["read 40+24"]);
 });
 
 Deno.test("IdeChannel writes the sectors before the end by DMA, then IDNF", () => {
