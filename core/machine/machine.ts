@@ -10,6 +10,7 @@ import { ServedDisk } from "../../devices/disk/served.ts";
 import { TimedDisk } from "../../devices/disk/timed.ts";
 import { VirtualClock } from "../clock.ts";
 import { Cpu } from "../cpu/cpu.ts";
+import { DEFAULT_PROFILE } from "../cpu/cpuid.ts";
 import { Dom0Timeline } from "../dom0.ts";
 import { EXIT_CODE, GuestPanic, ImageError, InternalError } from "../errors.ts";
 import { Accounting } from "../hypervisor/accounting.ts";
@@ -25,6 +26,7 @@ import type { Counters, DiskConfig, MachineConfig, RunResult } from "./config.ts
 import { Domain } from "./domain.ts";
 import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
+import { placeTables } from "./firmware.ts";
 import { HostLoop, type RunHooks } from "./host_loop.ts";
 import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
@@ -298,6 +300,7 @@ export class Machine {
       place.fill(0, bytes.length);
       this.memory.wrote(place);
     }
+    placeTables(this.memory, this.#config.cpu ?? DEFAULT_PROFILE);
     this.#cpu.reset({ mode, eip, regs, gdt });
   }
 

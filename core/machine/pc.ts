@@ -51,10 +51,13 @@ export const PORT = {
   XEN_PLATFORM: 0x10,
   PIC_MASTER: 0x20,
   PIT: 0x40,
+  KEYBOARD_DATA: 0x60,
   SYSTEM_CONTROL: 0x61,
+  KEYBOARD_COMMAND: 0x64,
   RTC: 0x70,
   POST: 0x80,
   PIC_SLAVE: 0xa0,
+  SMI_COMMAND: 0xb2,
   DEBUG_CONSOLE: 0xe9,
   DEBUG_EXIT: 0xf4,
   IDE2_COMMAND: 0x170,
@@ -65,10 +68,26 @@ export const PORT = {
   ELCR: 0x4d0,
   PCI_ADDRESS: 0xcf8,
   PCI_DATA: 0xcfc,
+  GPE: 0xafe0,
 } as const;
 
 /** Inputs of the 8259A pair. */
-export const IRQ = { TIMER: 0, COM1: 4, RTC: 8, IDE: 14, IDE2: 15 } as const;
+export const IRQ = {
+  TIMER: 0,
+  KEYBOARD: 1,
+  COM1: 4,
+  RTC: 8,
+  SCI: 9,
+  MOUSE: 12,
+  IDE: 14,
+  IDE2: 15,
+} as const;
+
+/** First address of each device in memory. */
+export const MMIO = { IO_APIC: 0xfec00000, LOCAL_APIC: 0xfee00000 } as const;
+
+/** What firmware decides: where power management is, and the interrupts of PIRQA to PIRQD. */
+export const FIRMWARE = { PM_BASE: 0x600, PIRQ_ROUTES: [10, 10, 11, 11] } as const;
 
 /** A place on PCI bus 0, and what the firmware writes into its base address registers. */
 export interface PciSlot {
