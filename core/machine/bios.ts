@@ -138,6 +138,7 @@ export class Bios implements BiosTraps {
    */
   handOver(interrupts: boolean): void {
     this.#setUpInterrupts(interrupts);
+    this.#setUpKeyboard();
     for (const slot of Object.values(PCI_SLOT)) this.#assignBars(slot);
   }
 
@@ -151,6 +152,12 @@ export class Bios implements BiosTraps {
     out(PORT.PIC_SLAVE + 1, 0x70, 0x02, 0x01, interrupts ? 0x8e : 0xff);
     out(PORT.PIT + 3, 0x34); // channel 0, mode 2, 65536 clocks: 18.2 Hz
     out(PORT.PIT, 0, 0);
+  }
+
+  /** Interrupt and translation on, the mouse off. */
+  #setUpKeyboard(): void {
+    this.#ports.write(PORT.KEYBOARD_COMMAND, 1, 0x60);
+    this.#ports.write(PORT.KEYBOARD_DATA, 1, 0x65);
   }
 
   #assignBars({ device, func, bars }: PciSlot): void {

@@ -78,7 +78,11 @@ export class Machine {
     this.#media = config.disks.map((disk) => this.#makeMedia(disk));
     const drives = config.disks.map((disk, place) => this.#connect(disk, place));
     const pc = this.#makePc(drives);
-    this.#input = new HostInput(this.#clock, { serial: pc.com1 }, config.inputs);
+    this.#input = new HostInput(
+      this.#clock,
+      { serial: pc.com1, keyboard: pc.typist },
+      config.inputs,
+    );
     if (this.#showsXen()) this.#domain = this.#makeDomain(memory, drives);
     this.#xen = this.#domain?.xen ?? new HiddenXen();
     const bios = this.#makeBios(pc);
@@ -223,6 +227,7 @@ export class Machine {
     return new Pc({
       clock: this.#clock,
       memory: this.memory,
+      a20: { set: (open) => this.#cpu.maskA20(!open) },
       errors: this.#accounting,
       drives: drives.filter(({ path }) => path !== "xen"),
       xenPlatform: this.#showsXen(),
@@ -233,6 +238,7 @@ export class Machine {
         onMark: (value) => onMark?.(value, this.#cpu.state),
         onExit: (value) => this.#finish({ reason: "guest-exit", code: exitCode(value) }),
         onUnplug: () => drives.forEach(({ disk }) => drain(disk)),
+        onReset: (by) => this.#powerOff(`Guest asked for a reset by ${by}`),
       },
     });
   }
@@ -400,10 +406,12 @@ export class Machine {
     if (reason === "crash" || reason === "watchdog") this.#crash(`it shut down, reason ${reason}`);
     else if (reason === "poweroff") {
       this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF });
-    } else {
-      const message = `Guest asked for ${reason}: this machine does not start again`;
-      this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF, message });
-    }
+    } else this.#powerOff(`Guest asked for ${reason}`);
+  }
+
+  #powerOff(cause: string): void {
+    const message = `${cause}: this machine does not start again`;
+    this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF, message });
   }
 
   #result(end: End): RunResult {

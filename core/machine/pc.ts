@@ -6,6 +6,7 @@
  * | 0010-001F | Xen platform device (unplug) | | device model |
  * | 0020-0021, 00A0-00A1, 04D0-04D1 | 8259A pair, ELCR | | hypervisor |
  * | 0040-0043, 0061 | 8254, system control port | 0 | hypervisor |
+ * | 0060, 0064 | 8042: keyboard, mouse | 1, 12 | device model |
  * | 0070-0071 | RTC, CMOS | 8 | hypervisor |
  * | 0080 | POST code | | no exit |
  * | 00E9, 00F4 | debug console, debug exit | | device model |
@@ -27,6 +28,7 @@ import { I440FX, PIIX3_ISA } from "../../devices/chipset.ts";
 import { cmosBytes } from "../../devices/cmos.ts";
 import type { BootDevice } from "../../devices/cmos.ts";
 import { DebugConsole, DebugExit, PostPort } from "../../devices/debug_ports.ts";
+import { I8042 } from "../../devices/i8042.ts";
 import { AtapiDrive } from "../../devices/ide/atapi_drive.ts";
 import { CD_ROM } from "../../devices/ide/atapi_pages.ts";
 import { IdeChannel } from "../../devices/ide/channel.ts";
@@ -34,7 +36,10 @@ import { DiskDrive, geometryOf } from "../../devices/ide/disk_drive.ts";
 import { HARD_DISK } from "../../devices/ide/identify.ts";
 import { PIIX3_IDE, PIIX3_IDE_BAR } from "../../devices/ide/piix.ts";
 import type { Geometry } from "../../devices/ide/taskfile.ts";
+import { Keyboard } from "../../devices/keyboard.ts";
+import { Typist } from "../../devices/keyboard_typist.ts";
 import { MmioBus } from "../../devices/mmio.ts";
+import { Mouse } from "../../devices/mouse.ts";
 import { PciBus, PciConfigPorts, PciFunction } from "../../devices/pci.ts";
 import type { PciFunctionSpec } from "../../devices/pci.ts";
 import { Pic8259Pair } from "../../devices/pic.ts";
@@ -135,6 +140,11 @@ export interface PcEvents {
   onExit(value: number): void;
   /** Emulated disks have been taken away. */
   onUnplug(): void;
+  /**
+   * Software wants the machine to start again.
+   * @param by what it used, to be read behind "by"
+   */
+  onReset(by: string): void;
 }
 
 /** A drive on an IDE cable. */
@@ -149,6 +159,8 @@ export interface PcDrive {
 export interface PcParts {
   readonly clock: Clock;
   readonly memory: GuestMemory;
+  /** Asserted lets address line 20 through, as at power-on. */
+  readonly a20: InterruptLine;
   readonly errors: GuestErrors;
   /** What hangs on the IDE cables; every position at most once. */
   readonly drives: readonly PcDrive[];
@@ -170,12 +182,16 @@ export class Pc {
   /** Primary and secondary channel. */
   readonly ide: readonly [IdeChannel, IdeChannel];
   readonly com1: Uart16550;
+  /** Types on the keyboard what the host's terminal sends. */
+  readonly typist: Typist;
+  readonly #keyboard: Keyboard = new Keyboard();
   readonly #parts: PcParts;
 
   constructor(parts: PcParts) {
     const { memory, errors, drives, events } = parts;
     this.#parts = parts;
     this.com1 = new Uart16550(this.line(IRQ.COM1), (byte) => events.onSerialByte(byte));
+    this.typist = new Typist(parts.clock, this.#keyboard);
     this.ide = [
       new IdeChannel(this.line(IRQ.IDE), memory, errors),
       new IdeChannel(this.line(IRQ.IDE2), memory, errors),
@@ -213,11 +229,26 @@ export class Pc {
     ports.map("pit", PORT.PIT, 4, pit);
     ports.map("system control", PORT.SYSTEM_CONTROL, 1, pit.systemPort);
     ports.map("rtc", PORT.RTC, 2, this.#makeRtc());
+    this.#mapKeyboard();
     ports.map("com1", PORT.COM1, 8, this.com1);
     ports.map("ide command", PORT.IDE_COMMAND, 8, ide[0].commandBlock);
     ports.map("ide control", PORT.IDE_CONTROL, 1, ide[0].controlBlock);
     ports.map("ide2 command", PORT.IDE2_COMMAND, 8, ide[1].commandBlock);
     ports.map("ide2 control", PORT.IDE2_CONTROL, 1, ide[1].controlBlock);
+  }
+
+  #mapKeyboard(): void {
+    const { a20, events } = this.#parts;
+    const controller = new I8042({
+      keyboard: this.#keyboard,
+      mouse: new Mouse(),
+      keyboardIrq: this.line(IRQ.KEYBOARD),
+      mouseIrq: this.line(IRQ.MOUSE),
+      a20,
+      onReset: () => events.onReset("port 64h"),
+    });
+    this.ports.map("keyboard", PORT.KEYBOARD_DATA, 1, controller.dataPort);
+    this.ports.map("keyboard command", PORT.KEYBOARD_COMMAND, 1, controller.commandPort);
   }
 
   #makeRtc(): Rtc {

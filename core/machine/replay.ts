@@ -13,8 +13,8 @@
 
 import type { Clock, Ns, Timer } from "../types.ts";
 
-/** A line on which a host can type: COM1. */
-export type InputSource = "serial";
+/** A line on which a host can type: COM1, or the keyboard as a terminal's bytes mean it. */
+export type InputSource = "serial" | "keyboard";
 
 /** Bytes that came on a line, and when. */
 export interface RecordedInput {
@@ -36,8 +36,8 @@ export interface InputSink {
   receive(byte: number): void;
 }
 
-/** Time on the wire of one byte: ten bits at 115200 baud. */
-const BYTE_TIME: Readonly<Record<InputSource, Ns>> = { serial: 86_806 };
+/** Time of one byte: ten bits at 115200 baud; a hundred keys a second. */
+const BYTE_TIME: Readonly<Record<InputSource, Ns>> = { serial: 86_806, keyboard: 10_000_000 };
 
 /** All lines of one machine, what has come in on them, and what is yet to come in a replay. */
 export class HostInput {
@@ -55,7 +55,10 @@ export class HostInput {
     recorded: readonly RecordedInput[] = [],
   ) {
     this.#clock = clock;
-    this.#lines = { serial: new Line(clock, "serial", sinks.serial) };
+    this.#lines = {
+      serial: new Line(clock, "serial", sinks.serial),
+      keyboard: new Line(clock, "keyboard", sinks.keyboard),
+    };
     this.#inputs.push(...recorded);
     this.#arrival = clock.timer("host input", () => {});
     this.#awaitNext();

@@ -18,12 +18,14 @@ function makePc() {
     errors: accounting,
     drives: [0, 1].map((index) => ({ index, kind: "disk", disk: DISK })),
     xenPlatform: true,
+    a20: { set: (open) => seen.push(`a20 ${open}`) },
     events: {
       onSerialByte: (byte) => seen.push(`serial ${byte}`),
       onDebugByte: (byte) => seen.push(`debug ${byte}`),
       onMark: (value) => seen.push(`mark ${value}`),
       onExit: (value) => seen.push(`exit ${value}`),
       onUnplug: () => seen.push("unplug"),
+      onReset: (by) => seen.push(`reset by ${by}`),
     },
   });
   const config = (register: number, value: number) => {
@@ -45,6 +47,23 @@ Deno.test("Pc connects the ports that speak to the outside", () => {
   pc.ports.write(PORT.POST, 1, 0x11);
   pc.ports.write(PORT.DEBUG_EXIT, 4, 16);
   assertEquals(seen, ["serial 65", "debug 66", "mark 17", "exit 16"]);
+});
+
+Deno.test("Pc wires the keyboard controller to A20, reset and its interrupts", () => {
+  const { pc, seen } = makePc();
+  pc.ports.write(PORT.KEYBOARD_COMMAND, 1, 0xdd);
+  pc.ports.write(PORT.KEYBOARD_COMMAND, 1, 0xfe);
+  assertEquals(seen, ["a20 false", "reset by port 64h"]);
+  const requests = (port: number) => {
+    pc.ports.write(port, 1, 0x0a); // OCW3: read IRR
+    return pc.ports.read(port, 1);
+  };
+  pc.typist.receive(0x61);
+  assertEquals(requests(PORT.PIC_MASTER) & 1 << IRQ.KEYBOARD, 1 << IRQ.KEYBOARD);
+  for (let key = 0; key < 3; key++) pc.ports.read(PORT.KEYBOARD_DATA, 1);
+  pc.ports.write(PORT.KEYBOARD_COMMAND, 1, 0xd3);
+  pc.ports.write(PORT.KEYBOARD_DATA, 1, 0x5a);
+  assertEquals(requests(PORT.PIC_SLAVE) & 1 << IRQ.MOUSE - 8, 1 << IRQ.MOUSE - 8);
 });
 
 Deno.test("Pc leaves the ports that no device of a PC takes to the open bus", () => {
