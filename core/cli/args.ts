@@ -10,6 +10,7 @@ import { MACHINE_TYPES, type MachineType } from "../machine/config.ts";
 import { DEFAULT_COST, DEFAULT_CPU, DEFAULT_MEDIA } from "../machine/storage.ts";
 import { DISK_OPS, type DiskOp } from "../report/compare.ts";
 import { TOOL, VERSION } from "../version.ts";
+import { addConsoleOptions, type ConsoleOptions, consoleOptions } from "./console_options.ts";
 import { DriveList, type DriveOptions } from "./drives.ts";
 import { parseBytes, parseCount, parseDate, parseMemory, parseTime } from "./units.ts";
 
@@ -36,6 +37,7 @@ export interface RunOptions extends CommonOptions {
   /** The board; by the guest's format unless given. */
   readonly machine?: MachineType;
   readonly drives: readonly DriveOptions[];
+  readonly console: ConsoleOptions;
   readonly append?: string;
   /** Initial RAM disk of a Linux kernel; modules of a Multiboot kernel. */
   readonly initrd?: string;
@@ -157,6 +159,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .addHelpText("after", "\nExample: deno task run guests/bin/hello.bin --disk a.img -snapshot");
   const drives = new DriveList();
   drives.addOptions(command);
+  addConsoleOptions(command);
   addCommon(command);
   return command.action((guest: string | undefined, flags: Flags) => {
     checkProcessors(flags.smp as string);
@@ -164,6 +167,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
       command: "run",
       guest: oneGuest(guest, flags.kernel as string | undefined),
       drives: drives.place(flags.snapshot === true),
+      console: consoleOptions(flags),
       snapshot: flags.snapshot === true,
       ...(flags.rtc === undefined ? {} : { rtcBase: rtcBase(flags.rtc as string) }),
       ...(flags.machine === undefined ? {} : { machine: flags.machine as MachineType }),

@@ -7,14 +7,17 @@ import { styleText } from "node:util";
 import { UsageError } from "../errors.ts";
 import { TOOL } from "../version.ts";
 import { hostReason } from "./files.ts";
+import { type KeySource, standardInput } from "./terminal.ts";
 
 /** A synchronous byte stream such as `Deno.stdout`. */
 export interface ByteStream {
   writeSync(bytes: Uint8Array): number;
 }
 
-/** The two streams of a command. */
+/** The streams of a command. */
 export interface Streams {
+  /** Nobody types without it. */
+  readonly stdin?: KeySource;
   readonly stdout: ByteStream;
   readonly stderr: ByteStream;
   /** Standard error shows colours. */
@@ -53,7 +56,7 @@ export function writeError(streams: Streams, message: string, hint?: string): vo
 export function processStreams(): Streams {
   const { stdout, stderr } = Deno;
   const colour = !Deno.noColor && stderr.isTerminal() && Deno.env.get("TERM") !== "dumb";
-  return { stdout, stderr, colour };
+  return { stdin: standardInput(), stdout, stderr, colour };
 }
 
 /** Collects the bytes of a serial port and writes them in runs. */

@@ -14,10 +14,11 @@ import { formatRun } from "../report/summary.ts";
 import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
+import { GuestConsole } from "./console.ts";
 import type { DriveOptions } from "./drives.ts";
 import { listGuest } from "./disasm.ts";
 import { type GuestFile, onHost, readGuest, readInitrd, sha256 } from "./files.ts";
-import { type ByteStream, SerialSink, type Streams, writeText } from "./output.ts";
+import { type ByteStream, type Streams, writeText } from "./output.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
 const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
@@ -57,9 +58,9 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     disks: disks.map(({ file, backend }) => ({ path: file, sectors: backend.sectorCount })),
   };
   try {
+    const console = openConsole(options, streams);
     dropFileAccess(["read", "write"]);
     const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));
-    const serial = new SerialSink(options.json ? streams.stderr : streams.stdout);
     const machine = bootMachine({
       machine: options.machine ?? usualMachine(guest),
       ...(options.rtcBase === undefined ? {} : { rtcBase: options.rtcBase }),
@@ -69,11 +70,11 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       disks: attached,
       cost,
       ...limits(options),
-      onSerialByte: (byte) => serial.push(byte),
-      onDebugByte: (byte) => serial.push(byte),
+      onSerialByte: (byte) => console.push(byte),
+      onDebugByte: (byte) => console.push(byte),
       ...(log && { onBlock: (lines) => writeText(log, `${lines.join("\n")}\n\n`) }),
     });
-    const result = await runToEnd(machine, serial, options);
+    const result = await runToEnd(machine, console, options);
     reportEnd(result, streams);
     writeRecord(buildRunRecord(inputs, result), options, streams);
     return result.code;
@@ -94,10 +95,16 @@ function openLog(path: string | undefined, { stderr }: Streams): ByteStream {
   return log;
 }
 
+/** The guest's console; what it writes leaves standard output to JSON. */
+function openConsole(options: RunOptions, streams: Streams): GuestConsole {
+  const output = options.json ? streams.stderr : streams.stdout;
+  return new GuestConsole({ options: options.console, streams, output, quiet: options.quiet });
+}
+
 /** Runs until the guest, a limit or the user ends it; what was written is durable afterwards. */
 async function runToEnd(
   machine: Machine,
-  serial: SerialSink,
+  console: GuestConsole,
   options: RunOptions,
 ): Promise<RunResult> {
   // The serial console has the terminal for itself.
@@ -106,12 +113,15 @@ async function runToEnd(
     !options.json && !Deno.stdout.isTerminal(),
     options.maxInsns,
   );
+  const hooks = console.hooks();
   using signals = new StopSignals();
+  using _terminal = console.connect(machine);
   try {
     return await machine.run({
-      interrupted: () => signals.requested,
+      ...hooks,
+      interrupted: () => signals.requested || hooks.interrupted?.() === true,
       onSlice: () => {
-        serial.flush();
+        console.flush();
         progress.update(() => {
           const counters = machine.counters();
           return { counters, done: counters.instructions, label: "" };
@@ -124,7 +134,7 @@ async function runToEnd(
       machine.flush();
       machine.close();
     } finally {
-      serial.flush();
+      console.flush();
     }
   }
 }

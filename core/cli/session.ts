@@ -59,7 +59,7 @@ export async function chooseProgress(
   return wanted ? await openProgress(total) : NO_PROGRESS;
 }
 
-/** Hears Ctrl-C and SIGTERM: the first asks the run to stop, the second ends the process. */
+/** Hears Ctrl-C, SIGTERM and the end of the terminal: the first asks the run to stop, the second ends the process. */
 export class StopSignals {
   #requested = false;
   readonly #listener: () => void = () => {
@@ -84,4 +84,4 @@ export class StopSignals {
 
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
-  : ["SIGINT", "SIGTERM"];
+  : ["SIGINT", "SIGTERM", "SIGHUP"];

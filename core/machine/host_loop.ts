@@ -24,6 +24,8 @@ export interface RunHooks {
   readonly paced?: () => boolean;
   /** True while input may come: a guest that waits for nothing else has not crashed then. */
   readonly listening?: () => boolean;
+  /** Lets the event loop turn. A timer unless given, which takes a tenth of an interactive run. */
+  readonly giveWay?: () => Promise<void>;
 }
 
 /** The machine as its loop sees it. */
@@ -59,7 +61,8 @@ export class HostLoop {
       this.#horizon = paced ? this.#pace.horizon(machine.now) : Infinity;
       if (!paused) this.#stretch(machine, paced ? PACED_STRETCH_MS : STRETCH_MS);
       hooks.onSlice?.();
-      await this.#giveWay(paused ? LONGEST_WAIT_MS : this.#waitMs(machine, paced));
+      const ms = paused ? LONGEST_WAIT_MS : this.#waitMs(machine, paced);
+      await (ms === 0 && hooks.giveWay ? hooks.giveWay() : this.#wait(ms));
     }
     return false;
   }
@@ -94,7 +97,7 @@ export class HostLoop {
     return this.#pace.waitFor(machine.sleepsUntil ?? machine.now, machine.now);
   }
 
-  #giveWay(ms: number): Promise<void> {
+  #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#wake = () => {

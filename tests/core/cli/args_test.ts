@@ -3,6 +3,15 @@ import { UsageError } from "../../../core/errors.ts";
 import { type CompareOptions, parseArgs, type RunOptions } from "../../../core/cli/args.ts";
 
 const MIB = 1 << 20;
+/** What shares the terminal unless options say otherwise. */
+const CONSOLE = {
+  serial: "terminal",
+  monitor: true,
+  screen: false,
+  escapes: true,
+  front: "serial",
+  monitorWanted: false,
+} as const;
 const run = (...args: string[]) => parseArgs(["run", ...args]) as RunOptions;
 const compare = (...args: string[]) => parseArgs(["compare", ...args]) as CompareOptions;
 
@@ -15,6 +24,7 @@ Deno.test("parseArgs() fills in the defaults of run", () => {
     command: "run",
     guest: "guest.bin",
     drives: [],
+    console: CONSOLE,
     snapshot: false,
     cpu: "i686",
     cost: "xen-4.17",
@@ -39,6 +49,7 @@ Deno.test("parseArgs() reads every option of run, with one dash and with two", (
     drives: ["a.img", "b.img"].map((file, index) => {
       return { file, index, kind: "disk", raw: false, readOnly: false, snapshot: true };
     }),
+    console: CONSOLE,
     append: "x=1",
     snapshot: true,
     placement: { mode: "protected32", gpa: MIB },

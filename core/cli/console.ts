@@ -1,0 +1,127 @@
+/**
+ * The guest's console: its serial port, the monitor and its screen on the user's terminal.
+ *
+ * On a terminal the guest's clock keeps to the host's and every key goes to the guest, Ctrl-C too;
+ * Ctrl-A x ends the run. Where standard input is a file, a pipe or nothing, the guest runs as fast
+ * as it can, and goes on when the input has ended.
+ * @module
+ */
+
+import type { RunHooks } from "../machine/host_loop.ts";
+import type { Machine } from "../machine/machine.ts";
+import { TOOL } from "../version.ts";
+import { type Channel, ConsoleMux } from "./console_mux.ts";
+import type { ConsoleOptions } from "./console_options.ts";
+import { giveWay } from "./event_loop.ts";
+import { onHost } from "./files.ts";
+import { type ByteStream, SerialSink, type Streams, writeText } from "./output.ts";
+import { HostTerminal } from "./terminal.ts";
+
+/** Bytes on their way to a guest that does not read them, until a pipe has to wait. */
+const ROOM_BYTES = 65536;
+const NEWLINE = 0x0a;
+
+/** What a run tells its console at the start. */
+export interface ConsoleParts {
+  readonly options: ConsoleOptions;
+  readonly streams: Streams;
+  /** Where the terminal's half of the console goes; standard output unless JSON does. */
+  readonly output: ByteStream;
+  /** No words of our own. */
+  readonly quiet: boolean;
+}
+
+/** The console of one run. Opens the files it writes to when it is made. */
+export class GuestConsole {
+  readonly #parts: ConsoleParts;
+  readonly #serial: SerialSink | undefined;
+  readonly #isInteractive: boolean;
+  #terminal: HostTerminal | undefined;
+  #lastByte = NEWLINE;
+  #quit = false;
+  #paused = false;
+
+  constructor(parts: ConsoleParts) {
+    const { options, streams, output } = parts;
+    this.#parts = parts;
+    const stream = serialStream(options, output);
+    this.#serial = stream && new SerialSink(stream);
+    this.#isInteractive = this.#usesTerminal() && streams.stdin?.isTerminal() === true;
+  }
+
+  /** A byte that the guest has sent. */
+  push(byte: number): void {
+    this.#lastByte = byte;
+    this.#serial?.push(byte);
+  }
+
+  /** Shows what the guest has sent. */
+  flush(): void {
+    this.#serial?.flush();
+  }
+
+  /** What a machine's run asks its console. */
+  hooks(): RunHooks {
+    return {
+      interrupted: () => this.#quit,
+      paused: () => this.#paused,
+      paced: () => this.#isInteractive,
+      listening: () => this.#terminal?.isOpen === true,
+      giveWay,
+    };
+  }
+
+  /** Takes the terminal for a machine; disposing gives it back. */
+  connect(machine: Machine): Disposable {
+    const { options, streams, quiet } = this.#parts;
+    const { stdin } = streams;
+    if (stdin === undefined || !this.#usesTerminal()) return { [Symbol.dispose]: () => {} };
+    if (this.#isInteractive && options.escapes && !quiet) {
+      writeText(streams.stderr, `${TOOL}: Ctrl-A h for help, Ctrl-A x to quit\n`);
+    }
+    const mux = new ConsoleMux(this.#channels(machine), {
+      write: (text) => this.#write(text),
+      quit: () => this.#quit = true,
+    });
+    const input = (bytes: Uint8Array) => {
+      if (options.escapes) mux.input(bytes);
+      else mux.front.input(bytes);
+    };
+    this.#terminal = new HostTerminal(stdin, {
+      signals: !options.escapes,
+      input,
+      hasRoom: () => machine.waitingInput("serial") < ROOM_BYTES,
+    });
+    return { [Symbol.dispose]: () => this.#disconnect() };
+  }
+
+  #usesTerminal(): boolean {
+    const { serial, monitor, screen } = this.#parts.options;
+    return serial === "terminal" || monitor || screen;
+  }
+
+  #channels(machine: Machine): Channel[] {
+    return [{ name: "serial port", input: (bytes) => machine.input("serial", bytes) }];
+  }
+
+  /** In the order in which the guest's bytes and ours came about. */
+  #write(text: string): void {
+    this.flush();
+    writeText(this.#parts.output, text);
+  }
+
+  #disconnect(): void {
+    this.#terminal?.[Symbol.dispose]();
+    this.flush();
+    if (this.#isInteractive && this.#lastByte !== NEWLINE) this.#write("\n");
+  }
+}
+
+function serialStream({ serial }: ConsoleOptions, output: ByteStream): ByteStream | undefined {
+  if (serial === "none") return undefined;
+  if (serial === "terminal") return output;
+  const { file } = serial;
+  let stream: ByteStream | undefined;
+  onHost(`Cannot write serial output to "${file}"`, () => stream = Deno.createSync(file));
+  return stream;
+}

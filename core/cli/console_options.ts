@@ -1,0 +1,80 @@
+/**
+ * Where the guest's console goes: `-serial`, `-monitor`, `-display`, `-nographic`, as QEMU spells
+ * them. There is one terminal: standard input and output.
+ * @module
+ */
+
+import type { Command } from "commander";
+import { UsageError } from "../errors.ts";
+
+/** What shares the terminal, and what goes elsewhere. */
+export interface ConsoleOptions {
+  /** COM1: the terminal, nothing, or a file that gets what the guest sends. */
+  readonly serial: "terminal" | "none" | { readonly file: string };
+  /** The monitor is on the terminal. */
+  readonly monitor: boolean;
+  /** The VGA's text screen is on the terminal. */
+  readonly screen: boolean;
+  /** Ctrl-A is a command to us and Ctrl-C a key for the guest; else Ctrl-C ends the run. */
+  readonly escapes: boolean;
+  /** What has the keys at the start. */
+  readonly front: "screen" | "serial" | "monitor";
+  /** The user named the monitor, rather than getting it with everything else. */
+  readonly monitorWanted: boolean;
+}
+
+type Flags = Readonly<Record<string, unknown>>;
+
+const SERIAL_HINT = "-serial mon:stdio shares the terminal with the monitor, Ctrl-A c switches";
+
+/** Adds the options to a command. */
+export function addConsoleOptions(command: Command): void {
+  command
+    .option("--serial <where>", "COM1: mon:stdio (unless given), stdio, none, file:FILE")
+    .option("--monitor <where>", "the monitor alone: stdio, none")
+    .option("--display <what>", "the VGA: none (unless given), text (live in the terminal)")
+    .option("--nographic", "-serial mon:stdio -display none, as it is without");
+}
+
+/**
+ * Makes one plan of them.
+ * @throws {UsageError} when they name something that there is not, or the terminal twice
+ */
+export function consoleOptions(flags: Flags): ConsoleOptions {
+  const serialTo = flags.serial as string | undefined;
+  const monitorTo = choose("--monitor", flags.monitor, ["stdio", "none", "null"]);
+  const display = choose("--display", flags.display, ["none", "text"]);
+  const screen = display === "text" && flags.nographic !== true;
+  const wantsMonitor = monitorTo === "stdio" || serialTo === "mon:stdio";
+  if (serialTo === "stdio" && monitorTo === "stdio") {
+    throw new UsageError("Cannot connect both -serial and -monitor to stdio alone", SERIAL_HINT);
+  }
+  const serial = serialTarget(serialTo);
+  const monitor = wantsMonitor || (serialTo === undefined && monitorTo === undefined);
+  const shared = Number(serial === "terminal") + Number(monitor) + Number(screen) > 1;
+  return {
+    serial,
+    monitor,
+    screen,
+    escapes: shared || screen,
+    front: screen ? "screen" : monitorTo === "stdio" ? "monitor" : "serial",
+    monitorWanted: wantsMonitor,
+  };
+}
+
+function choose(option: string, value: unknown, known: readonly string[]): string | undefined {
+  if (value === undefined || known.includes(value as string)) return value as string | undefined;
+  const hint = `${option} takes ${known.filter((name) => name !== "null").join(" or ")}`;
+  throw new UsageError(`Cannot use ${option} ${value}: there is no such thing here`, hint);
+}
+
+function serialTarget(where: string = "mon:stdio"): ConsoleOptions["serial"] {
+  const [, file] = /^file:(.+)$/s.exec(where) ?? [];
+  if (file !== undefined) return { file };
+  if (where === "none" || where === "null") return "none";
+  if (where === "stdio" || where === "mon:stdio") return "terminal";
+  throw new UsageError(
+    `Cannot connect -serial to ${where}: wanted mon:stdio, stdio, none, or file:FILE`,
+    SERIAL_HINT,
+  );
+}
