@@ -355,7 +355,7 @@ export class Machine {
   #sleep(): void {
     const { maxTime = Infinity } = this.#config;
     if (this.#cpu.halted && !this.#cpu.canTakeInterrupt) {
-      this.#crash("HLT with interrupts disabled");
+      this.#halt("HLT with interrupts disabled");
       return;
     }
     const { now, nextDeadline } = this.#clock;
@@ -400,6 +400,18 @@ export class Machine {
       message: `Guest crashed: ${cause}`,
       dump: this.#dump(),
     });
+  }
+
+  /**
+   * Nothing can wake the vCPU. Xen powers such a domain off, and stock systems that cannot do it
+   * themselves end like this; a guest made for Xen has other means, and has given up.
+   */
+  #halt(cause: string): void {
+    if (this.#showsXen()) this.#crash(cause);
+    else {
+      const message = `Guest halted: ${cause}`;
+      this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF, message });
+    }
   }
 
   #shutDown(reason: ShutdownReason): void {

@@ -55,6 +55,15 @@ Deno.test("HLT with IF = 0 ends the run with the exits before it, values and all
   assertMatch(before, /^ +100008: +f4 +hlt$/);
 });
 
+Deno.test("HLT with IF = 0 is how a guest of a board without Xen switches off", async () => {
+  const { reason, code, message } = await boot(flatGuest(0xf4), { machine: "pc" }).run();
+  assertEquals([reason, code, message], [
+    "power-off",
+    0,
+    "Guest halted: HLT with interrupts disabled",
+  ]);
+});
+
 Deno.test("A handler that faults for ever ends the run, in 16-bit code", async () => {
   const { message, lines } = await crash(bootGuest(
     ...[0xb8, 0x00, 0x20, 0x8e, 0xd0], // mov ax, 2000h; mov ss, ax
