@@ -33,7 +33,10 @@ export interface CommonOptions {
 /** `run GUEST`, `run -kernel GUEST`. */
 export interface RunOptions extends CommonOptions {
   readonly command: "run";
+  /** A kernel, a boot sector, or the BIOS. */
   readonly guest: string;
+  /** The guest is a BIOS: the machine starts as it does at power-on. */
+  readonly bios: boolean;
   /** The board; by the guest's format unless given. */
   readonly machine?: MachineType;
   readonly drives: readonly DriveOptions[];
@@ -47,6 +50,8 @@ export interface RunOptions extends CommonOptions {
   readonly placement?: FlatPlacement;
   /** Print instructions instead of running them. */
   readonly disasm?: DisasmRange;
+  /** Where bytes of the debug consoles go: `stdio`, `null` or `file:F`; by the port unless given. */
+  readonly debugConsole?: string;
   /** What goes to the log. */
   readonly log?: readonly LogItem[];
   /** Where it goes: standard error unless given. */
@@ -93,6 +98,9 @@ export interface TextRequest {
 export type Invocation = RunOptions | CompareOptions | ListRequest | TextRequest;
 
 const GUEST_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
+/** Where Debian's package `seabios` has it. */
+const DEFAULT_BIOS = "/usr/share/seabios/bios-256k.bin";
+
 const MIB = 1 << 20;
 const MIN_RAM = 2 * MIB;
 /** Below the PCI hole of the i440FX board. */
@@ -147,6 +155,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
         .choices(MACHINE_TYPES),
     )
     .option("--kernel <file>", "the guest, as QEMU spells it")
+    .option("--bios <file>", `starts the machine when there is no guest; ${DEFAULT_BIOS}`)
     .option("--append <text>", "command line of a Linux or Multiboot kernel")
     .option("--initrd <file>", 'initial RAM disk; modules of Multiboot: "a.bin arguments,b.bin"')
     .option("--smp <n>", "processors: 1", "1")
@@ -154,6 +163,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .option("--snapshot", "keep writes in memory, leave the images alone")
     .option("--load <format@address>", "raw code: flat@0x100000 (32-bit) or flat16@0x7c00")
     .option("--disasm [=address[,count]]", "print the guest's instructions instead of running them")
+    .option("--debugcon <where>", "ports E9 and 402 (a BIOS's log): stdio, file:F or null")
     .option("-d <items>", "log to standard error: in_asm (guest code when it is decoded)")
     .option("-D <file>", "log there instead")
     .addHelpText("after", "\nExample: deno task run guests/bin/hello.bin --disk a.img -snapshot");
@@ -165,7 +175,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
     checkProcessors(flags.smp as string);
     done({
       command: "run",
-      guest: oneGuest(guest, flags.kernel as string | undefined),
+      ...whatStarts(guest, flags, drives.isEmpty),
       drives: drives.place(flags.snapshot === true),
       console: consoleOptions(flags),
       snapshot: flags.snapshot === true,
@@ -175,6 +185,9 @@ function runCommand(done: (options: RunOptions) => void): Command {
       ...(flags.initrd === undefined ? {} : { initrd: flags.initrd as string }),
       ...(flags.load === undefined ? {} : { placement: parsePlacement(flags.load as string) }),
       ...(flags.disasm === undefined ? {} : { disasm: disasmRange(flags.disasm as string) }),
+      ...(flags.debugcon === undefined
+        ? {}
+        : { debugConsole: debugConsole(flags.debugcon as string) }),
       ...(flags.d === undefined ? {} : { log: logItems(flags.d as string) }),
       ...(flags.D === undefined ? {} : { logFile: flags.D as string }),
       ...common(flags),
@@ -246,6 +259,44 @@ function common(flags: Flags): CommonOptions {
     quiet: flags.quiet === true,
     progress: flags.progress as boolean,
   };
+}
+
+/** Without a guest the machine starts with its BIOS, if it has a drive to go on from. */
+function whatStarts(
+  named: string | undefined,
+  flags: Flags,
+  noDrives: boolean,
+): Pick<RunOptions, "guest" | "bios"> {
+  const { kernel, bios, append, initrd, load, machine } = flags as Readonly<Record<string, string>>;
+  const guest = named ?? kernel;
+  if (guest !== undefined && bios !== undefined) {
+    throw new UsageError(
+      `Cannot start "${guest}" with -bios "${bios}": a BIOS starts what is on a drive`,
+      "-hda disk.img, or leave -bios out",
+    );
+  }
+  if (guest !== undefined || (bios === undefined && noDrives)) {
+    return { guest: oneGuest(named, kernel), bios: false };
+  }
+  const extra = Object.entries({ append, initrd, load }).find(([, value]) => value !== undefined);
+  if (extra !== undefined) {
+    throw new UsageError(`Cannot use -${extra[0]} without a guest`, GUEST_HINT);
+  }
+  if (machine === "xenfv") {
+    throw new UsageError(
+      "Cannot show Xen to a BIOS: it would wait for hvmloader to set the machine up",
+      "-machine pc, or leave it out",
+    );
+  }
+  return { guest: bios ?? DEFAULT_BIOS, bios: true };
+}
+
+function debugConsole(text: string): string {
+  if (/^(stdio|null|file:.+)$/s.test(text)) return text;
+  throw new UsageError(
+    `Cannot use -debugcon ${text}: wanted stdio, null or file:F`,
+    "-debugcon file:bios.log",
+  );
 }
 
 /** The guest may stand alone or behind `-kernel`. */

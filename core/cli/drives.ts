@@ -59,6 +59,11 @@ export class DriveList {
       );
   }
 
+  /** None has been named. */
+  get isEmpty(): boolean {
+    return this.#requests.length === 0;
+  }
+
   /**
    * The drives by position.
    * @param snapshot writes to all of them stay in memory

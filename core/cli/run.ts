@@ -3,6 +3,7 @@
  * @module
  */
 
+import { loadBios } from "../load/bios.ts";
 import { isBootDisk, loadGuest } from "../load/detect.ts";
 import type { GuestFormat, GuestImage } from "../load/image.ts";
 import type { DiskConfig, MachineType, RunResult } from "../machine/config.ts";
@@ -16,11 +17,13 @@ import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
 import { GuestConsole } from "./console.ts";
 import type { DriveOptions } from "./drives.ts";
+import { type DebugOutput, openDebugOutput } from "./debug_console.ts";
 import { listGuest } from "./disasm.ts";
 import { type GuestFile, onHost, readGuest, readInitrd, sha256 } from "./files.ts";
 import { type ByteStream, type Streams, writeText } from "./output.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
+const MISSING_BIOS_HINT = "apt install seabios, or -bios FILE";
 const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
 
 /** What guests written for this machine come as. */
@@ -37,15 +40,7 @@ interface OpenDrive extends DriveOptions {
  */
 export async function runCommand(options: RunOptions, streams: Streams): Promise<number> {
   const { cpu, cost, media } = choosePresets(options);
-  const file = readGuest(options.guest, options.guest, options.ramBytes, MISSING_HINT);
-  const guest = loadGuest(file.bytes, {
-    name: options.guest,
-    ramBytes: options.ramBytes,
-    readFile: (path) => readInitrd(path, options.ramBytes),
-    ...(options.append === undefined ? {} : { append: options.append }),
-    ...(options.initrd === undefined ? {} : { initrd: options.initrd }),
-    ...(options.placement === undefined ? {} : { placement: options.placement }),
-  });
+  const [file, guest] = options.bios ? readBios(options) : readKernel(options);
   if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);
   const log = options.log?.length ? openLog(options.logFile, streams) : undefined;
   const disks = openDisks(options, guest, file, streams);
@@ -59,6 +54,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   };
   try {
     const console = openConsole(options, streams);
+    const debug = openDebugOutput(options.debugConsole, console);
     dropFileAccess(["read", "write"]);
     const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));
     const machine = bootMachine({
@@ -71,16 +67,36 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       cost,
       ...limits(options),
       onSerialByte: (byte) => console.push(byte),
-      onDebugByte: (byte) => console.push(byte),
+      onDebugByte: debug.onDebugByte,
+      onFirmwareByte: debug.onFirmwareByte,
       ...(log && { onBlock: (lines) => writeText(log, `${lines.join("\n")}\n\n`) }),
     });
-    const result = await runToEnd(machine, console, options);
+    const result = await runToEnd(machine, { console, debug }, options);
     reportEnd(result, streams);
     writeRecord(buildRunRecord(inputs, result), options, streams);
     return result.code;
   } finally {
     for (const { backend } of disks) backend.close();
   }
+}
+
+function readKernel(options: RunOptions): [GuestFile, GuestImage] {
+  const { guest: name, ramBytes, append, initrd, placement } = options;
+  const file = readGuest(name, name, ramBytes, MISSING_HINT);
+  const guest = loadGuest(file.bytes, {
+    name,
+    ramBytes,
+    readFile: (path) => readInitrd(path, ramBytes),
+    ...(append === undefined ? {} : { append }),
+    ...(initrd === undefined ? {} : { initrd }),
+    ...(placement === undefined ? {} : { placement }),
+  });
+  return [file, guest];
+}
+
+function readBios({ guest: name, ramBytes }: RunOptions): [GuestFile, GuestImage] {
+  const file = readGuest(name, name, ramBytes, MISSING_BIOS_HINT);
+  return [file, loadBios(file.bytes, name)];
 }
 
 /** Kernels made for Xen are shown it; what is in stock, where it would behave otherwise, is not. */
@@ -101,12 +117,22 @@ function openConsole(options: RunOptions, streams: Streams): GuestConsole {
   return new GuestConsole({ options: options.console, streams, output, quiet: options.quiet });
 }
 
+/** Where the guest's bytes go. */
+interface Sinks {
+  readonly console: GuestConsole;
+  readonly debug: DebugOutput;
+}
+
 /** Runs until the guest, a limit or the user ends it; what was written is durable afterwards. */
 async function runToEnd(
   machine: Machine,
-  console: GuestConsole,
+  { console, debug }: Sinks,
   options: RunOptions,
 ): Promise<RunResult> {
+  const flush = () => {
+    console.flush();
+    debug.flush();
+  };
   // The serial console has the terminal for itself.
   const progress = await chooseProgress(
     options,
@@ -121,7 +147,7 @@ async function runToEnd(
       ...hooks,
       interrupted: () => signals.requested || hooks.interrupted?.() === true,
       onSlice: () => {
-        console.flush();
+        flush();
         progress.update(() => {
           const counters = machine.counters();
           return { counters, done: counters.instructions, label: "" };
@@ -134,7 +160,7 @@ async function runToEnd(
       machine.flush();
       machine.close();
     } finally {
-      console.flush();
+      flush();
     }
   }
 }

@@ -19,7 +19,20 @@ import { type Frames, Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
 import { setSegment, updateMode } from "./segment.ts";
 import { MXCSR_RESET } from "./sse/mxcsr.ts";
-import { AT, CpuState, CR0, CS, FLAG, LDTR, NULL_ATTR, RAM_BASE, SEG, SS, TR } from "./state.ts";
+import {
+  AT,
+  CpuState,
+  CR0,
+  CS,
+  EDX,
+  FLAG,
+  LDTR,
+  NULL_ATTR,
+  RAM_BASE,
+  SEG,
+  SS,
+  TR,
+} from "./state.ts";
 
 const { BUDGET, CPL, CR: AT_CR, DR: AT_DR, HOT, IDT_BASE, IDT_LIMIT, MXCSR, RECORD } = AT;
 const { ATTR: SEG_ATTR, LIMIT: SEG_LIMIT, LOW: SEG_LOW, RIGHTS: SEG_RIGHTS, SPAN: SEG_SPAN } = SEG;
@@ -35,6 +48,8 @@ const MAX_BUDGET = 0x7fffffff;
 /** Modes are part of keys that must stay exact: ids of code segments have 16 bits. */
 const MAX_CODE_SEGMENTS = 0xffff;
 
+/** CS after a reset names the last 64 KiB below 4 GiB. */
+const RESET_CODE = { selector: 0xf000, base: 0xffff0000 } as const;
 /** Access rights of the segments after a reset, and their limit. */
 const FLAT = { code: 0xc09b, data: 0xc093, limit: 0xffffffff };
 const REAL_MODE: typeof FLAT = { code: 0x93, data: 0x93, limit: 0xffff };
@@ -43,8 +58,11 @@ const TSS_LIMIT = 0x67;
 
 /** Registers at the begin of a run. */
 export interface Reset {
-  /** `real16`: CS = 0; `protected32`: flat segments, paging off. Interrupts are off in both. */
-  readonly mode: "real16" | "protected32";
+  /**
+   * `reset`: CS has its base below 4 GiB; `real16`: CS = 0; `protected32`: flat segments, paging
+   * off. Interrupts are off in all of them.
+   */
+  readonly mode: "reset" | "real16" | "protected32";
   readonly eip: number;
   /** EAX ECX EDX EBX ESP EBP ESI EDI. */
   readonly regs: readonly number[];
@@ -136,20 +154,22 @@ export class Cpu {
   /** Sets the registers that power-on leaves defined, and those of `to`; once, before it runs. */
   reset(to: Reset): void {
     const { state } = this;
-    state.set(AT_CR, to.mode === "real16" ? CR0_ET : CR0_ET | CR0_PE);
+    const isReal = to.mode !== "protected32";
+    state.set(AT_CR, isReal ? CR0_ET : CR0_ET | CR0_PE);
     state.eflags = 2;
     state.set(CPL, 0);
     state.set(IDT_BASE, 0);
-    state.set(IDT_LIMIT, to.mode === "real16" ? 0x3ff : 0);
+    state.set(IDT_LIMIT, isReal ? 0x3ff : 0);
     state.set(AT_DR + 24, 0xffff0ff0);
     state.set(AT_DR + 28, 0x400);
     state.set(MXCSR, MXCSR_RESET);
     powerUp(state);
     state.regs.set(to.regs);
-    if (to.mode === "real16") this.#resetSegments(REAL_MODE, 0, 0);
+    if (isReal) this.#resetSegments(REAL_MODE, 0, 0);
     else this.#resetSegments(FLAT, to.gdt?.code ?? 0x08, to.gdt?.data ?? 0x10);
     for (const segment of [LDTR, TR]) state.setSeg(segment, SEG_ATTR, NULL_ATTR);
     if (to.gdt !== undefined) this.#loadTables(to.gdt);
+    if (to.mode === "reset") this.#setUpReset();
     state.eip = to.eip;
     updateMode(this);
     this.mmu.flush();
@@ -161,6 +181,16 @@ export class Cpu {
       const [attr, selector] = segment === CS ? [code, codeSelector] : [data, dataSelector];
       setSegment(this, segment, { selector, base: 0, limit, attr, at: 0 });
     }
+  }
+
+  /** Source: Intel SDM vol. 3, table 10-1, but with caches on. */
+  #setUpReset(): void {
+    const { state } = this;
+    const { code, limit } = REAL_MODE;
+    setSegment(this, CS, { ...RESET_CODE, limit, attr: code, at: 0 });
+    state.set(IDT_LIMIT, 0xffff);
+    state.set(AT.GDT_LIMIT, 0xffff);
+    state.regs[EDX] = this.signature;
   }
 
   /** GDTR, and the task register as PVH wants it: a busy 32-bit TSS of the smallest size at 0. */

@@ -4,7 +4,14 @@
  */
 
 /** Guest formats that the loaders know. */
-export type GuestFormat = "bootsector" | "multiboot" | "bzimage" | "pvh" | "linux-elf" | "flat";
+export type GuestFormat =
+  | "bios"
+  | "bootsector"
+  | "multiboot"
+  | "bzimage"
+  | "pvh"
+  | "linux-elf"
+  | "flat";
 
 /** Bytes at a guest-physical address, and zeros behind them. */
 export interface GuestSegment {
@@ -34,12 +41,14 @@ export interface GuestImage {
   readonly format: GuestFormat;
   /** Everything to be placed. */
   readonly segments: readonly GuestSegment[];
-  /** `real16`: CS = 0, IVT and BIOS services present. `protected32`: flat 4 GiB segments, paging off, IF = 0. */
-  readonly mode: "real16" | "protected32";
+  /** `reset`: as at power-on. `real16`: CS = 0, IVT and BIOS services present. `protected32`: flat 4 GiB segments, paging off, IF = 0. */
+  readonly mode: "reset" | "real16" | "protected32";
   /** First instruction. */
   readonly eip: number;
   /** Initial EAX ECX EDX EBX ESP EBP ESI EDI. */
   readonly regs: readonly number[];
   /** Behind the flat segments; without one, GDTR is empty and no selector can be loaded. */
   readonly gdt?: StartGdt;
+  /** Ends at 4 GiB; its last 128 KiB also end at 1 MiB. Without one there are built-in services. */
+  readonly rom?: Uint8Array;
 }

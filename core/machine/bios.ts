@@ -14,7 +14,7 @@ import type { CostPreset } from "../hypervisor/costs.ts";
 import type { PortSpace } from "../hypervisor/port_access.ts";
 import type { BiosTraps } from "../hypervisor/hypervisor.ts";
 import { COST } from "../types.ts";
-import type { BlockBackend, GuestMemory, Ledger, VcpuState } from "../types.ts";
+import type { AccessSize, BlockBackend, GuestMemory, Ledger, VcpuState } from "../types.ts";
 import { BiosDisks } from "./bios_disk.ts";
 import { BiosFrame } from "./bios_frame.ts";
 import { PCI_SLOT, PORT } from "./pc.ts";
@@ -73,6 +73,8 @@ const E820_RAM = 1;
 const E820_RESERVED = 2;
 const UNSUPPORTED = 0x86;
 const EOI = 0x20;
+/** IRQ 10 and 11, where the PIRQs go: level-triggered. */
+const PIRQ_LEVELS = 0x0c;
 
 /** What the BIOS is built from. */
 export interface BiosOptions {
@@ -139,7 +141,7 @@ export class Bios implements BiosTraps {
   handOver(interrupts: boolean): void {
     this.#setUpInterrupts(interrupts);
     this.#setUpKeyboard();
-    for (const slot of Object.values(PCI_SLOT)) this.#assignBars(slot);
+    for (const slot of Object.values(PCI_SLOT)) this.#setUpFunction(slot);
   }
 
   #setUpInterrupts(interrupts: boolean): void {
@@ -150,6 +152,8 @@ export class Bios implements BiosTraps {
     out(PORT.PIC_MASTER + 1, 0x08, 0x04, 0x01, interrupts ? 0xb8 : 0xff);
     out(PORT.PIC_SLAVE, 0x11);
     out(PORT.PIC_SLAVE + 1, 0x70, 0x02, 0x01, interrupts ? 0x8e : 0xff);
+    out(PORT.ELCR, 0);
+    out(PORT.ELCR + 1, PIRQ_LEVELS);
     out(PORT.PIT + 3, 0x34); // channel 0, mode 2, 65536 clocks: 18.2 Hz
     out(PORT.PIT, 0, 0);
   }
@@ -160,14 +164,17 @@ export class Bios implements BiosTraps {
     this.#ports.write(PORT.KEYBOARD_DATA, 1, 0x65);
   }
 
-  #assignBars({ device, func, bars }: PciSlot): void {
-    const write = (register: number, value: number) => {
-      const address = 0x80000000 | (device << 11) | (func << 8) | register;
+  #setUpFunction({ device, func, bars, bytes = {} }: PciSlot): void {
+    const write = (register: number, size: AccessSize, value: number) => {
+      const address = 0x80000000 | (device << 11) | (func << 8) | (register & ~3);
       this.#ports.write(PORT.PCI_ADDRESS, 4, address >>> 0);
-      this.#ports.write(PORT.PCI_DATA, 4, value);
+      this.#ports.write(PORT.PCI_DATA + (register & 3), size, value);
     };
-    for (const [bar, base] of Object.entries(bars ?? {})) write(PCI.BAR0 + 4 * Number(bar), base);
-    if (bars !== undefined) write(PCI.COMMAND, PCI_COMMAND.IO | PCI_COMMAND.MEMORY);
+    for (const [at, value] of Object.entries(bytes)) write(Number(at), 1, value);
+    for (const [bar, base] of Object.entries(bars ?? {})) {
+      write(PCI.BAR0 + 4 * Number(bar), 4, base);
+    }
+    if (bars !== undefined) write(PCI.COMMAND, 4, PCI_COMMAND.IO | PCI_COMMAND.MEMORY);
   }
 
   #installVectors(): void {

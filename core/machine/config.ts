@@ -50,6 +50,8 @@ export interface MachineConfig {
   readonly ramBytes: number;
   /** What is placed into RAM and entered. */
   readonly guest: GuestImage;
+  /** Option ROM of the video card, for a BIOS to run. */
+  readonly vgaRom?: Uint8Array;
   /** At most four, every position at most once. */
   readonly disks: readonly DiskConfig[];
   /** Prices of exits, hypercalls and everything else that takes virtual time. */
@@ -66,6 +68,8 @@ export interface MachineConfig {
   readonly onSerialByte?: (byte: number) => void;
   /** A byte written to the debug console, port 0xe9. */
   readonly onDebugByte?: (byte: number) => void;
+  /** A byte that a BIOS writes to its log, port 0x402. */
+  readonly onFirmwareByte?: (byte: number) => void;
   /** A block of guest code that has been decoded, as a listing: once, unless its page changes. */
   readonly onBlock?: (listing: readonly string[]) => void;
   /** A byte written to the POST port 0x80; costs the guest no time beyond the instruction. */

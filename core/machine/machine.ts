@@ -15,18 +15,20 @@ import { Dom0Timeline } from "../dom0.ts";
 import { EXIT_CODE, GuestPanic, ImageError, InternalError } from "../errors.ts";
 import { Accounting } from "../hypervisor/accounting.ts";
 import { HiddenXen } from "../hypervisor/hidden_xen.ts";
-import { Hypervisor, NS_PER_INSTRUCTION } from "../hypervisor/hypervisor.ts";
+import { type BiosTraps, Hypervisor, NS_PER_INSTRUCTION } from "../hypervisor/hypervisor.ts";
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
 import type { XenInterface } from "../hypervisor/xen.ts";
 import { Books } from "../ledger.ts";
 import type { BlockBackend, Disk, GuestMemory, Ns } from "../types.ts";
 import { COST, PAGE_SIZE } from "../types.ts";
 import { Bios } from "./bios.ts";
+import { RomBios } from "./rom.ts";
 import type { Counters, DiskConfig, MachineConfig, RunResult } from "./config.ts";
 import { Domain } from "./domain.ts";
 import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
 import { placeTables } from "./firmware.ts";
+import { firmwareContents } from "./fw_cfg_items.ts";
 import { HostLoop, type RunHooks } from "./host_loop.ts";
 import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
@@ -69,7 +71,7 @@ export class Machine {
   /** Builds the machine, loads the guest and powers on. Nothing has run yet. */
   constructor(config: MachineConfig) {
     this.#config = config;
-    this.#cpu = new Cpu(config.ramBytes + EXTRA_FRAMES * PAGE_SIZE, {
+    this.#cpu = new Cpu(config.ramBytes + this.#extraFrames() * PAGE_SIZE, {
       ...config.cpu !== undefined && { profile: config.cpu },
       ...config.heat !== undefined && { heat: config.heat },
     });
@@ -77,7 +79,7 @@ export class Machine {
     this.memory = memory;
     this.#media = config.disks.map((disk) => this.#makeMedia(disk));
     const drives = config.disks.map((disk, place) => this.#connect(disk, place));
-    const pc = this.#makePc(drives);
+    const pc = this.#makePc(memory, drives);
     this.#input = new HostInput(
       this.#clock,
       { serial: pc.com1, keyboard: pc.typist },
@@ -201,11 +203,16 @@ export class Machine {
 
   #makeMemory(): GuestRam {
     const cpu = this.#cpu;
-    const { ramBytes } = this.#config;
-    const memory = new GuestRam({ ...cpu.ram, ramBytes, extraFrames: EXTRA_FRAMES });
+    const { ramBytes, guest: { rom } } = this.#config;
+    const memory = new GuestRam({ ...cpu.ram, ramBytes, extraFrames: this.#extraFrames() });
     memory.onWrote((offset, length) => cpu.invalidateCode(offset, length));
     memory.onRemap(() => cpu.flushTlb());
+    if (rom !== undefined) memory.installRom(rom);
     return memory;
+  }
+
+  #extraFrames(): number {
+    return EXTRA_FRAMES + Math.ceil((this.#config.guest.rom?.length ?? 0) / PAGE_SIZE);
   }
 
   #makeMedia({ backend, media }: DiskConfig): TimedDisk {
@@ -222,22 +229,25 @@ export class Machine {
     return { index: index ?? place, kind, path: kind === "cdrom" ? "ide" : path, disk };
   }
 
-  #makePc(drives: readonly ConnectedDrive[]): Pc {
-    const { onSerialByte, onDebugByte, onMark } = this.#config;
+  #makePc(memory: GuestRam, drives: readonly ConnectedDrive[]): Pc {
+    const { onSerialByte, onDebugByte, onFirmwareByte, onMark } = this.#config;
     return new Pc({
       clock: this.#clock,
-      memory: this.memory,
+      memory,
       a20: { set: (open) => this.#cpu.maskA20(!open) },
       errors: this.#accounting,
       drives: drives.filter(({ path }) => path !== "xen"),
       xenPlatform: this.#showsXen(),
       rtcBase: this.#config.rtcBase,
+      firmware: firmwareContents({ ramBytes: memory.size, vgaRom: this.#config.vgaRom }),
       events: {
         onSerialByte: (byte) => onSerialByte?.(byte),
         onDebugByte: (byte) => onDebugByte?.(byte),
+        onFirmwareByte: (byte) => onFirmwareByte?.(byte),
         onMark: (value) => onMark?.(value, this.#cpu.state),
         onExit: (value) => this.#finish({ reason: "guest-exit", code: exitCode(value) }),
         onUnplug: () => drives.forEach(({ disk }) => drain(disk)),
+        onPowerOff: () => this.#shutDown("poweroff"),
         onReset: (by) => this.#powerOff(`Guest asked for a reset by ${by}`),
       },
     });
@@ -256,7 +266,8 @@ export class Machine {
     });
   }
 
-  #makeBios(pc: Pc): Bios {
+  #makeBios(pc: Pc): Bios | RomBios {
+    if (this.#config.guest.rom !== undefined) return new RomBios();
     return new Bios({
       memory: this.memory,
       ports: pc.ports,
@@ -276,7 +287,7 @@ export class Machine {
       .map(({ backend }) => backend);
   }
 
-  #makeHypervisor(memory: GuestRam, pc: Pc, bios: Bios): Hypervisor {
+  #makeHypervisor(memory: GuestRam, pc: Pc, bios: BiosTraps): Hypervisor {
     const { cost, maxInsns, maxTime } = this.#config;
     return new Hypervisor({
       clock: this.#clock,
@@ -298,7 +309,7 @@ export class Machine {
   }
 
   #loadGuest(): void {
-    const { segments, mode, eip, regs, gdt } = this.#config.guest;
+    const { segments, mode, eip, regs, gdt, rom } = this.#config.guest;
     for (const { gpa, bytes, zero } of segments) {
       const place = this.memory.range(gpa, bytes.length + zero);
       if (place === undefined) throw new InternalError(`Cannot load a guest at ${gpa}: no memory`);
@@ -306,7 +317,7 @@ export class Machine {
       place.fill(0, bytes.length);
       this.memory.wrote(place);
     }
-    placeTables(this.memory, this.#config.cpu ?? DEFAULT_PROFILE);
+    if (rom === undefined) placeTables(this.memory, this.#config.cpu ?? DEFAULT_PROFILE);
     this.#cpu.reset({ mode, eip, regs, gdt });
   }
 

@@ -9,28 +9,40 @@
  * | 0060, 0064 | 8042: keyboard, mouse | 1, 12 | device model |
  * | 0070-0071 | RTC, CMOS | 8 | hypervisor |
  * | 0080 | POST code | | no exit |
+ * | 0092 | system control port A: A20, reset | | device model |
+ * | 00B2-00B3 | PIIX4 SMI command and status | | device model |
  * | 00E9, 00F4 | debug console, debug exit | | device model |
  * | 0170-0177, 0376 | secondary IDE channel | 15 | device model |
  * | 01F0-01F7, 03F6 | primary IDE channel | 14 | device model |
  * | 03F8-03FF | COM1 | 4 | device model |
+ * | 0402 | debug console of the BIOS | | device model |
+ * | 0510-0511, 0514-051B | fw_cfg, its DMA interface | | device model |
+ * | 0600-063F | PIIX4 power management at PMBASE of 0:1.3 | 9 | device model |
+ * | 0608 dword | PM timer | | hypervisor |
  * | 0CF8 dword | PCI address | | hypervisor |
+ * | 0CF9 byte | PIIX3 reset control | | device model |
  * | 0CFC-0CFF | PCI data | | device model |
+ * | AFE0-AFE3 | general-purpose events of 0:1.3 | 9 | device model |
  * | C000-C0FF | BAR 0 of 0:2.0, Xen platform device | | device model |
  * | C100-C10F | BAR 4 of 0:1.1, IDE bus masters | | device model |
  *
- * BARs are shown where the firmware puts them (as hvmloader does); a guest may move them.
- * Source: Intel 82371SB datasheet; which ports Xen answers: xen/arch/x86/hvm/io.c and hvm.c.
+ * BARs and PMBASE are shown where the firmware puts them (BARs as hvmloader does, PMBASE as SeaBIOS);
+ * a guest may move them.
+ * Source: Intel 82371SB datasheet; which ports Xen answers: xen/arch/x86/hvm/io.c, hvm.c and
+ * pmtimer.c.
  * @module
  */
 
 import { IoPortBus } from "../../devices/bus.ts";
-import { I440FX, PIIX3_ISA } from "../../devices/chipset.ts";
+import { HostBridge, type ShadowRam } from "../../devices/chipset_host.ts";
+import { IsaBridge } from "../../devices/chipset_isa.ts";
 import { cmosBytes } from "../../devices/cmos.ts";
 import type { BootDevice } from "../../devices/cmos.ts";
 import { DebugConsole, DebugExit, PostPort } from "../../devices/debug_ports.ts";
 import { I8042 } from "../../devices/i8042.ts";
 import { AtapiDrive } from "../../devices/ide/atapi_drive.ts";
 import { CD_ROM } from "../../devices/ide/atapi_pages.ts";
+import { FW_CFG_DMA_PORTS, FW_CFG_PORTS, FwCfg, type FwCfgContents } from "../../devices/fw_cfg.ts";
 import { IdeChannel } from "../../devices/ide/channel.ts";
 import { DiskDrive, geometryOf } from "../../devices/ide/disk_drive.ts";
 import { HARD_DISK } from "../../devices/ide/identify.ts";
@@ -44,7 +56,10 @@ import { PciBus, PciConfigPorts, PciFunction } from "../../devices/pci.ts";
 import type { PciFunctionSpec } from "../../devices/pci.ts";
 import { Pic8259Pair } from "../../devices/pic.ts";
 import { Pit } from "../../devices/pit.ts";
+import { GPE_PORTS, PM_PORTS, PM_TIMER, PowerManagement, SMI_PORTS } from "../../devices/pm.ts";
+import { SystemControlPortA } from "../../devices/port92.ts";
 import { Rtc } from "../../devices/rtc.ts";
+import { SharedLines } from "../../devices/shared_lines.ts";
 import { Uart16550 } from "../../devices/uart.ts";
 import { UNPLUG, XEN_PLATFORM_PCI, XenPlatform } from "../../devices/xen/platform.ts";
 import { hex } from "../bits.ts";
@@ -61,6 +76,7 @@ export const PORT = {
   KEYBOARD_COMMAND: 0x64,
   RTC: 0x70,
   POST: 0x80,
+  SYSTEM_CONTROL_A: 0x92,
   PIC_SLAVE: 0xa0,
   SMI_COMMAND: 0xb2,
   DEBUG_CONSOLE: 0xe9,
@@ -70,7 +86,10 @@ export const PORT = {
   IDE2_CONTROL: 0x376,
   IDE_CONTROL: 0x3f6,
   COM1: 0x3f8,
+  FIRMWARE_CONSOLE: 0x402,
   ELCR: 0x4d0,
+  FW_CFG: 0x510,
+  FW_CFG_DMA: 0x514,
   PCI_ADDRESS: 0xcf8,
   PCI_DATA: 0xcfc,
   GPE: 0xafe0,
@@ -94,26 +113,44 @@ export const MMIO = { IO_APIC: 0xfec00000, LOCAL_APIC: 0xfee00000 } as const;
 /** What firmware decides: where power management is, and the interrupts of PIRQA to PIRQD. */
 export const FIRMWARE = { PM_BASE: 0x600, PIRQ_ROUTES: [10, 10, 11, 11] } as const;
 
-/** A place on PCI bus 0, and what the firmware writes into its base address registers. */
+/** A place on PCI bus 0, and what the firmware writes into its registers. */
 export interface PciSlot {
   readonly device: number;
   readonly func: number;
+  /** Base address registers. */
   readonly bars?: Readonly<Record<number, number>>;
+  /** Bytes of other registers, by offset. */
+  readonly bytes?: Readonly<Record<number, number>>;
 }
 
 /** Where the PCI functions are. */
 export const PCI_SLOT: Readonly<
-  Record<"HOST_BRIDGE" | "ISA_BRIDGE" | "IDE" | "XEN_PLATFORM", PciSlot>
+  Record<"HOST_BRIDGE" | "ISA_BRIDGE" | "IDE" | "POWER" | "XEN_PLATFORM", PciSlot>
 > = {
   HOST_BRIDGE: { device: 0, func: 0 },
-  ISA_BRIDGE: { device: 1, func: 0 },
+  ISA_BRIDGE: { device: 1, func: 0, bytes: pirqRoutes() },
   IDE: { device: 1, func: 1, bars: { 4: 0xc100 } },
+  POWER: { device: 1, func: 3, bytes: powerRegisters() },
   XEN_PLATFORM: { device: 2, func: 0, bars: { 0: 0xc000, 1: 0xf0000000 } },
 };
+
+/** PIRQRC[A:D]. */
+function pirqRoutes(): Record<number, number> {
+  return Object.fromEntries(FIRMWARE.PIRQ_ROUTES.map((irq, pirq) => [0x60 + pirq, irq]));
+}
+
+/** Interrupt line, PMBASE, and that it is decoded. */
+function powerRegisters(): Record<number, number> {
+  const { PM_BASE } = FIRMWARE;
+  return { 0x3c: IRQ.SCI, 0x40: PM_BASE & 0xff, 0x41: PM_BASE >> 8, 0x80: 1 };
+}
 
 /** Of one channel. */
 const BUS_MASTER_PORTS = 8;
 const PLATFORM_BAR_PORTS = 0x100;
+
+/** Where firmware puts power management; hvmloader takes the second, SeaBIOS either. */
+const PM_BASES = [FIRMWARE.PM_BASE, 0xb000] as const;
 
 /** Accesses that do not leave the hypervisor. */
 export const HYPERVISOR_PORTS: readonly HypervisorPorts[] = [
@@ -123,6 +160,7 @@ export const HYPERVISOR_PORTS: readonly HypervisorPorts[] = [
   { base: PORT.PIT, length: 4, sizes: 7 },
   { base: PORT.SYSTEM_CONTROL, length: 1, sizes: 7 },
   { base: PORT.RTC, length: 2, sizes: 7 },
+  ...PM_BASES.map((base) => ({ base: base + PM_TIMER, length: 1, sizes: 4 })),
   { base: PORT.PCI_ADDRESS, length: 1, sizes: 4 },
 ];
 
@@ -135,11 +173,15 @@ const RTC_BASE = 1_767_225_600;
 export interface PcEvents {
   onSerialByte(byte: number): void;
   onDebugByte(byte: number): void;
+  /** The log of a BIOS. */
+  onFirmwareByte(byte: number): void;
   onMark(value: number): void;
   /** A write to the debug exit port. */
   onExit(value: number): void;
   /** Emulated disks have been taken away. */
   onUnplug(): void;
+  /** Software has switched the machine off. */
+  onPowerOff(): void;
   /**
    * Software wants the machine to start again.
    * @param by what it used, to be read behind "by"
@@ -158,7 +200,7 @@ export interface PcDrive {
 /** What the board is built from. */
 export interface PcParts {
   readonly clock: Clock;
-  readonly memory: GuestMemory;
+  readonly memory: GuestMemory & ShadowRam;
   /** Asserted lets address line 20 through, as at power-on. */
   readonly a20: InterruptLine;
   readonly errors: GuestErrors;
@@ -168,6 +210,8 @@ export interface PcParts {
   readonly xenPlatform: boolean;
   /** What the real-time clock shows at power-on, in seconds since 1970; fixed unless given. */
   readonly rtcBase?: number | undefined;
+  /** What fw_cfg tells a BIOS. */
+  readonly firmware: FwCfgContents;
   readonly events: PcEvents;
 }
 
@@ -186,6 +230,8 @@ export class Pc {
   readonly typist: Typist;
   readonly #keyboard: Keyboard = new Keyboard();
   readonly #parts: PcParts;
+  /** ISA interrupts for those who share them: SCI and the PIRQs. */
+  readonly #sharedLines = new SharedLines((irq) => this.line(irq));
 
   constructor(parts: PcParts) {
     const { memory, errors, drives, events } = parts;
@@ -199,6 +245,7 @@ export class Pc {
     for (const drive of drives) this.#attach(drive);
     this.#mapLegacy();
     this.#mapDebug();
+    this.#mapFirmware();
     this.#mapPci();
   }
 
@@ -221,7 +268,8 @@ export class Pc {
 
   #mapLegacy(): void {
     const { ports, pic, ide } = this;
-    const { clock } = this.#parts;
+    const { clock, a20, events } = this.#parts;
+    const port92 = new SystemControlPortA(a20, () => events.onReset("port 92h"));
     const pit = new Pit(clock, this.line(IRQ.TIMER));
     ports.map("pic master", PORT.PIC_MASTER, 2, pic.master);
     ports.map("pic slave", PORT.PIC_SLAVE, 2, pic.slave);
@@ -230,6 +278,7 @@ export class Pc {
     ports.map("system control", PORT.SYSTEM_CONTROL, 1, pit.systemPort);
     ports.map("rtc", PORT.RTC, 2, this.#makeRtc());
     this.#mapKeyboard();
+    ports.map("system control a", PORT.SYSTEM_CONTROL_A, 1, port92);
     ports.map("com1", PORT.COM1, 8, this.com1);
     ports.map("ide command", PORT.IDE_COMMAND, 8, ide[0].commandBlock);
     ports.map("ide control", PORT.IDE_CONTROL, 1, ide[0].controlBlock);
@@ -274,6 +323,15 @@ export class Pc {
     ports.map("debug exit", PORT.DEBUG_EXIT, 4, new DebugExit((value) => events.onExit(value)));
   }
 
+  #mapFirmware(): void {
+    const { memory, events, firmware } = this.#parts;
+    const fwCfg = new FwCfg(memory, firmware);
+    const console = new DebugConsole((byte) => events.onFirmwareByte(byte));
+    this.ports.map("firmware console", PORT.FIRMWARE_CONSOLE, 1, console);
+    this.ports.map("fw_cfg", PORT.FW_CFG, FW_CFG_PORTS, fwCfg);
+    this.ports.map("fw_cfg dma", PORT.FW_CFG_DMA, FW_CFG_DMA_PORTS, fwCfg.dma);
+  }
+
   #mapPci(): void {
     const ide = new PciFunction(PIIX3_IDE, (bar, base) => {
       if (bar !== PIIX3_IDE_BAR) return;
@@ -282,15 +340,31 @@ export class Pc {
       this.#moveBar("ide bus master", base, BUS_MASTER_PORTS, primary.busMaster);
       this.#moveBar("ide2 bus master", above, BUS_MASTER_PORTS, secondary.busMaster);
     });
+    const { memory, events } = this.#parts;
+    const isa = new IsaBridge(this.#sharedLines, () => events.onReset("port CF9h"));
     const bus = new PciBus();
     const add = ({ device, func }: PciSlot, fn: PciFunction) => bus.add(device, func, fn);
-    add(PCI_SLOT.HOST_BRIDGE, new PciFunction(I440FX));
-    add(PCI_SLOT.ISA_BRIDGE, new PciFunction(PIIX3_ISA));
+    add(PCI_SLOT.HOST_BRIDGE, new HostBridge(memory).function);
+    add(PCI_SLOT.ISA_BRIDGE, isa.function);
     add(PCI_SLOT.IDE, ide);
+    add(PCI_SLOT.POWER, this.#makePower());
     if (this.#parts.xenPlatform) add(PCI_SLOT.XEN_PLATFORM, this.#makePlatform());
-    const config = new PciConfigPorts(bus);
+    const config = new PciConfigPorts(bus, isa.resetControl);
     this.ports.map("pci address", PORT.PCI_ADDRESS, 4, config.address);
     this.ports.map("pci data", PORT.PCI_DATA, 4, config.data);
+  }
+
+  #makePower(): PciFunction {
+    const { clock, events } = this.#parts;
+    const power: PowerManagement = new PowerManagement(
+      clock,
+      this.#sharedLines.input(IRQ.SCI),
+      (base) => this.#moveBar("pm", base, PM_PORTS, power.registers),
+      () => events.onPowerOff(),
+    );
+    this.ports.map("gpe", PORT.GPE, GPE_PORTS, power.gpe);
+    this.ports.map("smi", PORT.SMI_COMMAND, SMI_PORTS, power.smi);
+    return power.function;
   }
 
   #makePlatform(): PciFunction {

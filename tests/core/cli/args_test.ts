@@ -23,6 +23,7 @@ Deno.test("parseArgs() fills in the defaults of run", () => {
   assertEquals(run("guest.bin"), {
     command: "run",
     guest: "guest.bin",
+    bios: false,
     drives: [],
     console: CONSOLE,
     snapshot: false,
@@ -46,6 +47,7 @@ Deno.test("parseArgs() reads every option of run, with one dash and with two", (
   assertEquals(long, {
     command: "run",
     guest: "g",
+    bios: false,
     drives: ["a.img", "b.img"].map((file, index) => {
       return { file, index, kind: "disk", raw: false, readOnly: false, snapshot: true };
     }),
@@ -84,6 +86,12 @@ Deno.test("parseArgs() takes a kernel and its files as QEMU does", () => {
   );
   assertEquals([guest, initrd, append], ["vmlinuz", "i.gz", "quiet"]);
   assertEquals(run("g", "-smp", "cpus=1").guest, "g");
+});
+
+Deno.test("parseArgs() starts a BIOS when there are drives and no guest", () => {
+  const { guest, bios, drives } = run("-hda", "d.img");
+  assertEquals([guest, bios, drives.length], ["/usr/share/seabios/bios-256k.bin", true, 1]);
+  assertEquals([run("-bios", "b.bin").guest, run("-bios", "b.bin").bios], ["b.bin", true]);
 });
 
 Deno.test("parseArgs() runs when no command is named", () => {
@@ -140,6 +148,10 @@ const refused: readonly [string, string][] = [
   ["run g --disk a --disk b --disk c --disk d --disk e", "Cannot attach 5 drives"],
   ["run g --load elf@5", "wanted flat@ADDRESS"],
   ["run g --kernel k", 'Cannot run both "g" and -kernel "k"'],
+  ["run g --bios b", 'Cannot start "g" with -bios "b"'],
+  ["run --bios b --append x", "Cannot use -append without a guest"],
+  ["run --hda d --machine xenfv", "Cannot show Xen to a BIOS"],
+  ["run g --debugcon file:", "wanted stdio, null or file:F"],
   ["run g --smp 2", "a machine has one processor"],
   ["run g --max-insns 0", 'Cannot read --max-insns "0"'],
   ["run g --max-time 5", 'Cannot read --max-time "5"'],

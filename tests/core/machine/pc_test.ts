@@ -15,16 +15,19 @@ function makePc() {
   const pc = new Pc({
     clock: new VirtualClock(),
     memory: makeRam(),
+    a20: { set: (open) => seen.push(`a20 ${open}`) },
     errors: accounting,
     drives: [0, 1].map((index) => ({ index, kind: "disk", disk: DISK })),
     xenPlatform: true,
-    a20: { set: (open) => seen.push(`a20 ${open}`) },
+    firmware: { items: new Map(), files: new Map() },
     events: {
       onSerialByte: (byte) => seen.push(`serial ${byte}`),
       onDebugByte: (byte) => seen.push(`debug ${byte}`),
       onMark: (value) => seen.push(`mark ${value}`),
       onExit: (value) => seen.push(`exit ${value}`),
+      onFirmwareByte: (byte) => seen.push(`firmware ${byte}`),
       onUnplug: () => seen.push("unplug"),
+      onPowerOff: () => seen.push("off"),
       onReset: (by) => seen.push(`reset by ${by}`),
     },
   });

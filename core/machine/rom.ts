@@ -1,0 +1,18 @@
+/**
+ * A BIOS from an image: it is code like any other, so that nothing is to be served and nothing to be
+ * set up for it.
+ * @module
+ */
+
+import type { BiosTraps } from "../hypervisor/hypervisor.ts";
+
+/** What a machine with a BIOS image has in place of the built-in services. */
+export class RomBios implements BiosTraps {
+  covers(): boolean {
+    return false;
+  }
+
+  call(): void {}
+
+  handOver(): void {}
+}
