@@ -303,6 +303,8 @@ export interface VcpuHost {
   readonly interruptPending: boolean;
   /** Takes the pending interrupt; returns its vector. */
   acknowledgeInterrupt(): number;
+  /** The vCPU takes an NMI. */
+  acknowledgeNmi(): void;
   /** Time stamp counter when `retired` instructions have retired since the last exit. */
   timestamp(retired: number): number;
   /** A port access that real Xen lets through without an exit (0x80, 0xed): no time, no exit. */

@@ -39,7 +39,7 @@ export class Pic8259Pair {
   readonly slave: PortDevice;
   /** Ports 0x4D0-0x4D1. */
   readonly elcr: PortDevice;
-  readonly #intr: Pin = new Pin();
+  readonly #intr: OutputPin = new OutputPin();
   readonly #master: Pic8259;
   readonly #slave: Pic8259;
   readonly #lines: readonly InterruptLine[];
@@ -65,6 +65,11 @@ export class Pic8259Pair {
     const line = irq === CASCADE ? undefined : this.#lines[irq];
     if (line === undefined) throw new InternalError(`Cannot wire IRQ ${irq}: no such input`);
     return line;
+  }
+
+  /** Wires INTR to somebody who must see it change; {@link pending} shows it to everybody. */
+  connect(intr: InterruptLine): void {
+    this.#intr.listener = intr;
   }
 
   /** INTR, the output of the pair. */
@@ -293,11 +298,13 @@ class TriggerControl extends ByteDevice {
   }
 }
 
-class Pin implements InterruptLine {
+class OutputPin implements InterruptLine {
   asserted = false;
+  listener: InterruptLine | undefined;
 
   set(asserted: boolean): void {
     this.asserted = asserted;
+    this.listener?.set(asserted);
   }
 }
 

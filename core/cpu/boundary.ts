@@ -13,20 +13,20 @@ import { AT, CS, FLAG } from "./state.ts";
 
 const { BUDGET } = AT;
 const { IF, RF, TF } = FLAG;
-const { DB } = VECTOR;
+const { DB, NMI } = VECTOR;
 
 /**
  * The next instruction may not run as part of a block: {@link betweenInstructions} must be asked.
  */
 export function isWatched(cpu: Cpu): boolean {
   const { state } = cpu;
-  return cpu.shadow || state.flag(TF | IF | RF) || debugging(cpu);
+  return cpu.shadow || cpu.nmiDue || state.flag(TF | IF | RF) || debugging(cpu);
 }
 
 /** Something comes before the next instruction. */
 export function isHeldUp(cpu: Cpu): boolean {
   const { state } = cpu;
-  return cpu.shadow || state.flag(TF | RF) || debugging(cpu) ||
+  return cpu.shadow || cpu.nmiDue || state.flag(TF | RF) || debugging(cpu) ||
     (state.flag(IF) && cpu.host.interruptPending);
 }
 
@@ -41,12 +41,17 @@ export function betweenInstructions(cpu: Cpu): boolean {
   const watched = debugging(cpu);
   cpu.shadow = cpu.noTrap = false;
   if (watched && !held && trap(cpu, 0)) return spend(cpu);
+  if (cpu.nmiDue && !shadow) {
+    cpu.takeNmi();
+    deliver(cpu, NMI, 0, "external", state.eip);
+    return true;
+  }
   const interrupted = state.flag(IF) && host.interruptPending;
   if (interrupted && !shadow) {
     deliver(cpu, host.acknowledgeInterrupt(), 0, "external", state.eip);
     return true;
   }
-  if (!interrupted && !watched && !state.flag(TF)) {
+  if (!interrupted && !watched && !cpu.nmiDue && !state.flag(TF)) {
     // Nothing else could see that the instruction runs with RF set.
     state.setFlag(RF, false);
     return false;

@@ -204,7 +204,8 @@ export function cpuid(cpu: Cpu): void {
   cpu.exit.value = 0;
   cpu.leave(EXIT_CPUID);
   if (cpu.exit.value === 1) return;
-  const [eax, ebx, ecx, edx] = cpuidLeaf(leaf, cpu.signature, cpu.features);
+  const features = cpu.hidesApic ? cpu.features & ~FEATURE.APIC : cpu.features;
+  const [eax, ebx, ecx, edx] = cpuidLeaf(leaf, cpu.signature, features);
   regs[EAX] = eax!;
   regs[EBX] = ebx!;
   regs[ECX] = ecx!;

@@ -97,6 +97,8 @@ export class Cpu {
   readonly profile: Profile;
   /** Bits of `FEATURE` in cpuid.ts. */
   readonly features: number;
+  /** The local APIC is switched off: CPUID does not show it. */
+  hidesApic = false;
   readonly #blocks: Blocks;
   /** Ids of (CS base, CS limit) pairs of modes that are not flat. */
   readonly #codeSegments = new Map<number, number>();
@@ -116,6 +118,11 @@ export class Cpu {
   shadow = false;
   /** The instruction makes no single-step trap: it entered a handler (INT n) or loaded SS. */
   noTrap = false;
+  /** An NMI has come that can be taken. */
+  nmiDue = false;
+  #nmiLatched = false;
+  /** The handler of an NMI runs, until IRET. */
+  #nmiBlocked = false;
   /** Vector of the last exception, for crash reports. -1 = none yet. */
   lastException = -1;
   /** Sees every exception before its delivery, with the state as it is at the fault; may throw. */
@@ -202,7 +209,7 @@ export class Cpu {
     state.setSeg(TR, SEG_ATTR, TSS_BUSY);
   }
 
-  /** Interrupts are enabled and not held back. */
+  /** Maskable interrupts are enabled and not held back. */
   get canTakeInterrupt(): boolean {
     return this.state.flag(IF) && !this.shadow;
   }
@@ -238,6 +245,26 @@ export class Cpu {
     this.mmu.a20Masked = masked;
   }
 
+  /** The NMI pin rises: one more NMI, unless one waits already. */
+  raiseNmi(): void {
+    this.#nmiLatched = true;
+    this.#disturbed = true;
+    this.nmiDue = !this.#nmiBlocked;
+  }
+
+  /** Takes the NMI that is due; the next has to wait for IRET. */
+  takeNmi(): void {
+    this.#nmiLatched = this.nmiDue = false;
+    this.#nmiBlocked = true;
+    this.host.acknowledgeNmi();
+  }
+
+  /** IRET. */
+  unblockNmi(): void {
+    this.#nmiBlocked = false;
+    this.nmiDue = this.#nmiLatched;
+  }
+
   // ---- running -------------------------------------------------------------------------------
 
   /**
@@ -271,7 +298,7 @@ export class Cpu {
   }
 
   #wake(): boolean {
-    if (!this.host.interruptPending || !this.state.flag(IF)) return false;
+    if (!this.nmiDue && !(this.host.interruptPending && this.state.flag(IF))) return false;
     this.halted = false;
     return true;
   }

@@ -18,6 +18,7 @@ export const FEATURE = {
   PAE: 0x40,
   MCE: 0x80,
   CX8: 0x100,
+  APIC: 0x200,
   SEP: 0x800,
   PGE: 0x2000,
   CMOV: 0x8000,

@@ -7,6 +7,7 @@
 export const VECTOR = {
   DE: 0,
   DB: 1,
+  NMI: 2,
   BP: 3,
   OF: 4,
   BR: 5,

@@ -30,10 +30,14 @@ const sameRing = new PassedCode();
 const EIP = 0, SELECTOR = 1, EFLAGS = 2;
 const WORDS = 3;
 
-/** IRET: where to depends on NT, on VM in the image, and on the selector's RPL. */
+/**
+ * IRET: where to depends on NT, on VM in the image, and on the selector's RPL. NMIs are let in
+ * again even by one that faults.
+ */
 export function iret(cpu: Cpu, insn: Insn): void {
   const { state } = cpu;
   const size = insn.operandSize;
+  cpu.unblockNmi();
   if (!isProtected(cpu)) return iretReal(cpu, size);
   if (state.flag(NT)) return taskSwitched(cpu, returnToTask(cpu));
   peekAll(cpu, WORDS, size, frame);

@@ -59,6 +59,8 @@ const [EAX, ECX, EDX, EBX] = [0, 1, 2, 3] as const;
 const NOT_MINE = 0;
 const ANSWERED = 1;
 
+const MSR_APIC_BASE = 0x1b;
+
 /** When the vCPU must be interrupted next. */
 export interface Deadlines {
   readonly now: Ns;
@@ -71,10 +73,18 @@ export interface ServingDom0 {
   serve(cost: Dom0Cost, ns: Ns): Ns;
 }
 
-/** The 8259 pair's INTR and INTA. */
+/** What interrupts the vCPU: its local APIC, or the 8259 pair alone. */
 export interface InterruptController {
   readonly pending: boolean;
+  /** Takes the pending interrupt; returns its vector. */
   acknowledge(): number;
+}
+
+/** IA32_APIC_BASE. */
+export interface ApicBase {
+  readonly base: number;
+  /** @returns false for a value that the register cannot hold */
+  setBase(low: number, high: number): boolean;
 }
 
 /** Xen's own interface to the guest, as exits and VM entries reach it. */
@@ -114,7 +124,9 @@ export interface HypervisorOptions {
   readonly ownMmio: MmioSpace;
   /** Those that the device model answers. */
   readonly mmio: MmioSpace;
-  readonly pic: InterruptController;
+  readonly interrupts: InterruptController;
+  /** Absent where there is no local APIC. */
+  readonly apic?: ApicBase | undefined;
   readonly xen: Paravirt;
   readonly bios: BiosTraps;
   /** Budgets end there, in retired instructions since power-on. */
@@ -139,7 +151,8 @@ export class Hypervisor implements VcpuHost {
   readonly #ownMmio: MmioSpace;
   readonly #mmio: MmioSpace;
   readonly #strings: StringPorts;
-  readonly #pic: InterruptController;
+  readonly #interrupts: InterruptController;
+  readonly #apic: ApicBase | undefined;
   readonly #xen: Paravirt;
   readonly #bios: BiosTraps;
   readonly #ioreq: IoreqSlot;
@@ -171,7 +184,8 @@ export class Hypervisor implements VcpuHost {
     this.#ownMmio = options.ownMmio;
     this.#mmio = options.mmio;
     this.#strings = new StringPorts(ports, memory);
-    this.#pic = options.pic;
+    this.#interrupts = options.interrupts;
+    this.#apic = options.apic;
     this.#xen = options.xen;
     this.#bios = options.bios;
     this.#ioreq = new IoreqSlot(memory.allocateFrame(), 0);
@@ -212,9 +226,9 @@ export class Hypervisor implements VcpuHost {
     return exit.reason === VMCALL && this.#xen.blocked ? 0 : this.budget;
   }
 
-  /** An upcall goes before the 8259: Xen looks at it first. */
+  /** An upcall goes before the interrupt controller: Xen looks at it first. */
   get interruptPending(): boolean {
-    return this.#upcallVector() !== undefined || this.#pic.pending;
+    return this.#upcallVector() !== undefined || this.#interrupts.pending;
   }
 
   /**
@@ -225,7 +239,12 @@ export class Hypervisor implements VcpuHost {
     this.#windowArmed = false;
     this.#accounting.interrupt();
     this.#ledger.charge(COST.injection, this.#injection);
-    return this.#upcallVector() ?? this.#pic.acknowledge();
+    return this.#upcallVector() ?? this.#interrupts.acknowledge();
+  }
+
+  acknowledgeNmi(): void {
+    this.#accounting.interrupt();
+    this.#ledger.charge(COST.injection, this.#injection);
   }
 
   timestamp(retired: number): number {
@@ -315,7 +334,7 @@ export class Hypervisor implements VcpuHost {
   }
 
   #readMsr(msr: number): number {
-    const value = this.#xen.readMsr(msr);
+    const value = msr === MSR_APIC_BASE ? this.#apicBase() : this.#xen.readMsr(msr);
     if (value === undefined) return NOT_MINE;
     const { regs } = this.#state();
     regs[EAX] = Number(value & 0xffffffffn);
@@ -323,8 +342,15 @@ export class Hypervisor implements VcpuHost {
     return ANSWERED;
   }
 
+  #apicBase(): bigint | undefined {
+    return this.#apic && BigInt(this.#apic.base);
+  }
+
   #writeMsr(msr: number): number {
     const { regs } = this.#state();
+    if (msr === MSR_APIC_BASE) {
+      return this.#apic?.setBase(regs[EAX]!, regs[EDX]!) ? ANSWERED : NOT_MINE;
+    }
     return this.#xen.writeMsr(msr, regs[EAX]!, regs[EDX]!) === true ? ANSWERED : NOT_MINE;
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { profileFeatures, profileSignature } from "../cpu/cpuid.ts";
+import { FEATURE, profileFeatures, profileSignature } from "../cpu/cpuid.ts";
 import type { Profile } from "../cpu/cpuid.ts";
 import { InternalError } from "../errors.ts";
 import { HOLE, RSDP_GPA } from "../load/memory_map.ts";
@@ -20,7 +20,10 @@ export function placeTables(memory: GuestMemory, cpu: Profile): void {
   place(memory, RSDP_GPA, rsdp);
   place(memory, base, tables);
   const mp = alignUp(base + tables.length);
-  const processor = { signature: profileSignature(cpu), features: profileFeatures(cpu) };
+  const processor = {
+    signature: profileSignature(cpu),
+    features: profileFeatures(cpu) | FEATURE.APIC,
+  };
   place(memory, mp, mpTable(mp, processor));
 }
 

@@ -10,7 +10,7 @@ import { ServedDisk } from "../../devices/disk/served.ts";
 import { TimedDisk } from "../../devices/disk/timed.ts";
 import { VirtualClock } from "../clock.ts";
 import { Cpu } from "../cpu/cpu.ts";
-import { DEFAULT_PROFILE } from "../cpu/cpuid.ts";
+import { DEFAULT_PROFILE, FEATURE, profileFeatures } from "../cpu/cpuid.ts";
 import { Dom0Timeline } from "../dom0.ts";
 import { EXIT_CODE, GuestPanic, ImageError, InternalError } from "../errors.ts";
 import { Accounting } from "../hypervisor/accounting.ts";
@@ -71,8 +71,10 @@ export class Machine {
   /** Builds the machine, loads the guest and powers on. Nothing has run yet. */
   constructor(config: MachineConfig) {
     this.#config = config;
+    const profile = config.cpu ?? DEFAULT_PROFILE;
     this.#cpu = new Cpu(config.ramBytes + this.#extraFrames() * PAGE_SIZE, {
-      ...config.cpu !== undefined && { profile: config.cpu },
+      profile,
+      features: profileFeatures(profile) | (this.#showsXen() ? 0 : FEATURE.APIC),
       ...config.heat !== undefined && { heat: config.heat },
     });
     const memory = this.#makeMemory();
@@ -98,6 +100,7 @@ export class Machine {
       this.#cpu.traceBlocks((eip, end) => onBlock(listBlock(this.#cpu.state, memory, eip, end)));
     }
     bios.handOver(config.guest.mode === "real16");
+    if (config.guest.rom === undefined) pc.localApic?.becomeVirtualWire();
     this.#loadGuest();
   }
 
@@ -238,6 +241,7 @@ export class Machine {
       errors: this.#accounting,
       drives: drives.filter(({ path }) => path !== "xen"),
       xenPlatform: this.#showsXen(),
+      apic: !this.#showsXen(),
       rtcBase: this.#config.rtcBase,
       firmware: firmwareContents({ ramBytes: memory.size, vgaRom: this.#config.vgaRom }),
       events: {
@@ -249,6 +253,8 @@ export class Machine {
         onUnplug: () => drives.forEach(({ disk }) => drain(disk)),
         onPowerOff: () => this.#shutDown("poweroff"),
         onReset: (by) => this.#powerOff(`Guest asked for a reset by ${by}`),
+        onNmi: () => this.#cpu.raiseNmi(),
+        onApic: (enabled) => this.#cpu.hidesApic = !enabled,
       },
     });
   }
@@ -300,7 +306,8 @@ export class Machine {
       ownPorts: HYPERVISOR_PORTS,
       ownMmio: pc.hypervisorMmio,
       mmio: pc.mmio,
-      pic: pc.pic,
+      interrupts: pc.localApic ?? pc.pic,
+      apic: pc.localApic,
       xen: this.#xen,
       bios,
       maxInsns,
@@ -359,7 +366,7 @@ export class Machine {
   /** In HLT or in a blocking hypercall, and nothing that the guest can take is pending. */
   #isAsleep(): boolean {
     const cpu = this.#cpu;
-    if (!cpu.halted && !this.#xen.blocked) return false;
+    if ((!cpu.halted && !this.#xen.blocked) || cpu.nmiDue) return false;
     return !(this.#hypervisor.interruptPending && cpu.canTakeInterrupt);
   }
 

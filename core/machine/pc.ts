@@ -26,6 +26,11 @@
  * | C000-C0FF | BAR 0 of 0:2.0, Xen platform device | | device model |
  * | C100-C10F | BAR 4 of 0:1.1, IDE bus masters | | device model |
  *
+ * | memory | device | answered by |
+ * |---|---|---|
+ * | FEC00000 | I/O APIC: inputs as the 8259A pair's, but IRQ 0 at input 2 | hypervisor |
+ * | FEE00000, or where IA32_APIC_BASE puts it | local APIC | hypervisor |
+ *
  * BARs and PMBASE are shown where the firmware puts them (BARs as hvmloader does, PMBASE as SeaBIOS);
  * a guest may move them.
  * Source: Intel 82371SB datasheet; which ports Xen answers: xen/arch/x86/hvm/io.c, hvm.c and
@@ -48,8 +53,10 @@ import { DiskDrive, geometryOf } from "../../devices/ide/disk_drive.ts";
 import { HARD_DISK } from "../../devices/ide/identify.ts";
 import { PIIX3_IDE, PIIX3_IDE_BAR } from "../../devices/ide/piix.ts";
 import type { Geometry } from "../../devices/ide/taskfile.ts";
+import { IoApic, IOAPIC_BYTES } from "../../devices/ioapic.ts";
 import { Keyboard } from "../../devices/keyboard.ts";
 import { Typist } from "../../devices/keyboard_typist.ts";
+import { LAPIC_BYTES, LocalApic } from "../../devices/lapic.ts";
 import { MmioBus } from "../../devices/mmio.ts";
 import { Mouse } from "../../devices/mouse.ts";
 import { PciBus, PciConfigPorts, PciFunction } from "../../devices/pci.ts";
@@ -95,7 +102,7 @@ export const PORT = {
   GPE: 0xafe0,
 } as const;
 
-/** Inputs of the 8259A pair. */
+/** ISA interrupts. */
 export const IRQ = {
   TIMER: 0,
   KEYBOARD: 1,
@@ -112,6 +119,13 @@ export const MMIO = { IO_APIC: 0xfec00000, LOCAL_APIC: 0xfee00000 } as const;
 
 /** What firmware decides: where power management is, and the interrupts of PIRQA to PIRQD. */
 export const FIRMWARE = { PM_BASE: 0x600, PIRQ_ROUTES: [10, 10, 11, 11] } as const;
+
+/** Input of the 8259A master that the slave takes. */
+const CASCADE = 2;
+const ISA_INTERRUPTS: readonly number[] = Array.from({ length: 16 }, (_, irq) => irq);
+
+/** Input of the I/O APIC that the timer is wired to; the other interrupts keep their numbers. */
+const TIMER_PIN = 2;
 
 /** A place on PCI bus 0, and what the firmware writes into its registers. */
 export interface PciSlot {
@@ -187,6 +201,10 @@ export interface PcEvents {
    * @param by what it used, to be read behind "by"
    */
   onReset(by: string): void;
+  /** The processor gets an NMI. */
+  onNmi(): void;
+  /** The processor's local APIC has been switched on or off. */
+  onApic(enabled: boolean): void;
 }
 
 /** A drive on an IDE cable. */
@@ -208,6 +226,8 @@ export interface PcParts {
   readonly drives: readonly PcDrive[];
   /** The platform device is there. */
   readonly xenPlatform: boolean;
+  /** The processor has a local APIC, and the board an I/O APIC; without, the 8259A pair is alone. */
+  readonly apic: boolean;
   /** What the real-time clock shows at power-on, in seconds since 1970; fixed unless given. */
   readonly rtcBase?: number | undefined;
   /** What fw_cfg tells a BIOS. */
@@ -223,6 +243,8 @@ export class Pc {
   /** Registers in memory that the hypervisor answers itself. */
   readonly hypervisorMmio: MmioBus = new MmioBus();
   readonly pic: Pic8259Pair = new Pic8259Pair();
+  /** Interrupts the processor, if it has one. */
+  readonly localApic: LocalApic | undefined;
   /** Primary and secondary channel. */
   readonly ide: readonly [IdeChannel, IdeChannel];
   readonly com1: Uart16550;
@@ -232,10 +254,13 @@ export class Pc {
   readonly #parts: PcParts;
   /** ISA interrupts for those who share them: SCI and the PIRQs. */
   readonly #sharedLines = new SharedLines((irq) => this.line(irq));
+  /** With APICs, the ISA interrupts that they and the 8259A pair share. */
+  readonly #lines: readonly (InterruptLine | undefined)[] = [];
 
   constructor(parts: PcParts) {
     const { memory, errors, drives, events } = parts;
     this.#parts = parts;
+    if (parts.apic) [this.localApic, this.#lines] = this.#makeApics();
     this.com1 = new Uart16550(this.line(IRQ.COM1), (byte) => events.onSerialByte(byte));
     this.typist = new Typist(parts.clock, this.#keyboard);
     this.ide = [
@@ -249,9 +274,40 @@ export class Pc {
     this.#mapPci();
   }
 
-  /** An ISA interrupt: input `irq` of the 8259A pair. Always the same object. */
+  /** An ISA interrupt, at all controllers there are. Always the same object. */
   line(irq: number): InterruptLine {
-    return this.pic.line(irq);
+    return this.#lines[irq] ?? this.pic.line(irq);
+  }
+
+  #makeApics(): [LocalApic, (InterruptLine | undefined)[]] {
+    const { hypervisorMmio, pic } = this;
+    const { clock, events } = this.#parts;
+    const local = new LocalApic(clock, pic, {
+      onNmi: () => events.onNmi(),
+      onInit: () => events.onReset("INIT to itself"),
+      onEndOfInterrupt: (vector) => io.endOfInterrupt(vector),
+      onMove: (base) => this.#moveLocalApic(local, base),
+    });
+    const io = new IoApic(local);
+    pic.connect(local.inputs[0]);
+    hypervisorMmio.map("io apic", MMIO.IO_APIC, IOAPIC_BYTES, io);
+    hypervisorMmio.map("local apic", MMIO.LOCAL_APIC, LAPIC_BYTES, local);
+    const lines = ISA_INTERRUPTS.map((irq) => {
+      if (irq === CASCADE) return undefined;
+      return joined(pic.line(irq), io.line(irq === IRQ.TIMER ? TIMER_PIN : irq));
+    });
+    return [local, lines];
+  }
+
+  #moveLocalApic(apic: LocalApic, base: number | undefined): void {
+    const { hypervisorMmio } = this;
+    const { events, errors } = this.#parts;
+    hypervisorMmio.unmap("local apic");
+    events.onApic(base !== undefined);
+    if (base === undefined) return;
+    const owner = hypervisorMmio.ownerOf(base, LAPIC_BYTES);
+    if (owner === undefined) hypervisorMmio.map("local apic", base, LAPIC_BYTES, apic);
+    else errors.guestError("local APIC", `moved to 0x${hex(base, 8)}: ${owner}`);
   }
 
   /** QEMU counts serial numbers by position, whether or not there is a drive. */
@@ -397,6 +453,16 @@ export class Pc {
     }
     this.#parts.events.onUnplug();
   }
+}
+
+/** One line to two inputs. */
+function joined(first: InterruptLine, second: InterruptLine): InterruptLine {
+  return {
+    set(asserted) {
+      first.set(asserted);
+      second.set(asserted);
+    },
+  };
 }
 
 /** The platform device's function, as the PCI bus takes it. */

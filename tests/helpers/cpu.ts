@@ -20,6 +20,7 @@ export class ExitLog implements VcpuHost {
   onExit: (exit: VmExit) => void = () => {};
   left = 0;
   passedThrough = 0;
+  nmis = 0;
 
   exit(exit: VmExit): number {
     this.left -= exit.retired;
@@ -35,6 +36,10 @@ export class ExitLog implements VcpuHost {
 
   acknowledgeInterrupt(): number {
     return this.vectors.shift()!;
+  }
+
+  acknowledgeNmi(): void {
+    this.nmis++;
   }
 
   timestamp(retired: number): number {

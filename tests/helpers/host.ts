@@ -151,7 +151,7 @@ export function makeHost(options: Partial<HypervisorOptions> = {}): TestHost {
     ownPorts: [{ base: 0x20, length: 2, sizes: 7 }, { base: 0xcf8, length: 1, sizes: 4 }],
     ownMmio,
     mmio,
-    pic,
+    interrupts: pic,
     xen,
     bios: { covers: () => false, call: () => {} },
     ...options,

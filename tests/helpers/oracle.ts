@@ -187,6 +187,8 @@ export class QuietHost implements VcpuHost {
     return 0;
   }
 
+  acknowledgeNmi(): void {}
+
   timestamp(retired: number): number {
     return retired;
   }

@@ -93,6 +93,8 @@ class ChanceHost implements VcpuHost {
     return vector;
   }
 
+  acknowledgeNmi(): void {}
+
   timestamp(retired: number): number {
     return this.retired + retired;
   }

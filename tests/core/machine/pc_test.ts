@@ -20,6 +20,7 @@ function makePc() {
     drives: [0, 1].map((index) => ({ index, kind: "disk", disk: DISK })),
     xenPlatform: true,
     firmware: { items: new Map(), files: new Map() },
+    apic: true,
     events: {
       onSerialByte: (byte) => seen.push(`serial ${byte}`),
       onDebugByte: (byte) => seen.push(`debug ${byte}`),
@@ -29,6 +30,8 @@ function makePc() {
       onUnplug: () => seen.push("unplug"),
       onPowerOff: () => seen.push("off"),
       onReset: (by) => seen.push(`reset by ${by}`),
+      onNmi: () => seen.push("nmi"),
+      onApic: (enabled) => seen.push(`apic ${enabled}`),
     },
   });
   const config = (register: number, value: number) => {

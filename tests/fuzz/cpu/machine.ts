@@ -115,6 +115,8 @@ class FuzzHost implements VcpuHost {
     return this.vectors.shift()!;
   }
 
+  acknowledgeNmi(): void {}
+
   timestamp(retired: number): number {
     return this.retired + retired;
   }

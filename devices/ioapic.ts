@@ -1,0 +1,141 @@
+/**
+ * The I/O APIC: 24 inputs, each with a redirection entry that makes a message of it.
+ *
+ * A line says whether its device asks; the polarity of an entry is kept for the guest and changes
+ * nothing, as in Xen (xen/arch/x86/hvm/vioapic.c). An edge at a masked input is lost.
+ * Source: Intel 82093AA datasheet (290566), §3.
+ * @module
+ */
+
+import type { AccessSize, InterruptLine, MmioDevice } from "../core/types.ts";
+import { DELIVERY, deliveryOf, isFixed, MESSAGE } from "./apic_message.ts";
+import type { MessageBus } from "./apic_message.ts";
+
+/** Bytes that the registers take. */
+export const IOAPIC_BYTES = 0x1000;
+
+const PIN_COUNT = 24;
+
+/** Offsets: the index register selects what the window shows. */
+const IOREGSEL = 0x00;
+const IOWIN = 0x10;
+
+/** Behind the window. */
+const REG = { ID: 0, VERSION: 1, ARBITRATION: 2, REDIRECTION: 0x10 } as const;
+const ID_BITS = 0x0f000000;
+/** Version 11h; the last entry is number 23. */
+const VERSION = 0x00170011;
+
+const REMOTE_IRR = 0x4000;
+/** Vector, delivery, destination mode, polarity, trigger, mask. */
+const WRITABLE = 0x1afff;
+
+/** The I/O APIC. */
+export class IoApic implements MmioDevice {
+  readonly #bus: MessageBus;
+  readonly #lines: readonly InterruptLine[];
+  /** Redirection entries: low words, and destinations. */
+  readonly #entries = new Uint32Array(PIN_COUNT).fill(MESSAGE.MASKED);
+  readonly #destinations = new Uint8Array(PIN_COUNT);
+  /** Inputs that are asserted, as bits. */
+  #asserted = 0;
+  #index = 0;
+  #id = 0;
+
+  constructor(bus: MessageBus) {
+    this.#bus = bus;
+    this.#lines = Array.from(
+      { length: PIN_COUNT },
+      (_, pin) => ({ set: (asserted) => this.#setInput(pin, asserted) }),
+    );
+  }
+
+  /** An input, 0 to 23; always the same object. */
+  line(pin: number): InterruptLine {
+    return this.#lines[pin]!;
+  }
+
+  /** A local APIC has ended a level-triggered interrupt; a line that is still asserted asks anew. */
+  endOfInterrupt(vector: number): void {
+    for (let pin = 0; pin < PIN_COUNT; pin++) {
+      const entry = this.#entries[pin]!;
+      if ((entry & REMOTE_IRR) === 0 || (entry & MESSAGE.VECTOR) !== vector) continue;
+      this.#entries[pin] = entry & ~REMOTE_IRR;
+      this.#serveLevel(pin);
+    }
+  }
+
+  // ---- registers --------------------------------------------------------------------------------
+
+  readMmio(offset: number, size: AccessSize): number {
+    const value = (offset & ~3) === IOREGSEL
+      ? this.#index
+      : (offset & ~3) === IOWIN
+      ? this.#read(this.#index)
+      : 0;
+    const shifted = value >>> 8 * (offset & 3);
+    return size === 4 ? shifted : shifted & (1 << 8 * size) - 1;
+  }
+
+  /** The window takes whole words only. */
+  writeMmio(offset: number, size: AccessSize, value: number): void {
+    if (offset === IOREGSEL) this.#index = value & 0xff;
+    else if (offset === IOWIN && size === 4) this.#write(this.#index, value);
+  }
+
+  #read(register: number): number {
+    switch (register) {
+      case REG.ID:
+      case REG.ARBITRATION:
+        return this.#id;
+      case REG.VERSION:
+        return VERSION;
+    }
+    const pin = (register - REG.REDIRECTION) >> 1;
+    if (pin < 0 || pin >= PIN_COUNT) return 0;
+    return (register & 1) === 0 ? this.#entries[pin]! : this.#destinations[pin]! << 24;
+  }
+
+  #write(register: number, value: number): void {
+    if (register === REG.ID) this.#id = value & ID_BITS;
+    const pin = (register - REG.REDIRECTION) >> 1;
+    if (pin < 0 || pin >= PIN_COUNT) return;
+    if ((register & 1) !== 0) this.#destinations[pin] = value >>> 24;
+    else this.#redirect(pin, value);
+  }
+
+  /** An input that becomes edge-triggered waits for no end of interrupt any more. */
+  #redirect(pin: number, value: number): void {
+    const kept = (value & MESSAGE.LEVEL) === 0 ? 0 : this.#entries[pin]! & REMOTE_IRR;
+    this.#entries[pin] = value & WRITABLE | kept;
+    this.#serveLevel(pin);
+  }
+
+  // ---- inputs -----------------------------------------------------------------------------------
+
+  #setInput(pin: number, asserted: boolean): void {
+    const bit = 1 << pin;
+    if (asserted === ((this.#asserted & bit) !== 0)) return;
+    this.#asserted ^= bit;
+    if (!asserted) return;
+    const entry = this.#entries[pin]!;
+    if ((entry & MESSAGE.LEVEL) !== 0) this.#serveLevel(pin);
+    else if ((entry & MESSAGE.MASKED) === 0) this.#send(pin);
+  }
+
+  /** Sends a level that nobody has taken yet. */
+  #serveLevel(pin: number): void {
+    const entry = this.#entries[pin]!;
+    if ((entry & (MESSAGE.LEVEL | MESSAGE.MASKED | REMOTE_IRR)) !== MESSAGE.LEVEL) return;
+    if ((this.#asserted & 1 << pin) === 0 || !this.#send(pin)) return;
+    // Only these have an end of interrupt.
+    if (isFixed(entry)) this.#entries[pin] = entry | REMOTE_IRR;
+  }
+
+  /** The 8259 pair is not behind this chip: there is no external interrupt to pass on. */
+  #send(pin: number): boolean {
+    const entry = this.#entries[pin]!;
+    if (deliveryOf(entry) === DELIVERY.EXT_INT) return false;
+    return this.#bus.send(entry & ~REMOTE_IRR, this.#destinations[pin]!);
+  }
+}
