@@ -181,7 +181,8 @@ function readSetup(file: Uint8Array, name: string): Setup {
   const protocol = data.getUint16(SETUP.protocol, true);
   const kernelAt = ((file[SETUP.sectors] || DEFAULT_SETUP_SECTORS) + 1) * SECTOR;
   const length = kernelAt + data.getUint32(SETUP.paragraphs, true) * PARAGRAPH;
-  if (file.length < Math.max(length, kernelAt + 1)) throw truncated(file, name, length);
+  // The last paragraph need not be full: memtest86+ ends inside of it.
+  if (file.length <= Math.max(length - PARAGRAPH, kernelAt)) throw truncated(file, name, length);
   if (protocol < OLDEST_PROTOCOL || (file[SETUP.loadFlags]! & LOADED_HIGH) === 0) {
     throw new UsageError(
       `Cannot load guest "${name}": a Linux kernel with boot protocol ` +

@@ -1,0 +1,100 @@
+/**
+ * What the tests of stock software need from outside: Debian packages, downloaded and unpacked but
+ * never installed, and images built from them. All of it is kept in the user's cache directory.
+ *
+ * | part | made from | holds |
+ * |---|---|---|
+ * | linux | `../shared/oracles/linux/*.sh` | vmlinux, vmlinuz, initramfs.gz, disk.img, boot.img |
+ * | seabios | Debian's seabios | usr/share/seabios/bios-256k.bin |
+ * | memtest86+ | Debian's memtest86+ | boot/memtest86+ia32.bin |
+ * | acpica-tools | Debian's acpica-tools | usr/bin/iasl |
+ * @module
+ */
+
+import { join } from "@std/path";
+import { oraclePath } from "../helpers/oracle.ts";
+
+/** Parts by name, each a folder. */
+export const PARTS = ["linux", "seabios", "memtest86+", "acpica-tools"] as const;
+export type Part = typeof PARTS[number];
+
+const LINUX_SCRIPTS = ["make-initramfs.sh", "make-grub-disk.sh"];
+/** The last file that each part gets. */
+const PROOF: Readonly<Record<Part, string>> = {
+  "linux": "boot.img",
+  "seabios": "usr/share/seabios/bios-256k.bin",
+  "memtest86+": "boot/memtest86+ia32.bin",
+  "acpica-tools": "usr/bin/iasl",
+};
+
+/** A file of a part, `undefined` while the part has not been prepared. */
+export function stockFile(part: Part, name: string): string | undefined {
+  const folder = join(cacheFolder(), part);
+  return exists(join(folder, PROOF[part])) ? join(folder, name) : undefined;
+}
+
+/**
+ * Makes a part unless it is there.
+ * @throws {Error} when its packages or scripts cannot be had
+ */
+export async function prepare(part: Part): Promise<void> {
+  if (stockFile(part, PROOF[part]) !== undefined) return;
+  const cache = cacheFolder();
+  await Deno.mkdir(cache, { recursive: true });
+  const building = await Deno.makeTempDir({ dir: cache, prefix: `${part}-` });
+  try {
+    await Deno.chmod(building, 0o755);
+    await (part === "linux" ? buildLinux(building) : unpack(part, building));
+    await Deno.rename(building, join(cache, part));
+  } catch (error) {
+    await Deno.remove(building, { recursive: true });
+    throw error;
+  }
+}
+
+async function buildLinux(folder: string): Promise<void> {
+  for (const script of LINUX_SCRIPTS) {
+    const path = oraclePath(`linux/${script}`);
+    if (path === undefined) throw new Error(`../shared/oracles/linux/${script} is not there`);
+    await tool("bash", [path, folder], folder);
+  }
+}
+
+async function unpack(name: string, folder: string): Promise<void> {
+  const download = () => tool("apt-get", ["download", "-qq", name], folder);
+  await download().catch(async () => {
+    await tool("apt-get", ["update", "-qq"], folder);
+    await download();
+  });
+  const [archive] = [...Deno.readDirSync(folder)].filter((entry) => entry.name.endsWith(".deb"));
+  await tool("dpkg-deb", ["-x", archive!.name, "."], folder);
+}
+
+/**
+ * Runs a program of the host.
+ * @returns what it wrote
+ * @throws {Error} when it fails
+ */
+export async function tool(name: string, args: readonly string[], cwd: string): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(name, { args: [...args], cwd })
+    .output();
+  const [written, complaint] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  if (success) return written!;
+  const reason = `${complaint}${written}`.trim().split("\n").at(-1);
+  throw new Error(`${name} ${args.join(" ")}: ${reason}`);
+}
+
+/** As the XDG base directory specification has it. */
+function cacheFolder(): string {
+  const home = Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") ?? "/tmp", ".cache");
+  return join(home, "trapring", "stock");
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
