@@ -18,17 +18,20 @@ export interface Step {
   readonly count?: number;
 }
 
-/** Where the parts of the guest are. What lies from {@link PLACE.SCRATCH} on, devices may write. */
+/**
+ * Where the parts of the guest are: in even megabytes, which stay where they are when A20 is off.
+ * What lies from `SCRATCH` on, devices may write.
+ */
 export const PLACE = {
-  CODE: 0x100000,
-  TABLES: 0x180000,
-  STEPS: 0x200000,
+  CODE: 0x200000,
+  TABLES: 0x280000,
+  STEPS: 0x400000,
   SCRATCH: 0x600000,
-  END: 0x800000,
+  END: 0x700000,
 } as const;
 
 /** Where string instructions take and leave what they move. */
-export const STRING_BUFFER: number = PLACE.SCRATCH + 0x100000;
+export const STRING_BUFFER: number = PLACE.SCRATCH + 0x20000;
 
 /** The port, or the address, is in EDX, the value in EAX, the count in ECX. */
 const OPERATIONS = {
@@ -66,9 +69,6 @@ const INTERRUPT_GATE = 0x8e00;
 const CODE_SELECTOR = 0x08;
 const GDT_BYTES = 24;
 const NO_REGISTERS: readonly number[] = [0, 0, 0, 0, 0, 0, 0, 0];
-
-/** Most steps that fit. */
-export const MAX_STEPS: number = (PLACE.SCRATCH - PLACE.STEPS) / STEP_BYTES - 1;
 
 /**
  * Makes the guest.

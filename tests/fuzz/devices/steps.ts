@@ -13,14 +13,27 @@ export type Writing = "never" | "lawful";
 const SIZES = [8, 16, 32] as const;
 type Size = typeof SIZES[number];
 
-/** Writes to these end the run. */
-const isExit = (port: number): boolean => port > PORT.DEBUG_EXIT - 4 && port < PORT.DEBUG_EXIT + 4;
+/** Bytes that end the run, by port: a case has few of them, to come far. */
+const ENDING = new Map<number, (byte: number) => boolean>([
+  ...[0, 1, 2, 3].map((offset) => [PORT.DEBUG_EXIT + offset, () => true] as const),
+  [PORT.SYSTEM_CONTROL_A, (byte) => (byte & 0x01) !== 0], // reset
+  [PORT.PCI_ADDRESS + 1, (byte) => (byte & 0x04) !== 0], // reset
+  [PORT.KEYBOARD_COMMAND, (byte) => byte >= 0xf0 || byte === 0xd1], // reset, by itself or a pin
+  [FIRMWARE.PM_BASE + 5, (byte) => (byte & 0x20) !== 0], // sleep
+]);
+/** Of those that could be. */
+const ENDING_PERCENT = 0.1;
 
 const BAR_PORTS: readonly number[] = Object.values(PCI_SLOT)
   .flatMap(({ bars = {} }) => Object.values(bars))
   .filter((base) => base < 0x10000);
 const PORTS: readonly number[] = [...Object.values(PORT), FIRMWARE.PM_BASE, ...BAR_PORTS];
 const BUS_MASTER = PCI_SLOT.IDE.bars![4]!;
+
+const CHANNELS = [
+  [PORT.IDE_COMMAND, PORT.IDE_CONTROL, BUS_MASTER],
+  [PORT.IDE2_COMMAND, PORT.IDE2_CONTROL, BUS_MASTER + 8],
+] as const;
 
 /** VGA, shadow RAM, PCI space, ROM, besides the registers. */
 const REGIONS: readonly number[] = [
@@ -33,7 +46,7 @@ const DISK_COMMANDS: readonly number[] = [
   ...[0x00, 0x08, 0x10, 0x20, 0x24, 0x25, 0x27, 0x29, 0x40, 0x42, 0x70, 0x90, 0x91, 0xa0, 0xa1],
   ...[0xb0, 0xc4, 0xc6, 0xc8, 0xe0, 0xe5, 0xe7, 0xea, 0xec, 0xef, 0xf5, 0xf8],
 ];
-/** Every command that may change the disk, with those that leave it to the count or to features. */
+/** With the command that only some values of Features make one that writes. */
 const CHANGING: ReadonlySet<number> = new Set([...WRITE_COMMANDS, 0x06]);
 const PACKETS: readonly number[] = [
   ...[0x00, 0x03, 0x12, 0x1a, 0x1b, 0x1e, 0x25, 0x28, 0x28, 0x28, 0x2b, 0x43, 0x46, 0x4a, 0x51],
@@ -89,32 +102,39 @@ export class StepMaker {
 
   #port(port: number): void {
     const rng = this.#rng;
-    if (isExit(port)) return;
     const size = rng.pick(SIZES);
-    if (rng.chance(8)) return this.#string(port, size);
-    if (rng.chance(40)) this.#add(`in${size}`, port);
-    else if (!this.#isForbidden(port, size, 0)) this.#out(port, size, this.#value());
+    if (rng.chance(8)) this.#string(port, size);
+    else if (rng.chance(40)) this.#add(`in${size}`, port);
+    else this.#out(port, size, this.#value());
   }
 
   #string(port: number, size: Size): void {
     const count = 1 + this.#rng.below(300);
     if (this.#rng.chance(50)) this.#add(`ins${size}`, port, 0, count);
-    else if (!this.#isForbidden(port, size)) this.#add(`outs${size}`, port, 0, count);
+    else if (!this.#isUnwanted(port, size)) this.#add(`outs${size}`, port, 0, count);
   }
 
   #out(port: number, size: Size, value: number): void {
-    if (!this.#isForbidden(port, size, value)) this.#add(`out${size}`, port, value);
+    if (!this.#isUnwanted(port, size, value)) this.#add(`out${size}`, port, value);
   }
 
-  /** A write that could change an image which must not change; of unknown bytes without `value`. */
-  #isForbidden(port: number, size: Size, value?: number): boolean {
-    if (this.#writing === "lawful") return false;
-    for (const command of [PORT.IDE_COMMAND + 7, PORT.IDE2_COMMAND + 7]) {
-      const byte = command - port;
-      if (byte < 0 || byte * 8 >= size) continue;
-      if (value === undefined || CHANGING.has(value >>> byte * 8 & 0xff)) return true;
+  /** Without `value`: the bytes are not known. */
+  #isUnwanted(port: number, size: Size, value?: number): boolean {
+    for (let i = 0; i * 8 < size; i++) {
+      const byte = value === undefined ? undefined : value >>> i * 8 & 0xff;
+      if (this.#changesDisk(port + i, byte)) return true;
+      const ends = ENDING.get(port + i);
+      if (ends === undefined || byte !== undefined && !ends(byte)) continue;
+      if (!this.#rng.chance(ENDING_PERCENT)) return true;
     }
     return false;
+  }
+
+  /** A command that could change an image which must not change. */
+  #changesDisk(port: number, byte: number | undefined): boolean {
+    if (this.#writing === "lawful") return false;
+    const isCommand = port === PORT.IDE_COMMAND + 7 || port === PORT.IDE2_COMMAND + 7;
+    return isCommand && (byte === undefined || CHANGING.has(byte));
   }
 
   #memory(): void {
@@ -152,9 +172,8 @@ export class StepMaker {
   /** A command that a driver could give, with registers, data phase and DMA as they come. */
   #ide(): void {
     const rng = this.#rng;
-    const [command, channel] = rng.chance(50)
-      ? [PORT.IDE_COMMAND, 0]
-      : [PORT.IDE2_COMMAND, BUS_MASTER_BYTES];
+    const [command, control, busMaster] = rng.pick(CHANNELS);
+    if (rng.chance(60)) { for (const value of [0x04, 0x00]) this.#out(control, 8, value); }
     const unit = rng.below(2);
     this.#out(command + 6, 8, 0xa0 | unit << 4 | (rng.chance(80) ? 0x40 : 0) | rng.below(2));
     for (const offset of [1, 2, 3, 4, 5]) {
@@ -166,7 +185,7 @@ export class StepMaker {
     if (isPacket) this.#out(command + 1, 8, rng.below(2));
     this.#out(command + 7, 8, opcode);
     if (isPacket) this.#packet(command);
-    this.#dma(BUS_MASTER + channel);
+    this.#dma(busMaster);
     this.#data(command);
   }
 
@@ -205,15 +224,13 @@ export class StepMaker {
   }
 }
 
-const BUS_MASTER_BYTES = 8;
-
 /** Descriptor tables at the begin of scratch memory, of buffers behind them; the rest is by chance. */
 export function makeScratch(rng: Rng): Uint8Array {
   const bytes = new Uint8Array(PLACE.END - PLACE.SCRATCH);
   rng.fill(bytes.subarray(STRING_BUFFER - PLACE.SCRATCH, STRING_BUFFER - PLACE.SCRATCH + 0x2000));
   const words = new Uint32Array(bytes.buffer);
   for (let at = 0; at < 0x10000 / 4; at += 2) {
-    words[at] = STRING_BUFFER + rng.below(0x80000);
+    words[at] = STRING_BUFFER + rng.below(0x60000);
     const isWhole = rng.chance(70);
     words[at + 1] = (isWhole ? rng.below(128) * 512 : rng.below(0x10000)) |
       (rng.chance(30) ? 0x80000000 : 0);

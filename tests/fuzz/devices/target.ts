@@ -90,6 +90,7 @@ export class DevicesTarget implements FuzzTarget {
     this.#count("exits", counters.exits.total);
     this.#count("interrupts", counters.interrupts);
     this.#count(`ended by ${reason}`, 1);
+    if (reason == "guest-crash") console.log(arguments[0].message);
     for (const { reads, writes } of disks) {
       this.#count("disk reads", reads);
       this.#count("disk writes", writes);
