@@ -213,9 +213,9 @@ export function cpuid(cpu: Cpu): void {
 }
 
 /** RDTSC: not for ring 3 under CR4.TSD. */
-export function rdtsc(cpu: Cpu): void {
+export function rdtsc(cpu: Cpu): number {
   if (cpu.state.get(AT_CR + 16) & CR4_TSD) privileged(cpu);
-  readTimestamp(cpu);
+  return readTimestamp(cpu);
 }
 
 /** RDPMC: there are no counters. */

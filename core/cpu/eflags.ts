@@ -8,7 +8,7 @@ import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
 import { updateMode } from "./segment.ts";
-import { peek, push, setStackPointer } from "./stack.ts";
+import { peek, setStackPointer } from "./stack.ts";
 import { ARITHMETIC, AT, CR0, ESP, FLAG } from "./state.ts";
 
 const { CR: AT_CR, EFLAGS } = AT;
@@ -55,12 +55,6 @@ export function setFlags(
   if ((before ^ after) & AC) updateMode(cpu);
 }
 
-/** PUSHF: the image has neither VM nor RF. */
-export function pushf(cpu: Cpu, insn: Insn): void {
-  if (cpu.state.flag(VM)) checkIopl(cpu);
-  push(cpu, insn.operandSize, cpu.state.eflags & ~(VM | RF));
-}
-
 /** POPF: see {@link setFlags}; VM stays, RF is cleared. */
 export function popf(cpu: Cpu, insn: Insn): void {
   if (cpu.state.flag(VM)) checkIopl(cpu);
@@ -69,25 +63,9 @@ export function popf(cpu: Cpu, insn: Insn): void {
   setFlags(cpu, value, insn.operandSize);
 }
 
-/** CLI. */
-export function cli(cpu: Cpu): void {
-  checkIopl(cpu);
-  cpu.state.setFlag(IF, false);
-}
-
 /** STI: interrupts stay off until the next instruction is over, if they were. */
 export function sti(cpu: Cpu): void {
   checkIopl(cpu);
   if (!cpu.state.flag(IF)) cpu.shadow = true;
   cpu.state.setFlag(IF, true);
-}
-
-/** CLD. */
-export function cld(cpu: Cpu): void {
-  cpu.state.setFlag(DF, false);
-}
-
-/** STD. */
-export function std(cpu: Cpu): void {
-  cpu.state.setFlag(DF, true);
 }

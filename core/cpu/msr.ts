@@ -20,7 +20,7 @@ interface Msr {
 }
 
 const MSRS: ReadonlyMap<number, Msr> = new Map([
-  [0x10, { feature: FEATURE.TSC, read: readTimestamp, write: writeTimestamp }],
+  [0x10, { feature: FEATURE.TSC, read: readTimestampPair, write: writeTimestamp }],
   // Microcode update signature: no update is loaded. A guest writes 0 before it asks.
   [0x8b, { feature: FEATURE.MSR, read: (cpu) => setPair(cpu, 0, 0), write: () => {} }],
   [0x174, word(FEATURE.SEP, AT.SYSENTER)],
@@ -76,13 +76,21 @@ function writeEfer(cpu: Cpu, low: number, high: number): void {
 
 // ---- time stamp counter -------------------------------------------------------------------------
 
-/** Virtual time, moved by what the guest has written: 64 bits in EDX:EAX. */
-export function readTimestamp(cpu: Cpu): void {
+/**
+ * Virtual time, moved by what the guest has written.
+ * @returns the low word; the high one is in `RESULT_HIGH`
+ */
+export function readTimestamp(cpu: Cpu): number {
   const { state } = cpu;
   const now = cpu.timestamp();
   const low = (now >>> 0) + (state.get(AT.TSC_OFFSET) >>> 0);
   const carry = low > 0xffffffff ? 1 : 0;
-  setPair(cpu, low, highWord(now) + state.get(AT.TSC_OFFSET + 4) + carry);
+  state.set(AT.RESULT_HIGH, highWord(now) + state.get(AT.TSC_OFFSET + 4) + carry);
+  return low;
+}
+
+function readTimestampPair(cpu: Cpu): void {
+  setPair(cpu, readTimestamp(cpu), cpu.state.get(AT.RESULT_HIGH));
 }
 
 function writeTimestamp(cpu: Cpu, low: number, high: number): void {

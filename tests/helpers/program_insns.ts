@@ -348,7 +348,7 @@ export class Straight extends Operands {
     const disp = LAYOUT.MMIO + rng.below(0x40);
     const memory = { wide, base: -1, index: -1, scale: 0, disp: disp & 0xffff, segment: 0 };
     if (wide) memory.disp = disp;
-    switch (rng.below(8)) {
+    switch (rng.below(9)) {
       case 0:
         return asm.form(width, 0x88 + w, this.source(), memory);
       case 1:
@@ -362,6 +362,8 @@ export class Straight extends Operands {
         if (reserved & 1) return;
         asm.prefix(width);
         return asm.bytes(0xe4 + w, 0x60);
+      case 8:
+        return reserved & 5 ? undefined : asm.bytes(0x0f, 0x31);
       case 5:
         return this.#segment(reserved);
       default:

@@ -137,17 +137,19 @@ export const cmc: Sem = (x) => {
 };
 
 /** LAHF: SF ZF 0 AF 0 PF 1 CF. */
-export const lahf: Sem = (x) => {
-  const bits = [
+export const lahf: Sem = (x) => x.setReg(4, flagsByte(x), 1);
+
+/** The low byte of EFLAGS: SF ZF AF PF CF, and bit 1. */
+export function flagsByte(x: X): Val {
+  return [
     x.carry,
     num(2),
     shl(x.parity, num(2)),
     shl(x.adjust, num(4)),
     shl(x.zero, num(6)),
     shl(ltS(x.sign, num(0)), num(7)),
-  ];
-  x.setReg(4, bits.reduce(or), 1);
-};
+  ].reduce(or);
+}
 
 /** SAHF. FX corrects PF and SF where one result cannot show all of ZF, SF, PF. */
 export const sahf: Sem = (x) => {

@@ -1,0 +1,48 @@
+/**
+ * System instructions that run as generated code.
+ * Source: Intel SDM vol. 2; vol. 3 §20.2.7 (virtual-8086).
+ * @module
+ */
+
+import { TIMESTAMP } from "../callees.ts";
+import { and, gtU, load32, ltU, num, or, shl, shr, type Val } from "../ir.ts";
+import { AT, EAX, EDX, FLAG } from "../state.ts";
+import type { Sem, X } from "../x.ts";
+import { flagsByte } from "./flags.ts";
+
+const GP = 13;
+/** EFLAGS without the arithmetic flags. */
+const SYSTEM_FLAGS: Val = load32(num(AT.EFLAGS));
+const IOPL: Val = and(shr(SYSTEM_FLAGS, num(12)), num(3));
+const CPL: Val = load32(num(AT.CPL));
+
+/** RDTSC. */
+export const rdtsc: Sem = (x) => {
+  x.setReg(EAX, x.callFor(TIMESTAMP));
+  x.setReg(EDX, load32(num(AT.RESULT_HIGH)));
+};
+
+/** CLI. CPL is 0 in real mode and 3 in virtual-8086 mode. */
+export const cli: Sem = (x) => {
+  x.if(gtU(CPL, IOPL), () => x.fault(GP));
+  clear(x, FLAG.IF);
+};
+
+/** CLD. */
+export const cld: Sem = (x) => clear(x, FLAG.DF);
+
+/** STD. */
+export const std: Sem = (x) => x.setWord(AT.EFLAGS, or(SYSTEM_FLAGS, num(FLAG.DF)));
+
+/** PUSHF: the image has neither VM nor RF. */
+export const pushf: Sem = (x) => {
+  const system = x.let(SYSTEM_FLAGS);
+  const virtual = and(shr(system, num(17)), num(1));
+  x.if(and(virtual, ltU(IOPL, num(3))), () => x.fault(GP));
+  const image = or(and(system, num(~(FLAG.VM | FLAG.RF))), flagsByte(x));
+  x.push(or(image, shl(shr(x.overflow, num(31)), num(11))), x.operandSize);
+};
+
+function clear(x: X, flag: number): void {
+  x.setWord(AT.EFLAGS, and(SYSTEM_FLAGS, num(~flag)));
+}
