@@ -48,6 +48,8 @@ const SCRATCH = RECORDS.BASE;
 const FIRST = SCRATCH + 2 * REC_STRIDE;
 /** Instructions of the largest unit that is compiled at once. */
 const MAX_UNIT = 1000;
+/** Runs of a block, of those that its neighbour needed to be compiled, that make it come along. */
+const WARM = 1 / 16;
 /** Runs before a block is compiled, on a page that changes all the time. */
 const MAX_HEAT = 0x4000_0000;
 
@@ -285,13 +287,15 @@ export class Blocks {
 
   // ---- second tier ---------------------------------------------------------------------------
 
-  /** Compiles the block at EIP, with all known ones that direct jumps inside its page lead to. */
+  /** Compiles the block at EIP, with all warm ones that direct jumps inside its page lead to. */
   compile(): void {
     const mode = this.#state.get(AT_MODE);
     const base = this.#state.segmentBase(CS);
     const start = this.#state.eip;
-    const page = this.#pages[this.#mmu.fetchAddress((base + start) >>> 0) >>> 12];
+    const number = this.#mmu.fetchAddress((base + start) >>> 0) >>> 12;
+    const page = this.#pages[number];
     if (!page) return;
+    const cold = this.#heatOf(number) * (1 - WARM);
     const members: Block[] = [];
     const blocks = new Map<number, CompilableBlock>();
     const candidates = [start];
@@ -301,6 +305,7 @@ export class Blocks {
       const linear = (base + eip) >>> 0;
       const block = page.blocks.get(blockKey(mode, linear));
       if (!block || blocks.has(eip) || (linear ^ (base + start)) >>> 12) continue;
+      if (n > 0 && !block.compiled && this.#state.get(block.head + REC_HEAT) > cold) continue;
       const insns = this.#discover(eip, mode, linear);
       const count = simpleCount(insns);
       // What is compiled already may only be repeated here.

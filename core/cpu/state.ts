@@ -55,6 +55,8 @@ export const AT = {
   /** Non-zero: generated code stopped in front of the block with this head, to have it compiled. */
   HOT: 428,
   EFER: 432,
+  /** High word of a callee's 64-bit result. */
+  RESULT_HIGH: 436,
   /** What WRMSR has added to the time stamp counter: 64 bits. */
   TSC_OFFSET: 440,
   /** The four page-directory-pointer entries that CR3 was loaded with, 8 bytes each. */
@@ -193,7 +195,7 @@ export const JUMP = {
   RECORD: 12,
   /** What the record's first word says. */
   HANDLER: 16,
-  ENTRIES: 4096,
+  ENTRIES: 16384,
   BASE: 0x10000,
 } as const;
 
@@ -207,7 +209,7 @@ export const SITES = {
    * lowest two.
    */
   NONE: 0x800,
-  BASE: 0x30000,
+  BASE: 0x90000,
   STRIDE: 8,
   PAGE: 0,
   ADDEND: 4,
@@ -216,10 +218,10 @@ export const SITES = {
 } as const;
 
 /** Decoded records of the first tier. */
-export const RECORDS = { BASE: 0x38000, END: 0x1000000 } as const;
+export const RECORDS = { BASE: 0x98000, END: 0x4000000 } as const;
 
 /** Where guest RAM begins, 64 KiB-aligned. */
-export const RAM_BASE = 0x1000000;
+export const RAM_BASE = 0x4000000;
 
 const PARITY = Uint8Array.from({ length: 256 }, (_, byte) => {
   let odd = 0;
