@@ -39,4 +39,5 @@ export type { DiskPath, Phase, PhaseRecorder, PhaseSource } from "./report/phase
 export type { Profile } from "./cpu/cpuid.ts";
 export type { CostPreset } from "./hypervisor/costs.ts";
 export type { MediaPreset, Spindle } from "../devices/disk/timed.ts";
+export type { ScreenPlace, TextScreen } from "../devices/vga_text.ts";
 export type * from "./types.ts";

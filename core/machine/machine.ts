@@ -8,6 +8,8 @@
 
 import { ServedDisk } from "../../devices/disk/served.ts";
 import { TimedDisk } from "../../devices/disk/timed.ts";
+import type { Vga } from "../../devices/vga.ts";
+import type { TextScreen } from "../../devices/vga_text.ts";
 import { VirtualClock } from "../clock.ts";
 import { Cpu } from "../cpu/cpu.ts";
 import { DEFAULT_PROFILE, FEATURE, profileFeatures } from "../cpu/cpuid.ts";
@@ -63,6 +65,7 @@ export class Machine {
   readonly #domain: Domain | undefined;
   readonly #xen: XenInterface | HiddenXen;
   readonly #hypervisor: Hypervisor;
+  readonly #vga: Vga;
   readonly #input: HostInput;
   readonly #loop = new HostLoop();
   #end: End | undefined;
@@ -82,6 +85,7 @@ export class Machine {
     this.#media = config.disks.map((disk) => this.#makeMedia(disk));
     const drives = config.disks.map((disk, place) => this.#connect(disk, place));
     const pc = this.#makePc(memory, drives);
+    this.#vga = pc.vga;
     this.#input = new HostInput(
       this.#clock,
       { serial: pc.com1, keyboard: pc.typist },
@@ -133,6 +137,16 @@ export class Machine {
   input(source: InputSource, bytes: Uint8Array): void {
     this.#input.add(source, bytes);
     this.#loop.wake();
+  }
+
+  /** What the video card shows; `undefined` in a graphics mode. */
+  screen(): TextScreen | undefined {
+    return this.#vga.screen();
+  }
+
+  /** Grows whenever something is written to the video card: the screen may have changed since. */
+  get screenChanges(): number {
+    return this.#vga.changes;
   }
 
   /** Sums since power-on. */

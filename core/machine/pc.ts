@@ -14,6 +14,7 @@
  * | 00E9, 00F4 | debug console, debug exit | | device model |
  * | 0170-0177, 0376 | secondary IDE channel | 15 | device model |
  * | 01F0-01F7, 03F6 | primary IDE channel | 14 | device model |
+ * | 03B4-03BA, 03C0-03CF, 03D4-03DA | VGA | | device model |
  * | 03F8-03FF | COM1 | 4 | device model |
  * | 0402 | debug console of the BIOS | | device model |
  * | 0510-0511, 0514-051B | fw_cfg, its DMA interface | | device model |
@@ -23,7 +24,7 @@
  * | 0CF9 byte | PIIX3 reset control | | device model |
  * | 0CFC-0CFF | PCI data | | device model |
  * | AFE0-AFE3 | general-purpose events of 0:1.3 | 9 | device model |
- * | C000-C0FF | BAR 0 of 0:2.0, Xen platform device | | device model |
+ * | C000-C0FF | BAR 0 of 0:3.0, Xen platform device | | device model |
  * | C100-C10F | BAR 4 of 0:1.1, IDE bus masters | | device model |
  *
  * | memory | device | answered by |
@@ -68,6 +69,8 @@ import { SystemControlPortA } from "../../devices/port92.ts";
 import { Rtc } from "../../devices/rtc.ts";
 import { SharedLines } from "../../devices/shared_lines.ts";
 import { Uart16550 } from "../../devices/uart.ts";
+import { Vga, VGA_CRTC_PORTS, VGA_PCI, VGA_PORTS } from "../../devices/vga.ts";
+import { VGA_WINDOW_BYTES } from "../../devices/vga_memory.ts";
 import { UNPLUG, XEN_PLATFORM_PCI, XenPlatform } from "../../devices/xen/platform.ts";
 import { hex } from "../bits.ts";
 import type { HypervisorPorts } from "../hypervisor/hypervisor.ts";
@@ -91,6 +94,9 @@ export const PORT = {
   IDE2_COMMAND: 0x170,
   IDE_COMMAND: 0x1f0,
   IDE2_CONTROL: 0x376,
+  VGA_CRTC_MONO: 0x3b4,
+  VGA: 0x3c0,
+  VGA_CRTC: 0x3d4,
   IDE_CONTROL: 0x3f6,
   COM1: 0x3f8,
   FIRMWARE_CONSOLE: 0x402,
@@ -115,7 +121,7 @@ export const IRQ = {
 } as const;
 
 /** First address of each device in memory. */
-export const MMIO = { IO_APIC: 0xfec00000, LOCAL_APIC: 0xfee00000 } as const;
+export const MMIO = { VGA: 0xa0000, IO_APIC: 0xfec00000, LOCAL_APIC: 0xfee00000 } as const;
 
 /** What firmware decides: where power management is, and the interrupts of PIRQA to PIRQD. */
 export const FIRMWARE = { PM_BASE: 0x600, PIRQ_ROUTES: [10, 10, 11, 11] } as const;
@@ -139,13 +145,14 @@ export interface PciSlot {
 
 /** Where the PCI functions are. */
 export const PCI_SLOT: Readonly<
-  Record<"HOST_BRIDGE" | "ISA_BRIDGE" | "IDE" | "POWER" | "XEN_PLATFORM", PciSlot>
+  Record<"HOST_BRIDGE" | "ISA_BRIDGE" | "IDE" | "POWER" | "VGA" | "XEN_PLATFORM", PciSlot>
 > = {
   HOST_BRIDGE: { device: 0, func: 0 },
   ISA_BRIDGE: { device: 1, func: 0, bytes: pirqRoutes() },
   IDE: { device: 1, func: 1, bars: { 4: 0xc100 } },
   POWER: { device: 1, func: 3, bytes: powerRegisters() },
-  XEN_PLATFORM: { device: 2, func: 0, bars: { 0: 0xc000, 1: 0xf0000000 } },
+  VGA: { device: 2, func: 0, bars: {} },
+  XEN_PLATFORM: { device: 3, func: 0, bars: { 0: 0xc000, 1: 0xf0000000 } },
 };
 
 /** PIRQRC[A:D]. */
@@ -250,6 +257,7 @@ export class Pc {
   readonly com1: Uart16550;
   /** Types on the keyboard what the host's terminal sends. */
   readonly typist: Typist;
+  readonly vga: Vga;
   readonly #keyboard: Keyboard = new Keyboard();
   readonly #parts: PcParts;
   /** ISA interrupts for those who share them: SCI and the PIRQs. */
@@ -262,6 +270,7 @@ export class Pc {
     this.#parts = parts;
     if (parts.apic) [this.localApic, this.#lines] = this.#makeApics();
     this.com1 = new Uart16550(this.line(IRQ.COM1), (byte) => events.onSerialByte(byte));
+    this.vga = new Vga(parts.clock);
     this.typist = new Typist(parts.clock, this.#keyboard);
     this.ide = [
       new IdeChannel(this.line(IRQ.IDE), memory, errors),
@@ -356,6 +365,14 @@ export class Pc {
     this.ports.map("keyboard command", PORT.KEYBOARD_COMMAND, 1, controller.commandPort);
   }
 
+  #mapVga(): void {
+    const { ports, vga } = this;
+    ports.map("vga", PORT.VGA, VGA_PORTS, vga);
+    ports.map("vga crtc", PORT.VGA_CRTC, VGA_CRTC_PORTS, vga.colorPorts);
+    ports.map("vga crtc mono", PORT.VGA_CRTC_MONO, VGA_CRTC_PORTS, vga.monoPorts);
+    this.mmio.map("vga", MMIO.VGA, VGA_WINDOW_BYTES, vga.memory);
+  }
+
   #makeRtc(): Rtc {
     const { clock, memory, drives, rtcBase = RTC_BASE } = this.#parts;
     const disks: Geometry[] = [];
@@ -404,6 +421,7 @@ export class Pc {
     add(PCI_SLOT.ISA_BRIDGE, isa.function);
     add(PCI_SLOT.IDE, ide);
     add(PCI_SLOT.POWER, this.#makePower());
+    add(PCI_SLOT.VGA, new PciFunction(VGA_PCI));
     if (this.#parts.xenPlatform) add(PCI_SLOT.XEN_PLATFORM, this.#makePlatform());
     const config = new PciConfigPorts(bus, isa.resetControl);
     this.ports.map("pci address", PORT.PCI_ADDRESS, 4, config.address);

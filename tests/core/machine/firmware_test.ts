@@ -40,9 +40,10 @@ Deno.test("placeTables() puts an MP table that counts its entries where software
     "020011010000c0fe",
   ]);
   const interrupts = entries.filter((entry) => entry.startsWith("03"));
-  assertEquals(interrupts.slice(0, 3), [
+  assertEquals(interrupts.slice(0, 4), [
     "03000d000004000a", // INTA of slot 1, PIRQA
     "03000d000008000a", // INTA of slot 2, PIRQB
+    "03000d00000c000b", // INTA of slot 3, PIRQC
     "0300000001000002", // the timer
   ]);
   assertEquals(
