@@ -38,6 +38,7 @@ export { DISK_PATHS } from "./report/phases.ts";
 export type { DiskPath, Phase, PhaseRecorder, PhaseSource } from "./report/phases.ts";
 export type { Profile } from "./cpu/cpuid.ts";
 export type { CostPreset } from "./hypervisor/costs.ts";
+export type { Fault, FaultKind } from "../devices/disk/faulty.ts";
 export type { MediaPreset, Spindle } from "../devices/disk/timed.ts";
 export type { ScreenPlace, TextScreen } from "../devices/vga_text.ts";
 export type * from "./types.ts";

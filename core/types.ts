@@ -325,26 +325,37 @@ export interface BlockBackend {
   write(sector: number, from: Uint8Array): void;
   /** Returns when all earlier writes are durable. */
   flush(): void;
+  /** Gives the space of some sectors back; they read as zeros from then on. Where it can. */
+  discard?(sector: number, count: number): void;
   /** Releases the host file. The backend is not used again. */
   close(): void;
 }
 
-/** Outcome of a {@link BlockRequest}. */
-export type BlockStatus = "ok" | "error";
+/**
+ * Outcome of a {@link BlockRequest}: served; a sector cannot be read or written; refused; the disk
+ * hangs, and whoever waits for it should go on waiting.
+ */
+export type BlockStatus = "ok" | "error" | "aborted" | "timeout";
 
 /** One request to a {@link Disk}. The submitter has checked range and alignment. */
 export interface BlockRequest {
   /** What to do. */
-  op: "read" | "write" | "flush";
+  op: "read" | "write" | "flush" | "discard";
   /** First sector. */
   sector: number;
   /**
-   * Contiguous on disk, in order; each a multiple of 512 bytes. Empty for flush. Bytes move just
-   * before `done`.
+   * Contiguous on disk, in order; each a multiple of 512 bytes. Empty for flush and discard. Bytes
+   * move just before `done`.
    */
   segments: readonly Uint8Array[];
-  /** Called from the clock, never from inside `submit`. */
-  done(status: BlockStatus): void;
+  /** Sectors to discard. */
+  count?: number;
+  /**
+   * Called from the clock, never from inside `submit`.
+   * @param failedAt the first sector of which `status` is true; those before it have been served.
+   *   The request's first unless given
+   */
+  done(status: BlockStatus, failedAt?: number): void;
 }
 
 /** A disk with a queue and a latency. Both paths share the same one. */
@@ -353,6 +364,8 @@ export interface Disk {
   readonly sectorCount: number;
   /** Writes end with status `error`. */
   readonly readOnly: boolean;
+  /** Serves discard, after which the sectors read as zeros; not unless given. */
+  readonly canDiscard?: boolean;
   /** Never calls `done()` itself. Requests complete in the order of submission. */
   submit(request: BlockRequest): void;
 }

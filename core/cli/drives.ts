@@ -15,6 +15,7 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import type { DiskConfig } from "../machine/config.ts";
+import { type Fault, FAULT_KINDS } from "../machine/storage.ts";
 
 /** A drive that the user has named. */
 export interface DriveOptions {
@@ -30,6 +31,8 @@ export interface DriveOptions {
   readonly readOnly: boolean;
   /** Writes stay in memory. */
   readonly snapshot: boolean;
+  /** What is wrong with some of its sectors. */
+  readonly faults?: readonly Fault[];
 }
 
 /** A drive whose place may not be decided yet. */
@@ -37,6 +40,7 @@ type DriveRequest = Omit<DriveOptions, "index"> & { readonly index?: number };
 
 const POSITIONS = 4;
 const EXAMPLE = "-drive file=disk.img,if=ide,index=0,media=disk,format=raw";
+const FAULT_EXAMPLE = "fault=unc@2048, fault=abort@4096+8, fault=timeout@0*1: once only";
 
 /** Collects the drives of a command, in the order of the command line. */
 export class DriveList {
@@ -96,7 +100,7 @@ export class DriveList {
 }
 
 const DRIVE_HELP = "file=F[,if=ide|xen][,index=N][,media=disk|cdrom][,format=raw][,readonly=on]" +
-  "[,snapshot=on]";
+  "[,snapshot=on][,fault=unc|abort|timeout@SECTOR[+COUNT][*TIMES]]...";
 
 /** Values by key; the first of a list is the default. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
@@ -112,7 +116,8 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
 const UNSPELLED: readonly string[] = ["both", "next", "probe"];
 
 function readDrive(text: string): DriveRequest {
-  const values = readKeys(text);
+  const faults: Fault[] = [];
+  const values = readKeys(text, faults);
   const file = values.get("file");
   if (file === undefined || file === "") throw cannot(text, "it names no file", EXAMPLE);
   const [kind, path, index] = [values.get("media")!, values.get("if")!, values.get("index")!];
@@ -127,17 +132,29 @@ function readDrive(text: string): DriveRequest {
     snapshot: values.get("snapshot") === "on",
     ...path === "both" ? {} : { path: path as NonNullable<DiskConfig["path"]> },
     ...index === "next" ? {} : { index: Number(index) },
+    ...faults.length === 0 ? {} : { faults },
   };
 }
 
-/** As QEMU: a comma in a file name is doubled. */
-function readKeys(text: string): Map<string, string> {
+/**
+ * As QEMU: a comma in a file name is doubled.
+ * @param faults gets those that the text names; the key may come several times
+ */
+function readKeys(text: string, faults: Fault[]): Map<string, string> {
   const values = new Map(Object.entries(CHOICES).map(([key, [usual]]) => [key, usual!]));
   for (const item of text.split(/(?<!,),(?!,)/)) {
     const [, key = "", value = ""] = /^([^=]*)=(.*)$/s.exec(item) ?? [];
+    if (key === "fault") {
+      faults.push(readFault(text, value));
+      continue;
+    }
     const choices = CHOICES[key]?.filter((choice) => !UNSPELLED.includes(choice));
     if (key !== "file" && choices === undefined) {
-      throw cannot(text, `"${item}" is none of file, ${Object.keys(CHOICES).join(", ")}`, EXAMPLE);
+      throw cannot(
+        text,
+        `"${item}" is none of file, fault, ${Object.keys(CHOICES).join(", ")}`,
+        EXAMPLE,
+      );
     }
     if (choices !== undefined && !choices.includes(value)) {
       throw cannot(text, `${key} is "${value}"`, `${key}=${choices.join(`, ${key}=`)}`);
@@ -145,6 +162,18 @@ function readKeys(text: string): Map<string, string> {
     values.set(key, value.replaceAll(",,", ","));
   }
   return values;
+}
+
+/** `KIND@SECTOR+COUNT*TIMES`: one sector and for ever unless given. */
+function readFault(text: string, value: string): Fault {
+  const [, name, sector, count = "1", times = "Infinity"] =
+    /^(\w+)@(\d+)(?:\+(\d+))?(?:\*(\d+))?$/.exec(value) ?? [];
+  const kind = FAULT_KINDS.find((known) => known === name);
+  if (kind === undefined || Number(count) === 0 || Number(times) === 0) {
+    const kinds = FAULT_KINDS.join(", ");
+    throw cannot(text, `fault is "${value}", not one of ${kinds} at a sector`, FAULT_EXAMPLE);
+  }
+  return { kind, sector: Number(sector), count: Number(count), times: Number(times) };
 }
 
 function escape(file: string): string {

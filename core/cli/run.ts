@@ -202,8 +202,15 @@ function guestDrive({ guest, drives }: RunOptions): DriveOptions {
 }
 
 /** A drive as a machine takes it. */
-function attachment({ backend, index, kind, path }: OpenDrive): Omit<DiskConfig, "media"> {
-  return { backend, index, kind, ...path === undefined ? {} : { path } };
+function attachment(drive: OpenDrive): Omit<DiskConfig, "media"> {
+  const { backend, index, kind, path, faults } = drive;
+  return {
+    backend,
+    index,
+    kind,
+    ...path === undefined ? {} : { path },
+    ...faults === undefined ? {} : { faults },
+  };
 }
 
 /** Of the file, or of its boot sector if it is a disk: those are the bytes that were loaded. */

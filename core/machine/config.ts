@@ -7,6 +7,7 @@ import type { BlockBackend, CostKind, Dom0CostKind, Ns, VcpuState } from "../typ
 import type { Profile } from "../cpu/cpuid.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import type { GuestImage } from "../load/image.ts";
+import type { Fault } from "../../devices/disk/faulty.ts";
 import type { MediaPreset } from "../../devices/disk/timed.ts";
 import type { RecordedInput } from "./replay.ts";
 
@@ -34,6 +35,8 @@ export interface DiskConfig {
   readonly kind?: "disk" | "cdrom";
   /** The one path to it. */
   readonly path?: "ide" | "xen";
+  /** What is wrong with some of its sectors. */
+  readonly faults?: readonly Fault[];
 }
 
 /**

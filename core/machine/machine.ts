@@ -6,6 +6,7 @@
  * @module
  */
 
+import { FaultyDisk } from "../../devices/disk/faulty.ts";
 import { ServedDisk } from "../../devices/disk/served.ts";
 import { TimedDisk } from "../../devices/disk/timed.ts";
 import type { Vga } from "../../devices/vga.ts";
@@ -239,10 +240,11 @@ export class Machine {
     });
   }
 
-  #connect({ index, kind = "disk", path }: DiskConfig, place: number): ConnectedDrive {
+  #connect({ index, kind = "disk", path, faults }: DiskConfig, place: number): ConnectedDrive {
     const { blockSubmit, blockComplete } = this.#config.cost;
     const costs = { submit: blockSubmit, complete: blockComplete };
-    const disk = new ServedDisk(this.#dom0, this.#media[place]!, costs);
+    const served = new ServedDisk(this.#dom0, this.#media[place]!, costs);
+    const disk = faults === undefined ? served : new FaultyDisk(served, faults);
     return { index: index ?? place, kind, path: kind === "cdrom" ? "ide" : path, disk };
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Fault, FAULT_STATUS, type FaultKind } from "../../devices/disk/faulty.ts";
 import { MemoryDisk } from "../../devices/disk/memory.ts";
 import { OverlayDisk } from "../../devices/disk/overlay.ts";
 import { RawImage } from "../../devices/disk/raw.ts";
@@ -12,7 +13,10 @@ import { DEFAULT_PROFILE, featureNames, type Profile, PROFILES } from "../cpu/cp
 import { COST_PRESETS, type CostPreset, DEFAULT_COST } from "../hypervisor/costs.ts";
 import type { BlockBackend } from "../types.ts";
 
-export { DEFAULT_COST };
+export { DEFAULT_COST, type Fault };
+
+/** What can be wrong with sectors. */
+export const FAULT_KINDS: readonly FaultKind[] = Object.keys(FAULT_STATUS) as FaultKind[];
 
 /** The processor when the user names none. */
 export const DEFAULT_CPU: Profile = DEFAULT_PROFILE;

@@ -37,5 +37,9 @@ export class MemoryDisk implements BlockBackend {
 
   flush(): void {}
 
+  discard(sector: number, count: number): void {
+    this.bytes.fill(0, sector * SECTOR_SIZE, (sector + count) * SECTOR_SIZE);
+  }
+
   close(): void {}
 }

@@ -8,6 +8,8 @@ import type { BlockBackend } from "../../core/types.ts";
 
 const CHUNK_SECTORS = 8;
 const CHUNK_BYTES = CHUNK_SECTORS * SECTOR_SIZE;
+/** Every chunk that has been given back: a hole. */
+const ZEROS = new Uint8Array(CHUNK_BYTES);
 
 /**
  * What `-snapshot` puts over an image. Flushing is nothing: the overlay does not outlive the run.
@@ -45,6 +47,19 @@ export class OverlayDisk implements BlockBackend {
 
   flush(): void {}
 
+  discard(sector: number, count: number): void {
+    for (let at = 0; at < count * SECTOR_SIZE;) {
+      const end = Math.min(count * SECTOR_SIZE, endOfChunk(sector, at));
+      const index = chunkOf(sector, at);
+      if (end - at === CHUNK_BYTES) this.#chunks.set(index, ZEROS);
+      else if (this.#chunks.get(index) !== ZEROS) {
+        this.#makeChunk(index);
+        this.#window(sector, at, end).fill(0);
+      }
+      at = end;
+    }
+  }
+
   close(): void {
     this.#base.close();
   }
@@ -63,11 +78,12 @@ export class OverlayDisk implements BlockBackend {
   }
 
   #makeChunk(index: number): void {
-    if (this.#chunks.has(index)) return;
+    const changed = this.#chunks.get(index);
+    if (changed !== undefined && changed !== ZEROS) return;
     const first = index * CHUNK_SECTORS;
     const sectors = Math.min(CHUNK_SECTORS, this.sectorCount - first);
     const chunk = new Uint8Array(sectors * SECTOR_SIZE);
-    this.#base.read(first, chunk);
+    if (changed === undefined) this.#base.read(first, chunk);
     this.#chunks.set(index, chunk);
   }
 }

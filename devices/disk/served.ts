@@ -16,6 +16,7 @@ export interface BlockLayerCosts {
 export class ServedDisk implements Disk {
   readonly sectorCount: number;
   readonly readOnly: boolean;
+  readonly canDiscard: boolean;
   readonly #dom0: Dom0;
   readonly #inner: Disk;
   readonly #costs: BlockLayerCosts;
@@ -24,6 +25,7 @@ export class ServedDisk implements Disk {
   constructor(dom0: Dom0, inner: Disk, costs: BlockLayerCosts) {
     this.sectorCount = inner.sectorCount;
     this.readOnly = inner.readOnly;
+    this.canDiscard = inner.canDiscard === true;
     this.#dom0 = dom0;
     this.#inner = inner;
     this.#costs = costs;
@@ -49,11 +51,13 @@ class Passage implements BlockRequest {
   op: BlockRequest["op"] = "flush";
   sector = 0;
   segments: readonly Uint8Array[] = [];
+  count = 0;
   readonly submit: () => void;
   readonly complete: () => void;
   readonly #onDone: (passage: Passage) => void;
   #request: BlockRequest | undefined;
   #status: BlockStatus = "ok";
+  #failedAt: number | undefined;
 
   constructor(
     onSubmit: (passage: Passage) => void,
@@ -66,7 +70,7 @@ class Passage implements BlockRequest {
       const request = this.#request!;
       this.#request = undefined;
       onEnd(this);
-      request.done(this.#status);
+      request.done(this.#status, this.#failedAt);
     };
   }
 
@@ -75,10 +79,12 @@ class Passage implements BlockRequest {
     this.op = request.op;
     this.sector = request.sector;
     this.segments = request.segments;
+    this.count = request.count ?? 0;
   }
 
-  done(status: BlockStatus): void {
+  done(status: BlockStatus, failedAt?: number): void {
     this.#status = status;
+    this.#failedAt = failedAt;
     this.#onDone(this);
   }
 }

@@ -28,6 +28,7 @@ const INITIAL_QUEUE = 64;
 export class TimedDisk implements Disk {
   readonly sectorCount: number;
   readonly readOnly: boolean;
+  readonly canDiscard: boolean;
   readonly #clock: Clock;
   readonly #backend: BlockBackend;
   readonly #preset: MediaPreset;
@@ -50,6 +51,7 @@ export class TimedDisk implements Disk {
   ) {
     this.sectorCount = backend.sectorCount;
     this.readOnly = backend.readOnly;
+    this.canDiscard = backend.discard !== undefined && !backend.readOnly;
     this.#clock = clock;
     this.#backend = backend;
     this.#preset = preset;
@@ -76,10 +78,11 @@ export class TimedDisk implements Disk {
   }
 
   #checkRange(request: BlockRequest, bytes: number): void {
-    const end = request.sector + bytes / SECTOR_SIZE;
+    const sectors = request.op === "discard" ? request.count! : bytes / SECTOR_SIZE;
+    const end = request.sector + sectors;
     if (request.sector < 0 || end > this.sectorCount || !Number.isInteger(end)) {
       throw new InternalError(
-        `Cannot ${request.op} ${bytes} bytes at sector ${request.sector}: ` +
+        `Cannot ${request.op} ${sectors} sectors at sector ${request.sector}: ` +
           `the disk has ${this.sectorCount} sectors`,
       );
     }
@@ -111,7 +114,7 @@ export class TimedDisk implements Disk {
 
   #scheduleTransfer(now: Ns, request: BlockRequest, bytes: number): Ns {
     const { readLatencyNs, writeLatencyNs, bytesPerSecond } = this.#preset;
-    const write = request.op === "write";
+    const write = request.op !== "read";
     const channel = this.#firstFreeChannel();
     const begin = Math.max(now, this.#channelFreeAt[channel]!);
     const decoded = begin + (write ? writeLatencyNs : readLatencyNs);
@@ -141,6 +144,7 @@ export class TimedDisk implements Disk {
   #perform(request: BlockRequest): BlockStatus {
     try {
       if (request.op === "flush") this.#backend.flush();
+      else if (request.op === "discard") this.#backend.discard!(request.sector, request.count!);
       else this.#move(request);
       return "ok";
     } catch (error) {

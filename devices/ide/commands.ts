@@ -1,26 +1,36 @@
 /**
  * The ATA command set of the disk, as a table. What the table does not have is aborted.
- * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §6; retired opcodes (21h, 31h, 94h-99h, C9h, CBh) from
- * ATA-1 to 3.
+ * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §6; retired opcodes (11h-1Fh, 21h, 31h, 94h-99h, C9h, CBh)
+ * from ATA-1 to 3; DATA SET MANAGEMENT from ATA8-ACS-2.
  * @module
  */
 
 import type { DiskDrive } from "./disk_drive.ts";
-import { MAX_MULTIPLE } from "./identify.ts";
-import { ER_ABRT, ER_IDNF } from "./taskfile.ts";
+import { fillIdentify, MAX_MULTIPLE } from "./identify.ts";
+import { smart } from "./smart.ts";
+import { ER_ABRT, WITH_DATA } from "./taskfile.ts";
 
 /**
- * How a command moves data, in the standard's terms. `identify` is PIO data-in and `flush`
- * non-data, neither with a sector range. EXECUTE DEVICE DIAGNOSTIC is the channel's.
+ * How a command moves data, in the standard's terms. An `immediate` one is done at once; it is PIO
+ * data-in when it has a sector of data, else non-data. `verify` and `flush` are non-data and wait
+ * for the disk, `trim` is DMA data-out. EXECUTE DEVICE DIAGNOSTIC is the channel's.
  */
 export type Protocol =
-  | "non-data"
+  | "immediate"
   | "pio-in"
   | "pio-out"
   | "dma-in"
   | "dma-out"
-  | "identify"
-  | "flush";
+  | "verify"
+  | "flush"
+  | "trim";
+
+/**
+ * All the work of an `immediate` command.
+ * @param into 512 bytes
+ * @returns the Error register, 0 for success, or {@link WITH_DATA}
+ */
+export type Immediate = (drive: DiskDrive, ext: boolean, into: Uint8Array) => number;
 
 /** One row of the command table. */
 export interface Command {
@@ -31,8 +41,7 @@ export interface Command {
   readonly ext: boolean;
   /** DRQ blocks of as many sectors as SET MULTIPLE MODE said. */
   readonly multiple: boolean;
-  /** All the work of a non-data command; returns the Error register, 0 for success. */
-  readonly run: (drive: DiskDrive, ext: boolean) => number;
+  readonly run: Immediate;
 }
 
 type Variant = "" | "ext" | "multiple" | "ext multiple";
@@ -42,9 +51,12 @@ function row(opcode: number, name: string, protocol: Protocol, variant: Variant 
   return { opcode, name, protocol, ext, multiple, run: succeed };
 }
 
-function nonData(opcode: number, name: string, run: Command["run"], ext: boolean = false): Command {
-  return { opcode, name, protocol: "non-data", ext, multiple: false, run };
+function immediate(opcode: number, name: string, run: Immediate, ext: boolean = false): Command {
+  return { opcode, name, protocol: "immediate", ext, multiple: false, run };
 }
+
+/** The low half was a step rate in ATA-1. */
+const RECALIBRATES: readonly number[] = Array.from({ length: 16 }, (_, rate) => 0x10 | rate);
 
 const ROWS: readonly Command[] = [
   row(0x20, "READ SECTORS", "pio-in"),
@@ -64,35 +76,45 @@ const ROWS: readonly Command[] = [
   row(0xca, "WRITE DMA", "dma-out"),
   row(0xcb, "WRITE DMA (no retry)", "dma-out"),
   row(0x35, "WRITE DMA EXT", "dma-out", "ext"),
-  row(0xec, "IDENTIFY DEVICE", "identify"),
+  row(0x40, "READ VERIFY SECTORS", "verify"),
+  row(0x41, "READ VERIFY SECTORS (no retry)", "verify"),
+  row(0x42, "READ VERIFY SECTORS EXT", "verify", "ext"),
   row(0xe7, "FLUSH CACHE", "flush"),
   row(0xea, "FLUSH CACHE EXT", "flush", "ext"),
-  nonData(0x00, "NOP", abort),
-  nonData(0x08, "DEVICE RESET", abort), // packet devices only, as are A0h and A1h:
-  nonData(0xa0, "PACKET", abort), // drivers find out what they talk to by these aborts
-  nonData(0xa1, "IDENTIFY PACKET DEVICE", abort),
-  nonData(0x10, "RECALIBRATE", succeed),
-  nonData(0x70, "SEEK", succeed),
-  nonData(0x40, "READ VERIFY SECTORS", verify),
-  nonData(0x41, "READ VERIFY SECTORS (no retry)", verify),
-  nonData(0x42, "READ VERIFY SECTORS EXT", verify, true),
-  nonData(0xf8, "READ NATIVE MAX ADDRESS", readNativeMax),
-  nonData(0x27, "READ NATIVE MAX ADDRESS EXT", readNativeMax, true),
-  nonData(0x91, "INITIALIZE DEVICE PARAMETERS", initializeParameters),
-  nonData(0xc6, "SET MULTIPLE MODE", setMultiple),
-  nonData(0xef, "SET FEATURES", setFeatures),
-  nonData(0xe0, "STANDBY IMMEDIATE", succeed),
-  nonData(0x94, "STANDBY IMMEDIATE", succeed),
-  nonData(0xe1, "IDLE IMMEDIATE", succeed),
-  nonData(0x95, "IDLE IMMEDIATE", succeed),
-  nonData(0xe2, "STANDBY", succeed),
-  nonData(0x96, "STANDBY", succeed),
-  nonData(0xe3, "IDLE", succeed),
-  nonData(0x97, "IDLE", succeed),
-  nonData(0xe5, "CHECK POWER MODE", checkPower),
-  nonData(0x98, "CHECK POWER MODE", checkPower),
-  nonData(0xe6, "SLEEP", succeed),
-  nonData(0x99, "SLEEP", succeed),
+  row(0x06, "DATA SET MANAGEMENT", "trim", "ext"),
+  immediate(0xec, "IDENTIFY DEVICE", identify),
+  immediate(0xb0, "SMART", (drive, _ext, into) => smart(drive, into)),
+  immediate(0x00, "NOP", abort),
+  immediate(0x08, "DEVICE RESET", abort), // packet devices only, as are A0h and A1h:
+  immediate(0xa0, "PACKET", abort), // drivers find out what they talk to by these aborts
+  immediate(0xa1, "IDENTIFY PACKET DEVICE", abort),
+  ...RECALIBRATES.map((opcode) => immediate(opcode, "RECALIBRATE", succeed)),
+  immediate(0x70, "SEEK", succeed),
+  immediate(0xf8, "READ NATIVE MAX ADDRESS", readNativeMax),
+  immediate(0x27, "READ NATIVE MAX ADDRESS EXT", readNativeMax, true),
+  immediate(0x91, "INITIALIZE DEVICE PARAMETERS", initializeParameters),
+  immediate(0xc6, "SET MULTIPLE MODE", setMultiple),
+  immediate(0xef, "SET FEATURES", setFeatures),
+  immediate(0xe0, "STANDBY IMMEDIATE", succeed),
+  immediate(0x94, "STANDBY IMMEDIATE", succeed),
+  immediate(0xe1, "IDLE IMMEDIATE", succeed),
+  immediate(0x95, "IDLE IMMEDIATE", succeed),
+  immediate(0xe2, "STANDBY", succeed),
+  immediate(0x96, "STANDBY", succeed),
+  immediate(0xe3, "IDLE", succeed),
+  immediate(0x97, "IDLE", succeed),
+  immediate(0xe5, "CHECK POWER MODE", checkPower),
+  immediate(0x98, "CHECK POWER MODE", checkPower),
+  immediate(0xe6, "SLEEP", succeed),
+  immediate(0x99, "SLEEP", succeed),
+  immediate(0xf5, "SECURITY FREEZE LOCK", succeed), // there is no password that could be set
+  immediate(0xf1, "SECURITY SET PASSWORD", abort),
+  immediate(0xf2, "SECURITY UNLOCK", abort),
+  immediate(0xf3, "SECURITY ERASE PREPARE", abort),
+  immediate(0xf4, "SECURITY ERASE UNIT", abort),
+  immediate(0xf6, "SECURITY DISABLE PASSWORD", abort),
+  immediate(0xf9, "SET MAX ADDRESS", abort),
+  immediate(0x37, "SET MAX ADDRESS EXT", abort),
 ];
 
 /** The rows by opcode. */
@@ -112,13 +134,9 @@ function abort(): number {
   return ER_ABRT;
 }
 
-function verify(drive: DiskDrive, ext: boolean): number {
-  const first = drive.firstSector(ext);
-  if (first < 0) return ER_IDNF;
-  const end = first + drive.taskfile.sectorCount(ext);
-  const stop = Math.min(end, Math.max(first, drive.sectorCount));
-  drive.report(ext, stop, end - stop);
-  return stop < end ? ER_IDNF : 0;
+function identify(drive: DiskDrive, _ext: boolean, into: Uint8Array): number {
+  fillIdentify(drive, into);
+  return WITH_DATA;
 }
 
 function readNativeMax(drive: DiskDrive, ext: boolean): number {

@@ -35,6 +35,7 @@ export class DiskDrive implements Drive, IdentifyState {
   readonly data: DataPort;
   readonly identity: DriveIdentity;
   readonly sectorCount: number;
+  readonly canTrim: boolean;
   /** CHS translation after power-on. */
   readonly defaultGeometry: Geometry;
   status: number = SR_IDLE;
@@ -42,6 +43,9 @@ export class DiskDrive implements Drive, IdentifyState {
   multiple: number = MAX_MULTIPLE;
   transferMode: number = ULTRA_DMA_5;
   writeCache = true;
+  smartEnabled = true;
+  /** Reads that have met a bad sector since power-on. */
+  readErrors = 0;
   /** SRST brings settings back to their defaults (SET FEATURES 66h, CCh). */
   revertOnReset = true;
   readonly #cable: Cable;
@@ -54,6 +58,7 @@ export class DiskDrive implements Drive, IdentifyState {
     this.data = this.#runner.block;
     this.identity = identity;
     this.sectorCount = disk.sectorCount;
+    this.canTrim = disk.canDiscard === true && !disk.readOnly;
     this.defaultGeometry = this.#geometry = geometryOf(disk.sectorCount);
   }
 
@@ -84,6 +89,7 @@ export class DiskDrive implements Drive, IdentifyState {
   powerOn(): void {
     this.revertOnReset = true;
     this.writeCache = true;
+    this.smartEnabled = true;
     this.softReset();
   }
 

@@ -1,7 +1,7 @@
 /**
  * The 256 words of IDENTIFY DEVICE, as a table.
- * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §6.16, table 27; values as QEMU 7.2's disk answers them,
- * less SMART and TRIM, which this disk does not have.
+ * Source: ATA/ATAPI-7 (T13/1532D) vol. 1 §6.16, table 27; words 69 and 169 from ATA8-ACS-2; values
+ * as QEMU 7.2's disk answers them.
  * @module
  */
 
@@ -42,6 +42,9 @@ export interface IdentifyState extends IdentifiedDrive {
   /** Sectors per DRQ block, 0 = MULTIPLE commands disabled. */
   readonly multiple: number;
   readonly writeCache: boolean;
+  readonly smartEnabled: boolean;
+  /** DATA SET MANAGEMENT can give sectors back. */
+  readonly canTrim: boolean;
 }
 
 type Word<D> = number | ((drive: D) => number);
@@ -49,7 +52,10 @@ type Word<D> = number | ((drive: D) => number);
 /** Rows are the first word number and the values from there on; all other words are 0. */
 export type IdentifyWords<D> = readonly (readonly [first: number, ...values: Word<D>[]])[];
 
-const WRITE_CACHE = 0x0020; // words 82, 85
+const NOP = 0x4000; // words 82, 85
+const WRITE_CACHE = 0x0020;
+const SMART = 0x0001;
+const READS_ZEROS_AFTER_TRIM = 0x4020; // always the same, and that is zeros
 
 const WORDS: IdentifyWords<IdentifyState> = [
   [0, 0x0040], // ATA, not removable
@@ -67,9 +73,10 @@ const WORDS: IdentifyWords<IdentifyState> = [
   [60, (d) => lba28Capacity(d) & 0xffff, (d) => lba28Capacity(d) >>> 16],
   [63, (d) => 0x0007 | selected(d, 0x20)], // multiword DMA 0-2
   [64, 0x0003, 120, 120, 120, 120], // PIO 3 and 4; cycle times in ns
+  [69, (d) => d.canTrim ? READS_ZEROS_AFTER_TRIM : 0],
   [80, 0x00f0, 0x0016], // ATA-4 to ATA-7; ATA/ATAPI-6 T13 1410D revision 3b
-  [82, 0x4020, 0x7400, 0x4000], // NOP, write cache; FLUSH CACHE, FLUSH CACHE EXT, 48-bit addresses
-  [85, (d) => 0x4000 | (d.writeCache ? WRITE_CACHE : 0), 0x3400, 0x4000], // the same, enabled
+  [82, NOP | WRITE_CACHE | SMART, 0x7400, 0x4000], // FLUSH CACHE, FLUSH CACHE EXT, 48-bit addresses
+  [85, enabledFeatures, 0x3400, 0x4000],
   [88, (d) => 0x003f | selected(d, 0x40)], // Ultra DMA 0-5
   [93, 0x6001], // 80-conductor cable
   [
@@ -79,6 +86,7 @@ const WORDS: IdentifyWords<IdentifyState> = [
     (d) => word(d.sectorCount, 2),
   ],
   [106, 0x6000], // one 512-byte logical sector per physical sector
+  [169, (d) => d.canTrim ? 1 : 0],
 ];
 
 const STRINGS: readonly (readonly [first: number, words: number, key: keyof DriveIdentity])[] = [
@@ -118,6 +126,10 @@ export function fillWords<D extends IdentifiedDrive>(
       view.setUint8((first + i) * 2 + 1, text.charCodeAt(i * 2));
     }
   }
+}
+
+function enabledFeatures(drive: IdentifyState): number {
+  return NOP | (drive.writeCache ? WRITE_CACHE : 0) | (drive.smartEnabled ? SMART : 0);
 }
 
 function chsCapacity({ geometry }: IdentifyState): number {

@@ -7,7 +7,10 @@
  * PIO in    BSY → disk → DRQ, INTRQ → host takes the block → DRQ, INTRQ (buffered) or BSY … idle
  * PIO out   DRQ → host gives the block → BSY → disk → DRQ, INTRQ … idle, INTRQ
  * DMA       DRQ, wait for Start → disk to or from guest memory → idle, INTRQ
+ * verify    BSY → disk into the buffer … idle, INTRQ
+ * trim      DRQ, wait for Start → ranges from guest memory → BSY → disk … idle, INTRQ
  * ```
+ * A drive that hangs stays as it is until the host resets it.
  * @module
  */
 
@@ -18,8 +21,19 @@ import type { Command } from "./commands.ts";
 import type { DiskDrive } from "./disk_drive.ts";
 import type { Cable } from "./drive.ts";
 import { DrqBlock } from "./drq_block.ts";
-import { fillIdentify } from "./identify.ts";
-import { ER_ABRT, ER_IDNF, ER_UNC, SR_BSY, SR_DF, SR_DRQ, SR_ERR, SR_IDLE } from "./taskfile.ts";
+import {
+  ER_ABRT,
+  ER_IDNF,
+  ER_UNC,
+  SR_BSY,
+  SR_DF,
+  SR_DRQ,
+  SR_ERR,
+  SR_IDLE,
+  WITH_DATA,
+} from "./taskfile.ts";
+import { DSM_TRIM, readTrimRanges } from "./trim.ts";
+import type { TrimRange } from "./trim.ts";
 
 /** What the drive's buffer holds: all of a command with a 28-bit address. */
 const BUFFER_SECTORS = 256;
@@ -38,7 +52,7 @@ export class CommandRunner {
     op: "read",
     sector: 0,
     segments: [],
-    done: (status) => this.#diskDone(status),
+    done: (status, failedAt) => this.#diskDone(status, failedAt),
   };
   #running = false;
   #command!: Command; // set by run()
@@ -47,8 +61,10 @@ export class CommandRunner {
   #sectors = 0; // of the block or DMA transfer under way
   #fetched = 0; // sectors read ahead into the buffer by the last disk request
   #taken = 0; // of those, offered to the host
-  #readAhead = true; // off after a media error, until the next command
-  #inFlight: "nothing" | "block" | "dma" | "flush" = "nothing";
+  #failure: BlockStatus = "ok"; // of the read-ahead, once the host wants what comes after them
+  #failedAt = 0;
+  #ranges: TrimRange[] = [];
+  #inFlight: "nothing" | "buffer" | "dma" | "hung" = "nothing";
 
   constructor(drive: DiskDrive, disk: Disk, cable: Cable) {
     this.#drive = drive;
@@ -65,15 +81,15 @@ export class CommandRunner {
       this.#fetched =
       this.#taken =
         0;
-    this.#readAhead = true;
+    this.#failure = "ok";
     this.#drive.error = 0;
     switch (command.protocol) {
-      case "non-data":
-        return this.#end(command.run(this.#drive, command.ext));
-      case "identify":
-        return this.#identify();
+      case "immediate":
+        return this.#answer();
       case "flush":
         return this.#submit("flush", NO_SEGMENTS);
+      case "trim":
+        return this.#beginTrim();
       default:
         return this.#beginSectors();
     }
@@ -81,7 +97,9 @@ export class CommandRunner {
 
   /** Drops the command without a word to the host. What the disk has been given, it finishes. */
   abandon(): void {
-    if (this.#running && this.#inFlight !== "nothing") this.#cable.draining++;
+    const isWaiting = this.#inFlight === "buffer" || this.#inFlight === "dma";
+    if (this.#running && isWaiting) this.#cable.draining++;
+    if (this.#inFlight === "hung") this.#inFlight = "nothing";
     this.#running = false;
     this.block.close();
   }
@@ -90,7 +108,6 @@ export class CommandRunner {
   tryDma(): void {
     if (!this.#running || !this.#isDma() || this.#inFlight !== "nothing") return;
     if (!this.#cable.busMaster.started) return;
-    this.#sectors = Math.min(this.#remaining, this.#disk.sectorCount - this.#sector);
     const bytes = this.#sectors * SECTOR_SIZE;
     switch (this.#cable.busMaster.prepare(bytes, this.#isRead())) {
       case "short":
@@ -99,40 +116,88 @@ export class CommandRunner {
         this.#guestError("PRD table names an address without memory");
         return this.#end(ER_ABRT);
       default:
-        return this.#submit(this.#isRead() ? "read" : "write", this.#cable.busMaster.segments);
+        return this.#beginDma();
+    }
+  }
+
+  #beginDma(): void {
+    const { busMaster } = this.#cable;
+    if (this.#command.protocol !== "trim") {
+      return this.#submit(this.#isRead() ? "read" : "write", busMaster.segments, "dma");
+    }
+    this.#ranges = readTrimRanges(busMaster.segments);
+    busMaster.transferred();
+    const { sectorCount } = this.#disk;
+    if (this.#ranges.every(({ sector, count }) => sector + count <= sectorCount)) this.#trim();
+    else {
+      this.#guestError("a range reaches past the end of the disk");
+      this.#end(ER_IDNF);
     }
   }
 
   #isDma(): boolean {
-    return this.#command.protocol === "dma-in" || this.#command.protocol === "dma-out";
+    const { protocol } = this.#command;
+    return protocol === "dma-in" || protocol === "dma-out" || protocol === "trim";
   }
 
   #isRead(): boolean {
     return this.#command.protocol === "dma-in" || this.#command.protocol === "pio-in";
   }
 
-  #identify(): void {
-    fillIdentify(this.#drive, this.block.segments(1)[0]);
+  #answer(): void {
+    const { run, ext } = this.#command;
+    const outcome = run(this.#drive, ext, this.block.segments(1)[0]);
+    if (outcome !== WITH_DATA) return this.#end(outcome);
     this.#sectors = 1;
     this.#offerBlock("in");
     this.#cable.interrupt();
   }
 
+  #beginTrim(): void {
+    const sectors = this.#drive.taskfile.sectorCount(true);
+    const { features } = this.#drive.taskfile;
+    if (features !== DSM_TRIM || !this.#drive.canTrim || sectors > BUFFER_SECTORS) {
+      return this.#end(ER_ABRT);
+    }
+    this.#awaitDma(sectors);
+  }
+
+  /** Gives the next range back. */
+  #trim(): void {
+    const range = this.#ranges.shift();
+    if (range === undefined) return this.#end(0);
+    this.#sector = range.sector;
+    this.#request.count = range.count;
+    this.#submit("discard", NO_SEGMENTS);
+  }
+
   #beginSectors(): void {
     const { ext, multiple } = this.#command;
-    if (!this.#isRead() && this.#disk.readOnly) {
+    const isWrite = this.#command.protocol === "pio-out" || this.#command.protocol === "dma-out";
+    if (isWrite && this.#disk.readOnly) {
       this.#guestError("disk is read-only");
       return this.#end(ER_ABRT);
     }
     if (multiple && this.#drive.multiple === 0) return this.#end(ER_ABRT);
     this.#sector = this.#drive.firstSector(ext);
     this.#remaining = this.#drive.taskfile.sectorCount(ext);
-    if (!this.#isDma()) this.#nextBlock();
-    else if (this.#reaches(1)) this.#awaitDma();
+    const inside = Math.min(this.#remaining, this.#disk.sectorCount - this.#sector);
+    if (this.#command.protocol === "verify") this.#verify();
+    else if (!this.#isDma()) this.#nextBlock();
+    else if (this.#reaches(1)) this.#awaitDma(inside);
     else this.#endOutOfRange();
   }
 
-  #awaitDma(): void {
+  /** Reads into the buffer what nobody takes from there. */
+  #verify(): void {
+    const inside = Math.min(this.#remaining, this.#disk.sectorCount - this.#sector);
+    this.#sectors = Math.min(inside, BUFFER_SECTORS);
+    if (this.#reaches(1)) this.#submit("read", this.block.segments(this.#sectors));
+    else this.#endOutOfRange();
+  }
+
+  #awaitDma(sectors: number): void {
+    this.#sectors = sectors;
     this.#drive.status = SR_DATA_READY;
     this.tryDma();
   }
@@ -146,15 +211,15 @@ export class CommandRunner {
     }
     if (!this.#isRead()) this.#offerBlock("out");
     else if (this.#taken < this.#fetched) this.#advance();
-    else this.#fetch();
+    else if (this.#failure === "ok") this.#fetch();
+    else this.#fail(this.#failure, this.#failedAt);
     return true;
   }
 
   /** Reads the block and, as drives do, as much of the rest of the command as the buffer holds. */
   #fetch(): void {
     const room = BUFFER_SECTORS - BUFFER_SECTORS % this.#sectors;
-    const inside = Math.min(room, this.#remaining, this.#disk.sectorCount - this.#sector);
-    this.#fetched = this.#readAhead ? inside : this.#sectors;
+    this.#fetched = Math.min(room, this.#remaining, this.#disk.sectorCount - this.#sector);
     this.#taken = 0;
     this.#submit("read", this.block.segments(this.#fetched));
   }
@@ -176,23 +241,48 @@ export class CommandRunner {
     }
   }
 
-  #submit(op: BlockRequest["op"], segments: readonly Uint8Array[]): void {
-    this.#inFlight = op === "flush" ? "flush" : this.#isDma() ? "dma" : "block";
-    if (!this.#isDma()) this.#drive.status = SR_WORKING;
+  #submit(
+    op: BlockRequest["op"],
+    segments: readonly Uint8Array[],
+    into: "buffer" | "dma" = "buffer",
+  ): void {
+    this.#inFlight = into;
+    if (into === "buffer") this.#drive.status = SR_WORKING;
     this.#request.op = op;
     this.#request.sector = this.#sector;
     this.#request.segments = segments;
     this.#disk.submit(this.#request);
   }
 
-  #diskDone(status: BlockStatus): void {
+  #diskDone(status: BlockStatus, failedAt: number = this.#sector): void {
     const finished = this.#inFlight;
     this.#inFlight = "nothing";
     if (finished === "dma") this.#cable.busMaster.transferred();
     if (!this.#running) this.#cable.draining--;
-    else if (status === "error") this.#mediaError();
-    else if (finished === "flush") this.#end(0);
-    else this.#advance();
+    else if (status === "ok") this.#goOn();
+    else if (this.#command.protocol === "pio-in") this.#keepFetched(status, failedAt);
+    else this.#fail(status, failedAt);
+  }
+
+  #goOn(): void {
+    switch (this.#command.protocol) {
+      case "flush":
+        return this.#end(0);
+      case "trim":
+        return this.#trim();
+      default:
+        return this.#advance();
+    }
+  }
+
+  /** A read-ahead has failed: the host gets the blocks before the bad one. */
+  #keepFetched(status: BlockStatus, failedAt: number): void {
+    const before = failedAt - this.#sector;
+    this.#fetched = before - before % this.#sectors;
+    this.#failure = status;
+    this.#failedAt = failedAt;
+    if (this.#fetched > 0) this.#advance();
+    else this.#fail(status, failedAt);
   }
 
   /** The disk has moved the sectors of a block or of a DMA transfer. */
@@ -206,6 +296,8 @@ export class CommandRunner {
       this.#cable.interrupt();
     } else if (this.#remaining === 0) {
       this.#end(0);
+    } else if (this.#command.protocol === "verify") {
+      this.#verify();
     } else if (this.#isDma()) {
       this.#endOutOfRange();
     } else if (this.#nextBlock()) {
@@ -231,18 +323,23 @@ export class CommandRunner {
     this.#end(ER_IDNF);
   }
 
-  /** A failed read-ahead says nothing about the first block: that is tried alone. */
-  #mediaError(): void {
-    if (this.#command.protocol === "pio-in" && this.#fetched > this.#sectors) {
-      this.#readAhead = false;
-      this.#fetch();
-    } else this.#endMediaError();
+  #fail(status: BlockStatus, failedAt: number): void {
+    const { protocol } = this.#command;
+    if (status === "timeout") return this.#hang();
+    if (protocol !== "flush" && protocol !== "trim") {
+      this.#remaining -= failedAt - this.#sector;
+      this.#report(failedAt);
+    }
+    if (status === "aborted") return this.#end(ER_ABRT);
+    if (!this.#isRead() && protocol !== "verify") return this.#end(ER_ABRT, SR_DF);
+    this.#drive.readErrors++;
+    this.#end(ER_UNC);
   }
 
-  #endMediaError(): void {
-    if (this.#command.protocol !== "flush") this.#report(this.#sector);
-    if (this.#isRead()) this.#end(ER_UNC);
-    else this.#end(ER_ABRT, SR_DF);
+  /** Neither an end nor an interrupt, until a reset. */
+  #hang(): void {
+    this.#inFlight = "hung";
+    this.#drive.status = SR_WORKING;
   }
 
   /** A PRD table that ends too early: nothing moves, no interrupt; the host has its timeout. */

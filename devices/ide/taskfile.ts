@@ -32,6 +32,9 @@ export const ER_UNC = 0x40;
 export const ER_IDNF = 0x10;
 export const ER_ABRT = 0x04;
 
+/** Of a command's outcome, in place of an Error register: no error, a sector of data to read. */
+export const WITH_DATA = -1;
+
 /** Error register after reset or diagnostic: no fault found. */
 export const DIAGNOSTIC_PASSED = 0x01;
 
@@ -89,6 +92,11 @@ export class Taskfile {
     this.#recent[REG_COUNT] = value;
   }
 
+  /** LBA bits 7:0 or sector number, for commands that pass an argument in it. */
+  get lbaLow(): number {
+    return this.#recent[REG_LBA_LOW]!;
+  }
+
   /** Head number, or LBA bits 27:24. */
   get head(): number {
     return this.#recent[REG_DEVICE]! & 0x0f;
@@ -132,7 +140,7 @@ export class Taskfile {
     }
   }
 
-  /** Byte count of a packet drive's data block: registers 4 and 5. */
+  /** Registers 5 and 4: byte count of a packet drive's data block, or a command's key. */
   get byteCount(): number {
     return this.#recent[REG_LBA_HIGH]! << 8 | this.#recent[REG_LBA_MID]!;
   }

@@ -18,12 +18,15 @@ import type {
 /** A disk in memory. Requests wait in {@link queue} until the test completes them. */
 export class BenchDisk implements Disk {
   readonly readOnly: boolean;
+  canDiscard = false;
   readonly bytes: Uint8Array;
   readonly queue: BlockRequest[] = [];
   /** `"read 7+2"` for every request submitted. */
   readonly log: string[] = [];
   /** Outcome of the requests to come. */
   status: BlockStatus = "ok";
+  /** First bad sector of those that do not end well. */
+  failedAt: number | undefined;
 
   constructor(sectors: number, readOnly: boolean = false) {
     this.bytes = new Uint8Array(sectors * SECTOR_SIZE).map((_, i) => patternByte(i));
@@ -36,7 +39,8 @@ export class BenchDisk implements Disk {
 
   submit(request: BlockRequest): void {
     const length = request.segments.reduce((sum, segment) => sum + segment.length, 0);
-    this.log.push(`${request.op} ${request.sector}+${length / SECTOR_SIZE}`);
+    const sectors = request.op === "discard" ? request.count : length / SECTOR_SIZE;
+    this.log.push(`${request.op} ${request.sector}+${sectors}`);
     this.queue.push(request);
   }
 
@@ -44,12 +48,13 @@ export class BenchDisk implements Disk {
   complete(): void {
     const request = this.queue.shift()!;
     let at = request.sector * SECTOR_SIZE;
-    for (const segment of this.status === "ok" ? request.segments : []) {
+    const isServed = this.status === "ok" || this.failedAt !== undefined;
+    for (const segment of isServed ? request.segments : []) {
       if (request.op === "read") segment.set(this.bytes.subarray(at, at + segment.length));
       else this.bytes.set(segment, at);
       at += segment.length;
     }
-    request.done(this.status);
+    request.done(this.status, this.failedAt);
   }
 
   sectors(first: number, count: number): Uint8Array {

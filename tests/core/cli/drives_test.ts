@@ -32,6 +32,15 @@ Deno.test("DriveList reads every key of -drive, and doubled commas in the file's
   ]);
 });
 
+Deno.test("DriveList reads faults, one sector and for ever unless they say otherwise", () => {
+  const text = "file=a,fault=unc@7,fault=abort@9+8,fault=timeout@0+2*1";
+  assertEquals(drives("-drive", text)[0]!.faults, [
+    { kind: "unc", sector: 7, count: 1, times: Infinity },
+    { kind: "abort", sector: 9, count: 8, times: Infinity },
+    { kind: "timeout", sector: 0, count: 2, times: 1 },
+  ]);
+});
+
 Deno.test("-snapshot holds for every drive", () => {
   assertEquals(drives("-hda", "a", "-hdc", "b", "-snapshot").map((drive) => drive.snapshot), [
     true,
@@ -46,7 +55,10 @@ for (
     ["-drive index=1", "it names no file"],
     ["-drive file=a,index=4", 'index is "4"'],
     ["-drive file=a,format=qcow2", 'format is "qcow2"'],
-    ["-drive file=a,cache=none", '"cache=none" is none of file, if, index'],
+    ["-drive file=a,cache=none", '"cache=none" is none of file, fault, if, index'],
+    ["-drive file=a,fault=burn@1", 'fault is "burn@1", not one of unc, abort, timeout'],
+    ["-drive file=a,fault=unc", 'fault is "unc"'],
+    ["-drive file=a,fault=unc@1+0", 'fault is "unc@1+0"'],
     ["-drive file=a,if=xen,media=cdrom", "a CD-ROM is on IDE alone"],
     ["-hda a -hdb b -hdc c -hdd d --disk e", "Cannot attach 5 drives"],
   ] as const

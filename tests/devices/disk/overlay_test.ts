@@ -18,11 +18,11 @@ function strictImage(): MemoryDisk {
   return image;
 }
 
-Deno.test("OverlayDisk reads as one image and leaves the base alone, whatever is written", () => {
+Deno.test("OverlayDisk reads as one image and leaves the base alone, whatever is written or discarded", () => {
   const write = fc.record({
     sector: fc.nat(SECTORS - 1),
     count: fc.integer({ min: 1, max: 20 }),
-    seed: fc.nat(255),
+    seed: fc.option(fc.nat(255)), // null: discard
   });
   fc.assert(
     fc.property(fc.array(write, { maxLength: 12 }), write, (writes, probe) => {
@@ -30,8 +30,10 @@ Deno.test("OverlayDisk reads as one image and leaves the base alone, whatever is
       const overlay = new OverlayDisk(base);
       const expected = pattern(SECTORS * 512);
       for (const { sector, count, seed } of writes) {
-        const data = pattern(Math.min(count, SECTORS - sector) * 512, seed);
-        overlay.write(sector, data);
+        const sectors = Math.min(count, SECTORS - sector);
+        const data = seed === null ? new Uint8Array(sectors * 512) : pattern(sectors * 512, seed);
+        if (seed === null) overlay.discard(sector, sectors);
+        else overlay.write(sector, data);
         expected.set(data, sector * 512);
       }
       const into = new Uint8Array(Math.min(probe.count, SECTORS - probe.sector) * 512);

@@ -168,7 +168,7 @@ Deno.test("TimedDisk.submit() throws InternalError past the end", () => {
   assertThrows(
     () => bench.submit("read", 2047, new Uint8Array(1024)),
     InternalError,
-    "Cannot read 1024 bytes at sector 2047: the disk has 2048 sectors",
+    "Cannot read 2 sectors at sector 2047: the disk has 2048 sectors",
   );
 });
 

@@ -149,19 +149,60 @@ Deno.test("IdeChannel reads a whole 28-bit command ahead, a longer one 128 KiB a
   assertEquals(disk.log, ["read 4+256", "read 3+256", "read 259+44"]);
 });
 
-Deno.test("IdeChannel reads block by block after a read-ahead has failed", () => {
+Deno.test("IdeChannel delivers what was read ahead of a bad sector, then UNC", () => {
   const { disk, ide } = bench();
-  ide.lba28(0x20, 6, 3);
   disk.status = "error";
+  disk.failedAt = 8;
+  ide.lba28(0x20, 6, 5);
   disk.complete();
+  for (let i = 6; i < 8; i++) assertEquals(ide.insl(128), disk.sectors(i, 1));
+  assertEquals([ide.in8(0x1f7), ide.line.edges], [0x51, 1]);
+  assertEquals(ide.registers(), [0x40, 3, 8, 0, 0, 0xe0]);
+  assertEquals(disk.log, ["read 6+5"]);
+});
+
+Deno.test("IdeChannel names the bad sector inside a MULTIPLE block or a DMA transfer", () => {
+  const { disk, ide } = bench();
+  disk.status = "error";
+  disk.failedAt = 21;
+  ide.lba28(0xc4, 0, 32);
+  disk.complete();
+  ide.insl(16 * 128);
+  assertEquals([ide.in8(0x1f7), ide.registers()], [0x51, [0x40, 11, 21, 0, 0, 0xe0]]);
+  ide.prds(0x8000, [[0x3000, 4096]]);
+  ide.out32(BM + 4, 0x8000);
+  ide.lba28(0xc8, 16, 8);
+  ide.out8(BM, 0x09);
+  disk.complete();
+  assertEquals([ide.in8(0x1f7), ide.registers()], [0x51, [0x40, 3, 21, 0, 0, 0xe0]]);
+  assertEquals(ide.in8(BM + 2), 0x04);
+});
+
+Deno.test("IdeChannel answers ABRT when the disk refuses", () => {
+  const { disk, ide } = bench();
+  disk.status = "aborted";
+  ide.lba28(0x20, 6, 2);
+  disk.complete();
+  assertEquals([ide.in8(0x1f7), ide.registers()], [0x51, [0x04, 2, 6, 0, 0, 0xe0]]);
+});
+
+Deno.test("IdeChannel hangs without an interrupt when the disk does, until SRST", () => {
+  const { disk, ide } = bench();
+  ide.prds(0x8000, [[0x3000, 4096]]);
+  ide.out32(BM + 4, 0x8000);
+  disk.status = "timeout";
+  ide.lba28(0xc8, 16, 8);
+  ide.out8(BM, 0x09);
+  disk.complete();
+  ide.out8(BM, 0x08);
+  ide.out8(BM, 0x09);
+  assertEquals([ide.in8(0x1f7), ide.line.edges, disk.log], [0xd0, 0, ["read 16+8"]]);
+  ide.out8(0x3f6, 0x04);
+  ide.out8(0x3f6, 0x00);
   disk.status = "ok";
+  ide.lba28(0xc8, 16, 8);
   disk.complete();
-  assertEquals(ide.insl(128), disk.sectors(6, 1));
-  disk.status = "error";
-  disk.complete();
-  assertEquals(ide.in8(0x1f7), 0x51);
-  assertEquals(ide.registers(), [0x40, 2, 7, 0, 0, 0xe0]);
-  assertEquals(disk.log, ["read 6+3", "read 6+1", "read 7+1"]);
+  assertEquals([ide.in8(0x1f7), ide.line.edges], [0x50, 1]);
 });
 
 Deno.test("IdeChannel writes n sectors with one interrupt after each block", () => {
@@ -471,7 +512,6 @@ Deno.test("IdeChannel reports media errors as UNC on reads and as device fault o
   disk.status = "error";
   ide.lba28(0x20, 6, 2);
   disk.complete();
-  disk.complete();
   assertEquals(ide.in8(0x1f7), 0x51);
   assertEquals(ide.registers(), [0x40, 2, 6, 0, 0, 0xe0]);
   ide.lba28(0x30, 6, 1);
@@ -495,10 +535,10 @@ Deno.test("IdeChannel aborts writes when the disk is read-only", () => {
 
 Deno.test("IdeChannel aborts a command that it does not have and tells of it", () => {
   const { ide } = bench();
-  ide.out8(0x1f7, 0xb0);
+  ide.out8(0x1f7, 0xb1);
   assertEquals(ide.line.edges, 1);
   assertEquals([ide.in8(0x1f7), ide.in8(0x1f1)], [0x51, 0x04]);
-  assertEquals(ide.errors, ["Command b0: not supported"]);
+  assertEquals(ide.errors, ["Command b1: not supported"]);
 });
 
 Deno.test("IdeChannel ignores register writes and commands while a block is open", () => {

@@ -36,7 +36,7 @@ Deno.test("IDENTIFY DEVICE describes the disk", () => {
   assertEquals([words[1], words[3], words[6]], [130, 16, 63]);
   assertEquals([...words.subarray(54, 62)], [130, 16, 63, 0xffe0, 1, 0x0110, 0, 2]);
   assertEquals([words[47], words[49], words[53], words[80]], [0x8010, 0x0b00, 7, 0xf0]);
-  assertEquals([...words.subarray(82, 88)], [0x4020, 0x7400, 0x4000, 0x4020, 0x3400, 0x4000]);
+  assertEquals([...words.subarray(82, 88)], [0x4021, 0x7400, 0x4000, 0x4021, 0x3400, 0x4000]);
   assertEquals([words[63], words[88]], [0x0007, 0x203f]);
   assertEquals([...words.subarray(100, 104)], [0, 2, 0, 0]);
   assertEquals([words[75], words[76], words[128], words[169]], [0, 0, 0, 0]);
@@ -70,7 +70,7 @@ Deno.test("SET FEATURES records the transfer mode, aborts one that the disk lack
 
 Deno.test("SET FEATURES turns the write cache off and on", () => {
   const ide = bench();
-  for (const [feature, word85] of [[0x82, 0x4000], [0x02, 0x4020]] as const) {
+  for (const [feature, word85] of [[0x82, 0x4001], [0x02, 0x4021]] as const) {
     assertEquals(command(ide, 0xef, feature), [0x50, 0]);
     assertEquals(identify(ide)[85], word85);
   }
@@ -88,12 +88,20 @@ Deno.test("SRST restores the MULTIPLE setting unless SET FEATURES 66h says other
   assertEquals(identify(ide)[59], 0x0102);
 });
 
-Deno.test("READ VERIFY checks the range and names the first sector past the end", () => {
-  const ide = bench();
-  ide.lba28(0x40, 60, 4);
-  assertEquals([ide.in8(0x1f7), ide.registers()], [0x50, [0, 0, 64, 0, 0, 0xe0]]);
-  ide.lba28(0x40, 60, 6);
-  assertEquals([ide.in8(0x1f7), ide.registers()], [0x51, [0x10, 2, 64, 0, 0, 0xe0]]);
+Deno.test("READ VERIFY reads the range and names the first sector past the end or bad", () => {
+  const disk = new BenchDisk(512);
+  const ide = new IdeBench({ master: disk });
+  const verify = (lba: number, count: number): number[] => {
+    ide.lba28(0x40, lba, count);
+    while (disk.queue.length > 0) disk.complete();
+    return [ide.in8(0x1f7), ...ide.registers().slice(0, 5)];
+  };
+  assertEquals(verify(60, 4), [0x50, 0, 0, 64, 0, 0]);
+  assertEquals(verify(508, 6), [0x51, 0x10, 2, 0, 2, 0]);
+  disk.status = "error";
+  disk.failedAt = 62;
+  assertEquals(verify(60, 4), [0x51, 0x40, 2, 62, 0, 0]);
+  assertEquals(disk.log, ["read 60+4", "read 508+4", "read 60+4"]);
 });
 
 Deno.test("INITIALIZE DEVICE PARAMETERS shows in words 54-56 and refuses 0 sectors a track", () => {
@@ -106,7 +114,8 @@ Deno.test("INITIALIZE DEVICE PARAMETERS shows in words 54-56 and refuses 0 secto
 
 Deno.test("Power, seek and recalibrate commands succeed; CHECK POWER MODE answers active", () => {
   const ide = bench();
-  for (const opcode of [0x10, 0x70, 0x94, 0x95, 0x96, 0x97, 0x99, 0xe0, 0xe1, 0xe2, 0xe3, 0xe6]) {
+  const opcodes = [0x10, 0x1f, 0x70, 0x94, 0x95, 0x96, 0x97, 0x99, 0xe0, 0xe1, 0xe2, 0xe3, 0xe6];
+  for (const opcode of opcodes) {
     assertEquals(command(ide, opcode), [0x50, 0]);
   }
   for (const opcode of [0x98, 0xe5]) {
@@ -115,8 +124,11 @@ Deno.test("Power, seek and recalibrate commands succeed; CHECK POWER MODE answer
   }
 });
 
-Deno.test("Commands of other devices abort without a guest error", () => {
+Deno.test("Commands of other devices and of passwords abort without a guest error", () => {
   const ide = bench();
-  for (const opcode of [0x00, 0x08, 0xa0, 0xa1]) assertEquals(command(ide, opcode), [0x51, 0x04]);
+  for (const opcode of [0x00, 0x06, 0x08, 0xa0, 0xa1, 0xf1, 0xf2, 0xf3, 0xf4, 0xf6, 0xf9, 0x37]) {
+    assertEquals(command(ide, opcode), [0x51, 0x04]);
+  }
+  assertEquals(command(ide, 0xf5), [0x50, 0]);
   assertEquals(ide.errors, []);
 });
