@@ -343,6 +343,7 @@ export class Pc {
     ports.map("system control", PORT.SYSTEM_CONTROL, 1, pit.systemPort);
     ports.map("rtc", PORT.RTC, 2, this.#makeRtc());
     this.#mapKeyboard();
+    this.#mapVga();
     ports.map("system control a", PORT.SYSTEM_CONTROL_A, 1, port92);
     ports.map("com1", PORT.COM1, 8, this.com1);
     ports.map("ide command", PORT.IDE_COMMAND, 8, ide[0].commandBlock);

@@ -72,6 +72,19 @@ Deno.test("Pc wires the keyboard controller to A20, reset and its interrupts", (
   assertEquals(requests(PORT.PIC_SLAVE) & 1 << IRQ.MOUSE - 8, 1 << IRQ.MOUSE - 8);
 });
 
+Deno.test("Pc puts the video card at its ports, its window and slot 2", () => {
+  const { pc } = makePc();
+  pc.mmio.write(0xb8000, 2, 0x0741);
+  assertEquals(pc.vga.screen()?.lines[0], "A");
+  pc.ports.write(PORT.VGA_CRTC, 2, 0x500f);
+  assertEquals(pc.vga.screen()?.cursor, { row: 1, column: 0 });
+  assertEquals(pc.ports.read(PORT.VGA + 0xc, 1), 0x67);
+  pc.ports.write(PORT.VGA + 2, 1, 0x66);
+  assertEquals(pc.ports.read(PORT.VGA_CRTC_MONO + 1, 1), 0x50);
+  pc.ports.write(PORT.PCI_ADDRESS, 4, 0x80001000);
+  assertEquals(pc.ports.read(PORT.PCI_DATA, 4), 0x11111234);
+});
+
 Deno.test("Pc leaves the ports that no device of a PC takes to the open bus", () => {
   const { pc } = makePc();
   for (const port of [0x1e8, 0x168, 0x250, 0x7c0]) {
