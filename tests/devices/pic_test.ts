@@ -2,6 +2,7 @@ import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { InternalError } from "../../core/errors.ts";
 import { IoPortBus } from "../../devices/bus.ts";
 import { Pic8259Pair } from "../../devices/pic.ts";
+import { RecordingLine } from "../helpers/pc_devices.ts";
 
 const MASTER = 0x20;
 const SLAVE = 0xa0;
@@ -247,4 +248,17 @@ Deno.test("Pic8259Pair.line() gives one line an IRQ and none for the cascade", (
   const { pic } = new Board();
   assertStrictEquals(pic.line(14), pic.line(14));
   for (const irq of [2, 16, -1]) assertThrows(() => pic.line(irq), InternalError, `IRQ ${irq}`);
+});
+
+Deno.test("Pic8259Pair.connect() shows INTR to whoever it is wired to, edge by edge", () => {
+  const board = linuxBoard();
+  const intr = new RecordingLine();
+  board.pic.connect(intr);
+  board.raise(4);
+  assertEquals([intr.asserted, intr.risesAt.length], [true, 1]);
+  board.raise(3);
+  board.pic.acknowledge();
+  assertEquals(intr.asserted, false);
+  board.out(MASTER, 0x20);
+  assertEquals([intr.asserted, intr.risesAt.length], [true, 2]);
 });

@@ -71,3 +71,15 @@ for (const [name, code, feature] of gated) {
     assertEquals(vector(-1) === 6, false);
   });
 }
+
+Deno.test("CPUID shows a local APIC unless it is switched off", () => {
+  const features = profileFeatures("i686") | FEATURE.APIC;
+  const bench = new CpuBench(0x20000, [], { features });
+  const seen = [false, true].map((hidden) => {
+    bench.load("protected32", 0x1000, "b801000000 0fa2 f4"); // mov eax, 1; cpuid; hlt
+    bench.cpu.hidesApic = hidden;
+    bench.run(10);
+    return bench.cpu.state.regs[2];
+  });
+  assertEquals(seen, [0xa37d, 0xa17d]);
+});

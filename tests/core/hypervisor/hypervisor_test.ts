@@ -96,6 +96,32 @@ Deno.test("Hypervisor.exit() of MMIO answers its own devices without an ioreq", 
   assertEquals([accounting.ioreqs, books.snapshot().emulation], [0, COSTS.emulation]);
 });
 
+Deno.test("Hypervisor.exit() answers IA32_APIC_BASE where there is a local APIC", () => {
+  const apic = {
+    base: 0xfee00900,
+    setBase(low: number, high: number): boolean {
+      this.base = low;
+      return high === 0;
+    },
+  };
+  const { vcpu, exit, last } = makeHost({ apic });
+  vcpu.regs[2] = 7;
+  exit({ reason: EXIT.MSR_READ, port: 0x1b });
+  assertEquals([last.value, vcpu.regs[0], vcpu.regs[2]], [1, 0xfee00900, 0]);
+  vcpu.regs[0] = 0xfee00100;
+  exit({ reason: EXIT.MSR_WRITE, port: 0x1b, write: true });
+  assertEquals([last.value, apic.base], [1, 0xfee00100]);
+  vcpu.regs[2] = 1;
+  exit({ reason: EXIT.MSR_WRITE, port: 0x1b, write: true });
+  assertEquals(last.value, 0);
+});
+
+Deno.test("Hypervisor.acknowledgeNmi() charges an injection", () => {
+  const { hypervisor, accounting, books } = makeHost();
+  hypervisor.acknowledgeNmi();
+  assertEquals([accounting.interrupts, books.snapshot().injection], [1, COSTS.injection]);
+});
+
 Deno.test("Hypervisor.exit() leaves CPUID leaves and MSRs to the CPU that Xen does not have", () => {
   const { vcpu, exit, last } = makeHost();
   vcpu.regs[1] = 7;

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { VirtualClock } from "../../../core/clock.ts";
 import { Accounting } from "../../../core/hypervisor/accounting.ts";
-import { IRQ, Pc, PORT } from "../../../core/machine/pc.ts";
+import { IRQ, MMIO, Pc, PORT } from "../../../core/machine/pc.ts";
 import type { Disk } from "../../../core/types.ts";
 import { makeRam } from "../../helpers/host.ts";
 
@@ -127,4 +127,42 @@ Deno.test("Unplugging the auxiliary disks leaves the master, unplugging all leav
   assertEquals([status(0), status(1)], [0, 0]);
   pc.ports.write(PORT.XEN_PLATFORM, 2, 1);
   assertEquals(seen.length, 2);
+});
+
+Deno.test("Pc.line() drives 8259 pair and I/O APIC both, IRQ 0 at input 2", () => {
+  const { pc } = makePc();
+  const { hypervisorMmio } = pc;
+  const redirect = (pin: number, vector: number) => {
+    hypervisorMmio.write(MMIO.IO_APIC, 4, 0x10 + 2 * pin);
+    hypervisorMmio.write(MMIO.IO_APIC + 0x10, 4, vector);
+  };
+  hypervisorMmio.write(MMIO.LOCAL_APIC + 0xf0, 4, 0x1ff);
+  redirect(2, 0x42);
+  redirect(14, 0x5e);
+  for (const irq of [IRQ.TIMER, IRQ.IDE]) {
+    pc.line(irq).set(false);
+    pc.line(irq).set(true);
+  }
+  pc.ports.write(PORT.PIC_MASTER, 1, 0x0a); // OCW3: read IRR
+  pc.ports.write(PORT.PIC_SLAVE, 1, 0x0a);
+  const [master, slave] = [pc.ports.read(PORT.PIC_MASTER, 1), pc.ports.read(PORT.PIC_SLAVE, 1)];
+  assertEquals([master & 1, slave], [1, 0x40]);
+  assertEquals(pc.localApic!.acknowledge(), 0x5e);
+  hypervisorMmio.write(MMIO.LOCAL_APIC + 0xb0, 4, 0); // end of interrupt
+  assertEquals(pc.localApic!.acknowledge(), 0x42);
+  assertEquals(pc.line(IRQ.IDE), pc.line(IRQ.IDE));
+});
+
+Deno.test("Pc moves the local APIC with its base, and reports one that meets the I/O APIC", () => {
+  const { pc, accounting, seen } = makePc();
+  const { hypervisorMmio } = pc;
+  pc.localApic!.setBase(0xfed00900, 0);
+  assertEquals([MMIO.LOCAL_APIC, 0xfed00000].map((gpa) => hypervisorMmio.ownerOf(gpa)), [
+    undefined,
+    "local apic",
+  ]);
+  pc.localApic!.setBase(MMIO.IO_APIC | 0x900, 0);
+  assertEquals([hypervisorMmio.ownerOf(MMIO.IO_APIC), accounting.guestErrors], ["io apic", 1]);
+  pc.localApic!.setBase(MMIO.LOCAL_APIC | 0x100, 0);
+  assertEquals(seen, ["apic true", "apic true", "apic false"]);
 });
