@@ -24,12 +24,17 @@ export const DEFAULT_CPU: Profile = DEFAULT_PROFILE;
 /** The media preset when the user names none. */
 export const DEFAULT_MEDIA = "ssd";
 
+/** What a CD-ROM is read in. */
+const CD_BLOCK_BYTES = 2048;
+
 /** How an image file is opened. */
 export interface OpenDiskOptions {
   /** The guest sees a write-protected disk. */
   readonly readOnly: boolean;
   /** Writes stay in memory; the file is never changed. */
   readonly snapshot: boolean;
+  /** The last block of a CD-ROM may be incomplete; a disk unless given. */
+  readonly kind?: "disk" | "cdrom";
 }
 
 /**
@@ -37,7 +42,8 @@ export interface OpenDiskOptions {
  * @throws {ImageError} when the file is missing, empty, truncated or not permitted
  */
 export function openDisk(path: string, options: OpenDiskOptions): BlockBackend {
-  const { readOnly, snapshot } = options;
+  const { readOnly, snapshot, kind } = options;
+  if (kind === "cdrom") return RawImage.open(path, { readOnly: true, padTo: CD_BLOCK_BYTES });
   const image = RawImage.open(path, { readOnly: readOnly || snapshot });
   return snapshot ? new OverlayDisk(image) : image;
 }

@@ -19,12 +19,24 @@ import { ImageError } from "../../core/errors.ts";
 import { SECTOR_SIZE } from "../../core/types.ts";
 import type { BlockBackend } from "../../core/types.ts";
 
+/** How an image is opened. */
+export interface RawOptions {
+  /** Writes are refused. */
+  readonly readOnly?: boolean;
+  /**
+   * Zeros that are missing to a multiple of so many bytes are read behind the end, of an image that
+   * is read-only. Without it the length must be right.
+   */
+  readonly padTo?: number;
+}
+
 /** An open image file. Open one with {@link RawImage.open}. */
 export class RawImage implements BlockBackend {
   readonly sectorCount: number;
   readonly readOnly: boolean;
   readonly #path: string;
   #fd: number | undefined;
+  #paddedFrom = Infinity; // bytes of the file
 
   private constructor(path: string, fd: number, sectorCount: number, readOnly: boolean) {
     this.#path = path;
@@ -34,11 +46,13 @@ export class RawImage implements BlockBackend {
   }
 
   /** @throws {ImageError} when the file cannot serve as an image; the file is left as it was */
-  static open(path: string, options: { readOnly?: boolean } = {}): RawImage {
-    const readOnly = options.readOnly ?? false;
+  static open(path: string, { readOnly = false, padTo }: RawOptions = {}): RawImage {
     const fd = openFile(path, readOnly);
     try {
-      return new RawImage(path, fd, sectorsOf(path, fstatSync(fd).size), readOnly);
+      const { size } = fstatSync(fd);
+      const image = new RawImage(path, fd, sectorsOf(path, size, padTo), readOnly);
+      if (padTo !== undefined) image.#paddedFrom = size;
+      return image;
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -51,6 +65,7 @@ export class RawImage implements BlockBackend {
     try {
       for (let done = 0; done < into.length;) {
         const count = readSync(fd, into, done, into.length - done, position + done);
+        if (count === 0 && position + done >= this.#paddedFrom) return void into.fill(0, done);
         if (count === 0) throw new Error(`it ends at byte ${position + done}`);
         done += count;
       }
@@ -115,8 +130,9 @@ function openFile(path: string, readOnly: boolean): number {
   }
 }
 
-function sectorsOf(path: string, length: number): number {
+function sectorsOf(path: string, length: number, padTo: number | undefined): number {
   if (length === 0) throw cannotOpen(path, "it is empty", `truncate -s 16M ${path}`);
+  if (padTo !== undefined) return Math.ceil(length / padTo) * padTo / SECTOR_SIZE;
   if (length % SECTOR_SIZE !== 0) {
     const whole = Math.ceil(length / SECTOR_SIZE) * SECTOR_SIZE;
     throw cannotOpen(

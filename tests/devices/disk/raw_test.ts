@@ -135,3 +135,18 @@ Deno.test({
       );
     }),
 });
+
+Deno.test({
+  name: "RawImage reads zeros behind an incomplete block that is to be filled up",
+  ignore,
+  fn: () =>
+    withImage(pattern(2048 + 700), (path) => {
+      const image = RawImage.open(path, { readOnly: true, padTo: 2048 });
+      const ram = new Uint8Array(2048).fill(0xaa);
+      image.read(4, ram);
+      image.close();
+      assertEquals(image.sectorCount, 8);
+      assertEquals(ram.subarray(0, 700), pattern(2048 + 700).subarray(2048));
+      assertEquals(ram.subarray(700), new Uint8Array(2048 - 700));
+    }),
+});
