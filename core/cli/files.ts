@@ -6,12 +6,11 @@
 import { createHash } from "node:crypto";
 import { UsageError } from "../errors.ts";
 import { hasBootSignature } from "../load/bootsector.ts";
+import { cdRomAsGuest, isIso, ISO_START_BYTES } from "../load/iso.ts";
 import { isBzImage } from "../load/linux.ts";
 import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 
 const CHUNK_BYTES = 1 << 20;
-/** Enough to tell a disk from a kernel that only begins like one. */
-const START_BYTES = 2 * SECTOR_SIZE;
 
 /** A guest file. */
 export interface GuestFile {
@@ -37,9 +36,22 @@ export function readGuest(
 ): GuestFile {
   return readNamed("guest", { path, name, missingHint }, (file, length) => {
     if (length <= ramBytes) return { name, bytes: readStart(file, length), length };
-    const start = readStart(file, START_BYTES);
+    const start = readStart(file, ISO_START_BYTES);
+    if (isIso(start) && !hasBootSignature(start)) throw cdRomAsGuest(name);
     if (!hasBootSignature(start) || isBzImage(start)) throw tooBig("guest", name, length, ramBytes);
     return { name, bytes: start.subarray(0, SECTOR_SIZE), length };
+  });
+}
+
+/**
+ * Reads a BIOS.
+ * @param missingHint what to do when there is no such file
+ * @throws {UsageError} when it cannot be read or is larger than RAM
+ */
+export function readBios(path: string, ramBytes: number, missingHint: string): GuestFile {
+  return readNamed("BIOS", { path, name: path, missingHint }, (file, length) => {
+    if (length > ramBytes) throw tooBig("BIOS", path, length, ramBytes);
+    return { name: path, bytes: readStart(file, length), length };
   });
 }
 

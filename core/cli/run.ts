@@ -19,7 +19,8 @@ import { GuestConsole } from "./console.ts";
 import type { DriveOptions } from "./drives.ts";
 import { type DebugOutput, openDebugOutput } from "./debug_console.ts";
 import { listGuest } from "./disasm.ts";
-import { type GuestFile, onHost, readGuest, readInitrd, sha256 } from "./files.ts";
+import { type GuestFile, onHost, readBios, readGuest, readInitrd, sha256 } from "./files.ts";
+import { mistaken } from "./mistaken.ts";
 import { type ByteStream, type Streams, writeText } from "./output.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
@@ -40,7 +41,7 @@ interface OpenDrive extends DriveOptions {
  */
 export async function runCommand(options: RunOptions, streams: Streams): Promise<number> {
   const { cpu, cost, media } = choosePresets(options);
-  const [file, guest] = options.bios ? readBios(options) : readKernel(options);
+  const [file, guest] = options.bios ? readFirmware(options) : readKernel(options);
   if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);
   const log = options.log?.length ? openLog(options.logFile, streams) : undefined;
   const disks = openDisks(options, guest, file, streams);
@@ -94,8 +95,8 @@ function readKernel(options: RunOptions): [GuestFile, GuestImage] {
   return [file, guest];
 }
 
-function readBios({ guest: name, ramBytes }: RunOptions): [GuestFile, GuestImage] {
-  const file = readGuest(name, name, ramBytes, MISSING_BIOS_HINT);
+function readFirmware({ guest: name, ramBytes }: RunOptions): [GuestFile, GuestImage] {
+  const file = readBios(name, ramBytes, MISSING_BIOS_HINT);
   return [file, loadBios(file.bytes, name)];
 }
 
@@ -188,6 +189,10 @@ function openDisks(
   const opened: OpenDrive[] = [];
   try {
     for (const drive of drives) opened.push({ ...drive, backend: openDisk(drive.file, drive) });
+    for (const drive of options.quiet ? [] : opened) {
+      const oddity = mistaken(drive, drive.backend);
+      if (oddity !== undefined) writeText(streams.stderr, `${TOOL}: ${oddity}\n`);
+    }
     return opened;
   } catch (error) {
     for (const { backend } of opened) backend.close();

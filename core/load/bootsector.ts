@@ -4,10 +4,12 @@
  * @module
  */
 
+import { UsageError } from "../errors.ts";
 import { SECTOR_SIZE } from "../types.ts";
 import type { GuestImage } from "./image.ts";
 
 const LOAD_GPA = 0x7c00;
+const PARTITION_TABLE_OFFSET = 446;
 const SIGNATURE_OFFSET = 510;
 /** BIOS number of the first hard disk, passed in DL. */
 const FIRST_HARD_DISK = 0x80;
@@ -17,8 +19,17 @@ export function hasBootSignature(file: Uint8Array): boolean {
   return file[SIGNATURE_OFFSET] === 0x55 && file[SIGNATURE_OFFSET + 1] === 0xaa;
 }
 
-/** Places sector 0 at 0000:7C00 with the stack below it and DL = 80h. */
-export function loadBootSector(file: Uint8Array): GuestImage {
+/**
+ * Places sector 0 at 0000:7C00 with the stack below it and DL = 80h.
+ * @throws {UsageError} when it has a partition table, perhaps, but no code
+ */
+export function loadBootSector(file: Uint8Array, name: string): GuestImage {
+  if (file.subarray(0, PARTITION_TABLE_OFFSET).every((byte) => byte === 0)) {
+    throw new UsageError(
+      `Cannot boot "${name}": its boot sector holds no code`,
+      `-kernel vmlinuz -hda ${name} brings the kernel along`,
+    );
+  }
   return {
     format: "bootsector",
     segments: [{ gpa: LOAD_GPA, bytes: file.subarray(0, SECTOR_SIZE), zero: 0 }],

@@ -10,6 +10,7 @@ import { isElf } from "./elf.ts";
 import { type FlatPlacement, loadFlat } from "./flat.ts";
 import type { GuestFormat, GuestImage } from "./image.ts";
 import type { NamedFile } from "./initrd.ts";
+import { cdRomAsGuest, isIso } from "./iso.ts";
 import { isBzImage, isLinuxElf, type LinuxOptions, loadBzImage, loadLinuxElf } from "./linux.ts";
 import { HOLE } from "./memory_map.ts";
 import { readModules } from "./modules.ts";
@@ -76,7 +77,8 @@ function readImage(file: Uint8Array, options: LoadOptions): GuestImage {
   const entry = findPvhEntry(file);
   if (entry !== undefined) return loadPvh(file, entry, linuxOptions(options));
   if (isLinuxElf(file)) return loadLinuxElf(file, linuxOptions(options));
-  if (hasBootSignature(file)) return loadBootSector(file);
+  if (hasBootSignature(file)) return loadBootSector(file, name);
+  if (isIso(file)) throw cdRomAsGuest(name);
   throw unknownFormat(file, name);
 }
 

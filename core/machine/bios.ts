@@ -10,6 +10,7 @@
  */
 
 import { PCI, PCI_COMMAND } from "../../devices/pci.ts";
+import { GuestPanic } from "../errors.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import type { PortSpace } from "../hypervisor/port_access.ts";
 import type { BiosTraps } from "../hypervisor/hypervisor.ts";
@@ -35,8 +36,6 @@ const STUB = {
   TIMER: [0x0f, 0x01, 0xc1, 0xcd, 0x1c, 0xcf],
   /** again: vmcall; jnc done; sti; hlt; jmp again; done: iret */
   WAIT: [0x0f, 0x01, 0xc1, 0x73, 0x04, 0xfb, 0xf4, 0xeb, 0xf7, 0xcf],
-  /** again: cli; hlt; jmp again */
-  DEAD_END: [0xfa, 0xf4, 0xeb, 0xfc],
 } as const;
 
 /** Places in the BIOS data area. */
@@ -117,6 +116,8 @@ export class Bios implements BiosTraps {
       [0x13, () => this.#disk()],
       [0x15, () => this.#system()],
       [0x16, () => this.#keyboard()],
+      [0x18, () => giveUp("INT 18h: the boot sector found nothing to boot")],
+      [0x19, () => giveUp("INT 19h: the boot sector asked to boot again")],
       [0x1a, () => this.#timeOfDay()],
       [0x76, () => this.#diskInterrupt()],
     ]);
@@ -191,9 +192,6 @@ export class Bios implements BiosTraps {
         return STUB.TIMER;
       case 0x16:
         return STUB.WAIT;
-      case 0x18: // no bootable disk
-      case 0x19: // boot again
-        return STUB.DEAD_END;
       default:
         return this.#services.has(vector) ? STUB.SERVICE : STUB.IGNORE;
     }
@@ -371,6 +369,11 @@ function memoryMap(ramBytes: number): readonly (readonly [number, number, number
     [ROM_BASE, HIGH_RAM_BASE, E820_RESERVED],
     [HIGH_RAM_BASE, ramBytes, E820_RAM],
   ];
+}
+
+/** Ends a guest that asks what this BIOS cannot do: there is no second device, no second start. */
+function giveUp(cause: string): never {
+  throw new GuestPanic(cause);
 }
 
 function range(first: number, last: number, service: () => void): [number, () => void][] {
