@@ -32,6 +32,9 @@ class PortRange {
   }
 }
 
+/** An owner's ports. */
+export type PortSpan = Pick<PortRange, "name" | "base" | "length">;
+
 const OPEN_BUS = new PortRange("open bus", 0, PORT_COUNT, {
   readPort: (_offset, size) => allOnes(size),
   writePort: () => {},
@@ -46,6 +49,12 @@ export class IoPortBus implements PortBus {
   /** Port → index into `#ranges`; 0 is the open bus. */
   readonly #slots: Uint16Array = new Uint16Array(PORT_COUNT);
   readonly #ranges: PortRange[] = [OPEN_BUS];
+  #onRemap: () => void = () => {};
+
+  /** Has every change of owners told. */
+  onRemap(listener: () => void): void {
+    this.#onRemap = listener;
+  }
 
   /**
    * Gives ports to a device. One name may own several ranges.
@@ -64,6 +73,7 @@ export class IoPortBus implements PortBus {
     const slot = this.#freeSlot();
     this.#ranges[slot] = new PortRange(name, base, length, device);
     this.#slots.fill(slot, base, base + length);
+    this.#onRemap();
   }
 
   /** Returns every range of that name to the open bus; nothing happens when there is none. */
@@ -74,6 +84,7 @@ export class IoPortBus implements PortBus {
       this.#slots.fill(0, range.base, range.base + range.length);
       this.#ranges[slot] = OPEN_BUS;
     }
+    this.#onRemap();
   }
 
   /** Name of the first owner in a range of ports, `undefined` when all of them are free. */
@@ -83,6 +94,12 @@ export class IoPortBus implements PortBus {
       if (slot) return this.#ranges[slot]!.name;
     }
     return undefined;
+  }
+
+  /** The owner's range that a port is in, `undefined` when the port is free. */
+  rangeAt(port: number): PortSpan | undefined {
+    const slot = this.#slots[port]!;
+    return slot === 0 ? undefined : this.#ranges[slot]!;
   }
 
   /** One `in`. */

@@ -55,6 +55,14 @@ export class IoApic implements MmioDevice {
     return this.#lines[pin]!;
   }
 
+  /** The first input whose messages have that vector; `undefined` when there is none. */
+  pinOf(vector: number): number | undefined {
+    for (let pin = 0; pin < PIN_COUNT; pin++) {
+      if ((this.#entries[pin]! & (MESSAGE.VECTOR | MESSAGE.MASKED)) === vector) return pin;
+    }
+    return undefined;
+  }
+
   /** A local APIC has ended a level-triggered interrupt; a line that is still asserted asks anew. */
   endOfInterrupt(vector: number): void {
     for (let pin = 0; pin < PIN_COUNT; pin++) {

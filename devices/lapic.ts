@@ -79,6 +79,8 @@ const BASE_PAGE = ~0xfff;
 /** What hangs on LINT0: the 8259 pair's INTR and INTA. */
 export interface ExternalInterrupts {
   readonly pending: boolean;
+  /** Input of the vector acknowledged last. */
+  readonly irq?: number | undefined;
   acknowledge(): number;
 }
 
@@ -90,6 +92,8 @@ export interface LapicEvents {
   onInit(): void;
   /** A level-triggered interrupt has ended. */
   onEndOfInterrupt(vector: number): void;
+  /** ISA interrupt that a vector stands for, if it is one's. */
+  irqOf?(vector: number): number | undefined;
   /** Where its registers are from now on; `undefined`: the processor has no APIC any more. */
   onMove(base: Gpa | undefined): void;
 }
@@ -113,6 +117,8 @@ export class LocalApic implements MmioDevice, MessageBus {
   #esr = 0;
   /** Errors since the last write to ESR. */
   #errors = 0;
+  /** Acknowledged last; `undefined` when that was the 8259 pair's. */
+  #vector: number | undefined;
 
   constructor(clock: Clock, external: ExternalInterrupts, events: LapicEvents) {
     this.#external = external;
@@ -131,8 +137,16 @@ export class LocalApic implements MmioDevice, MessageBus {
 
   /** Takes the waiting interrupt; returns its vector, or the spurious one. */
   acknowledge(): number {
-    if (this.#externalWaits) return this.#external.acknowledge();
-    return this.#requests.ready ? this.#requests.take() : this.#svr & MESSAGE.VECTOR;
+    if (this.#externalWaits) {
+      this.#vector = undefined;
+      return this.#external.acknowledge();
+    }
+    return this.#vector = this.#requests.ready ? this.#requests.take() : this.#svr & MESSAGE.VECTOR;
+  }
+
+  /** ISA interrupt that {@link acknowledge} has taken last, if it was one. */
+  get irq(): number | undefined {
+    return this.#vector === undefined ? this.#external.irq : this.#events.irqOf?.(this.#vector);
   }
 
   /** IA32_APIC_BASE, its low word; the high one is 0. */

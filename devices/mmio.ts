@@ -13,12 +13,14 @@ import type { AccessSize, Gpa, MmioDevice } from "../core/types.ts";
 class MmioRange {
   readonly name: string;
   readonly base: Gpa;
+  readonly length: number;
   readonly end: Gpa;
   readonly device: MmioDevice;
 
   constructor(name: string, base: Gpa, length: number, device: MmioDevice) {
     this.name = name;
     this.base = base;
+    this.length = length;
     this.end = base + length;
     this.device = device;
   }
@@ -27,6 +29,9 @@ class MmioRange {
     return gpa >= this.base && gpa + size <= this.end;
   }
 }
+
+/** An owner's addresses. */
+export type MmioSpan = Pick<MmioRange, "name" | "base" | "length">;
 
 const NOBODY = new MmioRange("nobody", 0, 0, {
   readMmio: (_offset, size) => allOnes(size),
@@ -37,6 +42,12 @@ const NOBODY = new MmioRange("nobody", 0, 0, {
 export class MmioBus {
   readonly #ranges: MmioRange[] = [];
   #last: MmioRange = NOBODY;
+  #onRemap: () => void = () => {};
+
+  /** Has every change of owners told. */
+  onRemap(listener: () => void): void {
+    this.#onRemap = listener;
+  }
 
   /**
    * Gives addresses to a device. One name may own several ranges.
@@ -49,6 +60,7 @@ export class MmioBus {
       throw new InternalError(`Cannot map ${name} at ${span}: the range overlaps ${owner}`);
     }
     this.#ranges.push(new MmioRange(name, gpa, length, device));
+    this.#onRemap();
   }
 
   /** Returns every range of that name to nobody; nothing happens when there is none. */
@@ -57,12 +69,19 @@ export class MmioBus {
       if (this.#ranges[i]!.name === name) this.#ranges.splice(i, 1);
     }
     this.#last = NOBODY;
+    this.#onRemap();
   }
 
   /** Name of an owner in a range of addresses, `undefined` when all of them are free. */
   ownerOf(gpa: Gpa, length: number = 1): string | undefined {
     if (this.#last.holds(gpa, length)) return this.#last.name;
     return this.#ranges.find(({ base, end }) => gpa < end && gpa + length > base)?.name;
+  }
+
+  /** The owner's range that an address is in, `undefined` when the address is free. */
+  rangeAt(gpa: Gpa): MmioSpan | undefined {
+    const range = this.#find(gpa, 1);
+    return range === NOBODY ? undefined : range;
   }
 
   /** One load. Bytes of an access that no device holds as a whole go one by one. */

@@ -43,6 +43,7 @@ export class Pic8259Pair {
   readonly #master: Pic8259;
   readonly #slave: Pic8259;
   readonly #lines: readonly InterruptLine[];
+  #irq: number | undefined;
 
   constructor() {
     const master = new Pic8259(this.#intr, true);
@@ -77,11 +78,21 @@ export class Pic8259Pair {
     return this.#intr.asserted;
   }
 
+  /** Input that {@link acknowledge} has taken last. */
+  get irq(): number | undefined {
+    return this.#irq;
+  }
+
   /** Both INTA cycles: takes the highest request and returns its vector, or the spurious one. */
   acknowledge(): number {
-    const irq = this.#master.acknowledge();
-    if (irq !== CASCADE) return this.#master.vectorBase | irq;
-    return this.#slave.vectorBase | this.#slave.acknowledge();
+    const input = this.#master.acknowledge();
+    if (input !== CASCADE) {
+      this.#irq = input;
+      return this.#master.vectorBase | input;
+    }
+    const second = this.#slave.acknowledge();
+    this.#irq = 8 + second;
+    return this.#slave.vectorBase | second;
   }
 }
 

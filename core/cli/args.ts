@@ -52,6 +52,10 @@ export interface RunOptions extends CommonOptions {
   readonly disasm?: DisasmRange;
   /** Where bytes of the debug consoles go: `stdio`, `null` or `file:F`; by the port unless given. */
   readonly debugConsole?: string;
+  /** File that gets a line for every disk request. */
+  readonly requests?: string;
+  /** File with the names of the guest's functions. */
+  readonly symbols?: string;
   /** What goes to the log. */
   readonly log?: readonly LogItem[];
   /** Where it goes: standard error unless given. */
@@ -85,7 +89,7 @@ export interface CompareOptions extends CommonOptions {
 /** A preset list or the JSON schema, to be printed instead of a run. */
 export interface ListRequest {
   readonly command: "list";
-  readonly what: "cpu" | "cost" | "media" | "schema";
+  readonly what: "cpu" | "cost" | "media" | "schema" | "run-schema";
 }
 
 /** Help or version, ready to print. */
@@ -164,6 +168,9 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .option("--load <format@address>", "raw code: flat@0x100000 (32-bit) or flat16@0x7c00")
     .option("--disasm [=address[,count]]", "print the guest's instructions instead of running them")
     .option("--debugcon <where>", "ports E9 and 402 (a BIOS's log): stdio, file:F or null")
+    .option("--requests <file>", "write a line for every disk request there, with its VM exits")
+    .option("--symbols <file>", "System.map, kallsyms or ELF: functions that cause the VM exits")
+    .option("--schema", "print the JSON schema of --json and --requests")
     .option("-d <items>", "log to standard error: in_asm (guest code when it is decoded)")
     .option("-D <file>", "log there instead")
     .addHelpText("after", "\nExample: deno task run guests/bin/hello.bin --disk a.img -snapshot");
@@ -171,6 +178,9 @@ function runCommand(done: (options: RunOptions) => void): Command {
   drives.addOptions(command);
   addConsoleOptions(command);
   addCommon(command);
+  command.on("option:schema", () => {
+    throw new Listing("run-schema");
+  });
   return command.action((guest: string | undefined, flags: Flags) => {
     checkProcessors(flags.smp as string);
     done({
@@ -188,6 +198,8 @@ function runCommand(done: (options: RunOptions) => void): Command {
       ...(flags.debugcon === undefined
         ? {}
         : { debugConsole: debugConsole(flags.debugcon as string) }),
+      ...(flags.requests === undefined ? {} : { requests: flags.requests as string }),
+      ...(flags.symbols === undefined ? {} : { symbols: flags.symbols as string }),
       ...(flags.d === undefined ? {} : { log: logItems(flags.d as string) }),
       ...(flags.D === undefined ? {} : { logFile: flags.D as string }),
       ...common(flags),

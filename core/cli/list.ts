@@ -1,5 +1,5 @@
 /**
- * Answers to `--cpu help`, `--cost help`, `--media help` and `compare --schema`.
+ * Answers to `--cpu help`, `--cost help`, `--media help`, `run --schema` and `compare --schema`.
  * @module
  */
 
@@ -20,6 +20,10 @@ export async function listText(what: ListRequest["what"]): Promise<string> {
   if (what === "cpu") return cpuList();
   if (what === "cost") return costList();
   if (what === "media") return mediaList();
+  if (what === "run-schema") {
+    const { runJsonSchema } = await import("../report/run_schema.ts");
+    return stableJson(runJsonSchema());
+  }
   const { compareJsonSchema } = await import("../report/schema.ts");
   return stableJson(compareJsonSchema());
 }

@@ -6,11 +6,12 @@
 import { loadBios } from "../load/bios.ts";
 import { isBootDisk, loadGuest } from "../load/detect.ts";
 import type { GuestFormat, GuestImage } from "../load/image.ts";
+import { SymbolTable } from "../load/symbols.ts";
 import type { DiskConfig, MachineType, RunResult } from "../machine/config.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
 import { openDisk } from "../machine/storage.ts";
 import { stableJson } from "../report/json.ts";
-import { buildRunRecord, type RunRecord } from "../report/run.ts";
+import { buildRunRecord, runHeader, type RunInputs, type RunRecord } from "../report/run.ts";
 import { formatRun } from "../report/summary.ts";
 import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
@@ -22,6 +23,7 @@ import { listGuest } from "./disasm.ts";
 import { type GuestFile, onHost, readBios, readGuest, readInitrd, sha256 } from "./files.ts";
 import { mistaken } from "./mistaken.ts";
 import { type ByteStream, type Streams, writeText } from "./output.ts";
+import { RequestsFile } from "./requests_file.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
 const MISSING_BIOS_HINT = "apt install seabios, or -bios FILE";
@@ -44,6 +46,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   const [file, guest] = options.bios ? readFirmware(options) : readKernel(options);
   if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);
   const log = options.log?.length ? openLog(options.logFile, streams) : undefined;
+  const names = options.symbols === undefined ? undefined : readSymbols(options.symbols);
   const disks = openDisks(options, guest, file, streams);
   const inputs = {
     cpu,
@@ -56,6 +59,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   try {
     const console = openConsole(options, streams);
     const debug = openDebugOutput(options.debugConsole, console);
+    const requests = openRequests(options, inputs);
     dropFileAccess(["read", "write"]);
     const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));
     const machine = bootMachine({
@@ -70,11 +74,14 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       onSerialByte: (byte) => console.push(byte),
       onDebugByte: debug.onDebugByte,
       onFirmwareByte: debug.onFirmwareByte,
+      exitSites: names !== undefined,
+      ...(requests && { onRequest: (request) => requests.add(request) }),
       ...(log && { onBlock: (lines) => writeText(log, `${lines.join("\n")}\n\n`) }),
     });
     const result = await runToEnd(machine, { console, debug }, options);
+    requests?.flush();
     reportEnd(result, streams);
-    writeRecord(buildRunRecord(inputs, result), options, streams);
+    writeRecord(buildRunRecord(inputs, result, names), options, streams);
     return result.code;
   } finally {
     for (const { backend } of disks) backend.close();
@@ -103,6 +110,22 @@ function readFirmware({ guest: name, ramBytes }: RunOptions): [GuestFile, GuestI
 /** Kernels made for Xen are shown it; what is in stock, where it would behave otherwise, is not. */
 function usualMachine({ format }: GuestImage): MachineType {
   return XEN_GUESTS.includes(format) ? "xenfv" : "pc";
+}
+
+function readSymbols(path: string): SymbolTable {
+  let file = new Uint8Array();
+  onHost(`Cannot read symbols "${path}"`, () => file = Deno.readFileSync(path));
+  return SymbolTable.parse(file, path);
+}
+
+/** The file of `--requests`, with its first line. */
+function openRequests({ requests: path }: RunOptions, inputs: RunInputs): RequestsFile | undefined {
+  if (path === undefined) return undefined;
+  let file: RequestsFile | undefined;
+  onHost(`Cannot write requests "${path}"`, () => {
+    file = new RequestsFile(Deno.createSync(path), runHeader(inputs));
+  });
+  return file;
 }
 
 /** The log file, emptied, or standard error. */

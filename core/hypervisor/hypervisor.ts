@@ -31,6 +31,7 @@ import type {
 } from "../types.ts";
 import type { Accounting } from "./accounting.ts";
 import type { CostPreset } from "./costs.ts";
+import type { ExitBooks } from "./exit_books.ts";
 import { DeviceModel, IoreqSlot } from "./ioreq.ts";
 import { accessMmio } from "./mmio_access.ts";
 import type { MmioSpace } from "./mmio_access.ts";
@@ -76,6 +77,8 @@ export interface ServingDom0 {
 /** What interrupts the vCPU: its local APIC, or the 8259 pair alone. */
 export interface InterruptController {
   readonly pending: boolean;
+  /** ISA interrupt of the vector acknowledged last; `undefined` when it was another's. */
+  readonly irq?: number | undefined;
   /** Takes the pending interrupt; returns its vector. */
   acknowledge(): number;
 }
@@ -116,6 +119,8 @@ export interface HypervisorOptions {
   readonly dom0: ServingDom0;
   readonly costs: CostPreset;
   readonly accounting: Accounting;
+  /** Where every exit is told, if anywhere. */
+  readonly exits?: ExitBooks | undefined;
   readonly memory: GuestMemory & Physmap;
   readonly ports: PortSpace;
   /** Ports that the hypervisor answers itself. */
@@ -147,6 +152,7 @@ export class Hypervisor implements VcpuHost {
   readonly #deviceAccess: Ns;
   readonly #deviceItem: Ns;
   readonly #accounting: Accounting;
+  readonly #exits: ExitBooks | undefined;
   readonly #ports: PortSpace;
   readonly #ownMmio: MmioSpace;
   readonly #mmio: MmioSpace;
@@ -180,6 +186,7 @@ export class Hypervisor implements VcpuHost {
     this.#deviceAccess = costs.deviceAccess;
     this.#deviceItem = costs.deviceItem;
     this.#accounting = options.accounting;
+    this.#exits = options.exits;
     this.#ports = ports;
     this.#ownMmio = options.ownMmio;
     this.#mmio = options.mmio;
@@ -218,10 +225,12 @@ export class Hypervisor implements VcpuHost {
       return this.budget;
     }
     this.#accounting.exit(exit);
+    this.#exits?.begin(exit);
     this.#ledger.charge(EXIT_ENTRY, this.#exitEntry);
     if (exit.reason === IO_INSTRUCTION) this.#accessPort(exit);
     else this.#handle(exit);
     this.#accounting.answered(exit.value);
+    this.#exits?.end(exit);
     this.#armWindow();
     return exit.reason === VMCALL && this.#xen.blocked ? 0 : this.budget;
   }
@@ -239,7 +248,14 @@ export class Hypervisor implements VcpuHost {
     this.#windowArmed = false;
     this.#accounting.interrupt();
     this.#ledger.charge(COST.injection, this.#injection);
-    return this.#upcallVector() ?? this.#interrupts.acknowledge();
+    const upcall = this.#upcallVector();
+    if (upcall !== undefined) {
+      this.#exits?.upcall();
+      return upcall;
+    }
+    const vector = this.#interrupts.acknowledge();
+    this.#exits?.interrupt(this.#interrupts.irq);
+    return vector;
   }
 
   acknowledgeNmi(): void {
@@ -410,6 +426,7 @@ export class Hypervisor implements VcpuHost {
     const state = this.#state();
     const rip = (state.segmentBase(CS) + state.eip) >>> 0;
     this.#accounting.eventExit(reason, rip, this.#clock.now);
+    this.#exits?.event(reason, rip, this.#exitEntry);
     this.#ledger.charge(EXIT_ENTRY, this.#exitEntry);
   }
 

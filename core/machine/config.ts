@@ -9,6 +9,7 @@ import type { CostPreset } from "../hypervisor/costs.ts";
 import type { GuestImage } from "../load/image.ts";
 import type { Fault } from "../../devices/disk/faulty.ts";
 import type { MediaPreset } from "../../devices/disk/timed.ts";
+import type { ExitReport, RequestRecord } from "./exit_report.ts";
 import type { RecordedInput } from "./replay.ts";
 
 /**
@@ -65,6 +66,10 @@ export interface MachineConfig {
   readonly maxTime?: Ns;
   /** What the real-time clock shows at power-on, seconds since 1970; 2026-01-01 unless given. */
   readonly rtcBase?: number;
+  /** Counts exits by guest instruction, too. */
+  readonly exitSites?: boolean;
+  /** A disk request to which no further exit can belong. */
+  readonly onRequest?: (request: RequestRecord) => void;
   /** What the host typed in an earlier run, to have it typed again at the same times. */
   readonly inputs?: readonly RecordedInput[];
   /** A byte sent by COM1. */
@@ -131,4 +136,6 @@ export interface RunResult {
   readonly dump?: string;
   /** Everything counted since power-on. */
   readonly counters: Counters;
+  /** The VM exits by device, by disk request, and by instruction if asked. */
+  readonly exits: ExitReport;
 }

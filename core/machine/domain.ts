@@ -10,6 +10,7 @@ import { Blkback } from "../../devices/xen/blkback.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import { grantCopyTime, hypercallTime, tlbShootdownTime } from "../hypervisor/costs.ts";
 import { HVM_PARAM } from "../hypervisor/hvm_params.ts";
+import type { ExitBooks } from "../hypervisor/exit_books.ts";
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
 import { buildDomain, vdevNumber } from "../hypervisor/toolstack.ts";
 import type { RingEndpoint } from "../hypervisor/toolstack.ts";
@@ -57,6 +58,8 @@ export interface DomainParts {
   readonly errors: GuestErrors;
   readonly costs: CostPreset;
   readonly disks: readonly DomainDisk[];
+  /** Follows the requests of the rings. */
+  readonly exits?: ExitBooks;
   readonly onShutdown: (reason: ShutdownReason) => void;
 }
 
@@ -155,7 +158,7 @@ export class Domain {
   }
 
   #serveDisk(vdev: string, disk: Disk): void {
-    const { memory, dom0, errors, costs } = this.#parts;
+    const { memory, dom0, errors, costs, exits } = this.#parts;
     const { xen } = this;
     const host: BackendHost = {
       domid: xen.domid,
@@ -171,6 +174,7 @@ export class Domain {
         perResponse: costs.backendResponse,
       },
       persistent: true,
+      observer: exits?.watchRing(vdev),
       stats: {
         notifySent: () => {},
         notifySuppressed: () => this.#suppressed++,

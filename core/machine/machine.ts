@@ -17,6 +17,7 @@ import { DEFAULT_PROFILE, FEATURE, profileFeatures } from "../cpu/cpuid.ts";
 import { Dom0Timeline } from "../dom0.ts";
 import { EXIT_CODE, GuestPanic, ImageError, InternalError } from "../errors.ts";
 import { Accounting } from "../hypervisor/accounting.ts";
+import { ExitBooks } from "../hypervisor/exit_books.ts";
 import { HiddenXen } from "../hypervisor/hidden_xen.ts";
 import { type BiosTraps, Hypervisor, NS_PER_INSTRUCTION } from "../hypervisor/hypervisor.ts";
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
@@ -32,10 +33,11 @@ import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
 import { placeTables } from "./firmware.ts";
 import { firmwareContents } from "./fw_cfg_items.ts";
+import { exitReport, requestRecord } from "./exit_report.ts";
 import { HostLoop, type RunHooks } from "./host_loop.ts";
 import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
-import { HYPERVISOR_PORTS, Pc, type PcDrive } from "./pc.ts";
+import { HYPERVISOR_PORTS, IRQ, Pc, type PcDrive } from "./pc.ts";
 import { HostInput, type InputSource, type RecordedInput } from "./replay.ts";
 
 /** Pages of Xen's own: grant table, shared_info, ioreq, xenstore, console. Makes 64 KiB units. */
@@ -43,7 +45,10 @@ const EXTRA_FRAMES = 80;
 /** Virtual time of a slice. A guest that does nothing but exits has some hundred of them in it. */
 const SLICE: Ns = 1_000_000;
 
-type End = Omit<RunResult, "counters">;
+/** By position on the IDE cables. */
+const DRIVE_NAMES: readonly string[] = ["hda", "hdb", "hdc", "hdd"];
+
+type End = Omit<RunResult, "counters" | "exits">;
 
 /** A drive, and the one path to it if not both lead there. */
 interface ConnectedDrive extends PcDrive {
@@ -59,6 +64,7 @@ export class Machine {
   readonly #books = new Books(this.#clock);
   readonly #dom0 = new Dom0Timeline(this.#clock);
   readonly #accounting = new Accounting();
+  readonly #exits: ExitBooks;
   readonly #exceptions = new ExceptionWatch();
   readonly #cpu: Cpu;
   readonly #media: readonly TimedDisk[];
@@ -85,7 +91,9 @@ export class Machine {
     this.memory = memory;
     this.#media = config.disks.map((disk) => this.#makeMedia(disk));
     const drives = config.disks.map((disk, place) => this.#connect(disk, place));
-    const pc = this.#makePc(memory, drives);
+    this.#exits = this.#makeExitBooks(() => pc);
+    const pc: Pc = this.#makePc(memory, drives);
+    for (const bus of pc.buses) bus.onRemap(() => this.#exits.remapped());
     this.#vga = pc.vga;
     this.#input = new HostInput(
       this.#clock,
@@ -248,6 +256,21 @@ export class Machine {
     return { index: index ?? place, kind, path: kind === "cdrom" ? "ide" : path, disk };
   }
 
+  /** @param pc called when a device is looked for, not before there is a board */
+  #makeExitBooks(pc: () => Pc): ExitBooks {
+    const { exitSites = false, onRequest } = this.#config;
+    return new ExitBooks({
+      clock: this.#clock,
+      devices: {
+        ofPort: (port) => pc().ports.rangeAt(port),
+        ofAddress: (gpa) => pc().hypervisorMmio.rangeAt(gpa) ?? pc().mmio.rangeAt(gpa),
+      },
+      ideIrqs: [IRQ.IDE, IRQ.IDE2],
+      sites: exitSites,
+      onRequest: onRequest && ((request) => onRequest(requestRecord(request))),
+    });
+  }
+
   #makePc(memory: GuestRam, drives: readonly ConnectedDrive[]): Pc {
     const { onSerialByte, onDebugByte, onFirmwareByte, onMark } = this.#config;
     return new Pc({
@@ -255,7 +278,7 @@ export class Machine {
       memory,
       a20: { set: (open) => this.#cpu.maskA20(!open) },
       errors: this.#accounting,
-      drives: drives.filter(({ path }) => path !== "xen"),
+      drives: drives.filter(({ path }) => path !== "xen").map((drive) => this.#watch(drive)),
       xenPlatform: this.#showsXen(),
       apic: !this.#showsXen(),
       rtcBase: this.#config.rtcBase,
@@ -275,6 +298,11 @@ export class Machine {
     });
   }
 
+  #watch(drive: ConnectedDrive): ConnectedDrive {
+    const { index, disk } = drive;
+    return { ...drive, disk: this.#exits.watchIde(index, DRIVE_NAMES[index]!, disk) };
+  }
+
   #makeDomain(memory: GuestRam, drives: readonly ConnectedDrive[]): Domain {
     return new Domain({
       clock: this.#clock,
@@ -284,6 +312,7 @@ export class Machine {
       errors: this.#accounting,
       costs: this.#config.cost,
       disks: drives.filter(({ path }) => path !== "ide"),
+      exits: this.#exits,
       onShutdown: (reason) => this.#shutDown(reason),
     });
   }
@@ -317,6 +346,7 @@ export class Machine {
       dom0: this.#dom0,
       costs: cost,
       accounting: this.#accounting,
+      exits: this.#exits,
       memory,
       ports: pc.ports,
       ownPorts: HYPERVISOR_PORTS,
@@ -462,7 +492,10 @@ export class Machine {
 
   #result(end: End): RunResult {
     this.#books.assertClosed();
-    return { ...end, counters: this.counters() };
+    this.#exits.finish();
+    const counters = this.counters();
+    this.#exits.assertClosed(counters.exits, counters.books);
+    return { ...end, counters, exits: exitReport(this.#exits) };
   }
 
   /** Instructions that have retired or faulted, with those that the vCPU has not reported yet. */

@@ -283,6 +283,11 @@ export class Pc {
     this.#mapPci();
   }
 
+  /** All that devices are mapped on. */
+  get buses(): readonly (IoPortBus | MmioBus)[] {
+    return [this.ports, this.mmio, this.hypervisorMmio];
+  }
+
   /** An ISA interrupt, at all controllers there are. Always the same object. */
   line(irq: number): InterruptLine {
     return this.#lines[irq] ?? this.pic.line(irq);
@@ -295,6 +300,10 @@ export class Pc {
       onNmi: () => events.onNmi(),
       onInit: () => events.onReset("INIT to itself"),
       onEndOfInterrupt: (vector) => io.endOfInterrupt(vector),
+      irqOf: (vector) => {
+        const pin = io.pinOf(vector);
+        return pin === TIMER_PIN ? IRQ.TIMER : pin;
+      },
       onMove: (base) => this.#moveLocalApic(local, base),
     });
     const io = new IoApic(local);

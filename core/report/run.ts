@@ -5,7 +5,9 @@
 
 import type { Counters, RunResult, StopReason } from "../machine/config.ts";
 import { TOOL, VERSION } from "../version.ts";
+import type { ExitReport } from "../machine/exit_report.ts";
 import type { FileRecord } from "./compare.ts";
+import { type FunctionExits, functionExits, type FunctionNames } from "./functions.ts";
 
 /** Inputs of a run. */
 export interface RunInputs {
@@ -20,20 +22,52 @@ export interface RunInputs {
   disks: { path: string; sectors: number }[];
 }
 
-/** One run. The same inputs give the same record, byte for byte. */
-export interface RunRecord extends RunInputs {
+/** What tells a file's origin. */
+export interface RunHeader extends RunInputs {
   tool: string;
   version: string;
+}
+
+/** One run. The same inputs give the same record, byte for byte. */
+export interface RunRecord extends RunHeader {
   reason: StopReason;
   /** Exit code of the process. */
   code: number;
   /** Which limit, or where the guest crashed; `null` when there is nothing to say. */
   message: string | null;
   counters: Counters;
+  exits: RunExits;
 }
 
-/** Builds the record. */
-export function buildRunRecord(inputs: RunInputs, result: RunResult): RunRecord {
+/** The VM exits of a run. */
+export interface RunExits extends Omit<ExitReport, "sites"> {
+  /** By guest function; `null` without `--symbols`. */
+  readonly functions: readonly FunctionExits[] | null;
+}
+
+/** The header of all files of a run. */
+export function runHeader(inputs: RunInputs): RunHeader {
+  return { tool: TOOL, version: VERSION, ...inputs };
+}
+
+/**
+ * Builds the record.
+ * @param names of the guest's functions, if its exits were counted by instruction
+ */
+export function buildRunRecord(
+  inputs: RunInputs,
+  result: RunResult,
+  names?: FunctionNames,
+): RunRecord {
   const { reason, code, message = null, counters } = result;
-  return { tool: TOOL, version: VERSION, ...inputs, reason, code, message, counters };
+  const { sites, ...exits } = result.exits;
+  const functions = names && sites ? functionExits(sites, names) : null;
+  return {
+    ...runHeader(inputs),
+    reason,
+    code,
+    message,
+    counters,
+    exits: { ...exits, functions },
+  };
 }

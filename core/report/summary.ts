@@ -5,8 +5,10 @@
 
 import { COST_KINDS, DOM0_COST_KINDS } from "../types.ts";
 import type { CompareRecord, PathRecord } from "./compare.ts";
+import type { Counters } from "../machine/config.ts";
+import { formatExits, formatFunctions, formatRequests } from "./exits.ts";
 import type { RunRecord } from "./run.ts";
-import { duration, formatTable, grouped } from "./table.ts";
+import { duration, formatTable, grouped, percent } from "./table.ts";
 
 type Row = readonly string[];
 type Cell = (path: PathRecord) => string;
@@ -139,26 +141,30 @@ function sortedUnion(tallies: readonly Readonly<Record<string, number>>[]): stri
   return [...new Set(tallies.flatMap((tally) => Object.keys(tally)))].sort();
 }
 
-/** How a run ended, its exits by reason, its time by book. */
+/** How a run ended; its exits by place, request and function; its time by book. */
 export function formatRun(record: RunRecord): string {
-  const { counters } = record;
-  const rows: Row[] = [];
-  if (counters.exits.total > 0) rows.push(["VM-EXIT", "Samples", "Samples%"]);
-  for (const [reason, samples] of bySize(counters.exits.byReason)) {
-    rows.push([reason, grouped(samples), percent(samples, counters.exits.total)]);
-  }
-  if (counters.exits.total > 0) rows.push([]);
-  rows.push(["TIME", "ns", "Time%"]);
-  for (const kind of COST_KINDS) {
-    const ns = counters.books[kind];
-    if (ns > 0) rows.push([BOOK_LABELS[kind], grouped(ns), percent(ns, counters.elapsedNs)]);
-  }
+  const { counters, exits } = record;
   const end = `${endOfRun(record)} after ${duration(counters.elapsedNs)} of virtual time: ` +
     `${plural(counters.instructions, "instruction")}, ${plural(counters.exits.total, "VM exit")}`;
   const errors = counters.guestErrors === 0
     ? ""
     : `, ${plural(counters.guestErrors, "guest error")}`;
-  return `${end}${errors}\n\n${formatTable(rows)}`;
+  const tables = [
+    formatExits(exits),
+    formatRequests(exits),
+    formatFunctions(exits),
+    formatTimes(counters),
+  ].filter((table) => table !== "");
+  return `${end}${errors}\n\n${tables.join("\n")}`;
+}
+
+function formatTimes({ books, elapsedNs }: Counters): string {
+  const rows: Row[] = [["TIME", "ns", "Time%"]];
+  for (const kind of COST_KINDS) {
+    const ns = books[kind];
+    if (ns > 0) rows.push([BOOK_LABELS[kind], grouped(ns), percent(ns, elapsedNs)]);
+  }
+  return formatTable(rows);
 }
 
 const ENDS: Readonly<Record<RunRecord["reason"], string>> = {
@@ -171,15 +177,6 @@ const ENDS: Readonly<Record<RunRecord["reason"], string>> = {
 
 function endOfRun({ reason, code }: RunRecord): string {
   return reason === "guest-exit" ? `${ENDS[reason]} with code ${code}` : ENDS[reason];
-}
-
-/** Largest first, equal ones by name. */
-function bySize(tally: Readonly<Record<string, number>>): [string, number][] {
-  return Object.entries(tally).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
-}
-
-function percent(part: number, whole: number): string {
-  return `${(whole === 0 ? 0 : part * 100 / whole).toFixed(2)}%`;
 }
 
 function plural(count: number, noun: string): string {

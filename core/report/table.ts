@@ -23,6 +23,11 @@ export function grouped(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/** `12.34%`. */
+export function percent(part: number, whole: number): string {
+  return `${(whole === 0 ? 0 : part * 100 / whole).toFixed(2)}%`;
+}
+
 /** Virtual time with the unit that leaves one to three digits before the point. */
 export function duration(ns: number): string {
   if (ns < 1_000) return `${ns} ns`;

@@ -20,12 +20,12 @@ import type {
   GuestMemory,
 } from "../../core/types.ts";
 import { BlkbackRing } from "./blkback_ring.ts";
-import type { BlkbackCosts, NotificationStats } from "./blkback_ring.ts";
+import type { BlkbackCosts, NotificationStats, RingObserver } from "./blkback_ring.ts";
 import { PROTOCOL_I386, VDISK } from "./blkif.ts";
 import { parseU32, XENBUS_STATE } from "./xenbus.ts";
 import type { XenbusState } from "./xenbus.ts";
 
-export type { BlkbackCosts, NotificationStats } from "./blkback_ring.ts";
+export type { BlkbackCosts, NotificationStats, RingObserver } from "./blkback_ring.ts";
 
 /** What distinguishes one backend from another. */
 export interface BlkbackOptions {
@@ -35,6 +35,7 @@ export interface BlkbackOptions {
   /** Offer feature-persistent. */
   readonly persistent: boolean;
   readonly stats: NotificationStats;
+  readonly observer?: RingObserver | undefined;
 }
 
 /** What a frontend in state Initialised has written. */
@@ -236,6 +237,7 @@ export class Blkback {
       errors: this.#errors,
       costs: this.#options.costs,
       stats: this.#options.stats,
+      observer: this.#options.observer,
       page,
       event,
       persistent,

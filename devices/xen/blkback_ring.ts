@@ -44,6 +44,22 @@ export interface NotificationStats {
   requestWithoutEvent(): void;
 }
 
+/** Follows requests from the guest's event to their response. */
+export interface RingObserver {
+  /**
+   * The guest has sent its event, or the backend looks for the first time.
+   * @param waiting requests on the ring that have not been taken
+   */
+  event(waiting: number): void;
+  /**
+   * The next request has been taken, as the guest has written it.
+   * @param slot the backend's place for it, until it is answered
+   */
+  taken(slot: number, operation: number, sector: number, sectors: number): void;
+  /** The response is on the ring. @param notified with an event */
+  answered(slot: number, notified: boolean): void;
+}
+
 /** What a ring works with. */
 export interface BlkbackRingParts {
   readonly grants: GrantMapper;
@@ -55,6 +71,7 @@ export interface BlkbackRingParts {
   readonly errors: GuestErrors;
   readonly costs: BlkbackCosts;
   readonly stats: NotificationStats;
+  readonly observer?: RingObserver | undefined;
   /** The granted ring page. */
   readonly page: Uint8Array;
   readonly event: EventPort;
@@ -89,7 +106,7 @@ export class BlkbackRing {
     this.#ring = new BackRing(new DataView(buffer, byteOffset, byteLength), REQUEST.SIZE);
     this.#ring.attach();
     this.#persistent = parts.persistent ? new PersistentPages() : undefined;
-    for (let i = 0; i < this.#ring.entries; i++) this.#free.push(this.#newSlot());
+    for (let i = 0; i < this.#ring.entries; i++) this.#free.push(this.#newSlot(i));
   }
 
   /** The producer indexes that the frontend left in the page cannot be. */
@@ -100,7 +117,9 @@ export class BlkbackRing {
   /** The guest's event, or the first look after connecting. */
   wake(): void {
     this.#announced = true;
-    if (this.#awake || this.#stopped) return;
+    if (this.#stopped) return;
+    this.#parts.observer?.event(this.#ring.unconsumed());
+    if (this.#awake) return;
     this.#awake = true;
     this.#parts.dom0.post(DOM0_COST.backend, this.#parts.costs.wakeup, this.#resume);
   }
@@ -117,8 +136,8 @@ export class BlkbackRing {
     return true;
   }
 
-  #newSlot(): RequestSlot {
-    return new RequestSlot(new RequestPages(this.#parts.grants, this.#persistent), {
+  #newSlot(index: number): RequestSlot {
+    return new RequestSlot(index, new RequestPages(this.#parts.grants, this.#persistent), {
       submit: (slot) => this.#parts.disk.submit(slot),
       done: (slot, status) => this.#done(slot, status),
       unmap: (slot) => this.#unmap(slot),
@@ -161,7 +180,9 @@ export class BlkbackRing {
   #take(): RequestSlot {
     const slot = this.#free.pop();
     if (slot === undefined) throw new InternalError("blkback took more requests than the ring has");
-    slot.request.copyFrom(this.#ring.page, this.#ring.takeRequest());
+    const { request } = slot;
+    request.copyFrom(this.#ring.page, this.#ring.takeRequest());
+    this.#parts.observer?.taken(slot.index, request.operation, request.sector, request.sectors);
     if (!this.#announced) this.#parts.stats.requestWithoutEvent();
     this.#announced = false;
     return slot;
@@ -214,6 +235,7 @@ export class BlkbackRing {
     const wanted = this.#ring.pushResponses();
     this.#parts.memory.wrote(this.#parts.page);
     this.#notify(wanted);
+    this.#parts.observer?.answered(slot.index, wanted);
     if (this.#closing && this.#ring.outstanding === 0) this.#parts.onDrained();
   }
 
@@ -240,6 +262,7 @@ class RequestSlot implements BlockRequest {
   op: BlockRequest["op"] = "flush";
   sector = 0;
   segments: readonly Uint8Array[] = NO_PAGES;
+  readonly index: number;
   /** Of the response. */
   status: number = BLKIF_RSP.OKAY;
   readonly request: BlkifRequest = new BlkifRequest();
@@ -249,7 +272,8 @@ class RequestSlot implements BlockRequest {
   readonly respond: () => void;
   readonly #steps: SlotSteps;
 
-  constructor(pages: RequestPages, steps: SlotSteps) {
+  constructor(index: number, pages: RequestPages, steps: SlotSteps) {
+    this.index = index;
     this.pages = pages;
     this.#steps = steps;
     this.submit = () => steps.submit(this);

@@ -99,6 +99,19 @@ export class BlkifRequest {
     return this.#view.getUint8(REQUEST.SEG + segment * SEGMENT.SIZE + SEGMENT.LAST_SECT);
   }
 
+  /** Sectors of all segments, or -1 when there are too many or one leaves its page. */
+  get sectors(): number {
+    if (this.segmentCount > MAX_SEGMENTS) return -1;
+    let sectors = 0;
+    for (let i = 0; i < this.segmentCount; i++) {
+      const first = this.firstSector(i);
+      const last = this.lastSector(i);
+      if (first > last || last >= SECTORS_PER_PAGE) return -1;
+      sectors += last - first + 1;
+    }
+    return sectors;
+  }
+
   /** Writes the response field by field, zero pad included (XSA-216). */
   respond(page: DataView, offset: number, status: number): void {
     page.setUint32(offset + RESPONSE.ID, this.#view.getUint32(REQUEST.ID, true), true);
@@ -140,19 +153,7 @@ export function refusalOf(
     return operation === BLKIF_OP.FLUSH_DISKCACHE ? undefined : NO_SEGMENTS;
   }
   if (disk.readOnly && operation !== BLKIF_OP.READ) return WRITE_PROTECTED;
-  const sectors = sectorsOf(request);
+  const { sectors } = request;
   if (sectors < 0) return BAD_SEGMENT;
   return request.sector + sectors > disk.sectorCount ? PAST_END : undefined;
-}
-
-/** Sectors of all segments, or -1 when one of them leaves its page. */
-function sectorsOf(request: BlkifRequest): number {
-  let sectors = 0;
-  for (let i = 0; i < request.segmentCount; i++) {
-    const first = request.firstSector(i);
-    const last = request.lastSector(i);
-    if (first > last || last >= SECTORS_PER_PAGE) return -1;
-    sectors += last - first + 1;
-  }
-  return sectors;
 }

@@ -4,6 +4,7 @@
  */
 
 import { COST_KINDS, DOM0_COST_KINDS, type GuestMemory, PAGE_SIZE } from "../../core/types.ts";
+import type { ExitReport } from "../../core/machine/exit_report.ts";
 import type { Counters } from "../../core/machine/config.ts";
 import type { Phase, PhaseSource } from "../../core/report/phases.ts";
 
@@ -27,6 +28,35 @@ export function counters(given: Partial<Counters> = {}): Counters {
     books: { ...zero(COST_KINDS), ...given.books },
   };
 }
+
+/** 30 exits to an IDE channel, 26 of which served one read; 4 to nobody; 2 HLT. */
+export function exitReport(): ExitReport {
+  const io = { reason: "IO_INSTRUCTION", device: "ide command", ranges: ["0x01f0-0x01f7"] };
+  const none = { device: null, ranges: [], tied: 0 };
+  const once = { min: 26, median: 26, max: 26 };
+  return {
+    byDevice: [
+      { ...io, samples: 30, tied: 26, timeNs: 60_000, minNs: 1000, maxNs: 3000 },
+      { ...io, ...none, samples: 4, timeNs: 8000, minNs: 2000, maxNs: 2000 },
+      { ...none, reason: "HLT", samples: 2, timeNs: 2000, minNs: 1000, maxNs: 1000 },
+    ],
+    tied: { exits: 26, timeNs: 52_000 },
+    none: { exits: 10, timeNs: 18_000 },
+    requests: [{
+      ...{ disk: "hda", path: "ide-dma", op: "read", code: 0xc8, bytes: 4096, requests: 1 },
+      ...{ exits: once, driverExits: once, exitsBy: { "ide command": 26 }, exitNs: 52_000 },
+      ...{ latencyNs: 9000, interrupts: 1 },
+    }],
+    sites: [
+      { rip: 0xc1000010, ...{ reason: "IO_INSTRUCTION", device: "ide command" }, ...SITE },
+      { rip: 0xc1000014, ...{ reason: "IO_INSTRUCTION", device: "ide command" }, ...SITE },
+      { rip: 0xc1000020, ...{ reason: "IO_INSTRUCTION", device: null }, samples: 4, timeNs: 8000 },
+      { rip: 0xf8000000, ...{ reason: "HLT", device: null }, samples: 2, timeNs: 2000 },
+    ],
+  };
+}
+
+const SITE = { samples: 15, timeNs: 30_000 };
 
 /** A phase of `requests` requests of 512 bytes in `elapsedNs`, all of it guest time. */
 export function phase(given: Partial<Phase> & { elapsedNs: number }): Phase {

@@ -1,9 +1,9 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildCompareRecord } from "../../../core/report/compare.ts";
 import { buildRunRecord } from "../../../core/report/run.ts";
 import { formatCompare, formatRun } from "../../../core/report/summary.ts";
 import { inputs } from "../../helpers/compare_inputs.ts";
-import { counters, phase } from "../../helpers/report.ts";
+import { counters, exitReport, phase } from "../../helpers/report.ts";
 
 const ide = phase({
   elapsedNs: 400_000,
@@ -63,7 +63,7 @@ Deno.test("formatRun() lists exits by number and only the books in use", () => {
       guest: { path: "g.bin", sha256: "a".repeat(64) },
       disks: [],
     },
-    { reason: "guest-exit", code: 33, counters: ide.after },
+    { reason: "guest-exit", code: 33, counters: ide.after, exits: exitReport() },
   );
   const text = formatRun(record);
   const [first = ""] = text.split("\n");
@@ -71,7 +71,18 @@ Deno.test("formatRun() lists exits by number and only the books in use", () => {
     first,
     "guest exited with code 33 after 400.00 us of virtual time: 1,000 instructions, 36 VM exits",
   );
-  assertEquals(cells(text, "IO_INSTRUCTION"), ["34", "94.44%"]);
+  assertEquals(cells(text, "IO_INSTRUCTION"), [
+    ...["34", "94.44%", "97.14%", "1.00", "3.00", "2.00", "26"],
+  ]);
+  assertEquals(cells(text, "ide command 0x01f0-0x01f7"), [
+    ...["30", "83.33%", "85.71%", "1.00", "3.00", "2.00", "26"],
+  ]);
+  assertEquals(cells(text, "nobody"), ["4", "11.11%", "11.43%", "2.00", "2.00", "2.00"]);
+  assertEquals(cells(text, "HLT"), ["2", "5.56%", "2.86%", "1.00", "1.00", "1.00"]);
+  assertEquals(cells(text, "hda ide-dma read c8h"), [
+    ...["4,096", "1", "26/26/26", "26/26/26", "52.00", "9.00"],
+  ]);
+  assertStringIncludes(text, "26 of 36 VM exits served these requests");
   assertEquals(cells(text, "waiting for media"), ["300,000", "75.00%"]);
   assertEquals(text.includes("BIOS"), false);
   assertEquals(text.indexOf("IO_INSTRUCTION") < text.indexOf("HLT"), true);

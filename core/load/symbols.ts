@@ -1,0 +1,146 @@
+/**
+ * Names of a guest's functions, by address.
+ *
+ * Three kinds of file are read: `System.map` and `/proc/kallsyms` of Linux (`c1000000 T _stext`,
+ * module symbols with `[module]` behind), and 32-bit ELF files with a symbol table.
+ * Source: nm(1) for the letters; System V ABI, chapter 4, for sections and symbols.
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import { isElf } from "./elf.ts";
+
+/** Where a symbol begins. All that follows is its own, up to the next symbol. */
+interface Symbol {
+  readonly address: number;
+  /** Of a function; data and the end of a section have none. */
+  readonly name: string | undefined;
+}
+
+const LINE = /^([0-9a-f]{8,16}) (\S) (\S+)(?:\s+\[(\S+)\])?$/;
+/** Text, and weak symbols, most of which are functions. */
+const CODE_LETTERS = "tTwW";
+/** Absolute: a number, not a place. */
+const ABSOLUTE_LETTERS = "aA";
+
+/** Offsets in the ELF file header. */
+const EHDR = { shoff: 32, shentsize: 46, shnum: 48 } as const;
+/** Offsets in a section header. */
+const SHDR = { type: 4, flags: 8, addr: 12, offset: 16, size: 20, link: 24 } as const;
+/** Offsets in a symbol. */
+const SYM = { name: 0, value: 4, info: 12, shndx: 14, size: 16 } as const;
+const SHT_SYMTAB = 2;
+const SHF_EXECINSTR = 4;
+const STT_SECTION = 3;
+const STT_FILE = 4;
+
+/** The functions of one guest. */
+export class SymbolTable {
+  readonly #symbols: readonly Symbol[];
+
+  private constructor(symbols: readonly Symbol[]) {
+    this.#symbols = symbols.toSorted((a, b) => a.address - b.address);
+  }
+
+  /**
+   * Reads a file of any of the three kinds.
+   * @param name the file's name, for messages
+   * @throws {UsageError} when there is no function in it
+   */
+  static parse(file: Uint8Array, name: string): SymbolTable {
+    const symbols = isElf(file) ? elfSymbols(file, name) : textSymbols(file);
+    if (symbols.some((symbol) => symbol.name !== undefined)) return new SymbolTable(symbols);
+    throw new UsageError(
+      `Cannot read symbols "${name}": no function in it`,
+      "System.map of the kernel's package, /proc/kallsyms of the guest, or an ELF file that is " +
+        "not stripped",
+    );
+  }
+
+  /** Name of the function that an address lies in; `undefined` when none is known. */
+  nameAt(address: number): string | undefined {
+    let low = 0;
+    let high = this.#symbols.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#symbols[middle]!.address <= address) low = middle + 1;
+      else high = middle;
+    }
+    return this.#symbols[low - 1]?.name;
+  }
+}
+
+/** Of several symbols at one address the first function counts, as it is in the file. */
+function textSymbols(file: Uint8Array): Symbol[] {
+  const symbols = new Map<number, Symbol>();
+  for (const line of new TextDecoder().decode(file).split("\n")) {
+    const [, digits, letter = "", name, module] = LINE.exec(line.trimEnd()) ?? [];
+    if (digits === undefined || ABSOLUTE_LETTERS.includes(letter)) continue;
+    const isCode = CODE_LETTERS.includes(letter);
+    const text = module === undefined ? name : `${name} [${module}]`;
+    add(symbols, { address: parseInt(digits, 16), name: isCode ? text : undefined });
+  }
+  return [...symbols.values()];
+}
+
+function add(symbols: Map<number, Symbol>, symbol: Symbol): void {
+  if (symbols.get(symbol.address)?.name === undefined) symbols.set(symbol.address, symbol);
+}
+
+function elfSymbols(file: Uint8Array, name: string): Symbol[] {
+  try {
+    return readElf(file);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(
+      `Cannot read symbols "${name}": the ELF file is damaged, its headers point outside its ` +
+        `${file.length} bytes`,
+      "copy or link it again",
+    );
+  }
+}
+
+/** @throws {RangeError} when a header points outside the file */
+function readElf(file: Uint8Array): Symbol[] {
+  const data = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const sections = Array.from(
+    { length: data.getUint16(EHDR.shnum, true) },
+    (_, i) => sectionAt(data, i),
+  );
+  const symbols = new Map<number, Symbol>();
+  for (const { type, flags, addr, size } of sections) {
+    if (type !== 0 && (flags & SHF_EXECINSTR) !== 0) {
+      add(symbols, { address: addr + size, name: undefined });
+    }
+  }
+  for (const table of sections.filter(({ type }) => type === SHT_SYMTAB)) {
+    for (let at = table.offset; at < table.offset + table.size; at += SYM.size) {
+      const type = data.getUint8(at + SYM.info) & 0xf;
+      const section = sections[data.getUint16(at + SYM.shndx, true)];
+      if (section === undefined || type === STT_SECTION || type === STT_FILE) continue;
+      const isCode = (section.flags & SHF_EXECINSTR) !== 0;
+      const text = textAt(file, sections[table.link]!.offset + data.getUint32(at, true));
+      const address = data.getUint32(at + SYM.value, true);
+      add(symbols, { address, name: isCode && text !== "" ? text : undefined });
+    }
+  }
+  return [...symbols.values()];
+}
+
+function sectionAt(data: DataView, index: number): Record<keyof typeof SHDR, number> {
+  const at = data.getUint32(EHDR.shoff, true) + index * data.getUint16(EHDR.shentsize, true);
+  const field = (offset: number) => data.getUint32(at + offset, true);
+  return {
+    type: field(SHDR.type),
+    flags: field(SHDR.flags),
+    addr: field(SHDR.addr),
+    offset: field(SHDR.offset),
+    size: field(SHDR.size),
+    link: field(SHDR.link),
+  };
+}
+
+function textAt(file: Uint8Array, at: number): string {
+  if (at >= file.length) throw new RangeError("string outside the file");
+  return new TextDecoder().decode(file.subarray(at, file.indexOf(0, at)));
+}

@@ -1,0 +1,133 @@
+/**
+ * The published shape of {@link RunRecord}, and of the lines of `--requests`: `deno task run
+ * --schema` prints both as JSON Schema, and `run.schema.json` beside this file is that output.
+ * @module
+ */
+
+import { z } from "zod";
+import type { RequestRecord } from "../machine/exit_report.ts";
+import { COST_KINDS, DOM0_COST_KINDS } from "../types.ts";
+import type { RunHeader, RunRecord } from "./run.ts";
+
+const PATHS = ["ide", "ide-pio", "ide-pio-multiple", "ide-dma", "ide-packet", "pv"] as const;
+const OPS = ["read", "write", "flush", "other"] as const;
+
+const count = z.int().nonnegative();
+const ns = count.describe("virtual nanoseconds");
+const tally = z.record(z.string(), z.int().positive());
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const exitNs = ns.describe("from VM exits to VM entries");
+const exitsBy = tally.describe("by device, or by reason where there is none");
+const code = count.describe("ATA command or blkif operation");
+const spread = z.strictObject({ min: count, median: count, max: count });
+
+const inputs = {
+  tool: z.string(),
+  version: z.string(),
+  cpu: z.string().describe("name of the processor"),
+  cost: z.string().describe("name of the cost preset"),
+  media: z.string().describe("name of the media preset"),
+  ramBytes: count,
+  guest: z.strictObject({ path: z.string(), sha256 }),
+  disks: z.array(z.strictObject({ path: z.string(), sectors: count })),
+};
+
+const counters = z.strictObject({
+  elapsedNs: ns,
+  instructions: count,
+  books: z.record(z.enum(COST_KINDS), count)
+    .describe("virtual nanoseconds of the vCPU; they add up to elapsedNs"),
+  dom0Books: z.record(z.enum(DOM0_COST_KINDS), count)
+    .describe("virtual nanoseconds of dom0, on its own timeline"),
+  exits: z.strictObject({
+    total: count,
+    byReason: tally.describe("by VMX exit reason"),
+    byPort: tally.describe('by port and direction: "0x1f7:in"'),
+  }),
+  portItems: count.describe("single port accesses; a rep insw of 256 words is 256"),
+  ioreqs: count.describe("round trips to the device model"),
+  hypercalls: z.strictObject({ total: count, byName: tally }),
+  events: z.strictObject({ sent: count, suppressed: count }),
+  grants: z.strictObject({ map: count, unmap: count, copy: count }).describe("pages"),
+  interrupts: count.describe("interrupts and upcalls injected"),
+  guestErrors: count.describe("mistakes that got their architectural answer"),
+});
+
+const device = z.string().nullable().describe("null where nobody answers, or the reason has none");
+const share = z.strictObject({ exits: count, timeNs: exitNs });
+
+const exits = z.strictObject({
+  byDevice: z.array(z.strictObject({
+    reason: z.string().describe("VMX exit reason"),
+    device,
+    ranges: z.array(z.string()).describe("of ports or addresses, after each move one more"),
+    samples: count,
+    tied: count.describe("of those, how many served a disk request"),
+    timeNs: exitNs,
+    minNs: ns,
+    maxNs: ns,
+  })),
+  tied: share.describe("served a disk request"),
+  none: share.describe("served none"),
+  requests: z.array(z.strictObject({
+    disk: z.string(),
+    path: z.enum(PATHS),
+    op: z.enum(OPS),
+    code,
+    bytes: count.describe("of each request"),
+    requests: count,
+    exits: spread.describe("of one request"),
+    driverExits: spread.describe("of one request, by which the driver went to the disk"),
+    exitsBy,
+    exitNs,
+    latencyNs: ns.describe("sum, from submission to completion"),
+    interrupts: count,
+  })),
+  functions: z.array(z.strictObject({
+    name: z.string().describe("or the linear address, where no function is known"),
+    reason: z.string(),
+    device,
+    samples: count,
+    timeNs: exitNs,
+  })).nullable().describe("with --symbols"),
+});
+
+/** Checks a {@link RunRecord}; unknown keys are refused. */
+export const runSchema: z.ZodType<RunRecord> = z.strictObject({
+  ...inputs,
+  reason: z.enum(["power-off", "guest-exit", "guest-crash", "limit", "interrupted"]),
+  code: count.describe("exit code of the process"),
+  message: z.string().nullable(),
+  counters,
+  exits,
+});
+
+/** Checks the first line of `--requests`. */
+export const requestsHeaderSchema: z.ZodType<RunHeader> = z.strictObject(inputs);
+
+/** Checks every other line of `--requests`. */
+export const requestLineSchema: z.ZodType<RequestRecord> = z.strictObject({
+  id: z.int().positive().describe("in the order of submission; lines are in that of the last exit"),
+  disk: z.string(),
+  path: z.enum(PATHS),
+  op: z.enum(OPS),
+  code,
+  sector: count,
+  bytes: count,
+  submitNs: ns.describe("since power-on"),
+  completeNs: ns.describe("since power-on"),
+  exits: count,
+  driverExits: count.describe("by which the driver went to the disk"),
+  exitsBy,
+  exitNs,
+  interrupts: count,
+});
+
+/** The shapes as JSON Schema, draft 2020-12. */
+export function runJsonSchema(): unknown {
+  return {
+    run: z.toJSONSchema(runSchema),
+    requestsHeader: z.toJSONSchema(requestsHeaderSchema),
+    requestLine: z.toJSONSchema(requestLineSchema),
+  };
+}
