@@ -52,7 +52,7 @@ export class IdeRequests {
   readonly #disks: [string | undefined, string | undefined] = [undefined, undefined];
   readonly #setup = new Tally();
   readonly #polls = new Tally();
-  #phase: Phase = "idle";
+  #phase: Phase = "ended";
   #current: DiskRequest | undefined;
   #unit = 0;
   #started = false;

@@ -306,7 +306,7 @@ export class Pc {
       },
       onMove: (base) => this.#moveLocalApic(local, base),
     });
-    const io = new IoApic(local);
+    const io: IoApic = new IoApic(local);
     pic.connect(local.inputs[0]);
     hypervisorMmio.map("io apic", MMIO.IO_APIC, IOAPIC_BYTES, io);
     hypervisorMmio.map("local apic", MMIO.LOCAL_APIC, LAPIC_BYTES, local);
