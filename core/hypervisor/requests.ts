@@ -13,7 +13,7 @@
  * @module
  */
 
-import type { Ns } from "../types.ts";
+import type { BlockRequest, Ns } from "../types.ts";
 import { Tally } from "./tally.ts";
 
 /** Ways from a guest to its disk. `ide` are commands without data of the disk. */
@@ -26,7 +26,7 @@ export type RequestPath =
   | "pv";
 
 /** What the disk is asked for; `other` when it is not asked. */
-export type RequestOp = "read" | "write" | "flush" | "other";
+export type RequestOp = BlockRequest["op"] | "other";
 
 /** A disk request, from its first exit to its last. Reused: copy what you keep. */
 export class DiskRequest {

@@ -10,7 +10,7 @@ import { COST_KINDS, DOM0_COST_KINDS } from "../types.ts";
 import type { RunHeader, RunRecord } from "./run.ts";
 
 const PATHS = ["ide", "ide-pio", "ide-pio-multiple", "ide-dma", "ide-packet", "pv"] as const;
-const OPS = ["read", "write", "flush", "other"] as const;
+const OPS = ["read", "write", "flush", "discard", "other"] as const;
 
 const count = z.int().nonnegative();
 const ns = count.describe("virtual nanoseconds");
