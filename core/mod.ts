@@ -11,6 +11,13 @@ export type { LoadOptions } from "./load/detect.ts";
 export type { FlatPlacement } from "./load/flat.ts";
 export type { GuestFormat, GuestImage, GuestSegment, StartGdt } from "./load/image.ts";
 export type * from "./machine/config.ts";
+export type {
+  DeviceExits,
+  ExitReport,
+  RequestKindRecord,
+  RequestRecord,
+  SiteRecord,
+} from "./machine/exit_report.ts";
 export { bootMachine } from "./machine/machine.ts";
 export type { RunHooks } from "./machine/host_loop.ts";
 export type { Machine } from "./machine/machine.ts";
@@ -38,6 +45,9 @@ export { DISK_PATHS } from "./report/phases.ts";
 export type { DiskPath, Phase, PhaseRecorder, PhaseSource } from "./report/phases.ts";
 export type { Profile } from "./cpu/cpuid.ts";
 export type { CostPreset } from "./hypervisor/costs.ts";
+export type { ExitSpread } from "./hypervisor/request_kinds.ts";
+export type { RequestOp, RequestPath } from "./hypervisor/requests.ts";
+export type { ServiceName, SERVICES } from "./hypervisor/tally.ts";
 export type { Fault, FaultKind } from "../devices/disk/faulty.ts";
 export type { MediaPreset, Spindle } from "../devices/disk/timed.ts";
 export type { ScreenPlace, TextScreen } from "../devices/vga_text.ts";

@@ -15,7 +15,6 @@ export class ExitDistribution {
     this.#times.set(exits, (this.#times.get(exits) ?? 0) + 1);
   }
 
-  /** The smallest, the middle and the largest number; the lower of two in the middle. */
   spread(): ExitSpread {
     const sorted = [...this.#times].sort(([a], [b]) => a - b);
     const total = sorted.reduce((sum, [, times]) => sum + times, 0);
@@ -27,8 +26,11 @@ export class ExitDistribution {
 
 /** Of a number of exits that every request has. */
 export interface ExitSpread {
+  /** The smallest. */
   readonly min: number;
+  /** The middle one; the lower of two. */
   readonly median: number;
+  /** The largest. */
   readonly max: number;
 }
 

@@ -17,14 +17,21 @@ import { type ServiceName, SERVICES, type Tally } from "../hypervisor/tally.ts";
 export interface RequestRecord {
   /** From 1 up, in the order of submission. */
   readonly id: number;
+  /** Name of the disk: `hda` to `hdd`. */
   readonly disk: string;
+  /** The way that it took. */
   readonly path: RequestPath;
+  /** What the disk was asked for. */
   readonly op: RequestOp;
   /** ATA command or blkif operation. */
   readonly code: number;
+  /** First sector. */
   readonly sector: number;
+  /** Moved, or discarded. */
   readonly bytes: number;
+  /** When the guest had handed it over. */
   readonly submitNs: Ns;
+  /** When the disk had done its part. */
   readonly completeNs: Ns;
   /** All that served it. */
   readonly exits: number;
@@ -46,24 +53,31 @@ export interface DeviceExits {
   readonly device: string | null;
   /** Its ports or addresses, at first and after every move: `"0x01f0-0x01f7"`. */
   readonly ranges: readonly string[];
+  /** How many. */
   readonly samples: number;
   /** Of those, how many served a disk request. */
   readonly tied: number;
   /** From exit to entry. */
   readonly timeNs: Ns;
+  /** Of the shortest. */
   readonly minNs: Ns;
+  /** Of the longest. */
   readonly maxNs: Ns;
 }
 
 /** Disk requests of one kind. */
 export interface RequestKindRecord {
+  /** Name of the disk: `hda` to `hdd`. */
   readonly disk: string;
+  /** The way that it took. */
   readonly path: RequestPath;
+  /** What the disk was asked for. */
   readonly op: RequestOp;
   /** ATA command or blkif operation. */
   readonly code: number;
   /** Of each request. */
   readonly bytes: number;
+  /** How many. */
   readonly requests: number;
   /** Of one request, all that served it. */
   readonly exits: ExitSpread;
@@ -75,6 +89,7 @@ export interface RequestKindRecord {
   readonly exitNs: Ns;
   /** Of all requests, from submission to completion. */
   readonly latencyNs: Ns;
+  /** Interrupts and upcalls injected for them. */
   readonly interrupts: number;
 }
 
@@ -82,18 +97,25 @@ export interface RequestKindRecord {
 export interface SiteRecord {
   /** Linear address; `null` for all that found the table of instructions full. */
   readonly rip: number | null;
+  /** By name of `EXIT`. */
   readonly reason: string;
+  /** Which device; `null` when there is none. */
   readonly device: string | null;
+  /** How many. */
   readonly samples: number;
+  /** From exit to entry. */
   readonly timeNs: Ns;
 }
 
 /** All VM exits of a run, in three views that agree. */
 export interface ExitReport {
+  /** Most exits of a reason first. */
   readonly byDevice: readonly DeviceExits[];
-  /** Exits and time that served disk requests, and those that did not. */
+  /** Exits and time that served disk requests. */
   readonly tied: { readonly exits: number; readonly timeNs: Ns };
+  /** Exits and time that served none. */
   readonly none: { readonly exits: number; readonly timeNs: Ns };
+  /** By kind; most requests first. */
   readonly requests: readonly RequestKindRecord[];
   /** Most exits first; `null` unless asked for. */
   readonly sites: readonly SiteRecord[] | null;
