@@ -24,6 +24,7 @@ export const FW_CFG = {
   SIGNATURE: 0x0000,
   ID: 0x0001,
   RAM_SIZE: 0x0003,
+  NO_GRAPHICS: 0x0004,
   CPU_COUNT: 0x0005,
   NUMA: 0x000d,
   BOOT_MENU: 0x000e,

@@ -50,6 +50,8 @@ export interface RunOptions extends CommonOptions {
   readonly placement?: FlatPlacement;
   /** Print instructions instead of running them. */
   readonly disasm?: DisasmRange;
+  /** A BIOS shows its screen on the serial port too. */
+  readonly serialScreen: boolean;
   /** Where bytes of the debug consoles go: `stdio`, `null` or `file:F`; by the port unless given. */
   readonly debugConsole?: string;
   /** File that gets a line for every disk request. */
@@ -188,6 +190,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
       ...whatStarts(guest, flags, drives.isEmpty),
       drives: drives.place(flags.snapshot === true),
       console: consoleOptions(flags),
+      serialScreen: flags.nographic === true,
       snapshot: flags.snapshot === true,
       ...(flags.rtc === undefined ? {} : { rtcBase: rtcBase(flags.rtc as string) }),
       ...(flags.machine === undefined ? {} : { machine: flags.machine as MachineType }),

@@ -33,7 +33,7 @@ export function addConsoleOptions(command: Command): void {
     .option("--serial <where>", "COM1: mon:stdio (unless given), stdio, none, file:FILE")
     .option("--monitor <where>", "the monitor alone: stdio, none")
     .option("--display <what>", "the VGA: none (unless given), text (live in the terminal)")
-    .option("--nographic", "-serial mon:stdio -display none, as it is without");
+    .option("--nographic", "-serial mon:stdio -display none; a BIOS's screen is there too");
 }
 
 /**

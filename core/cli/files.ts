@@ -66,6 +66,16 @@ export function readInitrd(path: string, ramBytes: number): Uint8Array {
   });
 }
 
+/** Reads a small file that may be missing. */
+export function readIfThere(path: string): Uint8Array | undefined {
+  try {
+    return Deno.readFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new UsageError(`Cannot read "${path}": ${hostReason(error)}`);
+  }
+}
+
 interface Named {
   readonly path: string;
   readonly name: string;

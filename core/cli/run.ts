@@ -3,6 +3,7 @@
  * @module
  */
 
+import { dirname, join } from "@std/path";
 import { loadBios } from "../load/bios.ts";
 import { isBootDisk, loadGuest } from "../load/detect.ts";
 import type { GuestFormat, GuestImage } from "../load/image.ts";
@@ -20,12 +21,22 @@ import { GuestConsole } from "./console.ts";
 import type { DriveOptions } from "./drives.ts";
 import { type DebugOutput, openDebugOutput } from "./debug_console.ts";
 import { listGuest } from "./disasm.ts";
-import { type GuestFile, onHost, readBios, readGuest, readInitrd, sha256 } from "./files.ts";
+import {
+  type GuestFile,
+  onHost,
+  readBios,
+  readGuest,
+  readIfThere,
+  readInitrd,
+  sha256,
+} from "./files.ts";
 import { mistaken } from "./mistaken.ts";
 import { type ByteStream, type Streams, writeText } from "./output.ts";
 import { RequestsFile } from "./requests_file.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
+/** For a VGA that is on no PCI bus. */
+const VGA_ROM = "vgabios-isavga.bin";
 const MISSING_BIOS_HINT = "apt install seabios, or -bios FILE";
 const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
 
@@ -45,6 +56,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   const { cpu, cost, media } = choosePresets(options);
   const [file, guest] = options.bios ? readFirmware(options) : readKernel(options);
   if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);
+  const vgaRom = options.bios ? readVgaRom(options.guest) : undefined;
   const log = options.log?.length ? openLog(options.logFile, streams) : undefined;
   const names = options.symbols === undefined ? undefined : readSymbols(options.symbols);
   const disks = openDisks(options, guest, file, streams);
@@ -64,6 +76,8 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));
     const machine = bootMachine({
       machine: options.machine ?? usualMachine(guest),
+      ...(vgaRom === undefined ? {} : { vgaRom }),
+      serialScreen: options.serialScreen,
       ...(options.rtcBase === undefined ? {} : { rtcBase: options.rtcBase }),
       cpu,
       ramBytes: options.ramBytes,
@@ -105,6 +119,11 @@ function readKernel(options: RunOptions): [GuestFile, GuestImage] {
 function readFirmware({ guest: name, ramBytes }: RunOptions): [GuestFile, GuestImage] {
   const file = readBios(name, ramBytes, MISSING_BIOS_HINT);
   return [file, loadBios(file.bytes, name)];
+}
+
+/** Debian's package has the video card's ROM beside the BIOS; without it there is no screen. */
+function readVgaRom(bios: string): Uint8Array | undefined {
+  return readIfThere(join(dirname(bios), VGA_ROM));
 }
 
 /** Kernels made for Xen are shown it; what is in stock, where it would behave otherwise, is not. */

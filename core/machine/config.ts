@@ -56,6 +56,8 @@ export interface MachineConfig {
   readonly guest: GuestImage;
   /** Option ROM of the video card, for a BIOS to run. */
   readonly vgaRom?: Uint8Array;
+  /** A BIOS shows its screen on COM1, and takes keys from there. */
+  readonly serialScreen?: boolean;
   /** At most four, every position at most once. */
   readonly disks: readonly DiskConfig[];
   /** Prices of exits, hypercalls and everything else that takes virtual time. */

@@ -17,12 +17,16 @@ export interface FirmwareFacts {
   readonly ramBytes: number;
   /** Option ROM of the video card. */
   readonly vgaRom?: Uint8Array | undefined;
+  /** The BIOS is to show its screen on COM1 and to take keys from there. */
+  readonly serialScreen?: boolean | undefined;
 }
 
 /** The items of fw_cfg. */
-export function firmwareContents({ ramBytes, vgaRom }: FirmwareFacts): FwCfgContents {
+export function firmwareContents(facts: FirmwareFacts): FwCfgContents {
+  const { ramBytes, vgaRom, serialScreen = false } = facts;
   const items = new Map([
     [FW_CFG.RAM_SIZE, littleEndian(ramBytes, 8)],
+    [FW_CFG.NO_GRAPHICS, littleEndian(Number(serialScreen), 2)],
     [FW_CFG.CPU_COUNT, littleEndian(CPUS, 2)],
     [FW_CFG.MAX_CPUS, littleEndian(CPUS, 2)],
     [FW_CFG.NUMA, littleEndian(0, 8)],

@@ -272,6 +272,7 @@ export class Machine {
   }
 
   #makePc(memory: GuestRam, drives: readonly ConnectedDrive[]): Pc {
+    const { vgaRom, serialScreen } = this.#config;
     const { onSerialByte, onDebugByte, onFirmwareByte, onMark } = this.#config;
     return new Pc({
       clock: this.#clock,
@@ -282,7 +283,7 @@ export class Machine {
       xenPlatform: this.#showsXen(),
       apic: !this.#showsXen(),
       rtcBase: this.#config.rtcBase,
-      firmware: firmwareContents({ ramBytes: memory.size, vgaRom: this.#config.vgaRom }),
+      firmware: firmwareContents({ ramBytes: memory.size, vgaRom, serialScreen }),
       events: {
         onSerialByte: (byte) => onSerialByte?.(byte),
         onDebugByte: (byte) => onDebugByte?.(byte),

@@ -24,6 +24,7 @@ Deno.test("parseArgs() fills in the defaults of run", () => {
     command: "run",
     guest: "guest.bin",
     bios: false,
+    serialScreen: false,
     drives: [],
     console: CONSOLE,
     snapshot: false,
@@ -48,6 +49,7 @@ Deno.test("parseArgs() reads every option of run, with one dash and with two", (
     command: "run",
     guest: "g",
     bios: false,
+    serialScreen: false,
     drives: ["a.img", "b.img"].map((file, index) => {
       return { file, index, kind: "disk", raw: false, readOnly: false, snapshot: true };
     }),
