@@ -3,12 +3,14 @@
  *
  * | ports | device | IRQ | answered by |
  * |---|---|---|---|
+ * | 0000-000F, 00C0-00DF | 8237A pair, no DMA device | | device model |
  * | 0010-001F | Xen platform device (unplug) | | device model |
  * | 0020-0021, 00A0-00A1, 04D0-04D1 | 8259A pair, ELCR | | hypervisor |
  * | 0040-0043, 0061 | 8254, system control port | 0 | hypervisor |
  * | 0060, 0064 | 8042: keyboard, mouse | 1, 12 | device model |
  * | 0070-0071 | RTC, CMOS | 8 | hypervisor |
  * | 0080 | POST code | | no exit |
+ * | 0081-008F | DMA page registers | | device model |
  * | 0092 | system control port A: A20, reset | | device model |
  * | 00B2-00B3 | PIIX4 SMI command and status | | device model |
  * | 00E9, 00F4 | debug console, debug exit | | device model |
@@ -40,6 +42,7 @@
  */
 
 import { IoPortBus } from "../../devices/bus.ts";
+import { Dma8237, DMA_PAGE_PORTS, DmaPages } from "../../devices/dma8237.ts";
 import { HostBridge, type ShadowRam } from "../../devices/chipset_host.ts";
 import { IsaBridge } from "../../devices/chipset_isa.ts";
 import { cmosBytes } from "../../devices/cmos.ts";
@@ -78,6 +81,7 @@ import type { Clock, Disk, GuestErrors, GuestMemory, InterruptLine, PortDevice }
 
 /** First port of each device. */
 export const PORT = {
+  DMA: 0x00,
   XEN_PLATFORM: 0x10,
   PIC_MASTER: 0x20,
   PIT: 0x40,
@@ -86,9 +90,11 @@ export const PORT = {
   KEYBOARD_COMMAND: 0x64,
   RTC: 0x70,
   POST: 0x80,
+  DMA_PAGES: 0x81,
   SYSTEM_CONTROL_A: 0x92,
   PIC_SLAVE: 0xa0,
   SMI_COMMAND: 0xb2,
+  DMA2: 0xc0,
   DEBUG_CONSOLE: 0xe9,
   DEBUG_EXIT: 0xf4,
   IDE2_COMMAND: 0x170,
@@ -351,6 +357,9 @@ export class Pc {
     ports.map("pit", PORT.PIT, 4, pit);
     ports.map("system control", PORT.SYSTEM_CONTROL, 1, pit.systemPort);
     ports.map("rtc", PORT.RTC, 2, this.#makeRtc());
+    ports.map("dma", PORT.DMA, 16, new Dma8237(0));
+    ports.map("dma2", PORT.DMA2, 32, new Dma8237(1));
+    ports.map("dma pages", PORT.DMA_PAGES, DMA_PAGE_PORTS, new DmaPages());
     this.#mapKeyboard();
     this.#mapVga();
     ports.map("system control a", PORT.SYSTEM_CONTROL_A, 1, port92);
