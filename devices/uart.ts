@@ -1,11 +1,11 @@
 /**
- * 16550A serial port. The line is infinitely fast: a byte written is sent at once, and a received
- * byte below the FIFO trigger level is reported as a character time-out without delay.
+ * 16550A serial port. Its transmitter is infinitely fast: a byte written is sent at once. Bytes that
+ * wait below the FIFO's trigger level are reported after four character times of silence.
  * Source: National Semiconductor PC16550D datasheet; OUT2 gates the interrupt as on the PC's cards.
  * @module
  */
 
-import type { InterruptLine } from "../core/types.ts";
+import type { Clock, InterruptLine, Ns, Timer } from "../core/types.ts";
 import { ByteDevice } from "./bus.ts";
 
 const RBR_THR = 0; // DLL while LCR_DLAB
@@ -34,6 +34,10 @@ const IIR_FIFO_ON = 0xc0;
 const FCR_ENABLE = 0x01;
 const FCR_CLEAR_RX = 0x02;
 
+const LCR_WORD_LENGTH = 0x03;
+const LCR_TWO_STOP_BITS = 0x04;
+const LCR_PARITY = 0x08;
+const LCR_BREAK = 0x40;
 const LCR_DLAB = 0x80;
 
 const MCR_DTR = 0x01;
@@ -45,8 +49,10 @@ const MCR_WRITABLE = 0x1f;
 
 const LSR_DR = 0x01;
 const LSR_OE = 0x02;
+const LSR_BI = 0x10;
 const LSR_THRE = 0x20;
 const LSR_TEMT = 0x40;
+const LSR_FIFO_ERROR = 0x80;
 
 const MSR_CTS = 0x10;
 const MSR_DSR = 0x20;
@@ -58,14 +64,26 @@ const MSR_CONNECTED = MSR_CTS | MSR_DSR | MSR_DCD;
 const FIFO_BYTES = 16;
 /** By FCR bits 7:6. */
 const FIFO_TRIGGERS: readonly number[] = [1, 4, 8, 14];
-/** 9600 baud from 1.8432 MHz. */
+/** 9600 baud. */
 const RESET_DIVISOR = 12;
+/** A bit takes 16 cycles of the input clock for each unit of the divisor. */
+const INPUT_HZ = 1_843_200;
+const CYCLES_OF_BIT = 16;
+const NS_PER_SECOND = 1_000_000_000;
+const TIMEOUT_CHARACTERS = 4;
+
+/** A received byte's errors, as LSR shows them, stand above the byte. */
+const ERRORS_SHIFT = 8;
 
 /** The serial port: registers at offsets 0–7, one interrupt, one byte stream each way. */
 export class Uart16550 extends ByteDevice {
   readonly #irq: InterruptLine;
   readonly #onByte: (byte: number) => void;
+  /** Bytes with their errors. */
   readonly #received: number[] = [];
+  readonly #silence: Timer;
+  /** Bytes wait, and nothing has come or been taken for {@link TIMEOUT_CHARACTERS}. */
+  #timedOut = false;
   #lastReceived = 0;
   #fifoEnabled = false;
   #trigger = 1;
@@ -82,8 +100,9 @@ export class Uart16550 extends ByteDevice {
   onRoom: () => void = () => {};
 
   /** @param onByte gets every byte the guest sends, at the moment it writes it */
-  constructor(irq: InterruptLine, onByte: (byte: number) => void) {
+  constructor(clock: Clock, irq: InterruptLine, onByte: (byte: number) => void) {
     super(8);
+    this.#silence = clock.timer("uart time-out", () => this.#timeOut());
     this.#irq = irq;
     this.#onByte = onByte;
   }
@@ -134,7 +153,7 @@ export class Uart16550 extends ByteDevice {
         this.#writeFifoControl(value);
         break;
       case LCR:
-        this.#lineControl = value;
+        this.#writeLineControl(value);
         break;
       case MCR:
         this.#writeModemControl(value & MCR_WRITABLE);
@@ -163,14 +182,38 @@ export class Uart16550 extends ByteDevice {
     this.#updateInterrupt();
   }
 
-  /** A full FIFO keeps what it has; the single register of a 16450 keeps the newest. */
-  #accept(byte: number): void {
-    if (this.#received.length < this.#capacity()) this.#received.push(byte);
+  /**
+   * A full FIFO keeps what it has; the single register of a 16450 keeps the newest.
+   * @param entry a byte with its errors
+   */
+  #accept(entry: number): void {
+    if (this.#received.length < this.#capacity()) this.#received.push(entry);
     else {
       this.#overrun = true;
-      if (!this.#fifoEnabled) this.#received[0] = byte;
+      if (!this.#fifoEnabled) this.#received[0] = entry;
     }
+    this.#awaitSilence();
     this.#updateInterrupt();
+  }
+
+  #awaitSilence(): void {
+    this.#timedOut = false;
+    if (!this.#fifoEnabled || this.#received.length === 0) this.#silence.cancel();
+    else this.#silence.armAfter(TIMEOUT_CHARACTERS * this.#characterTime());
+  }
+
+  #timeOut(): void {
+    this.#timedOut = true;
+    this.#updateInterrupt();
+  }
+
+  /** Start bit, 5 to 8 data bits, parity if any, one or two stop bits. */
+  #characterTime(): Ns {
+    const control = this.#lineControl;
+    const bits = 7 + (control & LCR_WORD_LENGTH) + ((control & LCR_PARITY) !== 0 ? 1 : 0) +
+      ((control & LCR_TWO_STOP_BITS) !== 0 ? 1 : 0);
+    const cycles = bits * CYCLES_OF_BIT * Math.max(this.#divisor, 1);
+    return Math.ceil(cycles * NS_PER_SECOND / INPUT_HZ);
   }
 
   #capacity(): number {
@@ -178,7 +221,8 @@ export class Uart16550 extends ByteDevice {
   }
 
   #takeReceived(): number {
-    this.#lastReceived = this.#received.shift() ?? this.#lastReceived;
+    this.#lastReceived = (this.#received.shift() ?? this.#lastReceived) & 0xff;
+    this.#awaitSilence();
     this.#updateInterrupt();
     this.onRoom();
     return this.#lastReceived;
@@ -191,6 +235,13 @@ export class Uart16550 extends ByteDevice {
       this.#updateInterrupt();
     }
     return cause | (this.#fifoEnabled ? IIR_FIFO_ON : 0);
+  }
+
+  /** In loopback a break arrives as one byte of zeros. */
+  #writeLineControl(value: number): void {
+    const begins = (value & ~this.#lineControl & LCR_BREAK) !== 0;
+    this.#lineControl = value;
+    if (begins && this.#hasLoopback()) this.#accept(LSR_BI << ERRORS_SHIFT);
   }
 
   /**
@@ -209,6 +260,7 @@ export class Uart16550 extends ByteDevice {
     }
     this.#fifoEnabled = enabled;
     this.#trigger = enabled ? FIFO_TRIGGERS[value >> 6]! : 1;
+    if (this.#received.length === 0) this.#awaitSilence();
     this.#updateInterrupt();
     this.onRoom();
   }
@@ -227,12 +279,19 @@ export class Uart16550 extends ByteDevice {
     this.#modemLines = lines;
   }
 
+  /** Shows the errors of the byte that is read next, and forgets them. */
   #readLineStatus(): number {
-    const status = LSR_THRE | LSR_TEMT | (this.#received.length > 0 ? LSR_DR : 0) |
-      (this.#overrun ? LSR_OE : 0);
+    const received = this.#received;
+    const status = LSR_THRE | LSR_TEMT | this.#lineErrors() | (received.length > 0 ? LSR_DR : 0) |
+      (this.#fifoEnabled && received.some(hasErrors) ? LSR_FIFO_ERROR : 0);
     this.#overrun = false;
+    if (received.length > 0) received[0] = received[0]! & 0xff;
     this.#updateInterrupt();
     return status;
+  }
+
+  #lineErrors(): number {
+    return (this.#received[0] ?? 0) >> ERRORS_SHIFT | (this.#overrun ? LSR_OE : 0);
   }
 
   #readModemStatus(): number {
@@ -245,9 +304,10 @@ export class Uart16550 extends ByteDevice {
   /** The enabled cause of the highest priority, as IIR bits 3:0 name it. */
   #cause(): number {
     const enabled = this.#interruptEnable;
-    if ((enabled & IER_LINE) !== 0 && this.#overrun) return IIR_LINE;
-    if ((enabled & IER_RX) !== 0 && this.#received.length > 0) {
-      return this.#received.length >= this.#trigger ? IIR_RX : IIR_RX_TIMEOUT;
+    if ((enabled & IER_LINE) !== 0 && this.#lineErrors() !== 0) return IIR_LINE;
+    if ((enabled & IER_RX) !== 0) {
+      if (this.#received.length >= this.#trigger) return IIR_RX;
+      if (this.#timedOut) return IIR_RX_TIMEOUT;
     }
     if ((enabled & IER_THRE) !== 0 && this.#transmitterEmptied) return IIR_THRE;
     if ((enabled & IER_MODEM) !== 0 && this.#modemDeltas !== 0) return IIR_MODEM;
@@ -257,6 +317,10 @@ export class Uart16550 extends ByteDevice {
   #updateInterrupt(): void {
     this.#irq.set((this.#modemControl & MCR_OUT2) !== 0 && this.#cause() !== IIR_NONE);
   }
+}
+
+function hasErrors(entry: number): boolean {
+  return entry >> ERRORS_SHIFT !== 0;
 }
 
 /** Loopback wires the four modem outputs to the four inputs. */

@@ -275,7 +275,11 @@ export class Pc {
     const { memory, errors, drives, events } = parts;
     this.#parts = parts;
     if (parts.apic) [this.localApic, this.#lines] = this.#makeApics();
-    this.com1 = new Uart16550(this.line(IRQ.COM1), (byte) => events.onSerialByte(byte));
+    this.com1 = new Uart16550(
+      parts.clock,
+      this.line(IRQ.COM1),
+      (byte) => events.onSerialByte(byte),
+    );
     this.vga = new Vga(parts.clock);
     this.typist = new Typist(parts.clock, this.#keyboard);
     this.ide = [

@@ -1,19 +1,24 @@
 import { assertEquals } from "@std/assert";
+import { VirtualClock } from "../../core/clock.ts";
 import { IoPortBus } from "../../devices/bus.ts";
 import { Uart16550 } from "../../devices/uart.ts";
-import { RecordingLine } from "../helpers/pc_devices.ts";
+import { RecordingLine, runUntil } from "../helpers/pc_devices.ts";
 
 const BASE = 0x3f8;
 const [DATA, IER, IIR, FCR, LCR, MCR, LSR, MSR, SCR] = [0, 1, 2, 2, 3, 4, 5, 6, 7];
 
 class Board {
-  readonly irq: RecordingLine = new RecordingLine();
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly irq: RecordingLine = new RecordingLine(this.clock);
   readonly sent: number[] = [];
-  readonly uart: Uart16550 = new Uart16550(this.irq, (byte) => this.sent.push(byte));
+  readonly uart: Uart16550 = new Uart16550(this.clock, this.irq, (byte) => this.sent.push(byte));
   readonly #ports: IoPortBus = new IoPortBus();
 
   constructor() {
     this.#ports.map("com1", BASE, 8, this.uart);
+  }
+  run(ns: number): void {
+    runUntil(this.clock, this.clock.now + ns);
   }
   in(register: number): number {
     return this.#ports.read(BASE + register, 1);
@@ -99,16 +104,75 @@ Deno.test("Uart16550 receives bytes in order and reports data ready until they a
   assertEquals([board.in(DATA), board.in(DATA), board.in(LSR)], [0x68, 0x69, 0x60]);
 });
 
-Deno.test("Uart16550 reports a time-out below the trigger level and data at it", () => {
+Deno.test("Uart16550 reports data at the trigger level, by FCR", () => {
+  for (const [control, level] of [[0x01, 1], [0x41, 4], [0x81, 8], [0xc1, 14]] as const) {
+    const board = new Board();
+    board.out(FCR, control);
+    board.out(IER, 0x01);
+    for (let byte = 1; byte < level; byte++) board.uart.receive(byte);
+    assertEquals(board.irq.asserted, false);
+    board.uart.receive(level);
+    assertEquals([board.in(IIR), board.irq.asserted], [0xc4, true]);
+    board.in(DATA);
+    assertEquals([board.in(IIR), board.irq.asserted], [0xc1, false]);
+  }
+});
+
+Deno.test("Uart16550 reports a time-out after four characters of silence, until a read", () => {
   const board = new Board();
-  board.out(FCR, 0x41);
+  board.out(LCR, 0x80);
+  board.out(DATA, 0x01); // 115200 baud
+  board.out(LCR, 0x03); // 10 bits: 86.8 µs a character
+  board.out(FCR, 0x81);
   board.out(IER, 0x01);
-  for (const byte of [1, 2, 3]) board.uart.receive(byte);
+  board.uart.receive(1);
+  board.run(300_000);
+  board.uart.receive(2);
+  board.run(347_000);
+  assertEquals(board.irq.asserted, false);
+  board.run(1_000);
+  assertEquals([board.irq.asserted, board.in(IIR)], [true, 0xcc]);
+  board.in(DATA);
+  assertEquals([board.irq.asserted, board.in(IIR)], [false, 0xc1]);
+  board.run(348_000);
   assertEquals(board.in(IIR), 0xcc);
-  board.uart.receive(4);
-  assertEquals(board.in(IIR), 0xc4);
-  for (let read = 0; read < 4; read++) board.in(DATA);
-  assertEquals([board.in(IIR), board.irq.asserted], [0xc1, false]);
+  board.in(DATA);
+  assertEquals([board.in(IIR), board.clock.nextDeadline], [0xc1, Infinity]);
+});
+
+Deno.test("Uart16550 character time follows LCR and the divisor", () => {
+  const rows: readonly [control: number, divisor: number, bits: number][] = [
+    [0x03, 12, 10],
+    [0x00, 12, 7],
+    [0x0f, 1, 12],
+    [0x1a, 3, 10],
+  ];
+  for (const [control, divisor, bits] of rows) {
+    const board = new Board();
+    board.out(LCR, 0x80);
+    board.out(DATA, divisor);
+    board.out(LCR, control);
+    board.out(FCR, 0xc1);
+    board.uart.receive(1);
+    assertEquals(board.clock.nextDeadline, 4 * Math.ceil(bits * divisor * 1e9 / 115_200));
+  }
+});
+
+Deno.test("Uart16550 shows a looped break with the byte that it came with", () => {
+  const board = new Board();
+  board.out(FCR, 0x01);
+  board.out(IER, 0x04);
+  board.out(MCR, 0x18);
+  board.out(DATA, 0x41);
+  board.out(LCR, 0x43);
+  assertEquals([board.in(IIR), board.in(LSR), board.in(DATA)], [0xc1, 0xe1, 0x41]);
+  assertEquals([board.in(IIR), board.in(LSR)], [0xc6, 0xf1]);
+  assertEquals([board.in(IIR), board.in(LSR), board.in(DATA), board.in(LSR)], [
+    0xc1,
+    0x61,
+    0x00,
+    0x60,
+  ]);
 });
 
 Deno.test("Uart16550 keeps sixteen bytes and reports an overrun once", () => {
