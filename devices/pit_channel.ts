@@ -29,6 +29,8 @@ interface CountingMode {
   count(e: number, n: number): number;
   /** Clocks at which OUT changes next, above `e`. */
   nextEdge(e: number, n: number): number;
+  /** In periodic modes: the next clock, above `e`, at which a new count is taken. */
+  nextLoad?(e: number, n: number): number;
 }
 
 const countDown = (e: number, n: number): number => n - e;
@@ -51,23 +53,24 @@ const RATE_GENERATOR: CountingMode = {
   out: (e, n) => e % n !== n - 1,
   count: (e, n) => n - e % n,
   nextEdge: (e, n) => n < 2 ? Infinity : e % n < n - 1 ? e - e % n + n - 1 : e + 1,
+  nextLoad: (e, n) => e - e % n + n,
 };
 
-/** High for the longer half of an odd count; counts by two from the even number below. */
+/** The first half of a square wave, when OUT is high: the longer one of an odd count. */
+const halfOf = (n: number): number => (n + 1) >> 1;
+
+/** Counts by two, from the even number below, in each half. */
 const SQUARE_WAVE: CountingMode = {
   gate: "reloads",
   idle: true,
-  out: (e, n) => e % n < (n + 1) >> 1,
+  out: (e, n) => e % n < halfOf(n),
   count: (e, n) => {
-    const half = (n + 1) >> 1;
+    const half = halfOf(n);
     const at = e % n;
     return (n & ~1) - 2 * (at < half ? at : at - half);
   },
-  nextEdge: (e, n) => {
-    const half = (n + 1) >> 1;
-    const begin = e - e % n;
-    return n < 2 ? Infinity : e - begin < half ? begin + half : begin + n;
-  },
+  nextEdge: (e, n) => n < 2 ? Infinity : SQUARE_WAVE.nextLoad!(e, n),
+  nextLoad: (e, n) => e - e % n + (e % n < halfOf(n) ? halfOf(n) : n),
 };
 
 /** By bits 3:1 of the control word. */
@@ -199,14 +202,14 @@ export class PitChannel {
   }
 
   /**
-   * A periodic mode finishes its period first; the modes that a gate starts wait for it. (Mode 3
-   * would change at the half period; here it changes at the full one.)
+   * A running periodic mode finishes its period first, or its half period; the modes that a gate
+   * starts wait for it.
    */
   #load(count: number, tick: number): void {
     const elapsed = this.#elapsed(tick);
     this.#register = count;
     if (this.#mode.gate === "reloads" && this.#start !== undefined && this.#heldAt === undefined) {
-      this.#reloadAt = this.#start + elapsed - elapsed % this.#loaded + this.#loaded;
+      this.#reloadAt = this.#start + this.#mode.nextLoad!(elapsed, this.#loaded);
     } else if (this.#mode.gate !== "starts") this.#begin(tick + 1);
   }
 
@@ -219,8 +222,14 @@ export class PitChannel {
     this.#reloadAt = Infinity;
   }
 
+  /** A square wave goes on with the other half, of the new count. */
+  #reload(at: number): void {
+    const isLow = !this.#mode.out(at - this.#start!, this.#loaded);
+    this.#begin(this.#mode === SQUARE_WAVE && isLow ? at - halfOf(this.#register!) : at);
+  }
+
   #elapsed(tick: number): number {
-    if (tick >= this.#reloadAt) this.#begin(this.#reloadAt);
+    if (tick >= this.#reloadAt) this.#reload(this.#reloadAt);
     if (this.#start === undefined) return 0;
     return this.#heldAt ?? Math.max(0, tick - this.#start);
   }

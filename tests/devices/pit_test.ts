@@ -167,6 +167,27 @@ Deno.test("Pit finishes the period of a running mode 2 before it takes a new cou
   assertEquals(board.status(0) & 0x40, 0);
 });
 
+Deno.test("Pit finishes the half period of a running mode 3 before it takes a new count", () => {
+  const board = new Board();
+  board.out(SYSTEM, 1);
+  const load = (count: number) => board.out(0x42, count & 0xff, count >> 8);
+  const levels = (...ticks: number[]) =>
+    ticks.map((tick) => {
+      board.runTo(tick);
+      return board.out2();
+    });
+  board.out(CONTROL, 0xb6);
+  load(100); // from clock 1: high to 51, low to 101
+  board.runTo(20);
+  load(21); // low from 51 for 10 clocks, high for 11, low for 10
+  assertEquals(board.status(2) & 0x40, 0x40);
+  assertEquals(levels(50, 51, 60, 61, 71, 72, 81, 82), [1, 0, 0, 1, 1, 0, 0, 1]);
+  assertEquals(board.status(2) & 0x40, 0);
+  board.runTo(94); // in the low half, from 93 to 103
+  load(4);
+  assertEquals(levels(102, 103, 104, 105, 107), [0, 1, 1, 0, 1]);
+});
+
 Deno.test("Pit survives the counts that no mode can use", () => {
   for (const mode of [2, 3]) {
     const board = new Board();
