@@ -21,7 +21,15 @@ export type {
 export { bootMachine } from "./machine/machine.ts";
 export type { RunHooks } from "./machine/host_loop.ts";
 export type { Machine } from "./machine/machine.ts";
-export type { InputSource, RecordedInput } from "./machine/replay.ts";
+export type { Inspector } from "./machine/inspect.ts";
+export type { Listed } from "./machine/listing.ts";
+export type {
+  InputSource,
+  PortAccess,
+  RecordedAccess,
+  RecordedBytes,
+  RecordedInput,
+} from "./machine/replay.ts";
 export {
   costPresets,
   cpuPresets,

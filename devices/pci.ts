@@ -57,6 +57,13 @@ export interface PciBar {
   readonly prefetchable?: boolean;
 }
 
+/** A base address register as a guest has set it. */
+export interface PciBarState extends PciBar {
+  readonly number: number;
+  /** First port or gpa; `undefined` when nothing is decoded. */
+  readonly base: number | undefined;
+}
+
 /** A byte of configuration space at power-on, and its writable bits (all when left out). */
 export type PciRegister = readonly [offset: number, value: number, writable?: number];
 
@@ -117,6 +124,13 @@ export class PciFunction {
   /** The command register. */
   get command(): number {
     return this.#config.getUint16(PCI.COMMAND, true);
+  }
+
+  /** Its base address registers. */
+  get bars(): PciBarState[] {
+    return Object.entries(this.#bars).map(([number, bar]) => {
+      return { ...bar, number: Number(number), base: this.#decoded[Number(number)] };
+    });
   }
 
   /**
@@ -212,6 +226,11 @@ export class PciBus {
       throw new InternalError(`Cannot add PCI function 0:${device}.${func}: the place is taken`);
     }
     this.#functions[devfn] = fn;
+  }
+
+  /** Every function, by its address: device in bits 7:3, function in 2:0. */
+  get functions(): (readonly [devfn: number, fn: PciFunction])[] {
+    return this.#functions.flatMap((fn, devfn) => fn === undefined ? [] : [[devfn, fn] as const]);
   }
 
   /**

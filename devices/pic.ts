@@ -31,6 +31,20 @@ const NO_RANK = 8;
 
 type Icw = 2 | 3 | 4;
 
+/** What one chip's registers hold, for whoever looks at the machine from outside. */
+export interface PicRegisters {
+  readonly irr: number;
+  readonly imr: number;
+  readonly isr: number;
+  /** Input of the highest priority. */
+  readonly top: number;
+  readonly vectorBase: number;
+  /** Reads of the command port give the ISR. */
+  readonly readIsr: boolean;
+  readonly elcr: number;
+  readonly fullyNested: boolean;
+}
+
 /** The 8259A pair and its ELCR. Sixteen lines in, one INTR out. */
 export class Pic8259Pair {
   /** Ports 0x20-0x21. */
@@ -83,6 +97,16 @@ export class Pic8259Pair {
     return this.#irq;
   }
 
+  /** Registers of master and slave. */
+  get registers(): readonly [PicRegisters, PicRegisters] {
+    return [this.#master.registers, this.#slave.registers];
+  }
+
+  /** How often each of the sixteen lines has risen. */
+  get rises(): readonly number[] {
+    return [...this.#master.rises, ...this.#slave.rises];
+  }
+
   /** Both INTA cycles: takes the highest request and returns its vector, or the spurious one. */
   acknowledge(): number {
     const input = this.#master.acknowledge();
@@ -100,6 +124,7 @@ export class Pic8259Pair {
 class Pic8259 extends ByteDevice {
   readonly #int: InterruptLine;
   readonly #isMaster: boolean;
+  readonly rises: Float64Array = new Float64Array(8);
   vectorBase = 0;
   #levelTriggered = 0;
   #lines = 0;
@@ -134,10 +159,24 @@ class Pic8259 extends ByteDevice {
     this.#drive();
   }
 
+  get registers(): PicRegisters {
+    return {
+      irr: this.#requests(),
+      imr: this.#mask,
+      isr: this.#inService,
+      top: this.#top,
+      vectorBase: this.vectorBase,
+      readIsr: this.#readIsr,
+      elcr: this.#levelTriggered,
+      fullyNested: this.#fullyNested,
+    };
+  }
+
   setInput(irq: number, asserted: boolean): void {
     const bit = 1 << irq;
     if (asserted === ((this.#lines & bit) !== 0)) return;
     if (asserted) {
+      this.rises[irq]!++;
       this.#lines |= bit;
       this.#edges |= bit & ~this.#levelTriggered;
     } else {

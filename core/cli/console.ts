@@ -10,6 +10,7 @@
 import type { RunHooks } from "../machine/host_loop.ts";
 import type { Machine } from "../machine/machine.ts";
 import { TOOL } from "../version.ts";
+import { MonitorChannel } from "./console_monitor.ts";
 import { type Channel, ConsoleMux } from "./console_mux.ts";
 import type { ConsoleOptions } from "./console_options.ts";
 import { giveWay } from "./event_loop.ts";
@@ -27,6 +28,8 @@ export interface ConsoleParts {
   readonly streams: Streams;
   /** Where the terminal's half of the console goes; standard output unless JSON does. */
   readonly output: ByteStream;
+  /** What the monitor says of the drives. */
+  readonly drives: readonly string[];
   /** No words of our own. */
   readonly quiet: boolean;
 }
@@ -47,6 +50,12 @@ export class GuestConsole {
     const stream = serialStream(options, output);
     this.#serial = stream && new SerialSink(stream);
     this.#isInteractive = this.#usesTerminal() && streams.stdin?.isTerminal() === true;
+  }
+
+  /** The user may name files to write to while the guest runs. */
+  get writesFiles(): boolean {
+    const { monitor, monitorWanted } = this.#parts.options;
+    return monitor && (monitorWanted || this.#isInteractive);
   }
 
   /** A byte that the guest has sent. */
@@ -100,8 +109,26 @@ export class GuestConsole {
     return serial === "terminal" || monitor || screen;
   }
 
+  /** Those that share the terminal; who has the keys at the start is the first. */
   #channels(machine: Machine): Channel[] {
-    return [{ name: "serial port", input: (bytes) => machine.input("serial", bytes) }];
+    const { serial, monitor, front } = this.#parts.options;
+    const channels: Channel[] = [];
+    if (serial === "terminal") {
+      channels.push({ name: "serial", input: (bytes) => machine.input("serial", bytes) });
+    }
+    if (monitor) channels.push(this.#makeMonitor(machine));
+    return channels.sort((a, b) => Number(b.name === front) - Number(a.name === front));
+  }
+
+  #makeMonitor(machine: Machine): Channel {
+    return new MonitorChannel({
+      machine,
+      drives: this.#parts.drives,
+      write: (text) => this.#write(text),
+      isPaused: () => this.#paused,
+      setPaused: (paused) => this.#paused = paused,
+      quit: () => this.#quit = true,
+    });
   }
 
   /** In the order in which the guest's bytes and ours came about. */

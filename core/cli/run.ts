@@ -18,6 +18,7 @@ import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
 import { GuestConsole } from "./console.ts";
+import { driveLine } from "./console_monitor.ts";
 import type { DriveOptions } from "./drives.ts";
 import { type DebugOutput, openDebugOutput } from "./debug_console.ts";
 import { listGuest } from "./disasm.ts";
@@ -69,10 +70,10 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     disks: disks.map(({ file, backend }) => ({ path: file, sectors: backend.sectorCount })),
   };
   try {
-    const console = openConsole(options, streams);
+    const console = openConsole(options, disks, streams);
     const debug = openDebugOutput(options.debugConsole, console);
     const requests = openRequests(options, inputs);
-    dropFileAccess(["read", "write"]);
+    dropFileAccess(console.writesFiles ? ["read"] : ["read", "write"]);
     const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));
     const machine = bootMachine({
       machine: options.machine ?? usualMachine(guest),
@@ -155,9 +156,18 @@ function openLog(path: string | undefined, { stderr }: Streams): ByteStream {
 }
 
 /** The guest's console; what it writes leaves standard output to JSON. */
-function openConsole(options: RunOptions, streams: Streams): GuestConsole {
-  const output = options.json ? streams.stderr : streams.stdout;
-  return new GuestConsole({ options: options.console, streams, output, quiet: options.quiet });
+function openConsole(
+  options: RunOptions,
+  disks: readonly OpenDrive[],
+  streams: Streams,
+): GuestConsole {
+  return new GuestConsole({
+    options: options.console,
+    streams,
+    output: options.json ? streams.stderr : streams.stdout,
+    drives: disks.map(driveLine),
+    quiet: options.quiet,
+  });
 }
 
 /** Where the guest's bytes go. */

@@ -14,7 +14,9 @@ import type { GuestMemory } from "../types.ts";
 export interface Listed {
   /** Offset in the code segment. */
   readonly address: number;
+  /** The instruction. */
   readonly bytes: Uint8Array;
+  /** In Intel's syntax. */
   readonly text: string;
 }
 

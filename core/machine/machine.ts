@@ -35,6 +35,8 @@ import { placeTables } from "./firmware.ts";
 import { firmwareContents } from "./fw_cfg_items.ts";
 import { exitReport, requestRecord } from "./exit_report.ts";
 import { HostLoop, type RunHooks } from "./host_loop.ts";
+import { type Inspector, MachineInspector } from "./inspect.ts";
+import { driveName } from "./inspect_board.ts";
 import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
 import { HYPERVISOR_PORTS, IRQ, Pc, type PcDrive } from "./pc.ts";
@@ -59,6 +61,8 @@ interface ConnectedDrive extends PcDrive {
 export class Machine {
   /** Guest-physical memory, for whoever looks at the guest from outside. */
   readonly memory: GuestMemory;
+  /** For whoever looks closer. */
+  readonly inspector: Inspector;
   readonly #config: MachineConfig;
   readonly #clock = new VirtualClock();
   readonly #books = new Books(this.#clock);
@@ -98,6 +102,7 @@ export class Machine {
     this.#input = new HostInput(
       this.#clock,
       { serial: pc.com1, keyboard: pc.typist },
+      pc.ports,
       config.inputs,
     );
     if (this.#showsXen()) this.#domain = this.#makeDomain(memory, drives);
@@ -113,6 +118,7 @@ export class Machine {
       this.#cpu.traceBlocks((eip, end) => onBlock(listBlock(this.#cpu.state, memory, eip, end)));
     }
     bios.handOver(config.guest.mode === "real16");
+    this.inspector = this.#makeInspector(memory, pc);
     if (config.guest.rom === undefined) pc.localApic?.becomeVirtualWire();
     this.#loadGuest();
   }
@@ -359,6 +365,21 @@ export class Machine {
       bios,
       maxInsns,
       maxTime,
+    });
+  }
+
+  #makeInspector(memory: GuestRam, pc: Pc): Inspector {
+    const disks = this.#config.disks.map(({ index, kind = "disk" }, place) => ({
+      name: driveName(index ?? place, kind),
+      disk: this.#media[place]!,
+    }));
+    return new MachineInspector({
+      clock: this.#clock,
+      cpu: this.#cpu,
+      memory,
+      pc,
+      input: this.#input,
+      disks,
     });
   }
 

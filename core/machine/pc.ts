@@ -258,6 +258,7 @@ export class Pc {
   readonly pic: Pic8259Pair = new Pic8259Pair();
   /** Interrupts the processor, if it has one. */
   readonly localApic: LocalApic | undefined;
+  readonly pci: PciBus = new PciBus();
   /** Primary and secondary channel. */
   readonly ide: readonly [IdeChannel, IdeChannel];
   readonly com1: Uart16550;
@@ -438,7 +439,7 @@ export class Pc {
     });
     const { memory, events } = this.#parts;
     const isa = new IsaBridge(this.#sharedLines, () => events.onReset("port CF9h"));
-    const bus = new PciBus();
+    const bus = this.pci;
     const add = ({ device, func }: PciSlot, fn: PciFunction) => bus.add(device, func, fn);
     add(PCI_SLOT.HOST_BRIDGE, new HostBridge(memory).function);
     add(PCI_SLOT.ISA_BRIDGE, isa.function);

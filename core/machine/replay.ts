@@ -11,19 +11,46 @@
  * @module
  */
 
-import type { Clock, Ns, Timer } from "../types.ts";
+import type { AccessSize, Clock, Ns, Timer } from "../types.ts";
 
 /** A line on which a host can type: COM1, or the keyboard as a terminal's bytes mean it. */
 export type InputSource = "serial" | "keyboard";
 
 /** Bytes that came on a line, and when. */
-export interface RecordedInput {
+export interface RecordedBytes {
   /** Virtual time at which the machine stood when they came. */
   readonly at: Ns;
   /** The line. */
   readonly source: InputSource;
   /** What came. */
   readonly bytes: Uint8Array;
+}
+
+/** One access to the guest's ports by somebody outside, such as a monitor. */
+export interface PortAccess {
+  /** Where. */
+  readonly port: number;
+  /** Bytes. */
+  readonly size: AccessSize;
+  /** What is written; a read without. */
+  readonly value?: number;
+}
+
+/** A port access, and when. */
+export interface RecordedAccess extends PortAccess {
+  /** Virtual time at which the machine stood. */
+  readonly at: Ns;
+  /** Not a line. */
+  readonly source: "ports";
+}
+
+/** One thing that came from outside. */
+export type RecordedInput = RecordedBytes | RecordedAccess;
+
+/** The guest's ports. */
+export interface PortSpace {
+  read(port: number, size: AccessSize): number;
+  write(port: number, size: AccessSize, value: number): void;
 }
 
 /** The device at the machine's end of a line. */
@@ -43,6 +70,7 @@ const BYTE_TIME: Readonly<Record<InputSource, Ns>> = { serial: 86_806, keyboard:
 export class HostInput {
   readonly #clock: Clock;
   readonly #lines: Readonly<Record<InputSource, Line>>;
+  readonly #ports: PortSpace;
   readonly #inputs: RecordedInput[] = [];
   /** Ends the vCPU's budget where a recorded input came. */
   readonly #arrival: Timer;
@@ -52,9 +80,11 @@ export class HostInput {
   constructor(
     clock: Clock,
     sinks: Readonly<Record<InputSource, InputSink>>,
+    ports: PortSpace,
     recorded: readonly RecordedInput[] = [],
   ) {
     this.#clock = clock;
+    this.#ports = ports;
     this.#lines = {
       serial: new Line(clock, "serial", sinks.serial),
       keyboard: new Line(clock, "keyboard", sinks.keyboard),
@@ -87,13 +117,28 @@ export class HostInput {
     this.#inputs.sort((a, b) => a.at - b.at);
   }
 
+  /** Accesses a port, behind everything that has come in. @returns what was read */
+  access(access: PortAccess): number {
+    this.deliver();
+    const input: RecordedAccess = { ...access, at: this.#clock.now, source: "ports" };
+    this.#inputs.splice(this.#delivered++, 0, input);
+    return this.#perform(input);
+  }
+
   /** Passes on what is due, at the begin of a turn. */
   deliver(): void {
     while (this.isDue) {
-      const { source, bytes } = this.#inputs[this.#delivered++]!;
-      this.#lines[source].carry(bytes);
+      const input = this.#inputs[this.#delivered++]!;
+      if (input.source === "ports") this.#perform(input);
+      else this.#lines[input.source].carry(input.bytes);
     }
     this.#awaitNext();
+  }
+
+  #perform({ port, size, value }: PortAccess): number {
+    if (value === undefined) return this.#ports.read(port, size);
+    this.#ports.write(port, size, value);
+    return value;
   }
 
   #awaitNext(): void {

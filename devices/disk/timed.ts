@@ -19,6 +19,7 @@ import type {
 } from "../../core/types.ts";
 import { Actuator } from "./actuator.ts";
 import type { MediaPreset } from "./media.ts";
+import { DiskStats } from "./stats.ts";
 
 export { MEDIA_PRESETS, type MediaPreset, type Spindle } from "./media.ts";
 
@@ -29,6 +30,8 @@ export class TimedDisk implements Disk {
   readonly sectorCount: number;
   readonly readOnly: boolean;
   readonly canDiscard: boolean;
+  /** What has been asked of it. */
+  readonly stats: DiskStats = new DiskStats();
   readonly #clock: Clock;
   readonly #backend: BlockBackend;
   readonly #preset: MediaPreset;
@@ -74,6 +77,7 @@ export class TimedDisk implements Disk {
     const deadline = this.#schedule(request, bytes);
     this.#requests[slot] = request;
     this.#deadlines[slot] = deadline;
+    this.stats.count(request.op, bytes, this.#clock.now, deadline);
     if (this.#inFlight++ === 0) this.#timer.armAt(deadline);
   }
 

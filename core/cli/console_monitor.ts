@@ -1,0 +1,124 @@
+/**
+ * The monitor on the user's terminal: a prompt, lines that are edited, answers.
+ * @module
+ */
+
+import { LineEditor } from "../debug/line_editor.ts";
+import { Monitor, type MonitorHost, type Topic } from "../debug/monitor.ts";
+import { driveName } from "../machine/inspect_board.ts";
+import type { Machine } from "../machine/machine.ts";
+import { formatLiveBooks, formatLiveExits } from "../report/live.ts";
+import type { BlockBackend } from "../types.ts";
+import { TOOL, VERSION } from "../version.ts";
+import type { Channel } from "./console_mux.ts";
+import type { DriveOptions } from "./drives.ts";
+import { hostReason } from "./files.ts";
+
+/** A line of `info block`: `ide0-hd0: a.img (2048 sectors, snapshot)`. */
+export function driveLine(
+  { file, index, kind, snapshot, backend }: DriveOptions & { readonly backend: BlockBackend },
+): string {
+  const notes = [
+    `${backend.sectorCount} sectors`,
+    ...backend.readOnly ? ["read-only"] : [],
+    ...snapshot ? ["snapshot"] : [],
+  ];
+  return `${driveName(index, kind)}: ${file} (${notes.join(", ")})`;
+}
+
+/** A monitor's hold on the run. */
+export interface MonitorParts {
+  readonly machine: Machine;
+  /** What `info block` says of the drives. */
+  readonly drives: readonly string[];
+  write(text: string): void;
+  setPaused(paused: boolean): void;
+  readonly isPaused: () => boolean;
+  quit(): void;
+}
+
+/** The monitor, when it has the keys. */
+export class MonitorChannel implements Channel {
+  readonly name = "monitor";
+  readonly #write: (text: string) => void;
+  readonly #editor: LineEditor;
+  readonly #monitor: Monitor;
+  #greeted = false;
+  #hasQuit = false;
+
+  constructor(parts: MonitorParts) {
+    this.#write = parts.write;
+    this.#monitor = new Monitor(monitorHost(parts, () => this.#quit(parts)));
+    this.#editor = new LineEditor({
+      prompt: `(${TOOL}) `,
+      write: parts.write,
+      line: (text) => this.#answer(text),
+      complete: (line) => this.#monitor.complete(line),
+    });
+  }
+
+  input(bytes: Uint8Array): void {
+    this.#editor.input(bytes);
+  }
+
+  show(inFront: boolean): void {
+    this.#write("\n");
+    if (!inFront) return;
+    if (!this.#greeted) {
+      this.#write(`${TOOL} ${VERSION} monitor - type 'help' for more information\n`);
+    }
+    this.#greeted = true;
+    this.#editor.show();
+  }
+
+  #answer(text: string): void {
+    const lines = this.#monitor.execute(text);
+    this.#write(lines.map((line) => `${line}\n`).join(""));
+    if (!this.#hasQuit) this.#editor.show();
+  }
+
+  #quit({ quit }: MonitorParts): void {
+    this.#hasQuit = true;
+    quit();
+  }
+}
+
+function monitorHost(parts: MonitorParts, quit: () => void): MonitorHost {
+  const { machine } = parts;
+  return {
+    inspector: machine.inspector,
+    topics: topics(parts),
+    stop: () => parts.setPaused(true),
+    cont: () => parts.setPaused(false),
+    quit,
+    screen: () => undefined,
+    writeFile: (path, text) => writeFile(path, text),
+  };
+}
+
+function topics({ machine, drives, isPaused }: MonitorParts): Readonly<Record<string, Topic>> {
+  const text = (lines: string) => lines.trimEnd().split("\n");
+  return {
+    block: { help: "show the block devices", lines: () => drives },
+    books: {
+      help: "show what virtual time was spent on",
+      lines: () => text(formatLiveBooks(machine.counters())),
+    },
+    exits: {
+      help: "show VM exits by reason",
+      lines: () => text(formatLiveExits(machine.counters())),
+    },
+    status: {
+      help: "show the current VM status (running|paused)",
+      lines: () => [`VM status: ${isPaused() ? "paused" : "running"}`],
+    },
+  };
+}
+
+function writeFile(path: string, text: string): void {
+  try {
+    Deno.writeTextFileSync(path, text);
+  } catch (error) {
+    throw new Error(hostReason(error), { cause: error });
+  }
+}
