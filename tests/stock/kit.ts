@@ -7,15 +7,16 @@
  * | linux | `../shared/oracles/linux/*.sh` | vmlinux, vmlinuz, initramfs.gz, disk.img, boot.img |
  * | seabios | Debian's seabios | usr/share/seabios/bios-256k.bin |
  * | memtest86+ | Debian's memtest86+ | boot/memtest86+ia32.bin |
+ * | cdrom | Debian's isolinux, syslinux-common, kernel | isolinux.bin, ldlinux.c32, modules |
  * | acpica-tools | Debian's acpica-tools | usr/bin/iasl |
  * @module
  */
 
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
 import { oraclePath } from "../helpers/oracle.ts";
 
 /** Parts by name, each a folder. */
-export const PARTS = ["linux", "seabios", "memtest86+", "acpica-tools"] as const;
+export const PARTS = ["linux", "seabios", "cdrom", "memtest86+", "acpica-tools"] as const;
 export type Part = typeof PARTS[number];
 
 const LINUX_SCRIPTS = ["make-initramfs.sh", "make-grub-disk.sh"];
@@ -23,6 +24,7 @@ const LINUX_SCRIPTS = ["make-initramfs.sh", "make-grub-disk.sh"];
 const PROOF: Readonly<Record<Part, string>> = {
   "linux": "boot.img",
   "seabios": "usr/share/seabios/bios-256k.bin",
+  "cdrom": "sr_mod.ko",
   "memtest86+": "boot/memtest86+ia32.bin",
   "acpica-tools": "usr/bin/iasl",
 };
@@ -44,7 +46,8 @@ export async function prepare(part: Part): Promise<void> {
   const building = await Deno.makeTempDir({ dir: cache, prefix: `${part}-` });
   try {
     await Deno.chmod(building, 0o755);
-    await (part === "linux" ? buildLinux(building) : unpack(part, building));
+    const build = BUILDERS[part] ?? ((folder: string) => unpack(part, folder));
+    await build(building);
     await Deno.rename(building, join(cache, part));
   } catch (error) {
     await Deno.remove(building, { recursive: true });
@@ -60,6 +63,36 @@ async function buildLinux(folder: string): Promise<void> {
   }
 }
 
+/** Files from packages, by their paths in them. */
+const CDROM_FILES: readonly string[] = [
+  "usr/lib/ISOLINUX/isolinux.bin",
+  "usr/lib/syslinux/modules/bios/ldlinux.c32",
+];
+const CDROM_MODULES: readonly string[] = [
+  "drivers/cdrom/cdrom.ko",
+  "fs/isofs/isofs.ko",
+  "drivers/scsi/sr_mod.ko",
+];
+
+/** Modules are of the kernel that the linux part has: both are the newest. */
+async function buildCdrom(folder: string): Promise<void> {
+  const latest = await tool("apt-cache", ["depends", "linux-image-686-pae:i386"], folder);
+  const [, kernel] = /Depends: (linux-image-\S+-686-pae)/.exec(latest) ?? [];
+  if (kernel === undefined) throw new Error("linux-image-686-pae:i386 is not known here");
+  for (const name of ["isolinux", "syslinux-common", `${kernel}:i386`]) await unpack(name, folder);
+  const modules = `lib/modules/${kernel.replace("linux-image-", "")}/kernel`;
+  const paths = [...CDROM_FILES, ...CDROM_MODULES.map((path) => `${modules}/${path}`)];
+  for (const path of paths) await Deno.rename(join(folder, path), join(folder, basename(path)));
+  for (const left of ["usr", "lib", "boot"]) {
+    await Deno.remove(join(folder, left), { recursive: true });
+  }
+}
+
+const BUILDERS: Partial<Record<Part, (folder: string) => Promise<void>>> = {
+  linux: buildLinux,
+  cdrom: buildCdrom,
+};
+
 async function unpack(name: string, folder: string): Promise<void> {
   const download = () => tool("apt-get", ["download", "-qq", name], folder);
   await download().catch(async () => {
@@ -68,6 +101,7 @@ async function unpack(name: string, folder: string): Promise<void> {
   });
   const [archive] = [...Deno.readDirSync(folder)].filter((entry) => entry.name.endsWith(".deb"));
   await tool("dpkg-deb", ["-x", archive!.name, "."], folder);
+  await Deno.remove(join(folder, archive!.name));
 }
 
 /**
