@@ -36,7 +36,7 @@ import { type ByteStream, type Streams, writeText } from "./output.ts";
 import { RequestsFile } from "./requests_file.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
-/** For a VGA that is on no PCI bus. */
+/** Needs the registers of a VGA, and nothing of the PCI bus. */
 const VGA_ROM = "vgabios-isavga.bin";
 const MISSING_BIOS_HINT = "apt install seabios, or -bios FILE";
 const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
