@@ -109,8 +109,8 @@ const DEFAULT_BIOS = "/usr/share/seabios/bios-256k.bin";
 
 const MIB = 1 << 20;
 const MIN_RAM = 2 * MIB;
-/** Below the PCI hole of the i440FX board. */
-const MAX_RAM = 2048 * MIB;
+/** RAM and what lies below it in the host's memory have addresses of 31 bits. */
+const MAX_RAM = 1920 * MIB;
 /** Tags of requests in flight fit into the marks of `report/phases.ts`. */
 const MAX_DEPTH = 32;
 /** A READ DMA with sector count 0 (256 sectors) moves this much, the largest LBA28 transfer. */

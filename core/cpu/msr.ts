@@ -23,6 +23,8 @@ const MSRS: ReadonlyMap<number, Msr> = new Map([
   [0x10, { feature: FEATURE.TSC, read: readTimestampPair, write: writeTimestamp }],
   // Microcode update signature: no update is loaded. A guest writes 0 before it asks.
   [0x8b, { feature: FEATURE.MSR, read: (cpu) => setPair(cpu, 0, 0), write: () => {} }],
+  // Miscellaneous enables: fast strings. Linux complains where the register is missing.
+  [0x1a0, { feature: FEATURE.MSR, read: (cpu) => setPair(cpu, 1, 0), write: () => {} }],
   [0x174, word(FEATURE.SEP, AT.SYSENTER)],
   [0x175, word(FEATURE.SEP, AT.SYSENTER + 4)],
   [0x176, word(FEATURE.SEP, AT.SYSENTER + 8)],

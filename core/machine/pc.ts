@@ -155,7 +155,8 @@ export const PCI_SLOT: Readonly<
 > = {
   HOST_BRIDGE: { device: 0, func: 0 },
   ISA_BRIDGE: { device: 1, func: 0, bytes: pirqRoutes() },
-  IDE: { device: 1, func: 1, bars: { 4: 0xc100 } },
+  // IDETIM: both channels decode their ports, without which Linux's ata_piix finds no disk
+  IDE: { device: 1, func: 1, bars: { 4: 0xc100 }, bytes: { 0x41: 0x80, 0x43: 0x80 } },
   POWER: { device: 1, func: 3, bytes: powerRegisters() },
   VGA: { device: 2, func: 0, bars: {} },
   XEN_PLATFORM: { device: 3, func: 0, bars: { 0: 0xc000, 1: 0xf0000000 } },

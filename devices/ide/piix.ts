@@ -1,6 +1,6 @@
 /**
  * Power-on configuration space of the PIIX3's IDE controller, function 0:1.1, as data.
- * Source: Intel 82371SB datasheet §2.4; values as QEMU's `pc` machine shows them, but for IDETIM.
+ * Source: Intel 82371SB datasheet §2.4; values as QEMU's `pc` machine shows them.
  * @module
  */
 
@@ -22,10 +22,4 @@ export const PIIX3_IDE: PciFunctionSpec = {
   subsystem: 0x1100,
   status: 0x0280,
   bars: { [PIIX3_IDE_BAR]: { space: "io", size: PIIX3_IDE_BAR_PORTS } },
-  registers: [
-    // IDETIM, one word a channel: a BIOS sets bit 15, "decode the channel's ports". None runs here,
-    // and Linux's ata_piix silently finds no disk on a channel where it is 0.
-    [0x41, 0x80],
-    [0x43, 0x80],
-  ],
 };

@@ -101,10 +101,15 @@ Deno.test("parseArgs() runs when no command is named", () => {
 });
 
 Deno.test("parseArgs() reads memory as QEMU does", () => {
-  for (const [text, mib] of [["64", 64], ["64M", 64], ["1G", 1024], ["4096k", 4]] as const) {
+  for (
+    const [text, mib] of [["64", 64], ["64M", 64], ["1G", 1024], ["4096k", 4], [
+      "1920",
+      1920,
+    ]] as const
+  ) {
     assertEquals(run("g", "-m", text).ramBytes, mib * MIB);
   }
-  for (const text of ["1", "3G", "2049", "2500k", "x", "-5"]) usageError("run", "g", "-m", text);
+  for (const text of ["1", "3G", "1921", "2500k", "x", "-5"]) usageError("run", "g", "-m", text);
 });
 
 Deno.test("parseArgs() fills in the defaults of compare", () => {

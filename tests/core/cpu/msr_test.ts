@@ -46,6 +46,12 @@ Deno.test("readMsr() finds no microcode update, and lets 0 be written in its pla
   assertEquals([made.cpu.state.regs[0], made.cpu.state.regs[2]], [0, 0]);
 });
 
+Deno.test("readMsr() has fast strings enabled, whatever is written", () => {
+  const made = bench(`${WRMSR} ${RDMSR}`, I686, { ecx: 0x1a0, eax: 0, edx: 4 });
+  assertEquals(firstException(made, 5), undefined);
+  assertEquals([made.cpu.state.regs[0], made.cpu.state.regs[2]], [1, 0]);
+});
+
 Deno.test("writeMsr() takes NXE alone into EFER, and only where there is NX", () => {
   const ecx = 0xc0000080;
   const made = bench(WRMSR, I686 | FEATURE.NX, { ecx, eax: 0x800 });
