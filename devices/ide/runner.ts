@@ -10,7 +10,7 @@
  * verify    BSY → disk into the buffer … idle, INTRQ
  * trim      DRQ, wait for Start → ranges from guest memory → BSY → disk … idle, INTRQ
  * ```
- * A drive that hangs stays as it is until the host resets it.
+ * A drive that hangs keeps its status, and makes no interrupt, until the host resets it.
  * @module
  */
 
@@ -325,7 +325,10 @@ export class CommandRunner {
 
   #fail(status: BlockStatus, failedAt: number): void {
     const { protocol } = this.#command;
-    if (status === "timeout") return this.#hang();
+    if (status === "timeout") {
+      this.#inFlight = "hung";
+      return;
+    }
     if (protocol !== "flush" && protocol !== "trim") {
       this.#remaining -= failedAt - this.#sector;
       this.#report(failedAt);
@@ -334,12 +337,6 @@ export class CommandRunner {
     if (!this.#isRead() && protocol !== "verify") return this.#end(ER_ABRT, SR_DF);
     this.#drive.readErrors++;
     this.#end(ER_UNC);
-  }
-
-  /** Neither an end nor an interrupt, until a reset. */
-  #hang(): void {
-    this.#inFlight = "hung";
-    this.#drive.status = SR_WORKING;
   }
 
   /** A PRD table that ends too early: nothing moves, no interrupt; the host has its timeout. */

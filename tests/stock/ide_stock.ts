@@ -1,0 +1,133 @@
+/**
+ * Debian's ata_piix on the emulated disk: its exits, one by one, as they were counted on real Xen,
+ * and what it says of a disk with faults.
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { memoryDisk } from "../../core/machine/storage.ts";
+import { stockFile } from "./kit.ts";
+import { type CommandCost, runScript } from "./script.ts";
+
+const ignore = stockFile("linux", "vmlinux") === undefined;
+const MIB = 1 << 20;
+
+function disk(mib: number) {
+  return { backend: memoryDisk(new Uint8Array(mib * MIB)) };
+}
+
+function read(bytes: number, count: number, more = ""): string {
+  return `dd if=/dev/sda of=/dev/null bs=${bytes} count=${count} iflag=direct ${more}`;
+}
+
+function write(bytes: number, count: number, how: string): string {
+  return `dd if=/dev/zero of=/dev/sda bs=${bytes} count=${count} ${how}`;
+}
+
+function has({ lines }: CommandCost, text: string): boolean {
+  return lines.some((line) => line.includes(text));
+}
+
+const FAULTS = [
+  { kind: "unc", sector: 1003, count: 2, times: Infinity },
+  { kind: "abort", sector: 2000, count: 8, times: Infinity },
+  { kind: "timeout", sector: 3000, count: 1, times: 1 },
+] as const;
+
+/** Reads a sector of the disk with faults and shows what the kernel says to that. */
+function tryFault(sector: number): string {
+  const read = `dd if=/dev/sdb of=/dev/null bs=512 count=1 skip=${sector} iflag=direct`;
+  return `dmesg -c >/dev/null; ${read}; dmesg`;
+}
+
+/** One boot for both tests of DMA. */
+const dma = (() => {
+  let costs: CommandCost[] | undefined;
+  return () =>
+    costs ??= runScript([
+      "dmesg",
+      read(4096, 32),
+      read(65536, 8),
+      write(4096, 16, "oflag=direct"),
+      write(4096, 1, "conv=fsync"),
+      read(MIB, 1), // two commands of more than 256 sectors
+      tryFault(1003),
+      "dd if=/dev/zero of=/dev/sdb bs=4096 seek=125 count=1 oflag=direct",
+      tryFault(1003),
+      tryFault(2000),
+      tryFault(3000),
+    ], { disks: [disk(64), { ...disk(16), faults: FAULTS }] });
+})();
+
+Deno.test({
+  name: "ata_piix in DMA mode makes the exits that it makes on Xen",
+  ignore,
+  fn() {
+    const [messages, ...costs] = dma().slice(0, 6);
+    assert(has(messages!, "ata1: PATA max MWDMA2 cmd 0x1f0 ctl 0x3f6 bmdma 0xc100 irq 14"));
+    assert(has(messages!, "ata1.00: ATA-7: QEMU HARDDISK, 2.5+, max UDMA/100"));
+    assert(has(messages!, "ata1.00: 131072 sectors, multi 16: LBA48"));
+    assert(!has(messages!, "exception") && !has(messages!, "failed command"));
+    assertEquals(costs.map(({ exits }) => exits), [32 * 26, 8 * 26, 16 * 26, 26 + 12, 2 * 31]);
+    assertEquals(
+      costs[0]!.ports,
+      times(32, {
+        "0x1f1:out": 1,
+        "0x1f2:out": 1,
+        "0x1f3:out": 1,
+        "0x1f4:out": 1,
+        "0x1f5:out": 1,
+        "0x1f6:out": 2,
+        "0x1f7:in": 4,
+        "0x1f7:out": 1,
+        "0x3f6:in": 4,
+        "0xc100:in": 3,
+        "0xc100:out": 3,
+        "0xc102:in": 2,
+        "0xc102:out": 1,
+        "0xc104:out": 1,
+      }),
+    );
+  },
+});
+
+Deno.test({
+  name: "ata_piix tries a bad sector once, a refused command six times, a lost one after a reset",
+  ignore,
+  fn() {
+    const [bad, , good, refused, lost] = dma().slice(6);
+    assert(has(bad!, "Add. Sense: Unrecovered read error"));
+    assert(has(bad!, "I/O error, dev sdb, sector 1003"));
+    assert(has(good!, "1+0 records in"));
+    assert(has(refused!, "error: { ABRT }") && has(refused!, "I/O error, dev sdb, sector 2000"));
+    assertEquals(attempts(bad!), 1);
+    assertEquals(attempts(refused!), 6);
+    assert(has(lost!, "Emask 0x4 (timeout)") && has(lost!, "ata1: soft resetting link"));
+    assert(has(lost!, "1+0 records in"));
+  },
+});
+
+Deno.test({
+  name: "ata_piix in PIO mode makes 14 exits, 5 for each block and 1 for each sector",
+  ignore,
+  fn() {
+    const costs = runScript([
+      read(4096, 32),
+      read(65536, 8),
+      write(4096, 32, "oflag=direct"),
+      write(65536, 8, "oflag=direct"),
+    ], { disks: [disk(64)], libata: "dma=0" });
+    const small = 32 * (14 + 5 + 8);
+    const large = 8 * (14 + 8 * 5 + 128);
+    assertEquals(costs.map(({ exits }) => exits), [small, large, small, large]);
+  },
+});
+
+/** The kernel's reports of a command with an error, of one command line. */
+function attempts({ lines }: CommandCost): number {
+  return lines.filter((line) => line.includes("res 51/")).length;
+}
+
+function times(count: number, ports: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(ports).map(([key, each]) => [key, each * count]));
+}
