@@ -17,7 +17,9 @@ function makePc() {
     memory: makeRam(),
     a20: { set: (open) => seen.push(`a20 ${open}`) },
     errors: accounting,
-    drives: [0, 1].map((index) => ({ index, kind: "disk", disk: DISK })),
+    drives: [0, 1, 3].map((index) => {
+      return { index, kind: index === 3 ? "cdrom" as const : "disk" as const, disk: DISK };
+    }),
     xenPlatform: true,
     firmware: { items: new Map(), files: new Map() },
     apic: true,
@@ -165,4 +167,14 @@ Deno.test("Pc moves the local APIC with its base, and reports one that meets the
   assertEquals([hypervisorMmio.ownerOf(MMIO.IO_APIC), accounting.guestErrors], ["io apic", 1]);
   pc.localApic!.setBase(MMIO.LOCAL_APIC | 0x100, 0);
   assertEquals(seen, ["apic true", "apic true", "apic false"]);
+});
+
+Deno.test("Pc has a CD-ROM drive where it was placed, and keeps it when disks are unplugged", () => {
+  const { pc } = makePc();
+  pc.ports.write(PORT.XEN_PLATFORM, 2, 1);
+  pc.ports.write(PORT.IDE2_COMMAND + 6, 1, 0xb0);
+  assertEquals([4, 5].map((at) => pc.ports.read(PORT.IDE2_COMMAND + at, 1)), [0x14, 0xeb]);
+  pc.ports.write(PORT.IDE2_COMMAND + 7, 1, 0xa1);
+  const words = Array.from({ length: 14 }, () => pc.ports.read(PORT.IDE2_COMMAND, 2)).slice(10);
+  assertEquals(words, [0x514d, 0x3030, 0x3030, 0x3420]); // QM00004
 });

@@ -55,6 +55,7 @@ const OPERATIONS = {
   store32: [0x89, 0x02],
   fill: [0x89, 0xd7, 0xf3, 0xab], // mov edi, edx; rep stosd
   allow: [0xfb, 0x90], // sti; nop
+  sleep: [0xfb, 0xf4], // sti; hlt
   wait: [0xe2, 0xfe], // loop
 } as const;
 

@@ -163,8 +163,20 @@ export class StepMaker {
 
   #pause(): void {
     const rng = this.#rng;
-    if (rng.chance(50)) this.#add("allow", 0);
+    if (rng.chance(1)) this.#sleep();
+    else if (rng.chance(50)) this.#add("allow", 0);
     else this.#add("wait", 0, 0, 1 + rng.below(2000));
+  }
+
+  /** Sleeps until the timer ticks; if other writes have kept it from that, for ever. */
+  #sleep(): void {
+    for (const value of [0x11, 0x20, 0x04, 0x01, 0xfe]) {
+      this.#add("out8", PORT.PIC_MASTER + (value === 0x11 ? 0 : 1), value);
+    }
+    for (const offset of [3, 0, 0]) {
+      this.#add("out8", PORT.PIT + offset, offset === 3 ? 0x34 : this.#rng.below(256));
+    }
+    this.#add("sleep", 0);
   }
 
   // ---- drives -------------------------------------------------------------------------------------

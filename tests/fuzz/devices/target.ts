@@ -15,8 +15,8 @@ import { makeGuest, PLACE } from "./program.ts";
 import { makeScratch, StepMaker } from "./steps.ts";
 
 const STEPS = 20_000;
-/** Of a guest that devices have derailed. */
-const MAX_INSNS = 100_000_000;
+/** Of a guest that devices have derailed, or sent to sleep. */
+const LIMITS = { maxInsns: 100_000_000, maxTime: 2_000_000_000 };
 const DISK_SECTORS = 4096;
 
 /** A disk that knows what it was asked. */
@@ -75,8 +75,7 @@ export class DevicesTarget implements FuzzTarget {
     const machine = bootMachine(configure(plan, makeGuest(steps, makeScratch(rng))));
     const details = [`${plan.machine}, writing ${plan.writing}, read-only ${plan.readOnly}`];
     try {
-      const result = runToEnd(machine);
-      this.#record(result, plan);
+      this.#record(runToEnd(machine, rng), plan);
     } catch (error) {
       const text = error instanceof Error ? error.stack ?? error.message : String(error);
       return { what: "the host failed", details: [...details, ...text.split("\n")] };
@@ -123,14 +122,18 @@ function configure({ machine, disks }: Case, guest: MachineConfig["guest"]): Mac
     ramBytes: PLACE.END,
     disks: disks.map(attach),
     cost: COST_PRESETS[DEFAULT_COST]!,
-    maxInsns: MAX_INSNS,
+    ...LIMITS,
   };
 }
 
-function runToEnd(machine: Machine): RunResult {
+/** The host types now and then. */
+function runToEnd(machine: Machine, rng: Rng): RunResult {
   for (;;) {
     const result = machine.runSlice();
     if (result !== undefined) return result;
+    if (!rng.chance(10)) continue;
+    const bytes = Uint8Array.from({ length: 1 + rng.below(20) }, () => rng.below(256));
+    machine.input(rng.pick(["serial", "keyboard"] as const), bytes);
   }
 }
 
