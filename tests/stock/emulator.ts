@@ -16,19 +16,23 @@ export interface RunEnd {
   readonly code: number;
   /** The guest's serial port. */
   readonly serial: string;
-  readonly stderr: string;
+  /** The other stream: tables and messages, or the record that `--json` asked for. */
+  readonly report: string;
 }
 
 /** One run. */
 export class Emulator implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #serial: Promise<string>;
-  readonly #stderr: Promise<string>;
+  readonly #report: Promise<string>;
   readonly #patience: ReturnType<typeof setTimeout>;
   #seen = "";
-  #awaited: { readonly text: string; readonly found: () => void } | undefined;
+  #awaited: { readonly text: RegExp; readonly found: () => void } | undefined;
 
-  /** @param folder where file names start */
+  /**
+   * Starts it.
+   * @param folder where file names start
+   */
   constructor(folder: string, args: readonly string[]) {
     const [program, ...given] = taskCommand(folder);
     this.#child = new Deno.Command(program!, {
@@ -38,8 +42,10 @@ export class Emulator implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    this.#serial = this.#watch(this.#child.stdout);
-    this.#stderr = new Response(this.#child.stderr).text();
+    const streams = [this.#child.stdout, this.#child.stderr];
+    const [serial, report] = args.includes("--json") ? streams.reverse() : streams;
+    this.#serial = this.#watch(serial!);
+    this.#report = new Response(report).text();
     this.#patience = setTimeout(() => this.kill(), PATIENCE_MS);
   }
 
@@ -47,24 +53,24 @@ export class Emulator implements AsyncDisposable {
    * Waits for a text on the serial port.
    * @throws {Error} when the run ends without it
    */
-  async until(text: string): Promise<void> {
+  async until(text: RegExp): Promise<void> {
     const found = new Promise<void>((resolve) => this.#awaited = { text, found: resolve });
     this.#look();
     await Promise.race([found, this.#serial]);
-    if (!this.#seen.includes(text)) {
-      throw new Error(`no "${text}" before the end:\n${this.#seen.slice(-TAIL)}`);
+    if (!text.test(this.#seen)) {
+      throw new Error(`no ${text} before the end:\n${this.#seen.slice(-TAIL)}`);
     }
   }
 
   /** Waits for the end of the run. */
   async end(): Promise<RunEnd> {
-    const [{ code }, serial, stderr] = await Promise.all([
+    const [{ code }, serial, report] = await Promise.all([
       this.#child.status,
       this.#serial,
-      this.#stderr,
+      this.#report,
     ]);
     clearTimeout(this.#patience);
-    return { code, serial, stderr };
+    return { code, serial, report };
   }
 
   /** Ends the process without a chance to tidy up. */
@@ -90,13 +96,13 @@ export class Emulator implements AsyncDisposable {
   }
 
   #look(): void {
-    if (this.#awaited && this.#seen.includes(this.#awaited.text)) this.#awaited.found();
+    if (this.#awaited?.text.test(this.#seen)) this.#awaited.found();
   }
 }
 
 /** The end of a run's output, for the message of a failed test. */
-export function tailOf({ code, serial, stderr }: RunEnd): string {
-  return `code ${code}\n${serial.slice(-TAIL)}\n${stderr.slice(-TAIL)}`;
+export function tailOf({ code, serial, report }: RunEnd): string {
+  return `code ${code}\n${serial.slice(-TAIL)}\n${report.slice(-TAIL)}`;
 }
 
 /** What `deno task run` starts, in this Deno. */

@@ -6,7 +6,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { Emulator, type RunEnd, tailOf } from "./emulator.ts";
-import { stockFile, tool } from "./kit.ts";
+import { withScripts } from "./cpio.ts";
+import { type Part, stockFile, tool } from "./kit.ts";
 
 /** The serial console, no waiting after a panic, and no self-tests that take minutes. */
 export const APPEND = "console=ttyS0 panic=-1 mitigations=off cryptomgr.notests";
@@ -17,15 +18,37 @@ export function linuxFile(name: string): string {
   return stockFile("linux", name)!;
 }
 
-/** A test of a Linux run in a folder with a fresh disk; ignored without the images. */
-export function linuxTest(name: string, fn: (folder: string) => Promise<void>): void {
+/**
+ * Loads modules as far as libata with the options that the kernel's command line has for it, as
+ * modprobe would, and goes on with the usual script.
+ */
+const MODPROBE = `#!/bin/sh
+mount -t proc proc /proc
+for word in $(cat /proc/cmdline); do
+  case $word in libata.*) options="$options \${word#libata.}";; esac
+done
+for module in $(cat /lib/modules/order); do
+  [ $module = libata ] && break
+  insmod /lib/modules/$module.ko
+done
+insmod /lib/modules/libata.ko $options
+exec /init
+`;
+
+/** A test of a Linux run in a folder with a fresh disk; ignored without the parts it needs. */
+export function linuxTest(
+  name: string,
+  fn: (folder: string) => Promise<void>,
+  ...parts: readonly Part[]
+): void {
   Deno.test({
     name,
-    ignore: stockFile("linux", "vmlinux") === undefined,
+    ignore: ["linux" as const, ...parts].some((part) => stockFile(part, "") === undefined),
     async fn() {
       const folder = await Deno.makeTempDir();
       try {
         await Deno.copyFile(linuxFile("disk.img"), join(folder, "disk.img"));
+        await layOver(join(folder, "initrd"), { modprobe: MODPROBE });
         await fn(folder);
       } finally {
         await Deno.remove(folder, { recursive: true });
@@ -34,16 +57,24 @@ export function linuxTest(name: string, fn: (folder: string) => Promise<void>): 
   });
 }
 
-/** Starts a kernel by itself. */
+/** Writes the initial RAM disk with further scripts in it. */
+export async function layOver(
+  path: string,
+  scripts: Readonly<Record<string, string>>,
+): Promise<void> {
+  await Deno.writeFile(path, withScripts(await Deno.readFile(linuxFile("initramfs.gz")), scripts));
+}
+
+/** Starts a kernel by itself, with the initial RAM disk and the disk of the folder. */
 export function startKernel(
   folder: string,
   kernel: "vmlinux" | "vmlinuz",
-  append: string = "",
+  append: string,
   ...args: readonly string[]
 ): Emulator {
   return new Emulator(folder, [
-    ...["-kernel", linuxFile(kernel), "-initrd", linuxFile("initramfs.gz"), "-m", MEMORY],
-    ...["-append", `${APPEND} ${append}`, "-hda", "disk.img", ...args],
+    ...["-kernel", linuxFile(kernel), "-initrd", "initrd", "-hda", "disk.img", "-m", MEMORY],
+    ...["-append", `${APPEND} ${append}`, ...args],
   ]);
 }
 

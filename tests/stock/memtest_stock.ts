@@ -8,22 +8,20 @@ import { Emulator } from "./emulator.ts";
 import { stockFile } from "./kit.ts";
 
 const kernel = stockFile("memtest86+", "boot/memtest86+ia32.bin");
-/** What it prints when the first test after those that are wanted begins. */
-const NEXT_TEST = "#5  [";
+/** It shows the test that runs every two seconds, and the errors of all before. */
+const LATER_TEST = /#[5-9] {2}\[.*Errors: \d+ /s;
 
 Deno.test({
   name: "memtest86+ passes tests 0 to 4 with no error",
   ignore: kernel === undefined,
   async fn() {
-    const args = ["-kernel", kernel!, "-m", "16", "-append", "console=ttyS0,115200", "--quiet"];
+    const args = ["-kernel", kernel!, "-m", "64", "-append", "console=ttyS0,115200", "--quiet"];
     await using run = new Emulator(Deno.cwd(), args);
-    await run.until(NEXT_TEST);
+    await run.until(LATER_TEST);
     run.kill();
     const { serial } = await run.end();
-    const tests = [...serial.matchAll(/#(\d) {2}\[/g)].map(([, test]) => Number(test));
-    assertEquals([...new Set(tests)].sort(), [0, 1, 2, 3, 4, 5]);
     const errors = [...serial.matchAll(/Errors: (\d+)/g)].map(([, count]) => count);
-    assert(errors.length > 0);
-    assertEquals(new Set(errors), new Set(["0"]));
+    assert(serial.includes("#0  [") && serial.includes("#4  ["));
+    assertEquals([...new Set(errors)], ["0"]);
   },
 });
