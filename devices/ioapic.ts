@@ -26,9 +26,23 @@ const ID_BITS = 0x0f000000;
 /** Version 11h; the last entry is number 23. */
 const VERSION = 0x00170011;
 
-const REMOTE_IRR = 0x4000;
+/** A level that has been taken and not ended: a bit of redirection entries. */
+export const IOAPIC_REMOTE_IRR = 0x4000;
+const REMOTE_IRR = IOAPIC_REMOTE_IRR;
 /** Vector, delivery, destination mode, polarity, trigger, mask. */
 const WRITABLE = 0x1afff;
+
+/** What the chip holds. */
+export interface IoApicRegisters {
+  readonly version: number;
+  readonly id: number;
+  /** The index register. */
+  readonly index: number;
+  /** By input. */
+  readonly entries: readonly { readonly low: number; readonly destination: number }[];
+  /** Inputs that are asserted, as bits. */
+  readonly asserted: number;
+}
 
 /** The I/O APIC. */
 export class IoApic implements MmioDevice {
@@ -53,6 +67,19 @@ export class IoApic implements MmioDevice {
   /** An input, 0 to 23; always the same object. */
   line(pin: number): InterruptLine {
     return this.#lines[pin]!;
+  }
+
+  /** What it holds now, for a monitor. */
+  get registers(): IoApicRegisters {
+    return {
+      version: VERSION & 0xff,
+      id: this.#id >>> 24,
+      index: this.#index,
+      entries: Array.from(this.#entries, (low, pin) => {
+        return { low, destination: this.#destinations[pin]! };
+      }),
+      asserted: this.#asserted,
+    };
   }
 
   /** The first input whose messages have that vector; `undefined` when there is none. */

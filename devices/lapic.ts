@@ -20,7 +20,7 @@ import { LocalVectors, LVT, LVT_PERIODIC } from "./local_vectors.ts";
 export const LAPIC_BYTES = 0x1000;
 
 /** Registers, by offset. Each has 16 bytes to itself. */
-const REG = {
+export const LAPIC_REGISTER = {
   ID: 0x020,
   VERSION: 0x030,
   TPR: 0x080,
@@ -43,6 +43,7 @@ const REG = {
   TIMER_CURRENT: 0x390,
   TIMER_DIVIDE: 0x3e0,
 } as const;
+const REG = LAPIC_REGISTER;
 /** Registers that exist and that writes leave alone, besides those of 256 bits. */
 const READ_ONLY: readonly number[] = [
   REG.VERSION,

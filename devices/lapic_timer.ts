@@ -15,6 +15,11 @@ const BUS_CYCLE: Ns = 10;
 const DIVISORS: readonly number[] = [2, 4, 8, 16, 32, 64, 128, 1];
 const DIVIDE_BITS = 0x0b;
 
+/** Bus clocks for each step down, by the divide configuration register. */
+export function timerDivisor(divide: number): number {
+  return DIVISORS[divide >> 1 & 4 | divide & 3]!;
+}
+
 /** The counter. What an expiry means is up to its APIC. */
 export class LapicTimer {
   readonly #clock: Clock;
@@ -74,7 +79,7 @@ export class LapicTimer {
   }
 
   get #unit(): Ns {
-    return BUS_CYCLE * DIVISORS[this.#divide >> 1 & 4 | this.#divide & 3]!;
+    return BUS_CYCLE * timerDivisor(this.#divide);
   }
 
   #run(endsAt: Ns): void {

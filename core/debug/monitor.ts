@@ -223,6 +223,7 @@ function inspectorTopics(inspector: Inspector): Readonly<Record<string, Topic>> 
   return {
     registers: { help: "show the cpu registers", lines: () => inspector.registers() },
     pic: { help: "show PIC state", lines: () => inspector.pic() },
+    lapic: { help: "show local apic state", lines: () => inspector.localApic() },
     irq: { help: "show the interrupts statistics", lines: () => inspector.irq() },
     pci: { help: "show PCI info", lines: () => inspector.pci() },
     blockstats: {

@@ -12,6 +12,7 @@ import { codeFrom } from "../cpu/disasm.ts";
 import type { MmioBus } from "../../devices/mmio.ts";
 import type { AccessSize, Clock, Gpa } from "../types.ts";
 import { PAGE_SIZE } from "../types.ts";
+import { ioApicLines, localApicLines } from "./inspect_apic.ts";
 import { blockStatLines, irqLines, type NamedDisk, pciLines, picLines } from "./inspect_board.ts";
 import { registerLines, registerValue } from "./inspect_cpu.ts";
 import { listCode, type Listed } from "./listing.ts";
@@ -40,6 +41,8 @@ export interface Inspector {
   register(name: string): number | undefined;
   /** The interrupt controllers. */
   pic(): string[];
+  /** The processor's local APIC. */
+  localApic(): string[];
   /** Interrupts so far. */
   irq(): string[];
   /** The functions on PCI bus 0. */
@@ -80,7 +83,13 @@ export class MachineInspector implements Inspector {
   }
 
   pic(): string[] {
-    return picLines(this.#parts.pc.pic);
+    const { pic, ioApic } = this.#parts.pc;
+    return [...ioApic === undefined ? [] : ioApicLines(ioApic), ...picLines(pic)];
+  }
+
+  localApic(): string[] {
+    const { localApic } = this.#parts.pc;
+    return localApic === undefined ? ["Local APIC not available"] : localApicLines(localApic);
   }
 
   irq(): string[] {

@@ -259,6 +259,8 @@ export class Pc {
   readonly pic: Pic8259Pair = new Pic8259Pair();
   /** Interrupts the processor, if it has one. */
   readonly localApic: LocalApic | undefined;
+  /** There with the local APIC. */
+  readonly ioApic: IoApic | undefined;
   readonly pci: PciBus = new PciBus();
   /** Primary and secondary channel. */
   readonly ide: readonly [IdeChannel, IdeChannel];
@@ -276,7 +278,10 @@ export class Pc {
   constructor(parts: PcParts) {
     const { memory, errors, drives, events } = parts;
     this.#parts = parts;
-    if (parts.apic) [this.localApic, this.#lines] = this.#makeApics();
+    if (parts.apic) {
+      [this.localApic, this.ioApic] = this.#makeApics();
+      this.#lines = joinedLines(this.pic, this.ioApic);
+    }
     this.com1 = new Uart16550(
       parts.clock,
       this.line(IRQ.COM1),
@@ -305,7 +310,7 @@ export class Pc {
     return this.#lines[irq] ?? this.pic.line(irq);
   }
 
-  #makeApics(): [LocalApic, (InterruptLine | undefined)[]] {
+  #makeApics(): [LocalApic, IoApic] {
     const { hypervisorMmio, pic } = this;
     const { clock, events } = this.#parts;
     const local = new LocalApic(clock, pic, {
@@ -322,11 +327,7 @@ export class Pc {
     pic.connect(local.inputs[0]);
     hypervisorMmio.map("io apic", MMIO.IO_APIC, IOAPIC_BYTES, io);
     hypervisorMmio.map("local apic", MMIO.LOCAL_APIC, LAPIC_BYTES, local);
-    const lines = ISA_INTERRUPTS.map((irq) => {
-      if (irq === CASCADE) return undefined;
-      return joined(pic.line(irq), io.line(irq === IRQ.TIMER ? TIMER_PIN : irq));
-    });
-    return [local, lines];
+    return [local, io];
   }
 
   #moveLocalApic(apic: LocalApic, base: number | undefined): void {
@@ -498,14 +499,19 @@ export class Pc {
   }
 }
 
-/** One line to two inputs. */
-function joined(first: InterruptLine, second: InterruptLine): InterruptLine {
-  return {
-    set(asserted) {
-      first.set(asserted);
-      second.set(asserted);
-    },
-  };
+/** ISA interrupts that drive both controllers; the cascade is none. */
+function joinedLines(pic: Pic8259Pair, ioApic: IoApic): (InterruptLine | undefined)[] {
+  return ISA_INTERRUPTS.map((irq) => {
+    if (irq === CASCADE) return undefined;
+    const line = pic.line(irq);
+    const pin = ioApic.line(irq === IRQ.TIMER ? TIMER_PIN : irq);
+    return {
+      set(asserted) {
+        line.set(asserted);
+        pin.set(asserted);
+      },
+    };
+  });
 }
 
 /** The platform device's function, as the PCI bus takes it. */
