@@ -13,6 +13,7 @@ import { TOOL } from "../version.ts";
 import { MonitorChannel } from "./console_monitor.ts";
 import { type Channel, ConsoleMux } from "./console_mux.ts";
 import type { ConsoleOptions } from "./console_options.ts";
+import { ScreenChannel } from "./console_screen.ts";
 import { giveWay } from "./event_loop.ts";
 import { onHost } from "./files.ts";
 import { type ByteStream, SerialSink, type Streams, writeText } from "./output.ts";
@@ -28,6 +29,8 @@ export interface ConsoleParts {
   readonly streams: Streams;
   /** Where the terminal's half of the console goes; standard output unless JSON does. */
   readonly output: ByteStream;
+  /** That is a terminal. */
+  readonly outputIsTerminal: boolean;
   /** What the monitor says of the drives. */
   readonly drives: readonly string[];
   /** No words of our own. */
@@ -40,6 +43,7 @@ export class GuestConsole {
   readonly #serial: SerialSink | undefined;
   readonly #isInteractive: boolean;
   #terminal: HostTerminal | undefined;
+  #screen: ScreenChannel | undefined;
   #lastByte = NEWLINE;
   #quit = false;
   #paused = false;
@@ -64,9 +68,11 @@ export class GuestConsole {
     this.#serial?.push(byte);
   }
 
-  /** Shows what the guest has sent. */
+  /** Shows what the guest has sent, as soon as its screen does not hide it. */
   flush(): void {
-    this.#serial?.flush();
+    this.#screen?.update();
+    const isHidden = this.#parts.options.serial === "terminal" && this.#screen?.ownsTerminal;
+    if (!isHidden) this.#serial?.flush();
   }
 
   /** What a machine's run asks its console. */
@@ -89,7 +95,7 @@ export class GuestConsole {
       writeText(streams.stderr, `${TOOL}: Ctrl-A h for help, Ctrl-A x to quit\n`);
     }
     const mux = new ConsoleMux(this.#channels(machine), {
-      write: (text) => this.#write(text),
+      write: (text) => this.#screen?.ownsTerminal ? this.#screen.cover(text) : this.#write(text),
       quit: () => this.#quit = true,
     });
     const input = (bytes: Uint8Array) => {
@@ -111,13 +117,23 @@ export class GuestConsole {
 
   /** Those that share the terminal; who has the keys at the start is the first. */
   #channels(machine: Machine): Channel[] {
-    const { serial, monitor, front } = this.#parts.options;
+    const { serial, monitor, screen, front } = this.#parts.options;
     const channels: Channel[] = [];
+    if (screen) channels.push(this.#screen = this.#makeScreen(machine));
     if (serial === "terminal") {
       channels.push({ name: "serial", input: (bytes) => machine.input("serial", bytes) });
     }
     if (monitor) channels.push(this.#makeMonitor(machine));
     return channels.sort((a, b) => Number(b.name === front) - Number(a.name === front));
+  }
+
+  #makeScreen(machine: Machine): ScreenChannel {
+    const { output, outputIsTerminal } = this.#parts;
+    return new ScreenChannel(machine, {
+      isLive: outputIsTerminal,
+      rows: () => Deno.consoleSize().rows,
+      write: (text) => writeText(output, text),
+    });
   }
 
   #makeMonitor(machine: Machine): Channel {
@@ -138,8 +154,9 @@ export class GuestConsole {
   }
 
   #disconnect(): void {
-    this.#terminal?.[Symbol.dispose]();
+    this.#screen?.close();
     this.flush();
+    this.#terminal?.[Symbol.dispose]();
     if (this.#isInteractive && this.#lastByte !== NEWLINE) this.#write("\n");
   }
 }

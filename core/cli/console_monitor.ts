@@ -91,7 +91,7 @@ function monitorHost(parts: MonitorParts, quit: () => void): MonitorHost {
     stop: () => parts.setPaused(true),
     cont: () => parts.setPaused(false),
     quit,
-    screen: () => undefined,
+    screen: () => machine.screen()?.lines,
     writeFile: (path, text) => writeFile(path, text),
   };
 }

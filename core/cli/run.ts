@@ -165,6 +165,7 @@ function openConsole(
     options: options.console,
     streams,
     output: options.json ? streams.stderr : streams.stdout,
+    outputIsTerminal: (options.json ? Deno.stderr : Deno.stdout).isTerminal(),
     drives: disks.map(driveLine),
     quiet: options.quiet,
   });

@@ -42,11 +42,12 @@ export interface MonitorHost {
 interface Command {
   readonly usage: string;
   readonly help: string;
-  /** @param format what stood behind the slash @param text the arguments */
-  run(format: string, text: string): readonly string[];
+  /** @param text the arguments @param format what stood in front of them behind a slash */
+  run(text: string, format: string): readonly string[];
 }
 
-const COMMAND = /^\s*([a-z_?][a-z0-9_?]*)\s*(?:\/(\S*))?\s*(.*?)\s*$/is;
+const COMMAND = /^\s*([a-z_?][a-z0-9_?]*)\s*(.*?)\s*$/is;
+const FORMAT = /^\/(\S*)\s*(.*)$/s;
 const PORT_LETTERS: Readonly<Record<number, string>> = { 1: "b", 2: "w", 4: "l" };
 /** Of `x`, until told otherwise. */
 const WORDS: Format = { count: 1, letter: "x", size: 4 };
@@ -74,12 +75,14 @@ export class Monitor {
 
   /** Runs one line. @returns what it answers, line by line */
   execute(line: string): readonly string[] {
-    const [, name = "", format = "", text = ""] = COMMAND.exec(line) ?? [];
+    const [, name = "", rest = ""] = COMMAND.exec(line) ?? [];
     if (line.trim() === "") return [];
     const command = Object.hasOwn(this.#commands, name) ? this.#commands[name] : undefined;
     if (command === undefined) return [`unknown command: '${line.trim()}'`];
+    const hasFormat = command.usage.includes("/fmt");
+    const [, format = "", text = rest] = hasFormat ? FORMAT.exec(rest) ?? [] : [];
     try {
-      return command.run(format, text);
+      return command.run(text, format);
     } catch (error) {
       if (!(error instanceof MonitorError)) throw error;
       return [error.message, `Try "help ${name}" for more information`];
@@ -90,41 +93,49 @@ export class Monitor {
     const host = this.#host;
     const { inspector } = host;
     const act = (action: () => void) => () => (action(), []);
-    const help = (_: string, text: string) => this.#help(text);
+    const help = (text: string) => this.#help(text);
     return {
       "?": { usage: "? [cmd]", help: "show the help", run: help },
       help: { usage: "help [cmd]", help: "show the help", run: help },
       info: {
         usage: "info [subcommand]",
         help: "show various information about the system state",
-        run: (_, text) => this.#info(text),
+        run: (text) => this.#info(text),
       },
       x: {
         usage: "x /fmt addr",
         help: "virtual memory dump starting at 'addr'",
-        run: (format, text) => this.#examine(linearView(inspector), format, text),
+        run: (text, format) => this.#examine(linearView(inspector), format, text),
       },
       xp: {
         usage: "xp /fmt addr",
         help: "physical memory dump starting at 'addr'",
-        run: (format, text) => this.#examine(physicalView(inspector), format, text),
+        run: (text, format) => this.#examine(physicalView(inspector), format, text),
       },
-      i: { usage: "i /fmt addr", help: "I/O port read", run: (f, text) => this.#in(f, text) },
-      o: { usage: "o /fmt addr value", help: "I/O port write", run: (f, t) => this.#out(f, t) },
+      i: {
+        usage: "i /fmt addr",
+        help: "I/O port read",
+        run: (text, format) => this.#in(format, text),
+      },
+      o: {
+        usage: "o /fmt addr value",
+        help: "I/O port write",
+        run: (text, format) => this.#out(format, text),
+      },
       print: {
         usage: "print expr",
         help: "print expression value (use $reg for CPU register access)",
-        run: (_, text) => this.#arguments(text, 1).map(String),
+        run: (text) => this.#arguments(text, 1).map(String),
       },
       gva2gpa: {
         usage: "gva2gpa addr",
         help: "print the guest physical address corresponding to a guest virtual address",
-        run: (_, text) => this.#translate(text),
+        run: (text) => this.#translate(text),
       },
       screendump: {
         usage: "screendump [file]",
         help: "save the text screen to a file, or show it",
-        run: (_, text) => this.#screendump(text),
+        run: (text) => this.#screendump(text),
       },
       stop: { usage: "stop", help: "stop emulation", run: act(() => host.stop()) },
       cont: { usage: "cont", help: "resume emulation", run: act(() => host.cont()) },

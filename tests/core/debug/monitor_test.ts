@@ -76,10 +76,12 @@ for (const [line, ...answer] of ANSWERS) {
 
 Deno.test("Monitor.execute() stops, continues and quits, and saves the screen", () => {
   const { monitor, log, files } = newMonitor();
-  for (const line of ["stop", "c", "cont", "q", "quit", "screendump a.txt"]) {
+  for (const line of ["stop", "c", "cont", "q", "quit", "screendump /tmp/a.txt"]) {
     assertEquals(monitor.execute(line), []);
   }
-  assertEquals([log, files], [["stop", "cont", "cont", "quit", "quit"], { "a.txt": "ab\nc\n" }]);
+  assertEquals([log, files], [["stop", "cont", "cont", "quit", "quit"], {
+    "/tmp/a.txt": "ab\nc\n",
+  }]);
 });
 
 Deno.test("Monitor.execute() keeps the format of the last dump", () => {
