@@ -1,6 +1,6 @@
 /**
  * `bench`: how fast the CPU and the two ways of the emulated disk are, in CPU time of the host, and
- * how fast v86 is on the same guests in the same run.
+ * how fast v86 is on the same guests in the same run. `bench boot` is in `bench_boot.ts`.
  * @module
  */
 
@@ -8,6 +8,7 @@ import { join } from "@std/path";
 import { Command, CommanderError } from "commander";
 import { EXIT_CODE, UsageError } from "../errors.ts";
 import { stableJson } from "../report/json.ts";
+import { formatBoot, measureBoot, parseBootArgs } from "./bench_boot.ts";
 import { runHost, TRAPRING, V86 } from "./bench_host.ts";
 import { makeImage } from "./bench_image.ts";
 import { measureProcess } from "./bench_process.ts";
@@ -37,7 +38,7 @@ const SOURCES = join(PROJECT, "../shared/bench/guests");
 /** As far as the task's write permission goes. */
 const FOLDER = join(PROJECT, "out/bench");
 const DEFAULT_ROUNDS = "3";
-const HINT = "deno task bench [cpu|disk] [--quick] [--rounds N] [--json]";
+const HINT = "deno task bench [cpu|disk|boot] [--quick] [--rounds N] [--json]";
 
 /**
  * Reads the arguments.
@@ -49,7 +50,7 @@ export function parseBenchArgs(args: readonly string[]): BenchOptions | string {
   let help = "";
   const command = new Command("bench")
     .description("Measure the speed of the CPU and of the emulated disk.")
-    .argument("[suite]", `${guests.join(" or ")}; both unless given`)
+    .argument("[suite]", `${guests.join(" or ")}, both unless given; or boot: see boot --help`)
     .option("--quick", "about a quarter of the work")
     .option("--rounds <n>", "runs of each guest, of which the median counts", DEFAULT_ROUNDS)
     .option("--json", "one JSON object on standard output")
@@ -86,6 +87,7 @@ export function parseBenchArgs(args: readonly string[]): BenchOptions | string {
  * @returns the exit code: 1 when a guest computes something wrong
  */
 export async function benchCommand(args: readonly string[], streams: Streams): Promise<number> {
+  if (args[0] === "boot") return await bootCommand(args.slice(1), streams);
   const options = parseBenchArgs(args);
   if (typeof options === "string") {
     writeText(streams.stdout, options);
@@ -99,6 +101,23 @@ export async function benchCommand(args: readonly string[], streams: Streams): P
   if (wrong.length === 0) return EXIT_CODE.POWER_OFF;
   writeError(streams, `Wrong results: ${wrong.join(", ")}`);
   return EXIT_CODE.GUEST_CRASH;
+}
+
+async function bootCommand(args: readonly string[], streams: Streams): Promise<number> {
+  const options = parseBootArgs(args, join(stockFolder(), "linux"));
+  if (typeof options === "string") {
+    writeText(streams.stdout, options);
+    return EXIT_CODE.POWER_OFF;
+  }
+  const record = await measureBoot(options, FOLDER);
+  writeText(streams.stdout, options.json ? stableJson(record) : formatBoot(record));
+  return EXIT_CODE.POWER_OFF;
+}
+
+/** Where `deno task test:stock` keeps its images. */
+function stockFolder(): string {
+  const home = Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") ?? "/tmp", ".cache");
+  return join(home, "trapring", "stock");
 }
 
 async function bench(options: BenchOptions): Promise<BenchRecord> {

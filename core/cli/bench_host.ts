@@ -27,6 +27,9 @@ export const TRAPRING: Host = {
   flags: [V8_FLAGS, "--allow-read"],
 };
 
+/** trapring with Linux. */
+export const BOOT_TRAPRING: Host = { ...TRAPRING, script: "bench_boot_trapring.ts" };
+
 /** v86, where its package is in Deno's cache: the benchmark installs nothing. */
 export const V86: Host = {
   name: "v86",

@@ -23,6 +23,9 @@ export interface HostReport {
 /** RAM of the guests. Their heap ends below it. */
 export const RAM_BYTES: number = 64 << 20;
 
+/** RAM of Linux. */
+export const LINUX_RAM_BYTES: number = 256 << 20;
+
 /** CPU time that all threads of this process have used. */
 export function cpuNs(): number {
   const { user, system } = process.cpuUsage();

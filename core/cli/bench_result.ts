@@ -207,7 +207,7 @@ export function verdict(
 
 /** Of such units less is better. */
 export function isCost(unit: string): boolean {
-  return unit === "ns/op" || unit === "ms" || unit === "MiB";
+  return unit === "ns/op" || unit === "ms" || unit === "s" || unit === "MiB";
 }
 
 /** The middle one, or the mean of the two in the middle. */

@@ -2,6 +2,9 @@
  * Host of the benchmark that boots a guest in v86, an emulator of the same kind: x86 to WebAssembly,
  * in JavaScript.
  *
+ *     bench_v86.ts IMAGE
+ *     bench_v86.ts KERNEL INITRD DISK APPEND
+ *
  * v86 is no dependency. It is measured where its package is in Deno's cache; its BIOS is the one of
  * Debian's package seabios.
  * @module
@@ -9,7 +12,7 @@
 
 import process from "node:process";
 import { MarkReader } from "./bench_marks.ts";
-import { cpuNs, printMissing, printReport, RAM_BYTES } from "./bench_report.ts";
+import { cpuNs, LINUX_RAM_BYTES, printMissing, printReport, RAM_BYTES } from "./bench_report.ts";
 
 /** The release that `../shared/bench/PEERS.md` measures. A literal would have `deno check` fetch it. */
 const PACKAGE: string = "npm:v86@0.5.462";
@@ -28,7 +31,7 @@ interface V86Module {
   };
 }
 
-async function main([image]: readonly string[]): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
   const found = await findModule();
   const bios = readIfThere(BIOS);
   const vgaBios = readIfThere(VGA_BIOS);
@@ -38,9 +41,24 @@ async function main([image]: readonly string[]): Promise<void> {
     boot(found, {
       bios: { buffer: bios },
       vga_bios: { buffer: vgaBios },
-      hda: { buffer: readIfThere(image!) },
+      ...args.length === 1 ? ofImage(args[0]!) : ofLinux(args),
     });
   }
+}
+
+function ofImage(image: string): Readonly<Record<string, unknown>> {
+  return { hda: { buffer: readIfThere(image) }, memory_size: RAM_BYTES };
+}
+
+function ofLinux(args: readonly string[]): Readonly<Record<string, unknown>> {
+  const [kernel, initrd, disk, cmdline] = args as [string, string, string, string];
+  return {
+    bzimage: { buffer: readIfThere(kernel) },
+    initrd: { buffer: readIfThere(initrd) },
+    hda: { buffer: readIfThere(disk) },
+    cmdline,
+    memory_size: LINUX_RAM_BYTES,
+  };
 }
 
 async function findModule(): Promise<V86Module | undefined> {
@@ -67,7 +85,6 @@ function boot({ V86 }: V86Module, files: Readonly<Record<string, unknown>>): voi
   const emulator = new V86({
     ...files,
     wasm_path: new URL("v86.wasm", import.meta.resolve(PACKAGE)).pathname,
-    memory_size: RAM_BYTES,
     vga_memory_size: VGA_BYTES,
     boot_order: BOOT_ORDER,
     disable_keyboard: true,
