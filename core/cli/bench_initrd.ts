@@ -45,7 +45,12 @@ function endMark(name: string, units: number): string {
 
 /** The user's RAM disk, and the benchmark's `/init`. */
 export function benchInitrd(initrd: Uint8Array): Uint8Array {
-  const archive = gzipSync(newc("init", new TextEncoder().encode(INIT)));
+  return withInit(initrd, INIT);
+}
+
+/** A RAM disk with another `/init`. */
+export function withInit(initrd: Uint8Array, script: string): Uint8Array {
+  const archive = gzipSync(newc("init", new TextEncoder().encode(script)));
   const whole = new Uint8Array(align4(initrd.length) + archive.length);
   whole.set(initrd);
   whole.set(archive, align4(initrd.length));

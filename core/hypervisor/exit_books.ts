@@ -103,7 +103,7 @@ export class ExitBooks {
   /** An exit is about to be served. */
   begin(exit: VmExit): void {
     const row = this.#row = this.#table.rowOf(exit);
-    this.#tally = exit.write ? row.tie?.tallyOf(exit, row) : undefined;
+    this.#tally = row.write ? row.tie?.tallyOf(exit, row) : undefined;
   }
 
   /** It has been served. */

@@ -225,6 +225,20 @@ Deno.test("LocalApic takes ExtINT before its own requests, whatever the task pri
   assertEquals(board.take(), 0xf1);
 });
 
+Deno.test("LocalApic.irq is the input behind the vector taken last, of either controller", () => {
+  const board = new ApicBoard().enable();
+  board.startPic();
+  board.set(LAPIC.LVT_LINT0, 0x700);
+  board.redirect(14, 0x51);
+  board.pulse(14);
+  assertEquals([board.take(), board.lapic.irq], [0x51, 14]);
+  board.end();
+  board.pic.line(12).set(true);
+  assertEquals([board.take(), board.lapic.irq], [0x3c, 12]);
+  interrupt(board, 0xf1);
+  assertEquals([board.take(), board.lapic.irq], [0xf1, undefined]);
+});
+
 Deno.test("LocalApic makes edges at LINT0 what its vector says", () => {
   const board = new ApicBoard().enable();
   const [lint0] = board.lapic.inputs;

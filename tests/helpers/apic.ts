@@ -55,6 +55,7 @@ export class ApicBoard {
       onNmi: () => this.log.push("nmi"),
       onInit: () => this.log.push("init"),
       onEndOfInterrupt: (vector) => this.ioapic.endOfInterrupt(vector),
+      irqOf: (vector) => this.ioapic.pinOf(vector),
       onMove: (base) => this.log.push(`move ${base?.toString(16)}`),
     });
     this.ioapic = new IoApic(this.lapic);

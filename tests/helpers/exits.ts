@@ -90,7 +90,7 @@ export class BooksBench {
 
   /** An exit for another reason; `during` happens while it is served. */
   other(reason: ExitReason, during?: () => void): this {
-    return this.#exit({ reason }, during);
+    return this.#exit({ reason, write: true }, during); // left over from an access
   }
 
   /** The disk has moved its bytes, and its interrupt ends the guest's run. */

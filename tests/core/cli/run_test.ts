@@ -1,7 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../../core/cli/files.ts";
+import {
+  requestLineSchema,
+  requestsHeaderSchema,
+  runSchema,
+} from "../../../core/report/run_schema.ts";
 import { bootDisk } from "../../helpers/guest_files.ts";
-import { processTest, runTrapring as run, trapring } from "../../helpers/process.ts";
+import { guestPath, processTest, runTrapring as run, trapring } from "../../helpers/process.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 processTest(
@@ -109,3 +114,35 @@ processTest(
     assertStringIncludes(nowhere.stderr, 'Cannot write log "no/where.log"');
   },
 );
+
+processTest(
+  "run --requests writes a line for every disk request, --symbols names what caused the exits",
+  async (folder) => {
+    await Deno.writeFile(`${folder}/a.img`, new Uint8Array(1 << 20));
+    await Deno.writeTextFile(`${folder}/map`, "00100000 T guest_code\n00200000 B end\n");
+    const args = ["--disk", "a.img", "--requests", "a.jsonl", "--symbols", "map", "--json"];
+    const { stdout } = await run(folder, "run", guestPath("ide_dma"), ...args, "--quiet");
+    const record = runSchema.parse(JSON.parse(stdout));
+    const [header = "", ...lines] = (await Deno.readTextFile(`${folder}/a.jsonl`)).trim().split(
+      "\n",
+    );
+    assertEquals(requestsHeaderSchema.parse(JSON.parse(header)).guest, record.guest);
+    const requests = lines.map((line) => requestLineSchema.parse(JSON.parse(line)));
+    const sum = requests.reduce((total, { exits }) => total + exits, 0);
+    assertEquals([requests.length > 0, record.exits.tied.exits], [true, sum]);
+    assertEquals(record.exits.none.exits + sum, record.counters.exits.total);
+    assertEquals(new Set(record.exits.functions!.map(({ name }) => name)), new Set(["guest_code"]));
+  },
+);
+
+processTest("run says which file of --requests or --symbols is no use", async (folder) => {
+  await Deno.writeFile(`${folder}/g.bin`, bootDisk(1));
+  const nowhere = await run(folder, "run", "g.bin", "--requests", "no/where");
+  assertEquals([nowhere.code, nowhere.stderr.includes('Cannot write requests "no/where"')], [
+    2,
+    true,
+  ]);
+  const symbols = await run(folder, "run", "g.bin", "--symbols", "g.bin");
+  assertEquals(symbols.code, 2);
+  assertStringIncludes(symbols.stderr, 'Cannot read symbols "g.bin": no function in it');
+});
