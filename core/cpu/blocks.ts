@@ -34,18 +34,25 @@ const {
   RECORD: JUMP_RECORD,
   STRIDE: JUMP_STRIDE,
 } = JUMP;
-const { HEAT: REC_HEAT, PC: REC_PC, REG: REC_REG, STRIDE: REC_STRIDE, TARGET: REC_TARGET } = REC;
+const {
+  BRANCH_STRIDE: REC_BRANCH_STRIDE,
+  COUNT: REC_COUNT,
+  HEAT: REC_HEAT,
+  INSN: REC_INSN,
+  PC: REC_PC,
+  STRIDE: REC_STRIDE,
+} = REC;
 const { COMPLEX, HEAD, STOP } = HANDLER;
 const { BANK_SHIFT: MODE_BANK_SHIFT } = MODE;
 const { PF } = VECTOR;
 
 /** Instructions of the longest block. */
 const MAX_BLOCK = 64;
-/** Records a block needs at most: head, instructions, jump to the rest. */
-const MAX_RECORDS = MAX_BLOCK + 2;
+/** Bytes of the records of the longest block: head, instructions, jump to the rest. */
+const MAX_BYTES = (MAX_BLOCK + 1) * REC_STRIDE + REC_BRANCH_STRIDE;
 /** First records: scratch space for a single instruction. */
 const SCRATCH = RECORDS.BASE;
-const FIRST = SCRATCH + 2 * REC_STRIDE;
+const FIRST = SCRATCH + REC_BRANCH_STRIDE;
 /** Instructions of the largest unit that is compiled at once. */
 const MAX_UNIT = 1000;
 /** Runs of a block, of those that its neighbour needed to be compiled, that make it come along. */
@@ -106,7 +113,7 @@ export class Blocks {
 
   /** The instruction that a complex record stands for. */
   complexInsn(record: number): Insn {
-    return this.#complex[this.#state.get(record + REC_TARGET)]!;
+    return this.#complex[this.#state.get(record + REC_INSN)]!;
   }
 
   /** Decodes the instruction at EIP, wherever it lies. */
@@ -117,7 +124,7 @@ export class Blocks {
   /** Writes one instruction, whose jumps come back, to the scratch records. */
   scratch(insn: Insn): number {
     this.#threaded.write(SCRATCH, insn, 1, true);
-    this.#threaded.writeSpecial(SCRATCH + REC_STRIDE, STOP, insn.next, 0);
+    if (!insn.row.branch) this.#threaded.writeSpecial(SCRATCH + REC_STRIDE, STOP, insn.next);
     this.#threaded.flush();
     return SCRATCH;
   }
@@ -154,7 +161,7 @@ export class Blocks {
     const key = blockKey(mode, linear);
     let block = page.blocks.get(key);
     if (block === undefined) {
-      if (this.#next + MAX_RECORDS * REC_STRIDE > RECORDS.END) {
+      if (this.#next + MAX_BYTES > RECORDS.END) {
         this.dropAll();
         return this.#look(eip, mode, linear);
       }
@@ -203,7 +210,8 @@ export class Blocks {
     let at = head;
     // A block that only TypeScript executes needs no head: nothing has to be taken off the budget.
     if (count > 0) {
-      this.#threaded.writeSpecial(at, HEAD, eip, count);
+      this.#threaded.writeSpecial(at, HEAD, eip);
+      this.#state.set(at + REC_COUNT, count);
       this.#state.set(at + REC_HEAT, this.#heatOf(host >>> 12));
       at += REC_STRIDE;
     }
@@ -221,14 +229,14 @@ export class Blocks {
   #buildEnd(at: number, insns: readonly Insn[], count: number): number {
     const last = insns[insns.length - 1]!;
     if (count < insns.length) {
-      this.#threaded.writeSpecial(at, COMPLEX, last.pc, this.#complex.push(last) - 1);
-      this.#state.set(at + REC_REG, 0);
-    } else if (last.row.branch) return at;
-    else {
-      this.#threaded.write(at, jumpTo(last), 0, false);
-      this.#state.set(at + REC_PC, last.next);
+      this.#threaded.writeSpecial(at, COMPLEX, last.pc);
+      this.#state.set(at + REC_INSN, this.#complex.push(last) - 1);
+      return at + REC_STRIDE;
     }
-    return at + REC_STRIDE;
+    if (last.row.branch) return at - REC_STRIDE + REC_BRANCH_STRIDE;
+    this.#threaded.write(at, jumpTo(last), 0, false);
+    this.#state.set(at + REC_PC, last.next);
+    return at + REC_BRANCH_STRIDE;
   }
 
   #heatOf(page: number): number {

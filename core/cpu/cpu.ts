@@ -37,7 +37,7 @@ import {
 const { BUDGET, CPL, CR: AT_CR, DR: AT_DR, HOT, IDT_BASE, IDT_LIMIT, MXCSR, RECORD } = AT;
 const { ATTR: SEG_ATTR, LIMIT: SEG_LIMIT, LOW: SEG_LOW, RIGHTS: SEG_RIGHTS, SPAN: SEG_SPAN } = SEG;
 const { IF } = FLAG;
-const { LEFT: REC_LEFT, PC: REC_PC, REG: REC_REG } = REC;
+const { COUNT: REC_COUNT, LEFT: REC_LEFT, PC: REC_PC } = REC;
 const { EPT_VIOLATION: EXIT_EPT_VIOLATION, TRIPLE_FAULT: EXIT_TRIPLE_FAULT } = EXIT;
 const { ET: CR0_ET, PE: CR0_PE } = CR0;
 const { GP, SS: VECTOR_SS } = VECTOR;
@@ -313,7 +313,7 @@ export class Cpu {
         continue;
       }
       const head = blocks.find();
-      if (!head || state.get(head + REC_REG) > state.get(BUDGET)) {
+      if (!head || state.get(head + REC_COUNT) > state.get(BUDGET)) {
         this.stepOne();
         continue;
       }
@@ -377,7 +377,7 @@ export class Cpu {
     if (this.#blocks.running || this.#stepping) {
       const record = state.get(RECORD);
       state.eip = state.get(record + REC_PC);
-      state.set(BUDGET, state.get(BUDGET) + state.get(record + REC_LEFT));
+      state.set(BUDGET, state.get(BUDGET) + state.bytes[record + REC_LEFT]!);
       this.#blocks.running = this.#stepping = false;
       if (this.#reserve) this.#takeReserve();
     }
@@ -432,7 +432,7 @@ export class Cpu {
     const { state } = this;
     const inside = this.#blocks.running || this.#stepping;
     // Generated code has taken its block off the budget.
-    const ahead = inside ? state.get(state.get(RECORD) + REC_LEFT) : 0;
+    const ahead = inside ? state.bytes[state.get(RECORD) + REC_LEFT]! : 0;
     return this.host.timestamp(this.#granted - state.get(BUDGET) - ahead);
   }
 
@@ -480,7 +480,7 @@ export class Cpu {
     const { state } = this;
     const record = state.get(RECORD);
     // What follows in the block may not happen before the exit's outcome is known.
-    if (state.get(record + REC_LEFT) > 1) throw RESTART;
+    if (state.bytes[record + REC_LEFT]! > 1) throw RESTART;
     state.eip = state.get(record + REC_PC);
     state.set(BUDGET, state.get(BUDGET) + 1);
     return 1;

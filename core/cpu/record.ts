@@ -6,29 +6,38 @@
 import { type Insn, KIND } from "./insn.ts";
 import { CS, FS, MODE } from "./state.ts";
 
-/** Words of a record. */
+/**
+ * Fields of a record: byte offsets. A kernel's worth of records does not fit into the host's caches,
+ * so they are short: those of branches, last in their blocks, go on behind `STRIDE`.
+ */
 export const REC = {
   HANDLER: 0,
-  /** Byte addresses of up to three register operands; in a head record the block's length. */
-  REG: 4,
-  BASE: 16,
-  INDEX: 20,
-  SCALE: 24,
-  DISP: 28,
-  IMM: 32,
+  PC: 4,
+  IMM: 8,
   /** In a head record: runs left until the block is compiled. */
-  HEAT: 32,
-  PC: 36,
-  NEXT: 40,
-  /** Instructions of the block from this one on. */
-  LEFT: 44,
-  /** Byte address of the memory operand's segment register. */
-  SEGMENT: 48,
-  TARGET: 52,
+  HEAT: 8,
+  DISP: 12,
+  /** In a complex record: number of the instruction. */
+  INSN: 12,
+  /** Byte addresses of up to three register operands, 16 bits each. */
+  REG: 16,
+  /** In a head record: instructions of the block. */
+  COUNT: 16,
+  /** Instructions of the block from this one on: 8 bits. */
+  LEFT: 22,
+  /** Byte addresses of the base and the index register, 16 bits each. */
+  BASE: 24,
+  INDEX: 26,
+  /** Byte address of the memory operand's segment register: 16 bits. */
+  SEGMENT: 28,
+  SCALE: 30,
+  STRIDE: 32,
+  NEXT: 32,
+  TARGET: 36,
   /** Head record behind the target and behind the next instruction, 0 while unknown. */
-  TAKEN: 56,
-  FALL: 60,
-  STRIDE: 64,
+  TAKEN: 40,
+  FALL: 44,
+  BRANCH_STRIDE: 64,
 } as const;
 
 /** What a handler is specialised on, beside its row. */

@@ -33,6 +33,7 @@ import type { FlagWords } from "./x.ts";
 
 const RECORD: Val = local(0);
 const field = (offset: number): Val => load32(RECORD, offset);
+const half = (offset: number): Val => load16(RECORD, offset);
 
 /** Writes one handler. */
 export class Recorder extends Emitter {
@@ -41,7 +42,7 @@ export class Recorder extends Emitter {
   protected override readonly shape: Shape;
   protected override readonly bank: Val = word(AT.BANK);
   protected override readonly mode: Val = word(AT.MODE);
-  protected override readonly operandSegment: Val = field(REC.SEGMENT);
+  protected override readonly operandSegment: Val = half(REC.SEGMENT);
   protected override readonly target: Val = field(REC.TARGET);
   override readonly pc: Val = field(REC.PC);
   override readonly next: Val = field(REC.NEXT);
@@ -72,23 +73,23 @@ export class Recorder extends Emitter {
 
   protected override direct(n: number): Val {
     if (this.insn.operands[n]!.kind === KIND.IMM) return this.let(field(REC.IMM));
-    const address = field(REC.REG + 4 * n);
+    const address = half(REC.REG + 2 * n);
     const size = this.sizeOf(n);
     return this.let(size === 4 ? load32(address) : size === 2 ? load16(address) : load8(address));
   }
 
   protected override setDirect(n: number, v: Val): void {
-    this.body.store(field(REC.REG + 4 * n), 0, v, this.sizeOf(n));
+    this.body.store(half(REC.REG + 2 * n), 0, v, this.sizeOf(n));
   }
 
   override vectorIndex(n: number): Val {
-    return field(REC.REG + 4 * n);
+    return half(REC.REG + 2 * n);
   }
 
   override address(_n: number): Val {
-    let offset = add(load32(field(REC.BASE)), field(REC.DISP));
+    let offset = add(load32(half(REC.BASE)), field(REC.DISP));
     if (this.insn.index >= 0) {
-      offset = add(offset, shl(load32(field(REC.INDEX)), field(REC.SCALE)));
+      offset = add(offset, shl(load32(half(REC.INDEX)), half(REC.SCALE)));
     }
     return this.addressSize === 4 ? offset : and(offset, num(0xffff));
   }
@@ -162,7 +163,7 @@ export const SPECIAL = {
       SPECIAL.stop(body);
     });
     const rest = body.local();
-    body.setLocal(rest, sub(word(AT.BUDGET), field(REC.REG)));
+    body.setLocal(rest, sub(word(AT.BUDGET), field(REC.COUNT)));
     body.if(ltS(local(rest), num(0)), () => SPECIAL.stop(body));
     body.store(num(AT.BUDGET), 0, local(rest), 4);
     body.dispatch(add(RECORD, num(REC.STRIDE)));

@@ -5,7 +5,7 @@
  */
 
 import type { Code, CodeTable } from "./code_table.ts";
-import { type Insn, KIND } from "./insn.ts";
+import { type Insn, KIND, type Operand } from "./insn.ts";
 import { REC, registerAddress, type Shape, shapeKey, shapeOf } from "./record.ts";
 import { Recorder, SPECIAL } from "./recorder.ts";
 import { AT, type CpuState, CS, SEG } from "./state.ts";
@@ -77,31 +77,38 @@ export class Threaded {
     const words = this.#state.words;
     const w = at >> 2;
     words[w] = this.#handler(insn, shape);
-    insn.operands.forEach((operand, n) => {
-      const { kind, reg, size } = operand;
-      words[w + (REC.REG >> 2) + n] = kind === KIND.REG ? registerAddress(reg, size) : reg;
-    });
-    words[w + (REC.BASE >> 2)] = insn.base < 0 ? AT.ZERO : insn.base * 4;
-    words[w + (REC.INDEX >> 2)] = insn.index < 0 ? AT.ZERO : insn.index * 4;
-    words[w + (REC.SCALE >> 2)] = insn.scale;
-    words[w + (REC.DISP >> 2)] = insn.disp;
-    words[w + (REC.IMM >> 2)] = insn.imm;
     words[w + (REC.PC >> 2)] = insn.pc;
+    words[w + (REC.IMM >> 2)] = insn.imm;
+    words[w + (REC.DISP >> 2)] = insn.disp;
+    const { operands, base, index, segment, scale } = insn;
+    words[w + (REC.REG >> 2)] = pair(operandWord(operands[0]), operandWord(operands[1]));
+    words[w + (REC.REG + 4 >> 2)] = pair(operandWord(operands[2]), left);
+    words[w + (REC.BASE >> 2)] = pair(addressPart(base), addressPart(index));
+    words[w + (REC.SEGMENT >> 2)] = pair(AT.SEGS + segment * SEG.STRIDE, scale);
+    if (!insn.row.branch) return;
     words[w + (REC.NEXT >> 2)] = insn.next;
-    words[w + (REC.LEFT >> 2)] = left;
-    words[w + (REC.SEGMENT >> 2)] = AT.SEGS + insn.segment * SEG.STRIDE;
     words[w + (REC.TARGET >> 2)] = insn.target;
     words[w + (REC.TAKEN >> 2)] = 0;
     words[w + (REC.FALL >> 2)] = 0;
   }
 
-  /** Writes a record of {@link HANDLER}; `word` goes to REC.REG (block length) and REC.TARGET. */
-  writeSpecial(at: number, handler: number, pc: number, word: number): void {
+  /** Writes a record of {@link HANDLER}, its other fields 0. */
+  writeSpecial(at: number, handler: number, pc: number): void {
     const words = this.#state.words;
     words.fill(0, at >> 2, (at + REC.STRIDE) >> 2);
     words[at >> 2] = handler;
-    words[(at + REC.REG) >> 2] = word;
-    words[(at + REC.TARGET) >> 2] = word;
     words[(at + REC.PC) >> 2] = pc;
   }
 }
+
+/** Two 16-bit fields. */
+const pair = (first: number, second: number): number => first | second << 16;
+
+function operandWord(operand: Operand | undefined): number {
+  if (!operand) return 0;
+  const { kind, reg, size } = operand;
+  return kind === KIND.REG ? registerAddress(reg, size) : reg;
+}
+
+/** Byte address of a base or index register. */
+const addressPart = (register: number): number => register < 0 ? AT.ZERO : register * 4;
