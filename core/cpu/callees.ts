@@ -28,8 +28,8 @@ export const MODIFY: Readonly<Record<1 | 2 | 4, Callee>> = {
 export const PORT_IN: Callee = callee("portIn", 2, 1);
 /** The same, and OUT's value. */
 export const PORT_OUT: Callee = callee("portOut", 3, 0);
-/** Time stamp counter: low word, and the high one in `RESULT_HIGH`. */
-export const TIMESTAMP: Callee = callee("timestamp", 0, 1);
+/** Makes `TSC_END` right. */
+export const LOOK_AT_CLOCK: Callee = callee("lookAtClock", 0, 0);
 /** Executes the instruction of a complex record; 0 when generated code must not go on by itself. */
 export const EXECUTE: Callee = callee("execute", 1, 1);
 /** Raises an exception without error code. */

@@ -15,6 +15,7 @@ import {
   and,
   eqz,
   isLoad,
+  load8,
   local,
   ltS,
   ltU,
@@ -174,6 +175,10 @@ export abstract class Compiler extends Emitter {
   override get immediate(): Val {
     const { insn } = this;
     return this.unit.isPatched(insn) ? this.let(word(this.record + REC.IMM)) : num(insn.imm);
+  }
+
+  override get budgetLeft(): Val {
+    return add(local(this.budget), load8(num(this.record + REC.LEFT)));
   }
 
   protected override direct(n: number): Val {

@@ -10,7 +10,7 @@ import type { Cpu } from "./cpu.ts";
 import { DR6, DR7, noteDebug } from "./debug.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { type Insn, KIND } from "./insn.ts";
-import { readMsr, readTimestamp, writeMsr } from "./msr.ts";
+import { readMsr, writeMsr } from "./msr.ts";
 import { effectiveAddress, privileged, readOperand, writeOperand } from "./operand.ts";
 import { AT, CR0, CR4, EAX, EBX, ECX, EDX } from "./state.ts";
 import { updateMode } from "./segment.ts";
@@ -210,12 +210,6 @@ export function cpuid(cpu: Cpu): void {
   regs[EBX] = ebx!;
   regs[ECX] = ecx!;
   regs[EDX] = edx!;
-}
-
-/** RDTSC: not for ring 3 under CR4.TSD. */
-export function rdtsc(cpu: Cpu): number {
-  if (cpu.state.get(AT_CR + 16) & CR4_TSD) privileged(cpu);
-  return readTimestamp(cpu);
 }
 
 /** RDPMC: there are no counters. */

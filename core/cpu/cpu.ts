@@ -35,6 +35,7 @@ import {
 } from "./state.ts";
 
 const { BUDGET, CPL, CR: AT_CR, DR: AT_DR, HOT, IDT_BASE, IDT_LIMIT, MXCSR, RECORD } = AT;
+const { TSC_END, TSC_KNOWN, TSC_OFFSET } = AT;
 const { ATTR: SEG_ATTR, LIMIT: SEG_LIMIT, LOW: SEG_LOW, RIGHTS: SEG_RIGHTS, SPAN: SEG_SPAN } = SEG;
 const { IF } = FLAG;
 const { COUNT: REC_COUNT, LEFT: REC_LEFT, PC: REC_PC } = REC;
@@ -320,6 +321,7 @@ export class Cpu {
       blocks.link(head);
       blocks.running = true;
       this.#disturbed = false;
+      state.set(TSC_KNOWN, 0);
       blocks.enter(head);
       blocks.running = false;
       if (this.#reserve) this.#takeReserve();
@@ -340,6 +342,7 @@ export class Cpu {
     state.set(BUDGET, state.get(BUDGET) - 1);
     state.set(RECORD, 0);
     this.#stepping = true;
+    state.set(TSC_KNOWN, 0);
     this.#blocks.enter(record);
     this.#stepping = false;
     if (this.#reserve) this.#takeReserve();
@@ -429,11 +432,15 @@ export class Cpu {
 
   /** Time stamp counter at the running instruction; an integer below 2^53. */
   timestamp(): number {
-    const { state } = this;
-    const inside = this.#blocks.running || this.#stepping;
-    // Generated code has taken its block off the budget.
-    const ahead = inside ? state.bytes[state.get(RECORD) + REC_LEFT]! : 0;
-    return this.host.timestamp(this.#granted - state.get(BUDGET) - ahead);
+    return this.host.timestamp(this.#granted - this.state.get(BUDGET));
+  }
+
+  /** Tells RDTSC the time; it holds until the host has moved the clock. */
+  lookAtClock(): void {
+    const { view } = this.state;
+    const end = BigInt(this.host.timestamp(this.#granted)) + view.getBigInt64(TSC_OFFSET, true);
+    view.setBigInt64(TSC_END, end, true);
+    this.state.set(TSC_KNOWN, 1);
   }
 
   /** Reports an exit to the host and takes over the budget that it returns. */
@@ -443,6 +450,7 @@ export class Cpu {
     exit.rip = (state.segmentBase(CS) + state.eip) >>> 0;
     exit.retired = this.takeRetired();
     const budget = this.host.exit(exit);
+    state.set(TSC_KNOWN, 0);
     state.set(BUDGET, budget);
     this.#granted = budget;
   }
@@ -459,6 +467,7 @@ export class Cpu {
     if (passedThrough) {
       exit.retired = this.takeRetired();
       this.host.passthroughPort(exit);
+      state.set(TSC_KNOWN, 0);
     } else this.leave(reason);
     if (left === 0) return;
     const rest = state.get(BUDGET) - left;

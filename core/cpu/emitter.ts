@@ -94,6 +94,7 @@ export abstract class Emitter implements X {
   /** A register operand or an immediate. */
   protected abstract direct(n: number): Val;
   protected abstract setDirect(n: number, v: Val): void;
+  abstract readonly budgetLeft: Val;
   abstract address(n: number): Val;
   abstract reg(register: number, size?: Size): Val;
   abstract setReg(register: number, v: Val, size?: Size): void;

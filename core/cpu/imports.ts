@@ -3,7 +3,6 @@
  * @module
  */
 
-import { rdtsc } from "./control.ts";
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { fpuFunctions } from "./fpu/module.ts";
@@ -28,7 +27,7 @@ export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue
     ...accesses,
     ...fpuFunctions(cpu, accesses),
     execute: (record: number) => cpu.executeRecord(record),
-    timestamp: () => rdtsc(cpu),
+    lookAtClock: () => cpu.lookAtClock(),
     portIn: (port: number, access: number) => portIn(cpu, port, access),
     portOut: (port: number, access: number, value: number) => portOut(cpu, port, access, value),
     fault: (vector: number) => {

@@ -20,7 +20,7 @@ interface Msr {
 }
 
 const MSRS: ReadonlyMap<number, Msr> = new Map([
-  [0x10, { feature: FEATURE.TSC, read: readTimestampPair, write: writeTimestamp }],
+  [0x10, { feature: FEATURE.TSC, read: readTimestamp, write: writeTimestamp }],
   // Microcode update signature: no update is loaded. A guest writes 0 before it asks.
   [0x8b, { feature: FEATURE.MSR, read: (cpu) => setPair(cpu, 0, 0), write: () => {} }],
   // Miscellaneous enables: fast strings. Linux complains where the register is missing.
@@ -78,31 +78,14 @@ function writeEfer(cpu: Cpu, low: number, high: number): void {
 
 // ---- time stamp counter -------------------------------------------------------------------------
 
-/**
- * Virtual time, moved by what the guest has written.
- * @returns the low word; the high one is in `RESULT_HIGH`
- */
-export function readTimestamp(cpu: Cpu): number {
-  const { state } = cpu;
-  const now = cpu.timestamp();
-  const low = (now >>> 0) + (state.get(AT.TSC_OFFSET) >>> 0);
-  const carry = low > 0xffffffff ? 1 : 0;
-  state.set(AT.RESULT_HIGH, highWord(now) + state.get(AT.TSC_OFFSET + 4) + carry);
-  return low;
-}
-
-function readTimestampPair(cpu: Cpu): void {
-  setPair(cpu, readTimestamp(cpu), cpu.state.get(AT.RESULT_HIGH));
+/** Virtual time, moved by what the guest has written. */
+function readTimestamp(cpu: Cpu): void {
+  const value = BigInt(cpu.timestamp()) + cpu.state.view.getBigInt64(AT.TSC_OFFSET, true);
+  setPair(cpu, Number(value & 0xffff_ffffn), Number(value >> 32n));
 }
 
 function writeTimestamp(cpu: Cpu, low: number, high: number): void {
-  const { state } = cpu;
-  const now = cpu.timestamp();
-  const borrow = low < now >>> 0 ? 1 : 0;
-  state.set(AT.TSC_OFFSET, low - (now >>> 0));
-  state.set(AT.TSC_OFFSET + 4, high - highWord(now) - borrow);
-}
-
-function highWord(value: number): number {
-  return Math.floor(value / 0x1_0000_0000);
+  const value = BigInt(high >>> 0) << 32n | BigInt(low >>> 0);
+  cpu.state.view.setBigInt64(AT.TSC_OFFSET, value - BigInt(cpu.timestamp()), true);
+  cpu.state.set(AT.TSC_KNOWN, 0);
 }

@@ -47,6 +47,7 @@ export class Recorder extends Emitter {
   override readonly pc: Val = field(REC.PC);
   override readonly next: Val = field(REC.NEXT);
   override readonly immediate: Val = field(REC.IMM);
+  override readonly budgetLeft: Val = add(word(AT.BUDGET), load8(RECORD, REC.LEFT));
 
   constructor(insn: Insn, shape: Shape) {
     super();

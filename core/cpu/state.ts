@@ -55,12 +55,14 @@ export const AT = {
   /** Non-zero: generated code stopped in front of the block with this head, to have it compiled. */
   HOT: 428,
   EFER: 432,
-  /** High word of a callee's 64-bit result. */
-  RESULT_HIGH: 436,
+  /** The time stamp counter's end, below, is right. */
+  TSC_KNOWN: 436,
   /** What WRMSR has added to the time stamp counter: 64 bits. */
   TSC_OFFSET: 440,
   /** The four page-directory-pointer entries that CR3 was loaded with, 8 bytes each. */
   PDPTES: 448, // to 479
+  /** Time stamp counter when the budget will have been used up: 64 bits. */
+  TSC_END: 480,
   /**
    * Physical x87 registers R0 – R7, 16 bytes each: 64-bit significand (also MM0 – MM7), sign and
    * exponent.

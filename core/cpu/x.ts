@@ -92,6 +92,8 @@ export interface X {
   jumpTo(eip: Val): void;
   /** Ends the block in front of the next instruction. */
   proceed(): void;
+  /** What the budget holds in front of the instruction. */
+  readonly budgetLeft: Val;
   /** Address of the instruction, and of the next one. */
   readonly pc: Val;
   readonly next: Val;

@@ -4,9 +4,25 @@
  * @module
  */
 
-import { TIMESTAMP } from "../callees.ts";
-import { and, gtU, load32, ltU, num, or, shl, shr, type Val } from "../ir.ts";
-import { AT, EAX, EDX, FLAG } from "../state.ts";
+import { LOOK_AT_CLOCK } from "../callees.ts";
+import {
+  and,
+  eqz,
+  gtU,
+  high,
+  load32,
+  load64,
+  low,
+  ltU,
+  num,
+  or,
+  shl,
+  shr,
+  sub64,
+  type Val,
+  wideU,
+} from "../ir.ts";
+import { AT, CR4, EAX, EDX, FLAG } from "../state.ts";
 import type { Sem, X } from "../x.ts";
 import { flagsByte } from "./flags.ts";
 
@@ -18,8 +34,12 @@ const CPL: Val = load32(num(AT.CPL));
 
 /** RDTSC. */
 export const rdtsc: Sem = (x) => {
-  x.setReg(EAX, x.callFor(TIMESTAMP));
-  x.setReg(EDX, load32(num(AT.RESULT_HIGH)));
+  const timeStampDisable = and(load32(num(AT.CR + 16)), num(CR4.TSD));
+  x.if(timeStampDisable, () => x.if(CPL, () => x.fault(GP)));
+  x.if(eqz(load32(num(AT.TSC_KNOWN))), () => x.call(LOOK_AT_CLOCK));
+  const now = x.let64(sub64(load64(num(AT.TSC_END)), wideU(x.budgetLeft)));
+  x.setReg(EAX, low(now));
+  x.setReg(EDX, high(now));
 };
 
 /** CLI. CPL is 0 in real mode and 3 in virtual-8086 mode. */
