@@ -132,7 +132,7 @@ function itemsInPage(
 }
 
 /** Bytes of a segment below `offset`, which lies in it. */
-function bytesBelow({ state }: Cpu, segment: number, offset: number): number {
+export function bytesBelow({ state }: Cpu, segment: number, offset: number): number {
   return (offset - state.seg(segment, SEG_LOW)) >>> 0;
 }
 

@@ -10,7 +10,7 @@ import type { Cpu } from "./cpu.ts";
 import { isArmed } from "./debug.ts";
 import { type Insn, integerSize, type SystemOp } from "./insn.ts";
 import { maskAddress, writeRegister } from "./operand.ts";
-import { advance, bytesFrom, goOn } from "./portio.ts";
+import { advance, bytesBelow, bytesFrom, goOn } from "./portio.ts";
 import { AT, type CpuState, EAX, ECX, EDI, ES, ESI, FLAG, TLB } from "./state.ts";
 
 const { BANK, BUDGET, CA, CB, FO, FR, FX } = AT;
@@ -68,6 +68,16 @@ function room(cpu: Cpu, segment: number, offset: number, insn: Insn, size: Size)
 }
 
 /**
+ * Items from `offset` downwards that a segment has in the page of the first; 0 if that leaves the
+ * page, or if each access is watched.
+ */
+function roomBelow(cpu: Cpu, segment: number, offset: number, linear: number, size: Size): number {
+  const inPage = linear & 0xfff;
+  if (isArmed(cpu.state) || inPage + size > 4096) return 0;
+  return Math.floor(Math.min(inPage, bytesBelow(cpu, segment, offset)) / size) + 1;
+}
+
+/**
  * Bytes from `linear` on, at most `wanted`, that lie one behind the other in memory: those in its
  * page, and in pages that the TLB has for the same access.
  */
@@ -91,18 +101,28 @@ function movs(cpu: Cpu, insn: Insn, wanted: number): number {
   const from = cpu.linear(insn.segment, source, size, false);
   const read = mmu.hostAddress(from, false);
   const to = cpu.linear(ES, target, size, true);
-  let items = down ? 0 : Math.min(
-    wanted,
-    room(cpu, insn.segment, source, insn, size),
-    room(cpu, ES, target, insn, size),
-  );
+  let items = down
+    ? Math.min(
+      wanted,
+      roomBelow(cpu, insn.segment, source, from, size),
+      roomBelow(cpu, ES, target, to, size),
+    )
+    : Math.min(
+      wanted,
+      room(cpu, insn.segment, source, insn, size),
+      room(cpu, ES, target, insn, size),
+    );
   const write = items && read >= 0 ? mmu.hostAddress(to, true) : -1;
-  if (write >= 0) items = copy(cpu, from, read, to, write, items * size, size) / size;
+  if (write >= 0) {
+    items = down
+      ? copyDown(cpu, read, write, items, size)
+      : copy(cpu, from, read, to, write, items * size, size) / size;
+  }
   if (write < 0 || items === 0) {
     cpu.write(ES, target, size, cpu.read(insn.segment, source, size));
     items = 1;
   }
-  const by = down ? -size : items * size;
+  const by = down ? -items * size : items * size;
   advance(cpu, insn, ESI, by);
   advance(cpu, insn, EDI, by);
   return items;
@@ -131,6 +151,21 @@ function copy(
   if (ahead < size) length = Math.min(length, size);
   state.bytes.copyWithin(write, read, read + length);
   return length;
+}
+
+/**
+ * Copies `wanted` items from high addresses to low ones, `read` and `write` being those of the first;
+ * at most up to where the source would be what it has written.
+ * @returns how many
+ */
+function copyDown(cpu: Cpu, read: number, write: number, wanted: number, size: Size): number {
+  const { state, mmu } = cpu;
+  const ahead = read > write ? Math.floor((read - write) / size) : wanted;
+  const items = Math.max(1, Math.min(wanted, ahead));
+  const below = (items - 1) * size;
+  if (mmu.holdsCode(write)) mmu.codeWritten(write - below, items * size);
+  state.bytes.copyWithin(write - below, read - below, read + size);
+  return items;
 }
 
 /** As {@link run} for a write; decoded code there is told of it. */
