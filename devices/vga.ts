@@ -1,29 +1,16 @@
 /**
- * A VGA: its registers (ports 3B0h-3DFh), its memory, its text screen, and its PCI function. It
- * stands in text mode 3 from power-on, as a video BIOS leaves it, so that a kernel finds a screen
- * without one. There are no modes beyond those of IBM's VGA, and nothing is drawn in its graphics
- * modes.
- * Source: IBM PS/2 Hardware Interface Technical Reference, video subsystem; PCI identity of QEMU's
- * standard VGA.
+ * A VGA: its registers (ports 3B0h-3DFh), its memory and its text screen. It stands in text mode 3
+ * from power-on, as a video BIOS leaves it, so that a kernel finds a screen without one. There are no
+ * modes beyond those of IBM's VGA, and nothing is drawn in its graphics modes.
+ * Source: IBM PS/2 Hardware Interface Technical Reference, video subsystem.
  * @module
  */
 
 import { allOnes } from "../core/bits.ts";
 import type { Clock, Ns, PortDevice } from "../core/types.ts";
 import { ByteDevice } from "./bus.ts";
-import type { PciFunctionSpec } from "./pci.ts";
 import { GRAPHICS, VgaMemory } from "./vga_memory.ts";
 import { CRTC, type TextScreen, textScreen } from "./vga_text.ts";
-
-/** The card on the PCI bus. Its ports and its window are those of every VGA. */
-export const VGA_PCI: PciFunctionSpec = {
-  vendor: 0x1234,
-  device: 0x1111,
-  revision: 0x02,
-  classCode: 0x030000,
-  subsystemVendor: 0x1af4,
-  subsystem: 0x1100,
-};
 
 /** Ports from 3C0h on. */
 export const VGA_PORTS = 16;

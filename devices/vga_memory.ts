@@ -13,6 +13,9 @@ import type { AccessSize, MmioDevice } from "../core/types.ts";
 /** Bytes of the window. */
 export const VGA_WINDOW_BYTES = 0x20000;
 
+/** Bytes of the four planes. */
+export const VGA_MEMORY_BYTES = 0x40000;
+
 /** Registers of the sequencer. */
 export const SEQUENCER = { MAP_MASK: 2, MEMORY_MODE: 4 } as const;
 /** Registers of the graphics controller. */
@@ -51,10 +54,12 @@ const PLANES: readonly number[] = Array.from(
   (_, set) => [0, 1, 2, 3].reduce((bytes, p) => set >> p & 1 ? bytes | 0xff << (8 * p) : bytes, 0),
 );
 
-/** The planes and the way to them. */
+/** The planes and the CPU's way to them. */
 export class VgaMemory implements MmioDevice {
   /** One word for each address: plane 0 in bits 7:0, plane 3 in bits 31:24. */
   readonly #words: Int32Array = new Int32Array(PLANE_BYTES);
+  /** The same memory without the graphics controller, four planes to an address. */
+  readonly linear: MmioDevice = new LinearMemory(this, this.#words);
   readonly #sequencer: Uint8Array;
   readonly #graphics: Uint8Array;
   /** What the last read found in all planes. */
@@ -183,5 +188,27 @@ export class VgaMemory implements MmioDevice {
       default:
         return data;
     }
+  }
+}
+
+/** Loads and stores as in RAM. */
+class LinearMemory implements MmioDevice {
+  readonly #memory: VgaMemory;
+  readonly #bytes: Uint8Array;
+
+  constructor(memory: VgaMemory, words: Int32Array) {
+    this.#memory = memory;
+    this.#bytes = new Uint8Array(words.buffer);
+  }
+
+  readMmio(offset: number, size: AccessSize): number {
+    let value = 0;
+    for (let lane = 0; lane < size; lane++) value |= this.#bytes[offset + lane]! << (8 * lane);
+    return value >>> 0;
+  }
+
+  writeMmio(offset: number, size: AccessSize, value: number): void {
+    this.#memory.writes++;
+    for (let lane = 0; lane < size; lane++) this.#bytes[offset + lane] = value >>> (8 * lane);
   }
 }

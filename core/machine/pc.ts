@@ -63,6 +63,7 @@ import { Typist } from "../../devices/keyboard_typist.ts";
 import { LAPIC_BYTES, LocalApic } from "../../devices/lapic.ts";
 import { MmioBus } from "../../devices/mmio.ts";
 import { Mouse } from "../../devices/mouse.ts";
+import { type Decoded, moveBar } from "../../devices/moving_bar.ts";
 import { PciBus, PciConfigPorts, PciFunction } from "../../devices/pci.ts";
 import type { PciFunctionSpec } from "../../devices/pci.ts";
 import { Pic8259Pair } from "../../devices/pic.ts";
@@ -72,7 +73,8 @@ import { SystemControlPortA } from "../../devices/port92.ts";
 import { Rtc } from "../../devices/rtc.ts";
 import { SharedLines } from "../../devices/shared_lines.ts";
 import { Uart16550 } from "../../devices/uart.ts";
-import { Vga, VGA_CRTC_PORTS, VGA_PCI, VGA_PORTS } from "../../devices/vga.ts";
+import { Vga, VGA_CRTC_PORTS, VGA_PORTS } from "../../devices/vga.ts";
+import { makeVgaFunction } from "../../devices/vga_bars.ts";
 import { VGA_WINDOW_BYTES } from "../../devices/vga_memory.ts";
 import { UNPLUG, XEN_PLATFORM_PCI, XenPlatform } from "../../devices/xen/platform.ts";
 import { hex } from "../bits.ts";
@@ -158,7 +160,7 @@ export const PCI_SLOT: Readonly<
   // IDETIM: both channels decode their ports, without which Linux's ata_piix finds no disk
   IDE: { device: 1, func: 1, bars: { 4: 0xc100 }, bytes: { 0x41: 0x80, 0x43: 0x80 } },
   POWER: { device: 1, func: 3, bytes: powerRegisters() },
-  VGA: { device: 2, func: 0, bars: {} },
+  VGA: { device: 2, func: 0, bars: { 0: 0xf1000000, 2: 0xf1040000 } },
   XEN_PLATFORM: { device: 3, func: 0, bars: { 0: 0xc000, 1: 0xf0000000 } },
 };
 
@@ -436,10 +438,11 @@ export class Pc {
       if (bar !== PIIX3_IDE_BAR) return;
       const [primary, secondary] = this.ide;
       const above = base === undefined ? undefined : base + BUS_MASTER_PORTS;
-      this.#moveBar("ide bus master", base, BUS_MASTER_PORTS, primary.busMaster);
-      this.#moveBar("ide2 bus master", above, BUS_MASTER_PORTS, secondary.busMaster);
+      const length = BUS_MASTER_PORTS;
+      this.#movePorts({ name: "ide bus master", length, device: primary.busMaster }, base);
+      this.#movePorts({ name: "ide2 bus master", length, device: secondary.busMaster }, above);
     });
-    const { memory, events } = this.#parts;
+    const { memory, errors, events } = this.#parts;
     const isa = new IsaBridge(this.#sharedLines, () => events.onReset("port CF9h"));
     const bus = this.pci;
     const add = ({ device, func }: PciSlot, fn: PciFunction) => bus.add(device, func, fn);
@@ -447,7 +450,7 @@ export class Pc {
     add(PCI_SLOT.ISA_BRIDGE, isa.function);
     add(PCI_SLOT.IDE, ide);
     add(PCI_SLOT.POWER, this.#makePower());
-    add(PCI_SLOT.VGA, new PciFunction(VGA_PCI));
+    add(PCI_SLOT.VGA, makeVgaFunction(this.vga, this.mmio, errors));
     if (this.#parts.xenPlatform) add(PCI_SLOT.XEN_PLATFORM, this.#makePlatform());
     const config = new PciConfigPorts(bus, isa.resetControl);
     this.ports.map("pci address", PORT.PCI_ADDRESS, 4, config.address);
@@ -459,7 +462,7 @@ export class Pc {
     const power: PowerManagement = new PowerManagement(
       clock,
       this.#sharedLines.input(IRQ.SCI),
-      (base) => this.#moveBar("pm", base, PM_PORTS, power.registers),
+      (base) => this.#movePorts({ name: "pm", length: PM_PORTS, device: power.registers }, base),
       () => events.onPowerOff(),
     );
     this.ports.map("gpe", PORT.GPE, GPE_PORTS, power.gpe);
@@ -473,19 +476,14 @@ export class Pc {
       onLog: (byte) => this.#parts.events.onDebugByte(byte),
     });
     this.ports.map("xen platform", PORT.XEN_PLATFORM, 16, platform);
+    const ports = { name: "xen platform bar", length: PLATFORM_BAR_PORTS, device: platform.bar0 };
     return new PciFunction(platformSpec(), (bar, base) => {
-      if (bar === 0) this.#moveBar("xen platform bar", base, PLATFORM_BAR_PORTS, platform.bar0);
+      if (bar === 0) this.#movePorts(ports, base);
     });
   }
 
-  #moveBar(name: string, base: number | undefined, length: number, device: PortDevice): void {
-    this.ports.unmap(name);
-    if (base === undefined) return;
-    const owner = this.ports.ownerOf(base, length);
-    if (owner === undefined) this.ports.map(name, base, length, device);
-    else {
-      this.#parts.errors.guestError("pci", `BAR of ${name} at port 0x${hex(base, 4)}: ${owner}`);
-    }
+  #movePorts(decoded: Decoded<PortDevice>, base: number | undefined): void {
+    moveBar(this.ports, decoded, base, this.#parts.errors);
   }
 
   #unplug(mask: number): void {
