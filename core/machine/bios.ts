@@ -18,6 +18,7 @@ import { COST } from "../types.ts";
 import type { AccessSize, BlockBackend, GuestMemory, Ledger, VcpuState } from "../types.ts";
 import { BiosDisks } from "./bios_disk.ts";
 import { BiosFrame } from "./bios_frame.ts";
+import { BiosKeyboard } from "./bios_keyboard.ts";
 import { PCI_SLOT, PORT } from "./pc.ts";
 import type { PciSlot } from "./pc.ts";
 
@@ -94,6 +95,7 @@ export class Bios implements BiosTraps {
   readonly #ledger: Ledger;
   readonly #costs: CostPreset;
   readonly #disks: BiosDisks;
+  readonly #keyboard: BiosKeyboard;
   readonly #onByte: (byte: number) => void;
   readonly #frame: BiosFrame;
   readonly #services: ReadonlyMap<number, () => void>;
@@ -104,18 +106,20 @@ export class Bios implements BiosTraps {
     this.#ledger = options.ledger;
     this.#costs = options.costs;
     this.#disks = new BiosDisks(options.memory, options.disks);
+    this.#keyboard = new BiosKeyboard(options.memory, options.ports);
     this.#onByte = options.onByte;
     this.#frame = new BiosFrame(options.memory);
     this.#services = new Map([
-      ...range(0x09, 0x0f, () => this.#endInterrupt(1)),
+      ...range(0x0a, 0x0f, () => this.#endInterrupt(1)),
       ...range(0x70, 0x77, () => this.#endInterrupt(2)),
       [0x08, () => this.#tick()],
+      [0x09, () => this.#keyboardInterrupt()],
       [0x10, () => this.#video()],
       [0x11, () => this.#answer(EQUIPMENT)],
       [0x12, () => this.#answer(EBDA_BASE / 1024)],
       [0x13, () => this.#disk()],
       [0x15, () => this.#system()],
-      [0x16, () => this.#keyboard()],
+      [0x16, () => this.#frame.ownCarry = this.#keyboard.serve(this.#frame)],
       [0x18, () => giveUp("INT 18h: the boot sector found nothing to boot")],
       [0x19, () => giveUp("INT 19h: the boot sector asked to boot again")],
       [0x1a, () => this.#timeOfDay()],
@@ -223,6 +227,12 @@ export class Bios implements BiosTraps {
     const midnight = ticks >= TICKS_PER_DAY;
     this.#memory.write32(BDA.TICKS, midnight ? 0 : ticks);
     if (midnight) this.#memory.write8(BDA.MIDNIGHT, 1);
+    this.#endInterrupt(1);
+  }
+
+  /** INT 09h. */
+  #keyboardInterrupt(): void {
+    this.#keyboard.interrupt();
     this.#endInterrupt(1);
   }
 
@@ -334,15 +344,6 @@ export class Bios implements BiosTraps {
     frame.eax = SMAP;
     frame.ecx = E820_BYTES;
     frame.ebx = frame.ebx + 1 < map.length ? frame.ebx + 1 : 0;
-  }
-
-  /** INT 16h. There is no keyboard: a guest that waits for a key waits in HLT, as on any PC. */
-  #keyboard(): void {
-    const frame = this.#frame;
-    const waits = frame.ah === 0x00 || frame.ah === 0x10;
-    if (frame.ah === 0x01 || frame.ah === 0x11) frame.zero = true;
-    if (frame.ah === 0x02 || frame.ah === 0x12) frame.al = 0;
-    frame.ownCarry = waits;
   }
 
   /** INT 1Ah. */

@@ -28,6 +28,7 @@ export interface TestBios {
   readonly bios: Bios;
   readonly memory: GuestRam;
   readonly books: Books;
+  readonly ports: IoPortBus;
   readonly vcpu: FakeVcpu;
   /** Remembers accesses to the master 8259, offset 0 only. */
   readonly pic: NotingPort;
@@ -55,6 +56,7 @@ export function makeBios(disks: readonly BlockBackend[] = []): TestBios {
     bios,
     memory,
     books,
+    ports,
     vcpu,
     pic,
     printed,

@@ -61,7 +61,7 @@ Deno.test("Bios.call() INT 15h tells sizes and A20, and refuses what it does not
   assertEquals([test.ax >> 8, test.carry], [0x86, true]);
 });
 
-Deno.test("Bios.call() INT 16h has no key, and makes who waits for one wait in the stub", () => {
+Deno.test("Bios.call() INT 16h without a key makes who waits for one wait in the stub", () => {
   const test = makeBios();
   test.call(0x16, { ax: 0x0100 });
   assertEquals([test.zero, test.vcpu.eflags & 1], [true, 0]);
