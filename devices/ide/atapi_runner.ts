@@ -38,8 +38,11 @@ const FEATURE_OVERLAP = 0x02;
 /** Whole blocks in the largest burst that the byte count registers can say. */
 const BUFFER_BLOCKS = 31;
 
-/** What the command waits for: the host's reads, its packet or its Start bit; the disk. */
-type Phase = "idle" | "identify" | "packet" | "burst" | "start" | "disk";
+/**
+ * What the command waits for: the host's reads, its packet or its Start bit; the disk; after that has
+ * failed to answer, a reset.
+ */
+type Phase = "idle" | "identify" | "packet" | "burst" | "start" | "disk" | "hung";
 
 /** A packet command's way through its protocol. */
 export class PacketRunner {
@@ -191,16 +194,28 @@ export class PacketRunner {
   }
 
   /** Also of a dropped command: no other begins before its disk is done. */
-  #diskDone(status: BlockStatus): void {
+  #diskDone(status: BlockStatus, failedAt: number = this.#request.sector): void {
     if (this.#usesDma) this.#cable.busMaster.transferred();
     if (this.#phase === "idle") this.#cable.draining--;
-    else if (status === "error") this.#fail(SENSE.UNREADABLE);
-    else {
-      this.#range.first += this.#fetched;
-      this.#range.count -= this.#fetched;
-      if (this.#usesDma) this.#succeed();
-      else this.#offer();
-    }
+    else if (status === "ok") this.#advance(this.#fetched);
+    else if (status === "timeout") this.#phase = "hung";
+    else this.#failAt(status, Math.floor(failedAt / BLOCK_SECTORS));
+  }
+
+  #advance(blocks: number): void {
+    this.#range.first += blocks;
+    this.#range.count -= blocks;
+    if (this.#usesDma) this.#succeed();
+    else this.#offer();
+  }
+
+  /** By PIO the host gets the blocks before the bad one, which is then tried by itself. */
+  #failAt(status: BlockStatus, block: number): void {
+    const good = block - this.#range.first;
+    if (!this.#usesDma && good > 0) {
+      this.#filled = good * BLOCK_BYTES;
+      this.#advance(good);
+    } else this.#fail(status === "error" ? { ...SENSE.UNREADABLE, block } : SENSE.GIVEN_UP);
   }
 
   #sendByDma(): void {

@@ -4,11 +4,15 @@
  * @module
  */
 
+import { bigEndian32 } from "./atapi_disc.ts";
+
 /** A sense key with its additional sense code and qualifier. */
 export interface Sense {
   readonly key: number;
   readonly asc: number;
   readonly ascq: number;
+  /** Where it happened. */
+  readonly block?: number;
 }
 
 function sense(key: number, asc: number, ascq: number): Sense {
@@ -34,6 +38,7 @@ export const SENSE: {
   readonly LOCKED: Sense;
   readonly WRONG_SECTOR_TYPE: Sense;
   readonly DISC_CHANGED: Sense;
+  readonly GIVEN_UP: Sense;
   readonly TRANSFER_FAILED: Sense;
 } = {
   NONE: sense(0x0, 0x00, 0),
@@ -47,19 +52,17 @@ export const SENSE: {
   LOCKED: sense(ILLEGAL_REQUEST, 0x53, 2),
   WRONG_SECTOR_TYPE: sense(ILLEGAL_REQUEST, 0x64, 0),
   DISC_CHANGED: sense(0x6, 0x28, 0),
+  GIVEN_UP: sense(ABORTED_COMMAND, 0x00, 0),
   TRANSFER_FAILED: sense(ABORTED_COMMAND, 0x4b, 0),
 };
 
 const CURRENT_FIXED = 0x70;
-const FIXED_BYTES = 18;
+/** The information bytes hold a block. */
+const VALID = 0x80;
 
 /** The sense as REQUEST SENSE tells it, in fixed format. */
-export function senseBytes({ key, asc, ascq }: Sense): number[] {
-  const bytes = new Array<number>(FIXED_BYTES).fill(0);
-  bytes[0] = CURRENT_FIXED;
-  bytes[2] = key;
-  bytes[7] = FIXED_BYTES - 8;
-  bytes[12] = asc;
-  bytes[13] = ascq;
-  return bytes;
+export function senseBytes({ key, asc, ascq, block }: Sense): number[] {
+  const valid = block === undefined ? 0 : VALID;
+  const information = bigEndian32(block ?? 0);
+  return [CURRENT_FIXED | valid, 0, key, ...information, 10, 0, 0, 0, 0, asc, ascq, 0, 0, 0, 0];
 }

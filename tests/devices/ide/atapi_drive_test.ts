@@ -159,6 +159,32 @@ Deno.test("AtapiDrive tells a medium error of a block that the disc cannot read"
   assertEquals(cd.sense(), [0, 0, 0]);
 });
 
+Deno.test("AtapiDrive gives the blocks before a bad one, and names that", () => {
+  const cd = new CdBench(16);
+  cd.disc.status = "error";
+  cd.disc.failedAt = 7 * 4 + 1;
+  const { data, status } = cd.pio(READ_10(4, 6));
+  assertEquals([data, status], [cd.blocks(4, 3), 0x41]);
+  assertEquals([...cd.pio([0x03, 0, 0, 0, 18]).data.subarray(0, 8)], [0xf0, 0, 3, 0, 0, 0, 7, 10]);
+  assertEquals(cd.dma(READ_10(4, 6), 6 * 2048).status, 0x41);
+  assertEquals(cd.ide.memory.slice(BUFFER, 3 * 2048), cd.blocks(4, 3));
+});
+
+Deno.test("AtapiDrive gives up a command that its disc refuses, and hangs when that hangs", () => {
+  const cd = new CdBench(16);
+  cd.disc.status = "aborted";
+  assertEquals(cd.pio(READ_10(0, 1)).error, 0xb4);
+  assertEquals(cd.sense(), [0xb, 0, 0]);
+  cd.disc.status = "timeout";
+  cd.start(READ_10(0, 1));
+  cd.disc.complete();
+  assertEquals(cd.ide.in8(0x3f6), 0xd0);
+  cd.ide.out8(0x3f6, 0x0c);
+  cd.ide.out8(0x3f6, 0x08);
+  cd.disc.status = "ok";
+  assertEquals(cd.pio(READ_10(0, 1)).data, cd.blocks(0, 1));
+});
+
 Deno.test("AtapiDrive drops a command at DEVICE RESET and is busy until its disc is done", () => {
   for (const features of [0, 1]) {
     const cd = new CdBench(8);
