@@ -56,7 +56,7 @@ export class PacketRunner {
     op: "read",
     sector: 0,
     segments: [],
-    done: (status) => this.#diskDone(status),
+    done: (status, failedAt) => this.#diskDone(status, failedAt),
   };
   #phase: Phase = "idle";
   #opcode = 0;

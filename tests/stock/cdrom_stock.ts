@@ -6,9 +6,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { sha256 } from "../../core/cli/files.ts";
-import { makeCpio } from "../helpers/cpio.ts";
 import { makeIso } from "../helpers/iso.ts";
 import { imageBytes } from "../helpers/machine.ts";
+import { withFiles } from "./cpio.ts";
 import { Emulator, tailOf } from "./emulator.ts";
 import { stockFile } from "./kit.ts";
 import { APPEND, linuxFile } from "./linux.ts";
@@ -37,30 +37,26 @@ poweroff -f
 const CONFIGURATION = "SERIAL 0 115200\nPROMPT 0\nDEFAULT linux\nLABEL linux\nKERNEL vmlinuz\n" +
   `INITRD initrd.gz\nAPPEND ${APPEND}\n`;
 
-async function makeInitrd(libata: string): Promise<Uint8Array> {
-  const files = MODULES.map((name) => {
-    return { name: `lib/modules/${name}.ko`, bytes: Deno.readFileSync(cd(`${name}.ko`)) };
-  });
-  const archive = makeCpio([...files, {
-    name: "init",
-    bytes: new TextEncoder().encode(init(libata)),
-  }]);
-  const zipped = new Blob([archive]).stream().pipeThrough(new CompressionStream("gzip"));
-  const linux = Deno.readFileSync(linuxFile("initramfs.gz"));
-  return new Uint8Array(await new Blob([linux, await new Response(zipped).blob()]).arrayBuffer());
+function makeInitrd(libata: string): Uint8Array {
+  const modules = MODULES.map((name) => [
+    `lib/modules/${name}.ko`,
+    Deno.readFileSync(cd(`${name}.ko`)),
+  ]);
+  const files = { ...Object.fromEntries(modules), init: init(libata) };
+  return withFiles(Deno.readFileSync(linuxFile("initramfs.gz")), files);
 }
 
 /** 1,000,001 bytes: the last block of the file is not full. */
 const DATA = imageBytes(2048).subarray(0, 1_000_001);
 
-async function makeDisc(libata: string): Promise<Uint8Array> {
+function makeDisc(libata: string): Uint8Array {
   const file = (name: string, path: string) => ({ name, bytes: Deno.readFileSync(path) });
   return makeIso([
     file("ISOLINUX.BIN", cd("isolinux.bin")),
     file("LDLINUX.C32", cd("ldlinux.c32")),
     file("VMLINUZ", linuxFile("vmlinuz")),
     { name: "ISOLINUX.CFG", bytes: new TextEncoder().encode(CONFIGURATION) },
-    { name: "INITRD.GZ", bytes: await makeInitrd(libata) },
+    { name: "INITRD.GZ", bytes: makeInitrd(libata) },
     { name: "DATA.BIN", bytes: DATA },
   ], "ISOLINUX.BIN");
 }
@@ -73,7 +69,7 @@ function cdromTest(name: string, libata: string, args: readonly string[]): void 
     async fn() {
       const folder = await Deno.makeTempDir();
       try {
-        const disc = await makeDisc(libata);
+        const disc = makeDisc(libata);
         await Deno.writeFile(join(folder, "cd.iso"), disc);
         const bios = stockFile("seabios", "usr/share/seabios/bios-256k.bin")!;
         await using run = new Emulator(folder, ["-bios", bios, "-m", "256", ...args]);

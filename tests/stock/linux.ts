@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { Emulator, type RunEnd, tailOf } from "./emulator.ts";
-import { withScripts } from "./cpio.ts";
+import { withFiles } from "./cpio.ts";
 import { type Part, stockFile, tool } from "./kit.ts";
 
 /** The serial console, no waiting after a panic, and no self-tests that take minutes. */
@@ -62,7 +62,7 @@ export async function layOver(
   path: string,
   scripts: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await Deno.writeFile(path, withScripts(await Deno.readFile(linuxFile("initramfs.gz")), scripts));
+  await Deno.writeFile(path, withFiles(await Deno.readFile(linuxFile("initramfs.gz")), scripts));
 }
 
 /** Starts a kernel by itself, with the initial RAM disk and the disk of the folder. */

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { withFiles } from "./cpio.ts";
 import { linuxFile } from "./linux.ts";
 import { loadGuest } from "../../core/load/detect.ts";
 import type { Counters, DiskConfig } from "../../core/machine/config.ts";
@@ -13,7 +14,6 @@ const RAM_BYTES = 256 << 20;
 const APPEND = "console=ttyS0 panic=-1 mitigations=off cryptomgr.notests quiet";
 /** Virtual time that a script may take: two time-outs of a disk fit in. */
 const PATIENCE = 200e9;
-const EXECUTABLE = 0o100755;
 
 /** What one command did. */
 export interface CommandCost {
@@ -49,7 +49,10 @@ export function runScript(
       ramBytes: RAM_BYTES,
       append: APPEND,
       initrd: "initrd",
-      readFile: () => withInit(initScript(commands, libata)),
+      readFile: () =>
+        withFiles(Deno.readFileSync(linuxFile("initramfs.gz")), {
+          init: initScript(commands, libata),
+        }),
     }),
     disks: disks.map((disk) => ({ ...disk, media: mediaPresets()["ramdisk"]! })),
     cost: costPresets()[DEFAULT_COST]!,
@@ -88,30 +91,6 @@ function initScript(commands: readonly string[], libata: string): string {
     "poweroff -f",
     "",
   ].join("\n");
-}
-
-/** Debian's initramfs, and over it an archive with one file. */
-function withInit(script: string): Uint8Array {
-  const base = Deno.readFileSync(linuxFile("initramfs.gz"));
-  const over = new TextEncoder().encode(
-    archived("init", script, EXECUTABLE) + archived("TRAILER!!!", "", 0),
-  );
-  const begin = Math.ceil(base.length / 4) * 4;
-  const bytes = new Uint8Array(begin + over.length);
-  bytes.set(base);
-  bytes.set(over, begin);
-  return bytes;
-}
-
-/** One file of a cpio archive, format "newc": a header of hexadecimal numbers, name, bytes. */
-function archived(name: string, text: string, mode: number): string {
-  const header = [1, mode, 0, 0, 1, 0, text.length, 0, 0, 0, 0, name.length + 1, 0]
-    .map((field) => field.toString(16).padStart(8, "0")).join("");
-  return padded(`070701${header}${name}\0`) + padded(text);
-}
-
-function padded(text: string): string {
-  return text.padEnd(Math.ceil(text.length / 4) * 4, "\0");
 }
 
 function idePorts(before: Counters, after: Counters): Pick<CommandCost, "ports" | "exits"> {
