@@ -22,6 +22,8 @@ import { HostTerminal } from "./terminal.ts";
 /** Bytes on their way to a guest that does not read them, until a pipe has to wait. */
 const ROOM_BYTES = 65536;
 const NEWLINE = 0x0a;
+/** Of a terminal that does not say. */
+const USUAL_ROWS = 24;
 
 /** What a run tells its console at the start. */
 export interface ConsoleParts {
@@ -91,6 +93,11 @@ export class GuestConsole {
     const { options, streams, quiet } = this.#parts;
     const { stdin } = streams;
     if (stdin === undefined || !this.#usesTerminal()) return { [Symbol.dispose]: () => {} };
+    const terminal = this.#terminal = new HostTerminal(stdin, {
+      signals: !options.escapes,
+      input: (bytes) => options.escapes ? mux.input(bytes) : mux.front.input(bytes),
+      hasRoom: () => machine.waitingInput("serial") < ROOM_BYTES,
+    });
     if (this.#isInteractive && options.escapes && !quiet) {
       writeText(streams.stderr, `${TOOL}: Ctrl-A h for help, Ctrl-A x to quit\n`);
     }
@@ -98,15 +105,7 @@ export class GuestConsole {
       write: (text) => this.#screen?.ownsTerminal ? this.#screen.cover(text) : this.#write(text),
       quit: () => this.#quit = true,
     });
-    const input = (bytes: Uint8Array) => {
-      if (options.escapes) mux.input(bytes);
-      else mux.front.input(bytes);
-    };
-    this.#terminal = new HostTerminal(stdin, {
-      signals: !options.escapes,
-      input,
-      hasRoom: () => machine.waitingInput("serial") < ROOM_BYTES,
-    });
+    terminal.listen();
     return { [Symbol.dispose]: () => this.#disconnect() };
   }
 
@@ -131,7 +130,7 @@ export class GuestConsole {
     const { output, outputIsTerminal } = this.#parts;
     return new ScreenChannel(machine, {
       isLive: outputIsTerminal,
-      rows: () => Deno.consoleSize().rows,
+      rows: () => Deno.consoleSize().rows || USUAL_ROWS,
       write: (text) => writeText(output, text),
     });
   }

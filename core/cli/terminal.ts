@@ -59,13 +59,17 @@ export class HostTerminal {
   #held = true;
   #open = true;
 
-  /** Takes the terminal, and listens from now on. */
+  /** Takes the terminal. */
   constructor(source: KeySource, user: TerminalUser) {
     this.#source = source;
     this.#user = user;
     if (source.isTerminal()) this.#hold();
-    if (source.isFile) this.#typeFile();
-    else this.#listen();
+  }
+
+  /** Passes on what is typed from now on. */
+  listen(): void {
+    if (this.#source.isFile) this.#typeFile();
+    else this.#readOn();
   }
 
   /** Something may still come. */
@@ -107,7 +111,7 @@ export class HostTerminal {
     this.#open = false;
   }
 
-  async #listen(): Promise<void> {
+  async #readOn(): Promise<void> {
     const chunk = new Uint8Array(CHUNK_BYTES);
     const isTerminal = this.#source.isTerminal();
     while (this.#held) {

@@ -21,15 +21,24 @@ export function guestPath(name: string): string {
   return `${ROOT}guests/bin/${name}.bin`;
 }
 
-/** One of the two tasks, with the permissions that deno.json gives it. */
-export function trapring(folder: string, args: readonly string[]): Deno.Command {
+/** Deno's arguments for one of the two tasks, with the permissions that deno.json gives it. */
+export function trapringArguments(args: readonly string[]): string[] {
   const permissions = ["--allow-env=NO_COLOR,TERM", "--allow-read", "--allow-write"];
   const main = `${ROOT}core/cli/main.ts`;
+  return ["run", "--no-prompt", "--config", `${ROOT}deno.json`, ...permissions, main, ...args];
+}
+
+/** One of the two tasks. */
+export function trapring(
+  folder: string,
+  args: readonly string[],
+  stdin: "null" | "piped" = "null",
+): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--config", `${ROOT}deno.json`, ...permissions, main, ...args],
+    args: trapringArguments(args),
     cwd: folder,
     env: { NO_COLOR: "1" },
-    stdin: "null",
+    stdin,
     stdout: "piped",
     stderr: "piped",
   });
