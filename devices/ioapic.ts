@@ -100,6 +100,11 @@ export class IoApic implements MmioDevice {
     }
   }
 
+  /** Levels that nobody has taken are offered again. */
+  retry(): void {
+    for (let pin = 0; pin < PIN_COUNT; pin++) this.#serveLevel(pin);
+  }
+
   // ---- registers --------------------------------------------------------------------------------
 
   readMmio(offset: number, size: AccessSize): number {

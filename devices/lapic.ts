@@ -12,6 +12,21 @@
 import type { AccessSize, Clock, Gpa, InterruptLine, MmioDevice } from "../core/types.ts";
 import { DELIVERY, deliveryOf, FIRST_VECTOR, isFixed, MESSAGE } from "./apic_message.ts";
 import type { MessageBus } from "./apic_message.ts";
+import {
+  DFR_FLAT,
+  DFR_RESERVED,
+  ERROR,
+  ICR_ASSERT,
+  ICR_WRITABLE,
+  isLvt,
+  isReadOnly,
+  lvtIndex,
+  REG,
+  SHORTHAND,
+  SVR_ENABLED,
+  SVR_WRITABLE,
+  VERSION,
+} from "./lapic_registers.ts";
 import { LapicRequests } from "./lapic_requests.ts";
 import { LapicTimer } from "./lapic_timer.ts";
 import { LocalVectors, LVT, LVT_PERIODIC } from "./local_vectors.ts";
@@ -19,63 +34,15 @@ import { LocalVectors, LVT, LVT_PERIODIC } from "./local_vectors.ts";
 /** Bytes of the register page. */
 export const LAPIC_BYTES = 0x1000;
 
-/** Registers, by offset. Each has 16 bytes to itself. */
-export const LAPIC_REGISTER = {
-  ID: 0x020,
-  VERSION: 0x030,
-  TPR: 0x080,
-  APR: 0x090,
-  PPR: 0x0a0,
-  EOI: 0x0b0,
-  REMOTE_READ: 0x0c0,
-  LDR: 0x0d0,
-  DFR: 0x0e0,
-  SVR: 0x0f0,
-  ISR: 0x100,
-  TMR: 0x180,
-  IRR: 0x200,
-  ESR: 0x280,
-  ICR: 0x300,
-  ICR_HIGH: 0x310,
-  LVT: 0x320,
-  LVT_END: 0x380,
-  TIMER_INITIAL: 0x380,
-  TIMER_CURRENT: 0x390,
-  TIMER_DIVIDE: 0x3e0,
-} as const;
-const REG = LAPIC_REGISTER;
-/** Registers that exist and that writes leave alone, besides those of 256 bits. */
-const READ_ONLY: readonly number[] = [
-  REG.VERSION,
-  REG.APR,
-  REG.PPR,
-  REG.REMOTE_READ,
-  REG.TIMER_CURRENT,
-];
-
-/** Version 14h, six local vectors. */
-const VERSION = 0x00050014;
-/** Bits of SVR: vector, enable, focus processor checking. */
-const SVR_ENABLED = 0x100;
-const SVR_WRITABLE = 0x3ff;
-/** Bits of ESR. */
-const ERROR = { SEND_VECTOR: 0x20, RECEIVED_VECTOR: 0x40, REGISTER: 0x80 } as const;
-/** Shorthand, trigger, level, destination mode, delivery, vector; delivery status is always idle. */
-const ICR_WRITABLE = 0xccfff;
-const ICR_ASSERT = 0x4000;
-/** Bits 19:18 of ICR: who gets the message, whatever the destination says. */
-const SHORTHAND = { NONE: 0, SELF: 1, ALL: 2, OTHERS: 3 } as const;
-/** Bits 31:28 of DFR: logical destinations have one bit an APIC, or a cluster and its members. */
-const DFR_FLAT = 0xf;
-const DFR_RESERVED = 0x0fffffff;
-const BROADCAST = 0xff;
-
 /** Bits of IA32_APIC_BASE: the bootstrap processor, and the APIC globally enabled. */
 const BASE_BSP = 0x100;
 const BASE_ENABLED = 0x800;
 const BASE_RESERVED = 0x6ff;
 const BASE_RESET = 0xfee00000 | BASE_ENABLED | BASE_BSP;
 const BASE_PAGE = ~0xfff;
+
+/** The destination that is everybody. */
+const BROADCAST = 0xff;
 
 /** What hangs on LINT0: the 8259 pair's INTR and INTA. */
 export interface ExternalInterrupts {
@@ -93,6 +60,8 @@ export interface LapicEvents {
   onInit(): void;
   /** A level-triggered interrupt has ended. */
   onEndOfInterrupt(vector: number): void;
+  /** It may take messages that it has refused before. */
+  onReceptive(): void;
   /** ISA interrupt that a vector stands for, if it is one's. */
   irqOf?(vector: number): number | undefined;
   /** Where its registers are from now on; `undefined`: the processor has no APIC any more. */
@@ -313,7 +282,7 @@ export class LocalApic implements MmioDevice, MessageBus {
     switch (register) {
       case REG.ID:
         this.#id = value >>> 24;
-        return;
+        return this.#events.onReceptive();
       case REG.TPR:
         this.#requests.taskPriority = value;
         return;
@@ -321,10 +290,10 @@ export class LocalApic implements MmioDevice, MessageBus {
         return this.#endInterrupt();
       case REG.LDR:
         this.#ldr = value >>> 24;
-        return;
+        return this.#events.onReceptive();
       case REG.DFR:
         this.#dfr = value >>> 28;
-        return;
+        return this.#events.onReceptive();
       case REG.SVR:
         return this.#writeSvr(value);
       case REG.ESR:
@@ -351,6 +320,7 @@ export class LocalApic implements MmioDevice, MessageBus {
   #writeSvr(value: number): void {
     this.#svr = value & SVR_WRITABLE;
     this.#vectors.off = (value & SVR_ENABLED) === 0;
+    this.#events.onReceptive();
   }
 
   #writeLvt(index: number, value: number): void {
@@ -372,16 +342,4 @@ export class LocalApic implements MmioDevice, MessageBus {
     this.#dfr = DFR_FLAT;
     this.#svr = 0xff;
   }
-}
-
-function isLvt(register: number): boolean {
-  return register >= REG.LVT && register < REG.LVT_END;
-}
-
-function lvtIndex(register: number): number {
-  return (register - REG.LVT) >> 4;
-}
-
-function isReadOnly(register: number): boolean {
-  return register >= REG.ISR && register < REG.ESR || READ_ONLY.includes(register);
 }

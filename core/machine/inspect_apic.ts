@@ -7,8 +7,8 @@
 import { MESSAGE } from "../../devices/apic_message.ts";
 import { IOAPIC_REMOTE_IRR } from "../../devices/ioapic.ts";
 import type { IoApic } from "../../devices/ioapic.ts";
-import { LAPIC_REGISTER as REG } from "../../devices/lapic.ts";
 import type { LocalApic } from "../../devices/lapic.ts";
+import { ICR_ASSERT, REG, SVR_ENABLED } from "../../devices/lapic_registers.ts";
 import { timerDivisor } from "../../devices/lapic_timer.ts";
 import { LVT_PERIODIC } from "../../devices/local_vectors.ts";
 import { hex } from "../bits.ts";
@@ -79,7 +79,7 @@ export function localApicLines(apic: LocalApic): string[] {
     ...LOCAL_VECTORS.map(([name, index]) => vectorLine(name, read(REG.LVT + LVT_BYTES * index))),
     `Timer\t DCR=0x${hex(divide, 1)} (divide by ${timerDivisor(divide)}) ` +
     `initial_count = ${read(REG.TIMER_INITIAL)} current_count = ${read(REG.TIMER_CURRENT)}`,
-    `SPIV\t ${dword(svr)} APIC ${(svr & 0x100) !== 0 ? "enabled" : "disabled"}, ` +
+    `SPIV\t ${dword(svr)} APIC ${(svr & SVR_ENABLED) !== 0 ? "enabled" : "disabled"}, ` +
     `focus=${(svr & 0x200) !== 0 ? "on" : "off"}, spurious vec ${svr & MESSAGE.VECTOR}`,
     commandLine(read(REG.ICR)),
     `ICR2\t ${dword(read(REG.ICR_HIGH))}`,
@@ -109,7 +109,7 @@ function vectorLine(name: string, entry: number): string {
 
 function commandLine(icr: number): string {
   const destination = (icr & MESSAGE.LOGICAL) !== 0 ? "logical" : "physical";
-  const level = (icr & 0x4000) !== 0 ? "assert" : "de-assert";
+  const level = (icr & ICR_ASSERT) !== 0 ? "assert" : "de-assert";
   return `ICR\t ${dword(icr)} ${destination} ${triggerOf(icr)} ${level} ${
     SHORTHANDS[icr >> 18 & 3]
   }`;

@@ -319,6 +319,7 @@ export class Pc {
       onNmi: () => events.onNmi(),
       onInit: () => events.onReset("INIT to itself"),
       onEndOfInterrupt: (vector) => io.endOfInterrupt(vector),
+      onReceptive: () => io.retry(),
       irqOf: (vector) => {
         const pin = io.pinOf(vector);
         return pin === TIMER_PIN ? IRQ.TIMER : pin;

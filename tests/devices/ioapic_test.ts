@@ -67,6 +67,16 @@ Deno.test("IoApic sends a level that lasts when its input is unmasked, or its pr
   assertEquals(board.take(), 0x51);
 });
 
+Deno.test("IoApic offers a level again when the local APIC begins to take messages", () => {
+  const board = new ApicBoard();
+  board.redirect(10, LEVEL | 0x851, 4);
+  board.ioapic.line(10).set(true);
+  board.enable();
+  assertEquals(board.getIo(0x24) & REMOTE_IRR, 0);
+  board.set(LAPIC.LDR, 0x04000000);
+  assertEquals([board.getIo(0x24) & REMOTE_IRR, board.take()], [REMOTE_IRR, 0x51]);
+});
+
 Deno.test("IoApic forgets that a level waits when software makes the input edge-triggered", () => {
   const board = new ApicBoard().enable();
   board.redirect(10, LEVEL | 0x51);

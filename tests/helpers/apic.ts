@@ -56,6 +56,7 @@ export class ApicBoard {
       onInit: () => this.log.push("init"),
       onEndOfInterrupt: (vector) => this.ioapic.endOfInterrupt(vector),
       irqOf: (vector) => this.ioapic.pinOf(vector),
+      onReceptive: () => this.ioapic.retry(),
       onMove: (base) => this.log.push(`move ${base?.toString(16)}`),
     });
     this.ioapic = new IoApic(this.lapic);
