@@ -5,10 +5,10 @@
  */
 
 import { join } from "@std/path";
-import { Command, CommanderError } from "commander";
 import { EXIT_CODE, UsageError } from "../errors.ts";
 import { stableJson } from "../report/json.ts";
 import { formatBoot, measureBoot, parseBootArgs } from "./bench_boot.ts";
+import { benchCommandLine, parseBenchLine } from "./bench_command.ts";
 import { runHost, TRAPRING, V86 } from "./bench_host.ts";
 import { makeImage } from "./bench_image.ts";
 import { measureProcess } from "./bench_process.ts";
@@ -47,29 +47,14 @@ const HINT = "deno task bench [cpu|disk|boot] [--quick] [--rounds N] [--json]";
  */
 export function parseBenchArgs(args: readonly string[]): BenchOptions | string {
   const guests = [...new Set(BENCH_SUITES.map(({ guest }) => guest))];
-  let help = "";
-  const command = new Command("bench")
+  const command = benchCommandLine("bench")
     .description("Measure the speed of the CPU and of the emulated disk.")
     .argument("[suite]", `${guests.join(" or ")}, both unless given; or boot: see boot --help`)
     .option("--quick", "about a quarter of the work")
     .option("--rounds <n>", "runs of each guest, of which the median counts", DEFAULT_ROUNDS)
-    .option("--json", "one JSON object on standard output")
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => help += text,
-      writeErr: () => {},
-      getOutHelpWidth: () => 100,
-      getErrHelpWidth: () => 100,
-      getOutHasColors: () => false,
-      getErrHasColors: () => false,
-    });
-  try {
-    command.parse([...args], { from: "user" });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return help;
-    throw new UsageError(error.message.replace(/^error: /, ""), HINT);
-  }
+    .option("--json", "one JSON object on standard output");
+  const help = parseBenchLine(command, args, HINT);
+  if (help !== undefined) return help;
   const [wanted] = command.args;
   const suites = BENCH_SUITES.filter(({ guest }) => wanted === undefined || guest === wanted);
   if (suites.length === 0) throw new UsageError(`Cannot find benchmark "${wanted}"`, HINT);

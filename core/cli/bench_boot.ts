@@ -5,9 +5,9 @@
  */
 
 import { join } from "@std/path";
-import { Command, CommanderError } from "commander";
 import { UsageError } from "../errors.ts";
 import { formatTable, grouped } from "../report/table.ts";
+import { benchCommandLine, parseBenchLine } from "./bench_command.ts";
 import { BOOT_TRAPRING, runHost, V86 } from "./bench_host.ts";
 import { benchInitrd, DD_DISK_BYTES, DD_SECTIONS, INIT_SECTION } from "./bench_initrd.ts";
 import type { Measurement } from "./bench_marks.ts";
@@ -102,24 +102,15 @@ function atLeast(value: number): Target {
  * @throws {UsageError} when they make no sense
  */
 export function parseBootArgs(args: readonly string[], folder: string): BootBenchOptions | string {
-  let help = "";
-  const command = new Command("bench boot")
+  const command = benchCommandLine("bench boot")
     .description("Measure how long stock Linux takes to /init, and its reads from an IDE disk.")
     .option("--vmlinux <file>", "ELF kernel with a PVH note", join(folder, "vmlinux"))
     .option("--kernel <file>", "bzImage of the same kernel", join(folder, "vmlinuz"))
     .option("--initrd <file>", "as make-initramfs.sh builds it", join(folder, "initramfs.gz"))
     .option("--rounds <n>", "runs of each emulator, of which the median counts", "1")
-    .option("--json", "one JSON object on standard output")
-    .allowExcessArguments(false)
-    .exitOverride()
-    .configureOutput({ writeOut: (text) => help += text, writeErr: () => {} });
-  try {
-    command.parse([...args], { from: "user" });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return help;
-    throw new UsageError(error.message.replace(/^error: /, ""), HINT);
-  }
+    .option("--json", "one JSON object on standard output");
+  const help = parseBenchLine(command, args, HINT);
+  if (help !== undefined) return help;
   const { vmlinux, kernel, initrd, rounds, json } = command.opts<Record<string, string>>();
   return {
     vmlinux: vmlinux!,

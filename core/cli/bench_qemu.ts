@@ -58,7 +58,9 @@ function start({ kernel, initrd, disk, append }: LinuxBoot): Deno.ChildProcess |
       signal: AbortSignal.timeout(LIMIT_MS),
     }).spawn();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    // A task may run only what was there when it started.
+    const { NotFound, NotCapable } = Deno.errors;
+    if (error instanceof NotFound || error instanceof NotCapable) return undefined;
     throw error;
   }
 }

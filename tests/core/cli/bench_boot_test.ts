@@ -42,6 +42,10 @@ Deno.test("parseBootArgs() finds images where they are kept unless they are name
   assertThrows(() => parseBootArgs(["--disk", "x"], "/k"), UsageError, "unknown option");
 });
 
+Deno.test("parseBootArgs() has help, whatever the environment may be asked", () => {
+  assertStringIncludes(String(parseBootArgs(["--help"], "/k")), "--vmlinux <file>");
+});
+
 Deno.test("benchInitrd() puts an archive with another /init behind the user's", () => {
   const bytes = benchInitrd(Uint8Array.of(1, 2, 3, 4, 5));
   assertEquals([...bytes.subarray(0, 8)], [1, 2, 3, 4, 5, 0, 0, 0]);
