@@ -41,9 +41,10 @@ export class RequestKind {
   readonly op: RequestOp;
   /** ATA command or blkif operation. */
   readonly code: number;
-  /** Of each request. */
-  readonly bytes: number;
+  /** Each request moves at most so many bytes, and more than half of them; 0 when none does. */
+  readonly size: number;
   requests = 0;
+  bytes = 0;
   interrupts = 0;
   readonly exits: ExitDistribution = new ExitDistribution();
   /** Those by which the driver has gone to the disk. */
@@ -52,16 +53,17 @@ export class RequestKind {
   /** From submission to completion. */
   latencyNs: Ns = 0;
 
-  constructor({ disk, path, op, code, bytes }: DiskRequest) {
+  constructor({ disk, path, op, code }: DiskRequest, size: number) {
     this.disk = disk;
     this.path = path;
     this.op = op;
     this.code = code;
-    this.bytes = bytes;
+    this.size = size;
   }
 
-  add({ tally, interrupts, submittedAt, completedAt }: DiskRequest): void {
+  add({ bytes, tally, interrupts, submittedAt, completedAt }: DiskRequest): void {
     this.requests++;
+    this.bytes += bytes;
     this.interrupts += interrupts;
     this.exits.add(tally.total);
     this.driverExits.add(tally.driverExits);
@@ -69,31 +71,34 @@ export class RequestKind {
     this.latencyNs += completedAt - submittedAt;
   }
 
-  holds({ disk, path, op, code, bytes }: DiskRequest): boolean {
-    return this.bytes === bytes && this.code === code && this.op === op && this.path === path &&
+  holds({ disk, path, op, code }: DiskRequest, size: number): boolean {
+    return this.size === size && this.code === code && this.op === op && this.path === path &&
       this.disk === disk;
   }
 }
 
-/** All kinds that there have been. */
+/** All kinds that there have been: a few dozen, as sizes are rounded up. */
 export class RequestKinds {
   readonly all: RequestKind[] = [];
-  readonly #bySize = new Map<number, RequestKind[]>();
   #last: RequestKind | undefined;
 
   /** Adds a request that is over. */
   add(request: DiskRequest): void {
-    if (!this.#last?.holds(request)) this.#last = this.#find(request);
+    const size = roundUp(request.bytes);
+    if (!this.#last?.holds(request, size)) this.#last = this.#find(request, size);
     this.#last.add(request);
   }
 
-  #find(request: DiskRequest): RequestKind {
-    const same = this.#bySize.get(request.bytes) ?? [];
-    const found = same.find((kind) => kind.holds(request));
+  #find(request: DiskRequest, size: number): RequestKind {
+    const found = this.all.find((kind) => kind.holds(request, size));
     if (found !== undefined) return found;
-    const kind = new RequestKind(request);
+    const kind = new RequestKind(request, size);
     this.all.push(kind);
-    this.#bySize.set(request.bytes, [...same, kind]);
     return kind;
   }
+}
+
+/** To a power of two. */
+function roundUp(bytes: number): number {
+  return bytes === 0 ? 0 : 2 ** Math.ceil(Math.log2(bytes));
 }

@@ -75,7 +75,9 @@ export interface RequestKindRecord {
   readonly op: RequestOp;
   /** ATA command or blkif operation. */
   readonly code: number;
-  /** Of each request. */
+  /** Each moves at most so many bytes, and more than half of them; 0 when none does. */
+  readonly size: number;
+  /** Of all requests. */
   readonly bytes: number;
   /** How many. */
   readonly requests: number;
@@ -135,6 +137,7 @@ export function exitReport(books: ExitBooks): ExitReport {
       path: kind.path,
       op: kind.op,
       code: kind.code,
+      size: kind.size,
       bytes: kind.bytes,
       requests: kind.requests,
       exits: kind.exits.spread(),

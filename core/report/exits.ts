@@ -65,7 +65,7 @@ function labelOf({ device, ranges }: DeviceExits): string {
 export function formatRequests({ requests, tied, none }: RunExits): string {
   if (requests.length === 0) return "";
   const rows = [
-    ["DISK REQUEST", "Bytes", "Requests", "By driver", "All exits", "Exits us", "Latency us"],
+    ["DISK REQUEST", "Bytes <=", "Requests", "By driver", "All exits", "Exits us", "Latency us"],
     ...requests.slice(0, SHOWN_KINDS).map(requestRow),
   ];
   const hidden = requests.length - SHOWN_KINDS;
@@ -76,10 +76,10 @@ export function formatRequests({ requests, tied, none }: RunExits): string {
 }
 
 function requestRow(kind: RequestKindRecord): string[] {
-  const { disk, path, op, code, bytes, requests, driverExits, exits, exitNs, latencyNs } = kind;
+  const { disk, path, op, code, size, requests, driverExits, exits, exitNs, latencyNs } = kind;
   return [
     `${disk} ${path} ${op} ${code.toString(16).padStart(2, "0")}h`,
-    grouped(bytes),
+    grouped(size),
     grouped(requests),
     spread(driverExits),
     spread(exits),

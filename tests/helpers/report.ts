@@ -43,9 +43,9 @@ export function exitReport(): ExitReport {
     tied: { exits: 26, timeNs: 52_000 },
     none: { exits: 10, timeNs: 18_000 },
     requests: [{
-      ...{ disk: "hda", path: "ide-dma", op: "read", code: 0xc8, bytes: 4096, requests: 1 },
+      ...{ disk: "hda", path: "ide-dma", op: "read", code: 0xc8, requests: 1 },
       ...{ exits: once, driverExits: once, exitsBy: { "ide command": 26 }, exitNs: 52_000 },
-      ...{ latencyNs: 9000, interrupts: 1 },
+      ...{ size: 4096, bytes: 4096, latencyNs: 9000, interrupts: 1 },
     }],
     sites: [
       { rip: 0xc1000010, ...{ reason: "IO_INSTRUCTION", device: "ide command" }, ...SITE },

@@ -85,7 +85,7 @@ Deno.test("ExitBooks ties an event to the first request that it shows, an upcall
     }),
     [[2, 0, 0, 0], [1, 2, 1, 1]],
   );
-  assertEquals(requests.map(({ path, op, bytes }) => [path, op, bytes]), [["pv", "write", 4096]]);
+  assertEquals(requests.map(({ path, op, size }) => [path, op, size]), [["pv", "write", 4096]]);
   assertEquals(none.exits, 1);
 });
 
