@@ -32,14 +32,17 @@ const BEFORE = 4;
 const AFTER = 6;
 /** How far back decoding starts: code falls into step with itself within a few instructions. */
 const LONGEST_RUN_UP = 48;
+const ROM_SEGMENT = 0x10000;
 /** Width of the bytes column, enough for seven. */
 const BYTES_WIDTH = 21;
 
 /**
- * The code of a guest that has not run: what its file holds. Offset and address are the same then.
+ * The code of a guest that has not run: what its file holds. Offset and address are the same then,
+ * but for a BIOS, whose code segment is the last 64 KiB of its ROM.
  */
-export function codeOf({ segments, mode }: GuestImage): Code {
+export function codeOf({ segments, mode, rom }: GuestImage): Code {
   const byteAt = (address: number): number | undefined => {
+    if (rom !== undefined) return rom.subarray(-ROM_SEGMENT)[address];
     const segment = segments.find(({ gpa, bytes }) =>
       address >= gpa && address < gpa + bytes.length
     );

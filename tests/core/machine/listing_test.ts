@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { codeFrom } from "../../../core/cpu/disasm.ts";
 import { MODE } from "../../../core/cpu/state.ts";
-import { type Code, listAround, listCode } from "../../../core/machine/listing.ts";
+import { loadBios } from "../../../core/load/bios.ts";
+import { type Code, codeOf, listAround, listCode } from "../../../core/machine/listing.ts";
 import { unhex } from "../../helpers/oracle.ts";
 
 /** 32-bit code at 1000h; nothing else is mapped. */
@@ -44,4 +45,11 @@ Deno.test("listAround() takes no padding for code", () => {
 
 Deno.test("listAround() says when EIP is not mapped", () => {
   assertEquals(around("90", 0x2000), ["=> 2000: not mapped"]);
+});
+
+Deno.test("codeOf() of a BIOS is its last 64 KiB", () => {
+  const rom = new Uint8Array(0x20000);
+  rom.set([0xea, 0x5b, 0xe0, 0x00, 0xf0], 0x1fff0);
+  const [first] = listCode(codeOf(loadBios(rom, "b")), 0xfff0, 1);
+  assertEquals(first?.text.replace(/\s+/, " "), "jmp far 0xf000:0xe05b");
 });
