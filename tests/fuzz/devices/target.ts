@@ -44,6 +44,11 @@ class WatchedDisk implements BlockBackend {
     if (this.readOnly) this.offence ??= `write of ${sector} to a read-only disk`;
   }
 
+  discard(sector: number, count: number): void {
+    this.writes++;
+    if (sector + count > this.sectorCount) this.offence ??= `discard of ${count} at ${sector}`;
+  }
+
   flush(): void {}
 
   close(): void {}
@@ -62,6 +67,7 @@ interface Case {
   readonly writing: "never" | "lawful";
   readonly readOnly: boolean;
   readonly disks: readonly WatchedDisk[];
+  readonly faults: NonNullable<DiskConfig["faults"]>;
 }
 
 /** Fuzzes the board. */
@@ -108,13 +114,21 @@ function makeCase(rng: Rng): Case {
     writing: readOnly || rng.chance(50) ? "lawful" : "never",
     readOnly,
     disks: Array.from({ length: 3 }, () => new WatchedDisk(readOnly)),
+    faults: Array.from({ length: rng.below(4) }, () => makeFault(rng)),
   };
 }
 
+/** Something wrong where most commands go. */
+function makeFault(rng: Rng): Case["faults"][number] {
+  const kind = rng.pick(["unc", "abort", "timeout"] as const);
+  return { kind, sector: rng.below(800), count: 1 + rng.below(16), times: 1 + rng.below(10) };
+}
+
 /** Two disks on the primary channel, a CD-ROM on the secondary one. */
-function configure({ machine, disks }: Case, guest: MachineConfig["guest"]): MachineConfig {
+function configure({ machine, disks, faults }: Case, guest: MachineConfig["guest"]): MachineConfig {
   const attach = (backend: BlockBackend, index: number): DiskConfig => {
-    return { backend, index, media: MEDIA_PRESETS.ssd, kind: index === 2 ? "cdrom" : "disk" };
+    const kind = index === 2 ? "cdrom" : "disk";
+    return { backend, index, media: MEDIA_PRESETS.ssd, kind, faults };
   };
   return {
     machine,
