@@ -118,6 +118,11 @@ export class Uart16550 extends ByteDevice {
     this.#accept(byte & 0xff);
   }
 
+  /** The line is held at space for longer than a byte takes: a zero byte that LSR marks. */
+  receiveBreak(): void {
+    if (!this.#hasLoopback()) this.#accept(LSR_BI << ERRORS_SHIFT);
+  }
+
   override readByte(offset: number): number {
     switch (offset) {
       case RBR_THR:

@@ -120,7 +120,11 @@ export class GuestConsole {
     const channels: Channel[] = [];
     if (screen) channels.push(this.#screen = this.#makeScreen(machine));
     if (serial === "terminal") {
-      channels.push({ name: "serial", input: (bytes) => machine.input("serial", bytes) });
+      channels.push({
+        name: "serial",
+        input: (bytes) => machine.input("serial", bytes),
+        sendBreak: () => machine.input("break", Uint8Array.of(0)),
+      });
     }
     if (monitor) channels.push(this.#makeMonitor(machine));
     return channels.sort((a, b) => Number(b.name === front) - Number(a.name === front));

@@ -40,7 +40,7 @@ import { driveName } from "./inspect_board.ts";
 import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
 import { HYPERVISOR_PORTS, IRQ, Pc, type PcDrive } from "./pc.ts";
-import { HostInput, type InputSource, type RecordedInput } from "./replay.ts";
+import { HostInput, type InputSink, type InputSource, type RecordedInput } from "./replay.ts";
 
 /** Pages of Xen's own: grant table, shared_info, ioreq, xenstore, console. Makes 64 KiB units. */
 const EXTRA_FRAMES = 80;
@@ -101,7 +101,7 @@ export class Machine {
     this.#vga = pc.vga;
     this.#input = new HostInput(
       this.#clock,
-      { serial: pc.com1, keyboard: pc.typist },
+      { serial: pc.com1, break: breakLine(pc.com1), keyboard: pc.typist },
       pc.ports,
       config.inputs,
     );
@@ -545,6 +545,11 @@ export class Machine {
 /** Builds and switches on a machine. */
 export function bootMachine(config: MachineConfig): Machine {
   return new Machine(config);
+}
+
+/** Sends a break for every byte; a break waits for no room. */
+function breakLine(port: Pc["com1"]): InputSink {
+  return { hasRoom: true, onRoom: () => {}, receive: () => port.receiveBreak() };
 }
 
 /** As QEMU's isa-debug-exit: never 0, so that it cannot be taken for power-off. */

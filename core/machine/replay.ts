@@ -13,8 +13,11 @@
 
 import type { AccessSize, Clock, Ns, Timer } from "../types.ts";
 
-/** A line on which a host can type: COM1, or the keyboard as a terminal's bytes mean it. */
-export type InputSource = "serial" | "keyboard";
+/**
+ * A line on which a host can type: COM1, breaks on it (one for each byte), or the keyboard as a
+ * terminal's bytes mean it.
+ */
+export type InputSource = "serial" | "break" | "keyboard";
 
 /** Bytes that came on a line, and when. */
 export interface RecordedBytes {
@@ -64,7 +67,11 @@ export interface InputSink {
 }
 
 /** Time of one byte: ten bits at 115200 baud; a hundred keys a second. */
-const BYTE_TIME: Readonly<Record<InputSource, Ns>> = { serial: 86_806, keyboard: 10_000_000 };
+const BYTE_TIME: Readonly<Record<InputSource, Ns>> = {
+  serial: 86_806,
+  break: 86_806,
+  keyboard: 10_000_000,
+};
 
 /** All lines of one machine, what has come in on them, and what is yet to come in a replay. */
 export class HostInput {
@@ -87,6 +94,7 @@ export class HostInput {
     this.#ports = ports;
     this.#lines = {
       serial: new Line(clock, "serial", sinks.serial),
+      break: new Line(clock, "break", sinks.break),
       keyboard: new Line(clock, "keyboard", sinks.keyboard),
     };
     this.#inputs.push(...recorded);

@@ -158,6 +158,16 @@ Deno.test("Uart16550 character time follows LCR and the divisor", () => {
   }
 });
 
+Deno.test("Uart16550.receiveBreak() is a zero byte that LSR marks until it is read", () => {
+  const board = new Board();
+  board.out(FCR, 0x01);
+  board.uart.receiveBreak();
+  board.uart.receive(0x68);
+  assertEquals(board.in(LSR) & 0x11, 0x11);
+  assertEquals([board.in(DATA), board.in(LSR) & 0x11], [0x00, 0x01]);
+  assertEquals([board.in(DATA), board.in(LSR) & 0x11], [0x68, 0x00]);
+});
+
 Deno.test("Uart16550 shows a looped break with the byte that it came with", () => {
   const board = new Board();
   board.out(FCR, 0x01);
