@@ -392,7 +392,9 @@ export class Machine {
       place.fill(0, bytes.length);
       this.memory.wrote(place);
     }
-    if (rom === undefined) placeTables(this.memory, this.#config.cpu ?? DEFAULT_PROFILE);
+    if (rom === undefined) {
+      placeTables(this.memory, this.#config.cpu ?? DEFAULT_PROFILE, !this.#showsXen());
+    }
     this.#cpu.reset({ mode, eip, regs, gdt });
   }
 
