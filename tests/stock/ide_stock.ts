@@ -34,10 +34,10 @@ const FAULTS = [
   { kind: "timeout", sector: 3000, count: 1, times: 1 },
 ] as const;
 
-/** Reads a sector of the disk with faults and shows what the kernel says to that. */
+/** Reads 4 KiB of the disk with faults and shows what the kernel says to that, once. */
 function tryFault(sector: number): string {
-  const read = `dd if=/dev/sdb of=/dev/null bs=512 count=1 skip=${sector} iflag=direct`;
-  return `dmesg -c >/dev/null; ${read}; dmesg`;
+  const read = `dd if=/dev/sdb of=/dev/null bs=4k count=1 skip=${sector >>> 3} iflag=direct`;
+  return `dmesg -n 1; dmesg -c >/dev/null; ${read}; dmesg`;
 }
 
 /** One boot for both tests of DMA. */
