@@ -18,6 +18,7 @@ import type { Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
 import { Sites } from "./sites.ts";
 import { AT, type CpuState, CS, JUMP, MODE, RECORDS, SEG, TLB } from "./state.ts";
+import { StraddlingCode } from "./straddling.ts";
 import { HANDLER, Threaded } from "./threaded.ts";
 import { type CompilableBlock, SMALL } from "./unit.ts";
 
@@ -82,6 +83,7 @@ export class Blocks {
   readonly #heat: number;
   readonly #sites = new Sites();
   readonly #decoder: Decoder;
+  readonly #straddling: StraddlingCode;
   readonly #pages: (CodePage | undefined)[];
   /** Pages whose code has changed. */
   readonly #histories = new Map<number, PageHistory>();
@@ -106,6 +108,7 @@ export class Blocks {
     this.#jit = new Jit(table);
     this.enter = this.#threaded.enter;
     this.#decoder = new Decoder({ byteAt: (eip) => this.#byteAt(eip) }, features);
+    this.#straddling = new StraddlingCode(state, mmu);
     this.#pages = new Array(state.bytes.length >> 12);
     mmu.holdsCode = (host) => this.#pages[host >>> 12] !== undefined;
     mmu.codeWritten = (host, size, value) => this.#codeWritten(host, size, value);
@@ -118,7 +121,12 @@ export class Blocks {
 
   /** Decodes the instruction at EIP, wherever it lies. */
   decode(): Insn {
-    return this.#decoder.decode(this.#state.eip, this.#state.get(AT_MODE));
+    const mode = this.#state.get(AT_MODE);
+    const known = this.#straddling.find(mode);
+    if (known !== undefined) return known;
+    const insn = this.#decoder.decode(this.#state.eip, mode);
+    this.#straddling.note(insn, mode);
+    return insn;
   }
 
   /** Writes one instruction, whose jumps come back, to the scratch records. */
@@ -161,12 +169,16 @@ export class Blocks {
     const key = blockKey(mode, linear);
     let block = page.blocks.get(key);
     if (block === undefined) {
+      if (page.unfit.has(key)) return 0;
       if (this.#next + MAX_BYTES > RECORDS.END) {
         this.dropAll();
         return this.#look(eip, mode, linear);
       }
       const head = this.#build(eip, mode, linear, host, page);
-      if (!head) return 0;
+      if (!head) {
+        page.unfit.add(key);
+        return 0;
+      }
       block = { head, linear, compiled: 0 };
       page.blocks.set(key, block);
     }

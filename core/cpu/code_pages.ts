@@ -43,6 +43,8 @@ interface ImmediateField {
 export class CodePage {
   /** Blocks by mode and linear address. */
   readonly blocks: Map<number, Block> = new Map();
+  /** Where no block begins, by the same keys: stepping is right there whatever the page becomes. */
+  readonly unfit: Set<number> = new Set();
   /** A block of it is compiled. */
   compiled = false;
   readonly #history: PageHistory | undefined;

@@ -181,11 +181,11 @@ export const TLB = {
   WRITE: 4,
   ADDEND: 8,
   EXECUTE: 12,
-  ENTRIES: 1024,
+  ENTRIES: 2048,
   /** Supervisor bank, user bank, and one without entries: every access is checked or watched. */
-  BASE: 0x4000,
-  BANK_BYTES: 0x4000,
-  STRICT: 0xc000,
+  BASE: 0x8000,
+  BANK_BYTES: 0x8000,
+  STRICT: 0x18000,
 } as const;
 
 /** One entry of the cache that finds the block behind an indirect or cross-page jump. */
@@ -197,8 +197,8 @@ export const JUMP = {
   RECORD: 12,
   /** What the record's first word says. */
   HANDLER: 16,
-  ENTRIES: 16384,
-  BASE: 0x10000,
+  ENTRIES: 65536,
+  BASE: 0x20000,
 } as const;
 
 /**
@@ -211,7 +211,7 @@ export const SITES = {
    * lowest two.
    */
   NONE: 0x800,
-  BASE: 0x90000,
+  BASE: 0x220000,
   STRIDE: 8,
   PAGE: 0,
   ADDEND: 4,
@@ -220,7 +220,7 @@ export const SITES = {
 } as const;
 
 /** Decoded records of the first tier. */
-export const RECORDS = { BASE: 0x98000, END: 0x4000000 } as const;
+export const RECORDS = { BASE: 0x228000, END: 0x4000000 } as const;
 
 /** Where guest RAM begins, 64 KiB-aligned. */
 export const RAM_BASE = 0x4000000;

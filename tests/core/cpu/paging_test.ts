@@ -284,3 +284,30 @@ Deno.test("outs() only reads its page, also when the page lies in ES", () => {
   assertEquals(bench.host.exits[0]!.count, 3);
   assertEquals(entry(bench, 5) & (A | D), A);
 });
+
+Deno.test("Cpu.run() executes an instruction on two pages as it is now, not as it was", () => {
+  // jmp 1ffd; 1ffd: add eax, 1, of which two bytes are on the next page; dec ecx; jnz 1ffd; hlt
+  const bench = paged("e9f80f0000");
+  bench.ram.set([0x05, 1, 0, 0, 0, 0x49, 0x75, 0xf8, 0xf4], 0x1ffd);
+  const { state } = bench.cpu;
+  state.regs[1] = 1000;
+  bench.run(1 + 3 * 10);
+  assertEquals([state.regs[0], state.eip], [10, 0x1ffd]);
+  // Changed on the first page, then on the second, then another second page.
+  bench.ram[0x1ffe] = 2;
+  bench.cpu.invalidateCode(bench.cpu.ram.base + 0x1ffe, 1);
+  bench.run(3 * 10);
+  assertEquals(state.regs[0], 30);
+  bench.ram[0x2000] = 1;
+  bench.cpu.invalidateCode(bench.cpu.ram.base + 0x2000, 1);
+  bench.run(3 * 10);
+  assertEquals(state.regs[0], 30 + 10 * 0x10002);
+  bench.ram.set([0, 0, 0x49, 0x75, 0xf8, 0xf4], 0x3000);
+  setEntry(bench, 2, 0x3000 | P);
+  bench.cpu.flushTlb();
+  bench.run(3 * 10);
+  assertEquals(state.regs[0], 50 + 10 * 0x10002);
+  setEntry(bench, 2, 0x3000);
+  bench.cpu.flushTlb();
+  assertEquals(firstFault(bench, 10), [14, 0, 0x2000, 0x1ffd]);
+});
