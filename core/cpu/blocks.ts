@@ -57,7 +57,7 @@ const FIRST = SCRATCH + REC_BRANCH_STRIDE;
 /** Instructions of the largest unit that is compiled at once. */
 const MAX_UNIT = 1000;
 /** Runs of a block, of those that its neighbour needed to be compiled, that make it come along. */
-const WARM = 1 / 16;
+const WARM = 1 / 64;
 /** Runs before a block is compiled, on a page that changes all the time. */
 const MAX_HEAT = 0x4000_0000;
 
