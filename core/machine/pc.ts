@@ -65,7 +65,6 @@ import { MmioBus } from "../../devices/mmio.ts";
 import { Mouse } from "../../devices/mouse.ts";
 import { type Decoded, moveBar } from "../../devices/moving_bar.ts";
 import { PciBus, PciConfigPorts, PciFunction } from "../../devices/pci.ts";
-import type { PciFunctionSpec } from "../../devices/pci.ts";
 import { Pic8259Pair } from "../../devices/pic.ts";
 import { Pit } from "../../devices/pit.ts";
 import { GPE_PORTS, PM_PORTS, PM_TIMER, PowerManagement, SMI_PORTS } from "../../devices/pm.ts";
@@ -478,7 +477,7 @@ export class Pc {
     });
     this.ports.map("xen platform", PORT.XEN_PLATFORM, 16, platform);
     const ports = { name: "xen platform bar", length: PLATFORM_BAR_PORTS, device: platform.bar0 };
-    return new PciFunction(platformSpec(), (bar, base) => {
+    return new PciFunction(XEN_PLATFORM_PCI, (bar, base) => {
       if (bar === 0) this.#movePorts(ports, base);
     });
   }
@@ -511,25 +510,4 @@ function joinedLines(pic: Pic8259Pair, ioApic: IoApic): (InterruptLine | undefin
       },
     };
   });
-}
-
-/** The platform device's function, as the PCI bus takes it. */
-function platformSpec(): PciFunctionSpec {
-  const { classCode, programmingInterface, bars, ...identity } = XEN_PLATFORM_PCI;
-  return {
-    vendor: identity.vendorId,
-    device: identity.deviceId,
-    revision: identity.revision,
-    classCode: (classCode << 8) | programmingInterface,
-    subsystemVendor: identity.subsystemVendorId,
-    subsystem: identity.subsystemId,
-    command: identity.command,
-    interruptPin: identity.interruptPin,
-    bars: Object.fromEntries(
-      bars.map((bar, i) => [
-        i,
-        { space: bar.kind, size: bar.bytes, prefetchable: bar.prefetchable },
-      ]),
-    ),
-  };
 }

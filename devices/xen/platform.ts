@@ -7,48 +7,24 @@
 
 import { allOnes } from "../../core/bits.ts";
 import type { AccessSize, PortDevice } from "../../core/types.ts";
-
-/** A base address register: what it decodes and how much of it. */
-export interface PciBar {
-  readonly kind: "io" | "memory";
-  readonly bytes: number;
-  readonly prefetchable: boolean;
-}
-
-/** Constant configuration space of a PCI function. */
-export interface PciIdentity {
-  readonly vendorId: number;
-  readonly deviceId: number;
-  readonly subsystemVendorId: number;
-  readonly subsystemId: number;
-  readonly revision: number;
-  /** Base class and subclass. */
-  readonly classCode: number;
-  readonly programmingInterface: number;
-  /** Command register at reset. */
-  readonly command: number;
-  /** 1 = INTA#. */
-  readonly interruptPin: number;
-  readonly bars: readonly PciBar[];
-}
+import { PCI_COMMAND, type PciFunctionSpec } from "../pci.ts";
 
 /**
  * The platform device's PCI function. Guests take BAR1 as room for grant table and shared pages.
  */
-export const XEN_PLATFORM_PCI: PciIdentity = {
-  vendorId: 0x5853,
-  deviceId: 0x0001,
-  subsystemVendorId: 0x5853,
-  subsystemId: 0x0001,
+export const XEN_PLATFORM_PCI: PciFunctionSpec = {
+  vendor: 0x5853,
+  device: 0x0001,
   revision: 1,
-  classCode: 0xff80,
-  programmingInterface: 0,
-  command: 0x0003,
+  classCode: 0xff8000,
+  subsystemVendor: 0x5853,
+  subsystem: 0x0001,
+  command: PCI_COMMAND.IO | PCI_COMMAND.MEMORY,
   interruptPin: 1,
-  bars: [
-    { kind: "io", bytes: 0x100, prefetchable: false },
-    { kind: "memory", bytes: 16 << 20, prefetchable: true },
-  ],
+  bars: {
+    0: { space: "io", size: 0x100 },
+    1: { space: "memory", size: 16 << 20, prefetchable: true },
+  },
 };
 
 /** Bits of an unplug request. */

@@ -55,10 +55,10 @@ Deno.test("XenPlatform.bar0 shares flags, log and the older unplug", () => {
 });
 
 Deno.test("XEN_PLATFORM_PCI is the function that guests look for", () => {
-  const { vendorId, deviceId, classCode, bars } = XEN_PLATFORM_PCI;
-  assertEquals([vendorId, deviceId, classCode], [0x5853, 1, 0xff80]);
-  assertEquals(bars.map((bar) => [bar.kind, bar.bytes, bar.prefetchable]), [
-    ["io", 256, false],
-    ["memory", 16777216, true],
-  ]);
+  const { vendor, device, classCode, bars } = XEN_PLATFORM_PCI;
+  assertEquals([vendor, device, classCode], [0x5853, 1, 0xff8000]);
+  assertEquals(bars, {
+    0: { space: "io", size: 256 },
+    1: { space: "memory", size: 16777216, prefetchable: true },
+  });
 });
