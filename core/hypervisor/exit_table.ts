@@ -1,19 +1,19 @@
 /**
- * VM exits by place: by reason, and where the guest has accessed something, by port or page and by
- * the device behind it. Every exit is in one row, so the rows add up to all exits and their time.
+ * VM exits by place: by reason, and where the guest has accessed something, by the device that owns
+ * the port or the address. Every exit is in one row, so the rows add up to all exits and their time.
  *
- * A row is made when its place is met for the first time; after that an exit allocates nothing.
+ * A row is made when its place is met for the first time; after that an exit allocates nothing. A
+ * device keeps its rows when it moves.
  * @module
  */
 
 import type { ExitReason, Gpa, Ns, VmExit } from "../types.ts";
-import { EXIT, PAGE_SIZE } from "../types.ts";
+import { EXIT } from "../types.ts";
 import { EXIT_NAMES, EXIT_REASON_COUNT } from "./exits.ts";
 import type { Tally } from "./tally.ts";
 
 const PORT_COUNT = 0x10000;
-/** Pages of which a guest's accesses are told apart: more than all devices have. */
-const PAGE_ROWS = 1024;
+const MOST_RANGES = 16;
 
 const { IO_INSTRUCTION, EPT_VIOLATION } = EXIT;
 
@@ -24,7 +24,7 @@ export interface DeviceRange {
   readonly length: number;
 }
 
-/** Who answers where; `undefined` is nobody. */
+/** Who answers where, always the same object for the same mapping; `undefined` is nobody. */
 export interface DeviceRanges {
   ofPort(port: number): DeviceRange | undefined;
   ofAddress(gpa: Gpa): DeviceRange | undefined;
@@ -43,15 +43,30 @@ export interface ExitTie {
 /** The ties there are, by name of the device or else of the reason. */
 export type ExitTies = Readonly<Partial<Record<string, ExitTie>>>;
 
-/** One place: exits of one reason, and of one port or page in one direction. */
-export class ExitRow {
-  /** From 1 up. */
-  readonly id: number;
+/** A device that exits have come from. */
+export interface MetDevice {
+  readonly name: string;
+  /** Where it has been met; a guest that moves it about is not followed for ever. */
+  readonly ranges: DeviceRange[];
+}
+
+/** Where exits come from. */
+interface Place {
   readonly reason: ExitReason;
   /** Guest → outside. */
   readonly write: boolean;
-  readonly device: DeviceRange | undefined;
-  /** Of the port or page from the device's first. */
+  readonly device: MetDevice | undefined;
+  /** Of the port from the device's first, or the port of nobody; 0 of anything else. */
+  readonly offset: number;
+}
+
+/** One place: exits of one reason, of one port or device in memory, in one direction. */
+export class ExitRow implements Place {
+  /** From 1 up. */
+  readonly id: number;
+  readonly reason: ExitReason;
+  readonly write: boolean;
+  readonly device: MetDevice | undefined;
   readonly offset: number;
   readonly tie: ExitTie | undefined;
   samples = 0;
@@ -59,12 +74,12 @@ export class ExitRow {
   minNs: Ns = Infinity;
   maxNs: Ns = 0;
 
-  constructor(id: number, place: Omit<Place, "address">, offset: number, tie?: ExitTie) {
+  constructor(id: number, place: Place, tie?: ExitTie) {
     this.id = id;
     this.reason = place.reason;
     this.write = place.write;
     this.device = place.device;
-    this.offset = offset;
+    this.offset = place.offset;
     this.tie = tie;
   }
 
@@ -77,15 +92,6 @@ export class ExitRow {
   }
 }
 
-/** Where exits come from. */
-interface Place {
-  readonly reason: ExitReason;
-  /** The port, or the first address of the page; 0 when the reason has neither. */
-  readonly address: number;
-  readonly write: boolean;
-  readonly device: DeviceRange | undefined;
-}
-
 /** The rows of one vCPU. */
 export class ExitTable {
   /** In the order in which they were met. */
@@ -95,18 +101,21 @@ export class ExitTable {
   readonly #byReason: (ExitRow | undefined)[] = new Array(EXIT_REASON_COUNT).fill(undefined);
   /** By port * 2 + write: the row's id, 0 = none yet. */
   readonly #byPort = new Uint32Array(PORT_COUNT * 2);
-  /** By page number * 2 + write. */
-  readonly #byPage = new Map<number, ExitRow>();
+  readonly #loads = new Map<DeviceRange | undefined, ExitRow>();
+  readonly #stores = new Map<DeviceRange | undefined, ExitRow>();
+  readonly #byPlace = new Map<string, ExitRow>();
+  readonly #met = new Map<string, MetDevice>();
 
   constructor(devices: DeviceRanges, ties: ExitTies) {
     this.#devices = devices;
     this.#ties = ties;
   }
 
-  /** Devices have moved: later exits get rows of their own. */
+  /** Devices have moved. */
   remapped(): void {
     this.#byPort.fill(0);
-    this.#byPage.clear();
+    this.#loads.clear();
+    this.#stores.clear();
   }
 
   /** The row of an exit. */
@@ -118,8 +127,8 @@ export class ExitTable {
       return id > 0 ? this.rows[id - 1]! : this.#newPort(key, exit);
     }
     if (reason === EPT_VIOLATION) {
-      const key = Math.floor(exit.gpa / PAGE_SIZE) * 2 + (exit.write ? 1 : 0);
-      return this.#byPage.get(key) ?? this.#newPage(key, exit);
+      const range = this.#devices.ofAddress(exit.gpa);
+      return (exit.write ? this.#stores : this.#loads).get(range) ?? this.#newMmio(range, exit);
     }
     return this.rowOfReason(reason);
   }
@@ -128,33 +137,45 @@ export class ExitTable {
   rowOfReason(reason: ExitReason): ExitRow {
     return this.#byReason[reason] ??= this.#add({
       reason,
-      address: 0,
       write: false,
       device: undefined,
+      offset: 0,
     });
   }
 
   #newPort(key: number, { reason, port, write }: VmExit): ExitRow {
-    const device = this.#devices.ofPort(port);
-    const row = this.#add({ reason, address: port, write, device });
+    const range = this.#devices.ofPort(port);
+    const device = range && this.#meet(range);
+    const row = this.#add({ reason, write, device, offset: port - (range?.base ?? 0) });
     this.#byPort[key] = row.id;
     return row;
   }
 
-  /** A guest that roams through the address space gets no memory of ours for it. */
-  #newPage(key: number, { reason, gpa, write }: VmExit): ExitRow {
-    if (this.#byPage.size >= PAGE_ROWS) return this.rowOfReason(reason);
-    const address = gpa - gpa % PAGE_SIZE;
-    const row = this.#add({ reason, address, write, device: this.#devices.ofAddress(gpa) });
-    this.#byPage.set(key, row);
+  #newMmio(range: DeviceRange | undefined, { reason, write }: VmExit): ExitRow {
+    const row = this.#add({ reason, write, device: range && this.#meet(range), offset: 0 });
+    (write ? this.#stores : this.#loads).set(range, row);
     return row;
   }
 
+  #meet(range: DeviceRange): MetDevice {
+    const { name, base } = range;
+    const device = this.#met.get(name) ?? { name, ranges: [] };
+    this.#met.set(name, device);
+    const { ranges } = device;
+    const isNew = ranges.every((each) => each.base !== base);
+    if (isNew && ranges.length < MOST_RANGES) ranges.push(range);
+    return device;
+  }
+
   #add(place: Place): ExitRow {
-    const { reason, address, device } = place;
+    const { reason, write, device, offset } = place;
+    const key = `${reason} ${write} ${offset} ${device?.name ?? ""}`;
+    const known = this.#byPlace.get(key);
+    if (known !== undefined) return known;
     const tie = this.#ties[device?.name ?? EXIT_NAMES[reason]!];
-    const row = new ExitRow(this.rows.length + 1, place, address - (device?.base ?? address), tie);
+    const row = new ExitRow(this.rows.length + 1, place, tie);
     this.rows.push(row);
+    this.#byPlace.set(key, row);
     return row;
   }
 }

@@ -3,11 +3,11 @@
  * @module
  */
 
-import type { Ns } from "../types.ts";
+import type { ExitReason, Ns } from "../types.ts";
 import { hex } from "../bits.ts";
 import { EXIT } from "../types.ts";
 import type { ExitBooks } from "../hypervisor/exit_books.ts";
-import type { ExitRow } from "../hypervisor/exit_table.ts";
+import type { DeviceRange, ExitRow } from "../hypervisor/exit_table.ts";
 import { EXIT_NAMES } from "../hypervisor/exits.ts";
 import type { ExitSpread } from "../hypervisor/request_kinds.ts";
 import type { DiskRequest, RequestOp, RequestPath } from "../hypervisor/requests.ts";
@@ -51,7 +51,7 @@ export interface DeviceExits {
   readonly reason: string;
   /** `null`: the reason has none, or nobody is there. */
   readonly device: string | null;
-  /** Its ports or addresses, at first and after every move: `"0x01f0-0x01f7"`. */
+  /** Its ports or addresses, at first and after the first few moves: `"0x01f0-0x01f7"`. */
   readonly ranges: readonly string[];
   /** How many. */
   readonly samples: number;
@@ -198,7 +198,7 @@ function deviceExits(rows: readonly ExitRow[], tied: Tally): DeviceExits {
   return {
     reason: EXIT_NAMES[reason]!,
     device: device?.name ?? null,
-    ranges: [...new Set(rows.map(rangeOf))].filter((range) => range !== ""),
+    ranges: device?.ranges.map((range) => spanOf(range, reason)) ?? [],
     samples: sum(rows, "samples"),
     tied: tie === undefined ? 0 : tied.exits[tie.service]!,
     timeNs: sum(rows, "timeNs"),
@@ -207,11 +207,9 @@ function deviceExits(rows: readonly ExitRow[], tied: Tally): DeviceExits {
   };
 }
 
-function rangeOf({ reason, device }: ExitRow): string {
-  if (device === undefined) return "";
+function spanOf({ base, length }: DeviceRange, reason: ExitReason): string {
   const digits = reason === EXIT.IO_INSTRUCTION ? 4 : 8;
-  const end = device.base + device.length - 1;
-  return `0x${hex(device.base, digits)}-0x${hex(end, digits)}`;
+  return `0x${hex(base, digits)}-0x${hex(base + length - 1, digits)}`;
 }
 
 function sites(books: ExitBooks): SiteRecord[] | null {

@@ -60,7 +60,9 @@ const exits = z.strictObject({
   byDevice: z.array(z.strictObject({
     reason: z.string().describe("VMX exit reason"),
     device,
-    ranges: z.array(z.string()).describe("of ports or addresses, after each move one more"),
+    ranges: z.array(z.string()).describe(
+      "of ports or addresses, one more after each of the first moves",
+    ),
     samples: count,
     tied: count.describe("of those, how many served a disk request"),
     timeNs: exitNs,

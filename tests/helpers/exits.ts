@@ -43,6 +43,7 @@ export class BooksBench {
   readonly disk: Disk;
   readonly #hda = new WaitingDisk();
   readonly #accounting = new Accounting();
+  #ranges = RANGES;
   #now = 0;
   #exits = 0;
 
@@ -56,7 +57,8 @@ export class BooksBench {
         },
       },
       devices: {
-        ofPort: (port) => RANGES.find(({ base, length }) => port >= base && port < base + length),
+        ofPort: (port) =>
+          this.#ranges.find(({ base, length }) => port >= base && port < base + length),
         ofAddress: (gpa) => gpa >= LOCAL_APIC.base ? LOCAL_APIC : undefined,
       },
       ideIrqs: [IDE_IRQ, 15],
@@ -80,6 +82,12 @@ export class BooksBench {
       );
     }
     return this;
+  }
+
+  /** Gives a device other ports. */
+  move(name: string, base: number): void {
+    this.#ranges = this.#ranges.map((range) => range.name === name ? { ...range, base } : range);
+    this.books.remapped();
   }
 
   /** A store to the local APIC. */

@@ -100,21 +100,31 @@ Deno.test("ExitBooks.finish() ends what is under way", () => {
   ]]);
 });
 
-Deno.test("ExitBooks makes new rows when devices have moved, and one device of them", () => {
+Deno.test("ExitBooks keeps the rows of a device that moves, and says where it has been", () => {
   const bench = new BooksBench();
-  bench.ports("inc100=0");
-  bench.books.remapped();
   bench.ports("inc100=0 in5555=ff");
+  bench.move("ide bus master", 0xd000);
+  bench.ports("ind000=0 inc100=0");
   const { byDevice, sites } = bench.finish();
-  assertEquals(byDevice.map(({ device, samples }) => [device, samples]), [
+  assertEquals(byDevice.map(({ device, ranges, samples }) => [device, ranges, samples]), [
+    [null, [], 2],
+    ["ide bus master", ["0xc100-0xc107", "0xd000-0xd007"], 2],
+  ]);
+  assertEquals(sites!.map(({ device, samples }) => [device, samples]), [
     ["ide bus master", 2],
     [null, 1],
+    [null, 1],
   ]);
-  assertEquals(sites!.map(({ rip, samples }) => [rip, samples]), [
-    [0xc000, 1],
-    [0xc000, 1],
-    [0xc000, 1],
-  ]);
+});
+
+Deno.test("ExitBooks does not follow a device that moves for ever", () => {
+  const bench = new BooksBench();
+  for (let base = 0x1000; base < 0x2000; base += 8) {
+    bench.move("ide bus master", base);
+    bench.ports(`in${base.toString(16)}=0`);
+  }
+  assertEquals(bench.books.rows.length, 1);
+  assertEquals(bench.finish().byDevice[0]!.ranges.length, 16);
 });
 
 Deno.test("ExitBooks.assertClosed() throws when an exit is missing", () => {
