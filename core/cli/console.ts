@@ -97,6 +97,7 @@ export class GuestConsole {
       signals: !options.escapes,
       input: (bytes) => options.escapes ? mux.input(bytes) : mux.front.input(bytes),
       hasRoom: () => machine.waitingInput("serial") < ROOM_BYTES,
+      abandoned: () => this.#screen?.show(false),
     });
     if (this.#isInteractive && options.escapes && !quiet) {
       writeText(streams.stderr, `${TOOL}: Ctrl-A h for help, Ctrl-A x to quit\n`);

@@ -7,7 +7,9 @@ import { LineEditor } from "../debug/line_editor.ts";
 import { Monitor, type MonitorHost, type Topic } from "../debug/monitor.ts";
 import { driveName } from "../machine/inspect_board.ts";
 import type { Machine } from "../machine/machine.ts";
-import { formatLiveBooks, formatLiveExits } from "../report/live.ts";
+import { formatBooks } from "../report/books.ts";
+import { formatExits, formatRequests } from "../report/exits.ts";
+import type { RunExits } from "../report/run.ts";
 import type { BlockBackend } from "../types.ts";
 import { TOOL, VERSION } from "../version.ts";
 import type { Channel } from "./console_mux.ts";
@@ -102,17 +104,21 @@ function topics({ machine, drives, isPaused }: MonitorParts): Readonly<Record<st
     block: { help: "show the block devices", lines: () => drives },
     books: {
       help: "show what virtual time was spent on",
-      lines: () => text(formatLiveBooks(machine.counters())),
+      lines: () => text(formatBooks(machine.counters())),
     },
     exits: {
-      help: "show VM exits by reason",
-      lines: () => text(formatLiveExits(machine.counters())),
+      help: "show VM exits by reason, device and disk request",
+      lines: () => text(exitTables({ ...machine.exits(), functions: null })),
     },
     status: {
       help: "show the current VM status (running|paused)",
       lines: () => [`VM status: ${isPaused() ? "paused" : "running"}`],
     },
   };
+}
+
+function exitTables(exits: RunExits): string {
+  return `${formatExits(exits)}\n${formatRequests(exits)}`;
 }
 
 function writeFile(path: string, text: string): void {

@@ -41,6 +41,8 @@ export interface TerminalUser {
   input(bytes: Uint8Array): void;
   /** More would be taken now. A terminal is always heard. */
   hasRoom(): boolean;
+  /** The process ends without having given the terminal back. */
+  abandoned(): void;
 }
 
 const CHUNK_BYTES = 4096;
@@ -55,7 +57,10 @@ export class HostTerminal {
   readonly #source: KeySource;
   readonly #user: TerminalUser;
   readonly #enter: () => void = () => this.#setRaw(true);
-  readonly #leave: () => void = () => this.#setRaw(false);
+  readonly #abandon: () => void = () => {
+    this.#setRaw(false);
+    this.#user.abandoned();
+  };
   #held = true;
   #open = true;
 
@@ -82,13 +87,13 @@ export class HostTerminal {
     if (!this.#held) return;
     this.#held = false;
     if (!this.#source.isTerminal()) return;
-    this.#leave();
-    globalThis.removeEventListener("unload", this.#leave);
+    this.#setRaw(false);
+    globalThis.removeEventListener("unload", this.#abandon);
     if (HAS_JOBS) Deno.removeSignalListener("SIGCONT", this.#enter);
   }
 
   #hold(): void {
-    globalThis.addEventListener("unload", this.#leave);
+    globalThis.addEventListener("unload", this.#abandon);
     if (HAS_JOBS) Deno.addSignalListener("SIGCONT", this.#enter);
     this.#enter();
   }

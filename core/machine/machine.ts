@@ -33,7 +33,7 @@ import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
 import { placeTables } from "./firmware.ts";
 import { firmwareContents } from "./fw_cfg_items.ts";
-import { exitReport, requestRecord } from "./exit_report.ts";
+import { type ExitReport, exitReport, requestRecord } from "./exit_report.ts";
 import { HostLoop, type RunHooks } from "./host_loop.ts";
 import { type Inspector, MachineInspector } from "./inspect.ts";
 import { driveName } from "./inspect_board.ts";
@@ -185,6 +185,11 @@ export class Machine {
       interrupts,
       guestErrors,
     };
+  }
+
+  /** The VM exits since power-on, by device and by disk request. */
+  exits(): ExitReport {
+    return exitReport(this.#exits);
   }
 
   /**
@@ -519,7 +524,7 @@ export class Machine {
     this.#exits.finish();
     const counters = this.counters();
     this.#exits.assertClosed(counters.exits, counters.books);
-    return { ...end, counters, exits: exitReport(this.#exits) };
+    return { ...end, counters, exits: this.exits() };
   }
 
   /** Instructions that have retired or faulted, with those that the vCPU has not reported yet. */

@@ -4,7 +4,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { PtyRun, ptyTest } from "../../helpers/pty.ts";
-import { processTest, runTrapring, trapring } from "../../helpers/process.ts";
+import { processTest, runTrapring, trapring, trapringArguments } from "../../helpers/process.ts";
 
 const FLAT = ["--load", "flat@0x100000", "--quiet"];
 
@@ -126,6 +126,21 @@ processTest("run without a terminal types what comes through a pipe", async (fol
   await keys.close();
   const { code, stdout } = await child.output();
   assertEquals([code, new TextDecoder().decode(stdout)], [33, ">one q"]);
+});
+
+processTest("run types a file the same way every time", async (folder) => {
+  await guest(folder, ECHO);
+  await Deno.writeTextFile(`${folder}/keys`, "from a file q");
+  const args = trapringArguments(["run", "guest.bin", "--load", "flat@0x100000", "--json"]);
+  const run = () =>
+    new Deno.Command("/bin/sh", {
+      args: ["-c", 'exec "$@" < keys', "sh", Deno.execPath(), ...args],
+      cwd: folder,
+    }).output();
+  const first = await run();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assertStringIncludes(text(first.stderr), ">from a file q");
+  assertEquals([first.code, text((await run()).stdout)], [33, text(first.stdout)]);
 });
 
 processTest("run goes on when its input has ended, the same every time", async (folder) => {

@@ -47,7 +47,8 @@ class FakeKeys implements KeySource {
 function hold(keys: KeySource, signals = false, hasRoom: () => boolean = () => true) {
   const typed: string[] = [];
   const input = (bytes: Uint8Array) => void typed.push(new TextDecoder().decode(bytes));
-  return { typed, terminal: new HostTerminal(keys, { signals, input, hasRoom }) };
+  const abandoned = () => void typed.push("abandoned");
+  return { typed, terminal: new HostTerminal(keys, { signals, input, hasRoom, abandoned }) };
 }
 
 /** Lets everything happen that is due. */
@@ -63,6 +64,16 @@ Deno.test("HostTerminal makes a terminal raw and gives it back once", async () =
   terminal[Symbol.dispose]();
   assertEquals(keys.log, ["raw", "cooked"]);
   keys.close();
+});
+
+Deno.test("HostTerminal gives the terminal back when the process ends in between", () => {
+  const keys = new FakeKeys("terminal");
+  const { terminal, typed } = hold(keys);
+  dispatchEvent(new Event("unload"));
+  assertEquals([keys.log, typed], [["raw", "cooked"], ["abandoned"]]);
+  terminal[Symbol.dispose]();
+  dispatchEvent(new Event("unload"));
+  assertEquals(typed, ["abandoned"]);
 });
 
 Deno.test("HostTerminal leaves signals to the system when it is told to", () => {

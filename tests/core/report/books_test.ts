@@ -1,0 +1,22 @@
+import { assertEquals } from "@std/assert";
+import { formatBooks } from "../../../core/report/books.ts";
+import { COST_KINDS, DOM0_COST_KINDS } from "../../../core/types.ts";
+import { boot, flatGuest, outb } from "../../helpers/small_machine.ts";
+
+Deno.test("formatBooks() shows every book, and that the vCPU's add up to what has elapsed", () => {
+  const machine = boot(flatGuest(...outb(0x3f8, 0x41), 0xeb, 0xfe));
+  machine.runSlice();
+  const [head, columns, ...lines] = formatBooks(machine.counters()).trimEnd().split("\n");
+  assertEquals(head, "1.00 ms of virtual time");
+  assertEquals(columns!.split(/\s+/), ["BOOK", "ns", "Time%"]);
+  const own = lines.slice(0, COST_KINDS.length + 1).map((line) => {
+    const [kind = "", ns = ""] = line.split(/\s+/);
+    return [kind, Number(ns.replaceAll(",", ""))] as const;
+  });
+  assertEquals(own.map(([kind]) => kind), [...COST_KINDS, "elapsed"]);
+  assertEquals(own.at(-1)![1], machine.now);
+  assertEquals(own.slice(0, -1).reduce((sum, [, ns]) => sum + ns, 0), machine.now);
+  for (const kind of DOM0_COST_KINDS) {
+    assertEquals(lines.some((line) => line.startsWith(`${kind} `)), true, kind);
+  }
+});
