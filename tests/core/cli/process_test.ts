@@ -6,6 +6,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../../core/cli/files.ts";
 import { bootDisk } from "../../helpers/guest_files.ts";
 import { imageBytes, writtenPattern } from "../../helpers/machine.ts";
+import { unhex } from "../../helpers/oracle.ts";
 import { guestPath, processTest, runTrapring, trapring } from "../../helpers/process.ts";
 
 const SECTORS = 4096;
@@ -150,6 +151,31 @@ processTest("Ctrl-C ends a writing guest with 130, its writes on disk in order",
   const end = found.findLastIndex((byte) => byte !== 0) + 1;
   const written = Math.ceil(end / 4096) * 4096; // one request after the other, none in half
   assertEquals(sha256(found.subarray(0, written)), sha256(writtenPattern(0, written, ~1)));
+});
+
+/** Boot sector: writes itself to sector 5 by PIO, flushes, sends "F" to COM1 and stays in a loop. */
+const WRITE_AND_FLUSH = unhex(
+  `fc be007c baf603 b002 ee
+   baf201 b001 ee 42 b005 ee 42 b000 ee 42 ee 42 b0e0 ee 42 b030 ee
+   b90001 baf001 f36f baf701 ec a880 75fb
+   b0e7 ee ec a880 75fb
+   baf803 b046 ee ebfe`.replaceAll(/\s/g, ""),
+);
+
+processTest("what a guest has flushed is on disk when the process is killed", async (folder) => {
+  const path = `${folder}/a.img`;
+  const image = imageBytes(64);
+  await Deno.writeFile(path, image);
+  const sector = bootDisk(1);
+  sector.set(WRITE_AND_FLUSH);
+  await Deno.writeFile(`${folder}/a.bin`, sector);
+  const child = trapring(folder, ["run", "a.bin", "--disk", "a.img", "--quiet"]).spawn();
+  const reader = child.stdout.getReader();
+  assertEquals((await reader.read()).value?.[0], "F".charCodeAt(0));
+  child.kill("SIGKILL");
+  await Promise.all([child.status, reader.cancel(), child.stderr.cancel()]);
+  image.set(sector, 5 * 512);
+  assertEquals(await hashOf(path), sha256(image));
 });
 
 // ---- output ------------------------------------------------------------------------------------
