@@ -46,6 +46,8 @@ export interface TextScreen {
   readonly rows: number;
   /** One for each row, without the blanks at its end. */
   readonly lines: readonly string[];
+  /** Of every column of each row: bits 3:0 the color, 6:4 that behind it, 7 blinking. */
+  readonly attributes: readonly Uint8Array[];
   /** `undefined` while it is switched off or elsewhere. */
   readonly cursor: ScreenPlace | undefined;
 }
@@ -63,15 +65,19 @@ export function textScreen(crtc: Uint8Array, memory: VgaMemory): TextScreen {
   const rows = Math.floor(displayedLines(crtc) / linesOfRow(crtc));
   const start = crtc[CRTC.START_HIGH]! << 8 | crtc[CRTC.START_LOW]!;
   const pitch = crtc[CRTC.OFFSET]! * 2;
-  const lines = Array.from({ length: rows }, (_, row) => {
-    let line = "";
-    for (let column = 0; column < columns; column++) {
-      const address = memoryAddress(crtc, start + row * pitch + column);
-      line += GLYPHS[memory.wordAt(address) & 0xff]!;
-    }
-    return line.trimEnd();
-  });
-  return { columns, rows, lines, cursor: cursorOf(crtc, start, pitch, columns, rows) };
+  const lines: string[] = [];
+  const attributes: Uint8Array[] = [];
+  for (let row = 0; row < rows; row++) {
+    const first = start + row * pitch;
+    const words = Uint16Array.from(
+      { length: columns },
+      (_, column) => memory.wordAt(memoryAddress(crtc, first + column)),
+    );
+    lines.push(Array.from(words, (word) => GLYPHS[word & 0xff]!).join("").trimEnd());
+    attributes.push(Uint8Array.from(words, (word) => word >> 8));
+  }
+  const cursor = cursorOf(crtc, start, pitch, columns, rows);
+  return { columns, rows, lines, attributes, cursor };
 }
 
 function displayedLines(crtc: Uint8Array): number {

@@ -135,6 +135,7 @@ export class GuestConsole {
     const { output, outputIsTerminal } = this.#parts;
     return new ScreenChannel(machine, {
       isLive: outputIsTerminal,
+      colours: !Deno.noColor,
       rows: () => Deno.consoleSize().rows || USUAL_ROWS,
       write: (text) => writeText(output, text),
     });

@@ -5,6 +5,7 @@
  */
 
 import type { Machine } from "../machine/machine.ts";
+import { colourRow } from "./console_colours.ts";
 import type { Channel } from "./console_mux.ts";
 
 const ESC = "\x1b[";
@@ -39,7 +40,7 @@ export class ScreenPainter {
     const visible = lines.slice(top, top + rows);
     const isNew = this.#shown.length !== visible.length || top !== this.#top;
     const drawn = visible.map((line, row) =>
-      isNew || line !== this.#shown[row] ? `${at(row, 0)}${line}${CLEAR_TO_END}` : ""
+      isNew || line !== this.#shown[row] ? `${at(row, 0)}${CLEAR_TO_END}${line}` : ""
     );
     const place = cursor ? `${at(cursor.row - top, cursor.column)}${ESC}?25h` : `${ESC}?25l`;
     const isSame = !isNew && place === this.#place && drawn.every((line) => line === "");
@@ -58,6 +59,8 @@ function at(row: number, column: number): string {
 export interface ScreenTerminal {
   /** Shows escape sequences; else only the last screen is written, when all is over. */
   readonly isLive: boolean;
+  /** Shows colours. */
+  readonly colours: boolean;
   rows(): number;
   write(text: string): void;
 }
@@ -109,7 +112,7 @@ export class ScreenChannel implements Channel {
     if (changes === this.#changes && rows === this.#rows) return;
     this.#changes = changes;
     this.#rows = rows;
-    this.#terminal.write(this.#painter.paint(this.#picture(), rows));
+    this.#terminal.write(this.#painter.paint(this.#livePicture(), rows));
   }
 
   /** Leaves the last picture as text, unless the user has turned to something else. */
@@ -125,6 +128,13 @@ export class ScreenChannel implements Channel {
     this.#changes = -1;
     this.#painter.reset();
     this.update();
+  }
+
+  #livePicture(): Picture {
+    const screen = this.#machine.screen();
+    if (screen === undefined || !this.#terminal.colours) return this.#picture();
+    const { lines, attributes, cursor } = screen;
+    return { lines: lines.map((line, row) => colourRow(line, attributes[row]!)), cursor };
   }
 
   #picture(): Picture {

@@ -13,6 +13,14 @@ Deno.test("textScreen() gives rows without the blanks at their ends", () => {
   assertEquals(screen.lines[24], "!".padStart(80));
 });
 
+Deno.test("textScreen() gives the attributes of every column", () => {
+  const board = new VgaBoard();
+  board.memory.write(0xb8000 + 2 * 81, 2, 0x9f20);
+  const { attributes } = board.vga.screen()!;
+  assertEquals([attributes.length, attributes[1]!.length], [25, 80]);
+  assertEquals([...attributes[1]!.subarray(0, 3)], [0x00, 0x9f, 0x00]);
+});
+
 Deno.test("textScreen() has a character of Unicode for each of code page 437", () => {
   const board = new VgaBoard();
   const all = String.fromCharCode(...Array.from({ length: 255 }, (_, i) => i + 1));

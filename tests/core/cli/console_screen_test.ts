@@ -13,22 +13,22 @@ function painted(painter: ScreenPainter, shown: Picture, rows = 25): string {
 
 Deno.test("ScreenPainter.paint() draws all of the first picture, and where the cursor is", () => {
   const painter = new ScreenPainter();
-  assertEquals(painted(painter, picture("ab|c", 1, 1)), "EHEJE1;1HabEKE2;1HcEKE2;2HE?25h");
-  assertEquals(painted(new ScreenPainter(), picture("a")), "EHEJE1;1HaEKE?25l");
+  assertEquals(painted(painter, picture("ab|c", 1, 1)), "EHEJE1;1HEKabE2;1HEKcE2;2HE?25h");
+  assertEquals(painted(new ScreenPainter(), picture("a")), "EHEJE1;1HEKaE?25l");
 });
 
 Deno.test("ScreenPainter.paint() draws what has changed, and nothing when nothing has", () => {
   const painter = new ScreenPainter();
   painter.paint(picture("ab|c", 0), 25);
-  assertEquals(painted(painter, picture("ab|d", 0)), "E2;1HdEKE1;1HE?25h");
+  assertEquals(painted(painter, picture("ab|d", 0)), "E2;1HEKdE1;1HE?25h");
   assertEquals(painted(painter, picture("ab|d", 0)), "");
   assertEquals(painted(painter, picture("ab|d", 1)), "E2;1HE?25h");
   painter.reset();
-  assertEquals(painted(painter, picture("ab|d", 1)), "EHEJE1;1HabEKE2;1HdEKE2;1HE?25h");
+  assertEquals(painted(painter, picture("ab|d", 1)), "EHEJE1;1HEKabE2;1HEKdE2;1HE?25h");
 });
 
 Deno.test("ScreenPainter.paint() follows the cursor down on a terminal that is too small", () => {
   const painter = new ScreenPainter();
-  assertEquals(painted(painter, picture("a|b|c", 0), 2), "EHEJE1;1HaEKE2;1HbEKE1;1HE?25h");
-  assertEquals(painted(painter, picture("a|b|c", 2), 2), "EHEJE1;1HbEKE2;1HcEKE2;1HE?25h");
+  assertEquals(painted(painter, picture("a|b|c", 0), 2), "EHEJE1;1HEKaE2;1HEKbE1;1HE?25h");
+  assertEquals(painted(painter, picture("a|b|c", 2), 2), "EHEJE1;1HEKbE2;1HEKcE2;1HE?25h");
 });
