@@ -171,7 +171,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .option("--disasm [=address[,count]]", "print the guest's instructions instead of running them")
     .option("--debugcon <where>", "ports E9 and 402 (a BIOS's log): stdio, file:F or null")
     .option("--requests <file>", "write a line for every disk request there, with its VM exits")
-    .option("--symbols <file>", "System.map, kallsyms or ELF: functions that cause the VM exits")
+    .option("--symbols <file>", "vmlinux, System.map or ELF: functions that cause the VM exits")
     .option("--schema", "print the JSON schema of --json and --requests")
     .option("-d <items>", "log to standard error: in_asm (guest code when it is decoded)")
     .option("-D <file>", "log there instead")

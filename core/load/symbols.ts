@@ -2,13 +2,15 @@
  * Names of a guest's functions, by address.
  *
  * Three kinds of file are read: `System.map` and `/proc/kallsyms` of Linux (`c1000000 T _stext`,
- * module symbols with `[module]` behind), and 32-bit ELF files with a symbol table.
+ * module symbols with `[module]` behind), 32-bit ELF files with a symbol table, and a `vmlinux`
+ * without one.
  * Source: nm(1) for the letters; System V ABI, chapter 4, for sections and symbols.
  * @module
  */
 
 import { UsageError } from "../errors.ts";
 import { isElf } from "./elf.ts";
+import { kernelSymbols } from "./kallsyms.ts";
 
 /** Where a symbol begins. All that follows is its own, up to the next symbol. */
 interface Symbol {
@@ -20,6 +22,8 @@ interface Symbol {
 const LINE = /^([0-9a-f]{8,16}) (\S) (\S+)(?:\s+\[(\S+)\])?$/;
 /** Text, and weak symbols, most of which are functions. */
 const CODE_LETTERS = "tTwW";
+/** Where text ends; module code may follow much later. */
+const TEXT_ENDS: ReadonlySet<string> = new Set(["_etext", "_einittext", "_end"]);
 /** Absolute: a number, not a place. */
 const ABSOLUTE_LETTERS = "aA";
 
@@ -49,11 +53,12 @@ export class SymbolTable {
    */
   static parse(file: Uint8Array, name: string): SymbolTable {
     const symbols = isElf(file) ? elfSymbols(file, name) : textSymbols(file);
-    if (symbols.some((symbol) => symbol.name !== undefined)) return new SymbolTable(symbols);
+    const found = hasNames(symbols) ? symbols : ownSymbols(file);
+    if (hasNames(found)) return new SymbolTable(found);
     throw new UsageError(
       `Cannot read symbols "${name}": no function in it`,
-      "System.map of the kernel's package, /proc/kallsyms of the guest, or an ELF file that is " +
-        "not stripped",
+      "an unpacked vmlinux, System.map, /proc/kallsyms of the guest, or an ELF file that is not " +
+        "stripped",
     );
   }
 
@@ -76,11 +81,28 @@ function textSymbols(file: Uint8Array): Symbol[] {
   for (const line of new TextDecoder().decode(file).split("\n")) {
     const [, digits, letter = "", name, module] = LINE.exec(line.trimEnd()) ?? [];
     if (digits === undefined || ABSOLUTE_LETTERS.includes(letter)) continue;
-    const isCode = CODE_LETTERS.includes(letter);
-    const text = module === undefined ? name : `${name} [${module}]`;
-    add(symbols, { address: parseInt(digits, 16), name: isCode ? text : undefined });
+    const text = module === undefined ? name! : `${name} [${module}]`;
+    add(symbols, symbolOf(parseInt(digits, 16), letter, text));
   }
   return [...symbols.values()];
+}
+
+/** What a kernel carries for `/proc/kallsyms`. */
+function ownSymbols(file: Uint8Array): Symbol[] {
+  const symbols = new Map<number, Symbol>();
+  for (const { address, letter, name } of kernelSymbols(file) ?? []) {
+    add(symbols, symbolOf(address, letter, name));
+  }
+  return [...symbols.values()];
+}
+
+function symbolOf(address: number, letter: string, name: string): Symbol {
+  const isFunction = CODE_LETTERS.includes(letter) && !TEXT_ENDS.has(name);
+  return { address, name: isFunction ? name : undefined };
+}
+
+function hasNames(symbols: readonly Symbol[]): boolean {
+  return symbols.some(({ name }) => name !== undefined);
 }
 
 function add(symbols: Map<number, Symbol>, symbol: Symbol): void {
