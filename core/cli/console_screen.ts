@@ -9,8 +9,9 @@ import { colourRow } from "./console_colours.ts";
 import type { Channel } from "./console_mux.ts";
 
 const ESC = "\x1b[";
-const ENTER = `${ESC}?1049h`;
-const LEAVE = `${ESC}?1049l${ESC}?25h`;
+/** The other screen, without wrapping: a row that is too long ends at the edge. */
+const ENTER = `${ESC}?1049h${ESC}?7l`;
+const LEAVE = `${ESC}?7h${ESC}?1049l${ESC}?25h`;
 const CLEAR = `${ESC}H${ESC}J`;
 const CLEAR_TO_END = `${ESC}K`;
 const GRAPHICS_NOTE = "(the guest's screen is in a graphics mode)";

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import xterm from "@xterm/headless";
 import { type Picture, ScreenPainter } from "../../../core/cli/console_screen.ts";
 
 const picture = (text: string, row?: number, column = 0): Picture => ({
@@ -31,4 +32,13 @@ Deno.test("ScreenPainter.paint() follows the cursor down on a terminal that is t
   const painter = new ScreenPainter();
   assertEquals(painted(painter, picture("a|b|c", 0), 2), "EHEJE1;1HEKaE2;1HEKbE1;1HE?25h");
   assertEquals(painted(painter, picture("a|b|c", 2), 2), "EHEJE1;1HEKbE2;1HEKcE2;1HE?25h");
+});
+
+Deno.test("ScreenPainter.paint() fills a row to its last column, where a terminal would wrap", async () => {
+  const terminal = new xterm.Terminal({ cols: 80, rows: 2, allowProposedApi: true });
+  const text = new ScreenPainter().paint(picture(`${"x".repeat(79)}y|z`, 1), 2);
+  await new Promise<void>((resolve) => terminal.write(text, resolve));
+  const { active } = terminal.buffer;
+  assertEquals(active.getLine(0)!.translateToString(true), `${"x".repeat(79)}y`);
+  assertEquals(active.getLine(1)!.translateToString(true), "z");
 });
