@@ -398,7 +398,7 @@ export class Pc {
     ports.map("vga", PORT.VGA, VGA_PORTS, vga);
     ports.map("vga crtc", PORT.VGA_CRTC, VGA_CRTC_PORTS, vga.colorPorts);
     ports.map("vga crtc mono", PORT.VGA_CRTC_MONO, VGA_CRTC_PORTS, vga.monoPorts);
-    this.mmio.map("vga", MMIO.VGA, VGA_WINDOW_BYTES, vga.memory);
+    this.mmio.map("vga window", MMIO.VGA, VGA_WINDOW_BYTES, vga.memory);
   }
 
   #makeRtc(): Rtc {
