@@ -191,11 +191,12 @@ export class Cpu {
     }
   }
 
-  /** Source: Intel SDM vol. 3, table 10-1, but with caches on. */
+  /** Source: Intel SDM vol. 3, table 10-1. */
   #setUpReset(): void {
     const { state } = this;
     const { code, limit } = REAL_MODE;
     setSegment(this, CS, { ...RESET_CODE, limit, attr: code, at: 0 });
+    state.set(AT_CR, CR0.CD | CR0.NW | CR0_ET);
     state.set(IDT_LIMIT, 0xffff);
     state.set(AT.GDT_LIMIT, 0xffff);
     state.regs[EDX] = this.signature;
