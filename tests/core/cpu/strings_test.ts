@@ -46,3 +46,24 @@ Deno.test("REP MOVS downwards wraps in a segment of 64 KiB", () => {
   bench.run(10);
   assertEquals([...bench.ram.subarray(0x4ffe, 0x5003)], [9, 8, 1, 2, 3]);
 });
+
+/** cld; rep scasb; hlt, with the prefix. */
+const SCAN = { equal: "fc f3ae f4", unequal: "fc f2ae f4" } as const;
+
+for (const [kind, at] of [["equal", 5000], ["unequal", 5000], ["unequal", 0]] as const) {
+  Deno.test(`REP SCASB stops behind the first byte that ends it, while ${kind}, at ${at}`, () => {
+    const bench = new CpuBench();
+    bench.load("protected32", 0x100, SCAN[kind]);
+    const { state } = bench.cpu;
+    const [run, end] = kind === "equal" ? [7, 9] : [9, 7];
+    bench.ram.fill(run, SOURCE, SOURCE + 9000);
+    bench.ram[SOURCE + at] = end;
+    state.regs[0] = 0x12345607;
+    state.regs[EDI] = SOURCE;
+    state.regs[ECX] = 8000;
+    assertEquals(bench.run(20000), at + 3);
+    assertEquals([state.regs[EDI], state.regs[ECX]], [SOURCE + at + 1, 8000 - at - 1]);
+    // 7 - 9: carry, sign, auxiliary; 7 - 7: zero, parity
+    assertEquals(state.eflags & 0xd5, kind === "equal" ? 0x91 : 0x44);
+  });
+}
