@@ -92,6 +92,18 @@ Deno.test("IoPortBus.unmap() frees every range of the name, and a BAR can move f
   assertEquals(bus.ownerOf(0, 0x10000), "uart");
 });
 
+Deno.test("IoPortBus.rangeAt() is one object for a mapping, and onRemap() tells when to ask again", () => {
+  const bus = new IoPortBus();
+  let remaps = 0;
+  bus.onRemap(() => remaps++);
+  bus.map("ide", 0x1f0, 8, new Recorder());
+  const range = bus.rangeAt(0x1f7)!;
+  assertEquals([range.name, range.base, range.length], ["ide", 0x1f0, 8]);
+  assertEquals([bus.rangeAt(0x1f0) === range, bus.rangeAt(0x1ef), remaps], [true, undefined, 1]);
+  bus.unmap("ide");
+  assertEquals([bus.rangeAt(0x1f7), remaps], [undefined, 2]);
+});
+
 Deno.test("IoPortBus.readString() and writeString() move item by item when the device has no string methods", () => {
   const bus = new IoPortBus();
   const device = new Recorder();

@@ -73,3 +73,15 @@ Deno.test("MmioBus.unmap() returns the addresses, also those that answered last"
   bus.unmap("device");
   assertEquals([bus.read(0x1000, 1), bus.ownerOf(0xffe, 4)], [0xff, undefined]);
 });
+
+Deno.test("MmioBus.rangeAt() is one object for a mapping, and onRemap() tells when to ask again", () => {
+  const bus = new MmioBus();
+  let remaps = 0;
+  bus.onRemap(() => remaps++);
+  bus.map("device", 0xfee00000, 8, new Bytes());
+  const range = bus.rangeAt(0xfee00007)!;
+  assertEquals([range.name, range.base, range.length], ["device", 0xfee00000, 8]);
+  assertEquals([bus.rangeAt(0xfee00000) === range, bus.rangeAt(0xfee00008)], [true, undefined]);
+  bus.unmap("device");
+  assertEquals([bus.rangeAt(0xfee00007), remaps], [undefined, 2]);
+});

@@ -68,6 +68,17 @@ Deno.test("Pic8259Pair.acknowledge() gives the vector of the highest request, an
   assertEquals(board.pic.acknowledge(), 0x34);
 });
 
+Deno.test("Pic8259Pair.irq is the input that was acknowledged last, of either chip", () => {
+  const board = linuxBoard();
+  assertEquals(board.pic.irq, undefined);
+  board.raise(14);
+  board.pic.acknowledge();
+  assertEquals(board.pic.irq, 14);
+  board.raise(1);
+  board.pic.acknowledge();
+  assertEquals(board.pic.irq, 1);
+});
+
 Deno.test("Pic8259Pair lets a higher request interrupt a lower one in service", () => {
   const board = linuxBoard();
   board.raise(4);

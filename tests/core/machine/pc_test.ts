@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { VirtualClock } from "../../../core/clock.ts";
 import { Accounting } from "../../../core/hypervisor/accounting.ts";
+import { SERVICES } from "../../../core/hypervisor/tally.ts";
 import { IRQ, MMIO, Pc, PORT } from "../../../core/machine/pc.ts";
 import type { Disk } from "../../../core/types.ts";
 import { makeRam } from "../../helpers/host.ts";
@@ -177,4 +178,16 @@ Deno.test("Pc has a CD-ROM drive where it was placed, and keeps it when disks ar
   pc.ports.write(PORT.IDE2_COMMAND + 7, 1, 0xa1);
   const words = Array.from({ length: 14 }, () => pc.ports.read(PORT.IDE2_COMMAND, 2)).slice(10);
   assertEquals(words, [0x514d, 0x3030, 0x3030, 0x3420]); // QM00004
+});
+
+Deno.test("Pc calls devices that serve disk requests by the names that exits are tied by", () => {
+  const { pc, config } = makePc();
+  config(BUS_MASTER_BAR, 0xc100);
+  config(IDE_COMMAND, 5);
+  const names = [PORT.IDE_COMMAND, PORT.IDE_CONTROL, 0xc100].map((at) => pc.ports.ownerOf(at));
+  const second = [PORT.IDE2_COMMAND, PORT.IDE2_CONTROL, 0xc108].map((at) => pc.ports.ownerOf(at));
+  const pics = [PORT.PIC_MASTER, PORT.PIC_SLAVE].map((at) => pc.ports.ownerOf(at));
+  const apics = [MMIO.LOCAL_APIC, MMIO.IO_APIC].map((at) => pc.hypervisorMmio.ownerOf(at));
+  const devices = [...names, ...second, ...pics, ...apics];
+  assertEquals(devices, SERVICES.filter((name) => name !== name.toUpperCase()));
 });
