@@ -1,10 +1,19 @@
 /**
- * Debian's kernel, unpacked, entered by PVH.
+ * Debian's kernel, unpacked, entered by PVH and by its ELF entry point.
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
-import { assertComplete, assertImage, linuxTest, startKernel } from "./linux.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { words } from "../helpers/guest_files.ts";
+import { Emulator, tailOf } from "./emulator.ts";
+import { APPEND, assertComplete, assertImage, linuxFile, linuxTest, startKernel } from "./linux.ts";
+
+/** Of an ELF note: where its type is, "Xen", the type that names the PVH entry, and one of none. */
+const TYPE = 8;
+const XEN = 0x006e6558;
+const PHYS32_ENTRY = 18;
+const UNKNOWN_TYPE = 99;
 
 for (const append of ["", "acpi=off", "nolapic", "noapic"]) {
   linuxTest(`vmlinux boots and switches off with "${append}"`, async (folder) => {
@@ -24,3 +33,30 @@ linuxTest("vmlinux boots and switches off with its disk in PIO mode", async (fol
   assert(exits.byPort["0x1f0:in"] > 0);
   assertEquals(exits.byPort["0xc100:out"], undefined, "the bus master stays idle");
 });
+
+linuxTest(
+  "vmlinux without a PVH note boots by its ELF entry point, and may reset",
+  async (folder) => {
+    await Deno.writeFile(join(folder, "kernel"), withoutPvhNote());
+    await using run = new Emulator(folder, [
+      ...["-kernel", "kernel", "-initrd", "initrd", "-hda", "disk.img", "-m", "256"],
+      ...["-append", `${APPEND} oracle.stop=init oracle.end=reboot`],
+    ]);
+    const end = await run.end();
+    assertEquals(end.code, 0, tailOf(end));
+    assertStringIncludes(end.serial, "ORACLE stop");
+    assertStringIncludes(end.report, "Guest asked for a reset by port 64h");
+  },
+);
+
+/** The note keeps its place and gets a type that nobody reads. */
+function withoutPvhNote(): Uint8Array {
+  const kernel = Deno.readFileSync(linuxFile("vmlinux"));
+  const note = words(4, 4, PHYS32_ENTRY, XEN);
+  let at = kernel.indexOf(PHYS32_ENTRY);
+  while (at >= 0 && !note.every((byte, i) => kernel[at - TYPE + i] === byte)) {
+    at = kernel.indexOf(PHYS32_ENTRY, at + 1);
+  }
+  kernel[at] = UNKNOWN_TYPE;
+  return kernel;
+}
