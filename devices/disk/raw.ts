@@ -2,7 +2,7 @@
  * A raw image file, read and written synchronously, straight from and into guest memory.
  *
  * `node:fs` costs the same as a C program's pread() here; asynchronous calls cost five times as
- * much.
+ * much. It cannot discard: neither `node:fs` nor Deno has a call that punches a hole into a file.
  * @module
  */
 

@@ -10,7 +10,7 @@
  * verify    BSY → disk into the buffer … idle, INTRQ
  * trim      DRQ, wait for Start → ranges from guest memory → BSY → disk … idle, INTRQ
  * ```
- * A drive that hangs keeps its status, and makes no interrupt, until the host resets it.
+ * A drive that hangs stays busy, or in its DMA transfer, until the host resets it.
  * @module
  */
 
@@ -181,17 +181,20 @@ export class CommandRunner {
     if (multiple && this.#drive.multiple === 0) return this.#end(ER_ABRT);
     this.#sector = this.#drive.firstSector(ext);
     this.#remaining = this.#drive.taskfile.sectorCount(ext);
-    const inside = Math.min(this.#remaining, this.#disk.sectorCount - this.#sector);
     if (this.#command.protocol === "verify") this.#verify();
     else if (!this.#isDma()) this.#nextBlock();
-    else if (this.#reaches(1)) this.#awaitDma(inside);
+    else if (this.#reaches(1)) this.#awaitDma(this.#inside());
     else this.#endOutOfRange();
+  }
+
+  /** Of the remaining sectors those that the disk has. */
+  #inside(): number {
+    return Math.min(this.#remaining, this.#disk.sectorCount - this.#sector);
   }
 
   /** Reads into the buffer what nobody takes from there. */
   #verify(): void {
-    const inside = Math.min(this.#remaining, this.#disk.sectorCount - this.#sector);
-    this.#sectors = Math.min(inside, BUFFER_SECTORS);
+    this.#sectors = Math.min(this.#inside(), BUFFER_SECTORS);
     if (this.#reaches(1)) this.#submit("read", this.block.segments(this.#sectors));
     else this.#endOutOfRange();
   }
@@ -219,7 +222,7 @@ export class CommandRunner {
   /** Reads the block and, as drives do, as much of the rest of the command as the buffer holds. */
   #fetch(): void {
     const room = BUFFER_SECTORS - BUFFER_SECTORS % this.#sectors;
-    this.#fetched = Math.min(room, this.#remaining, this.#disk.sectorCount - this.#sector);
+    this.#fetched = Math.min(room, this.#inside());
     this.#taken = 0;
     this.#submit("read", this.block.segments(this.#fetched));
   }
@@ -325,10 +328,7 @@ export class CommandRunner {
 
   #fail(status: BlockStatus, failedAt: number): void {
     const { protocol } = this.#command;
-    if (status === "timeout") {
-      this.#inFlight = "hung";
-      return;
-    }
+    if (status === "timeout") return this.#hang();
     if (protocol !== "flush" && protocol !== "trim") {
       this.#remaining -= failedAt - this.#sector;
       this.#report(failedAt);
@@ -337,6 +337,11 @@ export class CommandRunner {
     if (!this.#isRead() && protocol !== "verify") return this.#end(ER_ABRT, SR_DF);
     this.#drive.readErrors++;
     this.#end(ER_UNC);
+  }
+
+  #hang(): void {
+    this.#inFlight = "hung";
+    if (!this.#isDma()) this.#drive.status = SR_WORKING;
   }
 
   /** A PRD table that ends too early: nothing moves, no interrupt; the host has its timeout. */

@@ -40,6 +40,9 @@ function tryFault(sector: number): string {
   return `dmesg -n 1; dmesg -c >/dev/null; ${read}; dmesg`;
 }
 
+/** The first bytes of the disk itself, not of the cache. */
+const SHOW = "dd if=/dev/sda bs=4k count=1 iflag=direct | hexdump | grep ^0000000";
+
 /** One boot for both tests of DMA. */
 const dma = (() => {
   let costs: CommandCost[] | undefined;
@@ -51,6 +54,8 @@ const dma = (() => {
       write(4096, 16, "oflag=direct"),
       write(4096, 1, "conv=fsync"),
       read(MIB, 1), // two commands of more than 256 sectors
+      `${write(4096, 1, "conv=fsync")}; echo old | dd of=/dev/sda conv=fsync; ${SHOW}; ` +
+      `busybox blkdiscard -l 65536 /dev/sda; ${SHOW}`,
       tryFault(1003),
       "dd if=/dev/zero of=/dev/sdb bs=4096 seek=125 count=1 oflag=direct",
       tryFault(1003),
@@ -92,10 +97,20 @@ Deno.test({
 });
 
 Deno.test({
+  name: "blkdiscard gives sectors back to a disk that can",
+  ignore,
+  fn() {
+    const { lines } = dma()[6]!;
+    const shown = lines.filter((line) => line.startsWith("0000000"));
+    assertEquals(shown.map((line) => line.split(" ")[1]), ["6c6f", "0000"]); // "ol"
+  },
+});
+
+Deno.test({
   name: "ata_piix tries a bad sector once, a refused command six times, a lost one after a reset",
   ignore,
   fn() {
-    const [bad, , good, refused, lost] = dma().slice(6);
+    const [bad, , good, refused, lost] = dma().slice(7);
     assert(has(bad!, "Add. Sense: Unrecovered read error"));
     assert(has(bad!, "I/O error, dev sdb, sector 1003"));
     assert(has(good!, "1+0 records in"));

@@ -149,6 +149,16 @@ Deno.test("IdeChannel answers ABRT when the disk refuses", () => {
   assertEquals([ide.in8(0x1f7), ide.registers()], [0x51, [0x04, 2, 6, 0, 0, 0xe0]]);
 });
 
+Deno.test("IdeChannel is busy when the disk hangs behind the first sectors of a PIO read", () => {
+  const { disk, ide } = bench();
+  disk.status = "timeout";
+  disk.failedAt = 17;
+  ide.lba28(0x20, 16, 8);
+  disk.complete();
+  assertEquals(ide.insl(128), disk.sectors(16, 1));
+  assertEquals([ide.in8(0x1f7), ide.line.edges, disk.log], [0xd0, 1, ["read 16+8"]]);
+});
+
 Deno.test("IdeChannel hangs without an interrupt when the disk does, until SRST", () => {
   const { disk, ide } = bench();
   ide.prds(0x8000, [[0x3000, 4096]]);
