@@ -161,7 +161,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
         .choices(MACHINE_TYPES),
     )
     .option("--kernel <file>", "the guest, as QEMU spells it")
-    .option("--bios <file>", `starts the machine when there is no guest; ${DEFAULT_BIOS}`)
+    .option("--bios <file>", `starts what is on the drives, without a guest; ${DEFAULT_BIOS}`)
     .option("--append <text>", "command line of a Linux or Multiboot kernel")
     .option("--initrd <file>", 'initial RAM disk; modules of Multiboot: "a.bin arguments,b.bin"')
     .option("--smp <n>", "processors: 1", "1")
