@@ -11,7 +11,7 @@ export { guestPath };
 
 const COLUMNS = 80;
 const ROWS = 25;
-/** Longest wait for what a test expects to see. */
+/** Longest wait for what a test expects to see, unless it says otherwise. */
 const PATIENCE_MS = 20_000;
 
 /** There is no `script`, or no right to start it. */
@@ -78,14 +78,14 @@ export class PtyRun {
   }
 
   /** Waits until that has come on the terminal, after what was waited for before. */
-  async until(text: string): Promise<void> {
-    await this.#waitFor(() => this.#text.includes(text), text);
+  async until(text: string, patienceMs: number = PATIENCE_MS): Promise<void> {
+    await this.#waitFor(() => this.#text.includes(text), text, patienceMs);
     this.#text = this.#text.slice(this.#text.indexOf(text) + text.length);
   }
 
   /** Waits until a row of the screen is that. */
   async untilRow(row: number, text: string): Promise<void> {
-    await this.#waitFor(() => this.row(row) === text, `"${text}" in row ${row}`);
+    await this.#waitFor(() => this.row(row) === text, `"${text}" in row ${row}`, PATIENCE_MS);
   }
 
   /** A row of the screen as the user sees it. */
@@ -123,8 +123,8 @@ export class PtyRun {
     this.#wake();
   }
 
-  async #waitFor(condition: () => boolean, what: string): Promise<void> {
-    const endsAt = performance.now() + PATIENCE_MS;
+  async #waitFor(condition: () => boolean, what: string, patienceMs: number): Promise<void> {
+    const endsAt = performance.now() + patienceMs;
     while (!condition()) {
       const left = endsAt - performance.now();
       if (left <= 0) throw new Error(`Waited in vain for ${what}; there is: ${this.#text}`);
@@ -139,11 +139,18 @@ export class PtyRun {
   }
 }
 
-/** A test on a terminal, in a folder that goes away afterwards; ignored where there is no terminal. */
-export function ptyTest(name: string, fn: (folder: string) => Promise<void>): void {
+/**
+ * A test on a terminal, in a folder that goes away afterwards; ignored where there is no terminal, or
+ * something else is missing.
+ */
+export function ptyTest(
+  name: string,
+  fn: (folder: string) => Promise<void>,
+  ignore: boolean = false,
+): void {
   Deno.test({
     name,
-    ignore: ptyMissing,
+    ignore: ignore || ptyMissing,
     async fn() {
       const folder = await Deno.makeTempDir();
       try {
