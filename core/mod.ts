@@ -6,6 +6,7 @@
 export { compareDisks } from "./cli/compare.ts";
 export type { CompareDisksOptions, CompareOutcome } from "./cli/compare.ts";
 export { GuestPanic, ImageError, InternalError, UsageError } from "./errors.ts";
+export { loadBios } from "./load/bios.ts";
 export { loadGuest } from "./load/detect.ts";
 export type { LoadOptions } from "./load/detect.ts";
 export type { FlatPlacement } from "./load/flat.ts";
