@@ -13,6 +13,7 @@
  */
 
 import { basename, join } from "@std/path";
+import { sha256 } from "../../core/cli/files.ts";
 import { oraclePath } from "../helpers/oracle.ts";
 
 /** Parts by name, each a folder. */
@@ -31,7 +32,7 @@ const PROOF: Readonly<Record<Part, string>> = {
 
 /** A file of a part, `undefined` while the part has not been prepared. */
 export function stockFile(part: Part, name: string): string | undefined {
-  const folder = join(cacheFolder(), part);
+  const folder = join(cacheFolder(), folderOf(part));
   return exists(join(folder, PROOF[part])) ? join(folder, name) : undefined;
 }
 
@@ -48,11 +49,19 @@ export async function prepare(part: Part): Promise<void> {
     await Deno.chmod(building, 0o755);
     const build = BUILDERS[part] ?? ((folder: string) => unpack(part, folder));
     await build(building);
-    await Deno.rename(building, join(cache, part));
+    await Deno.rename(building, join(cache, folderOf(part)));
   } catch (error) {
     await Deno.remove(building, { recursive: true });
     throw error;
   }
+}
+
+/** Other scripts make other images. */
+function folderOf(part: Part): string {
+  if (part !== "linux") return part;
+  const scripts = LINUX_SCRIPTS.map((name) => oraclePath(`linux/${name}`))
+    .map((path) => path === undefined ? "" : Deno.readTextFileSync(path));
+  return `${part}-${sha256(new TextEncoder().encode(scripts.join(""))).slice(0, 8)}`;
 }
 
 async function buildLinux(folder: string): Promise<void> {
