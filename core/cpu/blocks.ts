@@ -9,32 +9,19 @@
 
 import type { Code, CodeTable } from "./code_table.ts";
 import { type Block, CodePage, PageHistory } from "./code_pages.ts";
-import { Fault, VECTOR } from "./fault.ts";
-import { Decoder } from "./decode.ts";
+import { CodeReader, MAX_BLOCK, simpleCount } from "./code_reader.ts";
 import type { Insn } from "./insn.ts";
 import { Jit } from "./jit.ts";
+import { JumpCache } from "./jump_cache.ts";
 import { JUMP_ROW } from "./opcodes.ts";
 import type { Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
 import { Sites } from "./sites.ts";
-import { AT, type CpuState, CS, JUMP, MODE, RECORDS, SEG, TLB } from "./state.ts";
-import { StraddlingCode } from "./straddling.ts";
+import { AT, type CpuState, CS, MODE, RECORDS } from "./state.ts";
 import { HANDLER, Threaded } from "./threaded.ts";
 import { type CompilableBlock, SMALL } from "./unit.ts";
 
-const { BANK, LINK, MODE: AT_MODE, RECORD } = AT;
-const { LIMIT: SEG_LIMIT } = SEG;
-const { ADDEND: TLB_ADDEND, ENTRIES: TLB_ENTRIES, EXECUTE: TLB_EXECUTE } = TLB;
-const {
-  ADDEND: JUMP_ADDEND,
-  BASE: JUMP_BASE,
-  ENTRIES: JUMP_ENTRIES,
-  HANDLER: JUMP_HANDLER,
-  LINEAR: JUMP_LINEAR,
-  MODE: JUMP_MODE,
-  RECORD: JUMP_RECORD,
-  STRIDE: JUMP_STRIDE,
-} = JUMP;
+const { LINK, MODE: AT_MODE, RECORD } = AT;
 const {
   BRANCH_STRIDE: REC_BRANCH_STRIDE,
   COUNT: REC_COUNT,
@@ -45,10 +32,7 @@ const {
 } = REC;
 const { COMPLEX, HEAD, STOP } = HANDLER;
 const { BANK_SHIFT: MODE_BANK_SHIFT } = MODE;
-const { PF } = VECTOR;
 
-/** Instructions of the longest block. */
-const MAX_BLOCK = 64;
 /** Bytes of the records of the longest block: head, instructions, jump to the rest. */
 const MAX_BYTES = (MAX_BLOCK + 1) * REC_STRIDE + REC_BRANCH_STRIDE;
 /** First records: scratch space for a single instruction. */
@@ -82,16 +66,14 @@ export class Blocks {
   readonly #jit: Jit;
   readonly #heat: number;
   readonly #sites = new Sites();
-  readonly #decoder: Decoder;
-  readonly #straddling: StraddlingCode;
+  readonly #reader: CodeReader;
+  readonly #jumps: JumpCache;
   readonly #pages: (CodePage | undefined)[];
   /** Pages whose code has changed. */
   readonly #histories = new Map<number, PageHistory>();
   /** Instructions behind complex records, by the record's TARGET word. */
   #complex: Insn[] = [];
   #next: number = FIRST;
-  /** Linear page that a look-ahead must not leave: nothing behind it may be touched. -1 = none. */
-  #onlyPage = -1;
   /** Generated code of a kept block is running. */
   running = false;
   /** Runs from a record until generated code returns. */
@@ -107,8 +89,8 @@ export class Blocks {
     this.#threaded = new Threaded(state, table);
     this.#jit = new Jit(table);
     this.enter = this.#threaded.enter;
-    this.#decoder = new Decoder({ byteAt: (eip) => this.#byteAt(eip) }, features);
-    this.#straddling = new StraddlingCode(state, mmu);
+    this.#jumps = new JumpCache(state);
+    this.#reader = new CodeReader(state, mmu, features);
     this.#pages = new Array(state.bytes.length >> 12);
     mmu.holdsCode = (host) => this.#pages[host >>> 12] !== undefined;
     mmu.codeWritten = (host, size, value) => this.#codeWritten(host, size, value);
@@ -121,12 +103,7 @@ export class Blocks {
 
   /** Decodes the instruction at EIP, wherever it lies. */
   decode(): Insn {
-    const mode = this.#state.get(AT_MODE);
-    const known = this.#straddling.find(mode);
-    if (known !== undefined) return known;
-    const insn = this.#decoder.decode(this.#state.eip, mode);
-    this.#straddling.note(insn, mode);
-    return insn;
+    return this.#reader.here();
   }
 
   /** Writes one instruction, whose jumps come back, to the scratch records. */
@@ -146,20 +123,7 @@ export class Blocks {
     const eip = this.#state.eip;
     const mode = this.#state.get(AT_MODE);
     const linear = (this.#state.segmentBase(CS) + eip) >>> 0;
-    return this.#recall(linear, mode) || this.#look(eip, mode, linear);
-  }
-
-  /** Head of a live block that the jump cache and the TLB agree on, else 0. */
-  #recall(linear: number, mode: number): number {
-    const { words } = this.#state;
-    const at = jumpEntry(linear);
-    const tlb = (words[BANK >> 2]! + (linear >>> 8 & (TLB_ENTRIES - 1) << 4)) >> 2;
-    const hit = words[at + (JUMP_LINEAR >> 2)] === (linear | 0) &&
-      words[at + (JUMP_MODE >> 2)] === mode &&
-      words[tlb + (TLB_EXECUTE >> 2)] === (linear & ~0xfff) &&
-      words[tlb + (TLB_ADDEND >> 2)] === words[at + (JUMP_ADDEND >> 2)] &&
-      words[at + (JUMP_HANDLER >> 2)] !== STOP;
-    return hit ? words[at + (JUMP_RECORD >> 2)]! : 0;
+    return this.#jumps.recall(linear, mode) || this.#look(eip, mode, linear);
   }
 
   #look(eip: number, mode: number, linear: number): number {
@@ -182,7 +146,7 @@ export class Blocks {
       block = { head, linear, compiled: 0 };
       page.blocks.set(key, block);
     }
-    this.#remember(linear, mode, host - linear, block.head);
+    this.#jumps.remember(linear, mode, host - linear, block.head);
     return block.head;
   }
 
@@ -196,26 +160,14 @@ export class Blocks {
     return page;
   }
 
-  #remember(linear: number, mode: number, addend: number, head: number): void {
-    const words = this.#state.words;
-    const at = jumpEntry(linear);
-    words[at + (JUMP_LINEAR >> 2)] = linear;
-    words[at + (JUMP_MODE >> 2)] = mode;
-    words[at + (JUMP_ADDEND >> 2)] = addend;
-    words[at + (JUMP_RECORD >> 2)] = head;
-    words[at + (JUMP_HANDLER >> 2)] = words[head >> 2]!;
-  }
-
   /** Gives a block another handler, also where the jump cache holds it. */
   #setHandler({ head, linear }: Block, handler: number): void {
-    const words = this.#state.words;
-    const at = jumpEntry(linear);
-    words[head >> 2] = handler;
-    if (words[at + (JUMP_RECORD >> 2)] === head) words[at + (JUMP_HANDLER >> 2)] = handler;
+    this.#state.words[head >> 2] = handler;
+    this.#jumps.update(linear, head);
   }
 
   #build(eip: number, mode: number, linear: number, host: number, page: CodePage): number {
-    const insns = this.#discover(eip, mode, linear);
+    const insns = this.#reader.block(eip, mode, linear);
     if (insns.length === 0) return 0;
     const count = simpleCount(insns);
     const head = this.#next;
@@ -255,43 +207,6 @@ export class Blocks {
     return Math.min(this.#heat * 2 ** (this.#histories.get(page)?.changes ?? 0), MAX_HEAT);
   }
 
-  /** Instructions of the block; none when the first one crosses the page or cannot be fetched. */
-  #discover(eip: number, mode: number, linear: number): Insn[] {
-    const insns: Insn[] = [];
-    let at = eip;
-    const inPage = 0x1000 - (linear & 0xfff);
-    while (insns.length < MAX_BLOCK && at - eip < inPage) {
-      const insn = this.#lookAhead(at, mode, linear >>> 12);
-      if (!insn || insn.next < insn.pc) break;
-      insns.push(insn);
-      if (insn.row.branch || isComplex(insn)) break;
-      at = insn.next;
-    }
-    return insns;
-  }
-
-  /** Decodes without side effects; nothing where a fetch would fault or leave the page. */
-  #lookAhead(eip: number, mode: number, page: number): Insn | undefined {
-    this.#onlyPage = page;
-    try {
-      return this.#decoder.decode(eip, mode);
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      return undefined;
-    } finally {
-      this.#onlyPage = -1;
-    }
-  }
-
-  #byteAt(eip: number): number {
-    const state = this.#state;
-    if (eip >>> 0 > state.seg(CS, SEG_LIMIT) >>> 0) throw Fault.of(VECTOR.GP, 0);
-    const linear = (state.segmentBase(CS) + eip) >>> 0;
-    if (this.#onlyPage >= 0 && linear >>> 12 !== this.#onlyPage) throw Fault.of(PF, 0);
-    const host = this.#mmu.fetchAddress(linear);
-    return host < 0 ? 0xff : state.bytes[host]!;
-  }
-
   /** The jump that missed, if any, will not be followed now. */
   forgetLink(): void {
     this.#state.set(LINK, 0);
@@ -326,7 +241,7 @@ export class Blocks {
       const block = page.blocks.get(blockKey(mode, linear));
       if (!block || blocks.has(eip) || (linear ^ (base + start)) >>> 12) continue;
       if (n > 0 && !block.compiled && this.#state.get(block.head + REC_HEAT) > cold) continue;
-      const insns = this.#discover(eip, mode, linear);
+      const insns = this.#reader.block(eip, mode, linear);
       const count = simpleCount(insns);
       // What is compiled already may only be repeated here.
       if (block.compiled && insns.length > SMALL) continue;
@@ -414,30 +329,14 @@ export class Blocks {
     this.#pages.fill(undefined);
     this.#complex = [];
     this.#next = FIRST;
-    this.#state.words.fill(0, JUMP_BASE >> 2, (JUMP_BASE + JUMP_ENTRIES * JUMP_STRIDE) >> 2);
+    this.#jumps.clear();
     this.#state.set(LINK, 0);
   }
-}
-
-/** Word index of the jump cache's entry for a linear address. */
-function jumpEntry(linear: number): number {
-  return (JUMP_BASE + (linear & (JUMP_ENTRIES - 1)) * JUMP_STRIDE) >> 2;
 }
 
 /** Key of a block on its page. */
 function blockKey(mode: number, linear: number): number {
   return (mode >>> 0) * 0x1_0000_0000 + linear;
-}
-
-/** Instructions of a block before the one that TypeScript executes, if it ends with such. */
-function simpleCount(insns: readonly Insn[]): number {
-  const last = insns[insns.length - 1]!;
-  return isComplex(last) ? insns.length - 1 : insns.length;
-}
-
-/** TypeScript executes it. */
-export function isComplex(insn: Insn): boolean {
-  return insn.row.system !== undefined || (insn.rep !== 0 && insn.row.rep !== undefined);
 }
 
 /** A jump to what follows: ends a block that no branch ends. */
