@@ -23,8 +23,8 @@ export const HOLE: { readonly begin: number; readonly end: number } = {
 export const RSDP_GPA = 0xf2000;
 
 const BIOS_BEGIN = 0xf0000;
-/** Pages of Xen's own, interrupt controllers, BIOS ROM. */
-const SPECIAL_BEGIN = 0xfc000000;
+/** I/O APIC, pages of Xen's own, local APIC, BIOS ROM: what is behind the windows of the PCI bus. */
+const SPECIAL_BEGIN = 0xfec00000;
 
 /** One line of the map. */
 export interface MemoryRange {

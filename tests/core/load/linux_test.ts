@@ -59,7 +59,7 @@ Deno.test("loadGuest() tells Linux of the memory there is", () => {
     [0x9fc00, 0x400, 2],
     [0xf0000, 0x10000, 2],
     [MIB, RAM - MIB, 1],
-    [0xfc000000, 0x4000000, 2],
+    [0xfec00000, 0x1400000, 2],
   ]);
 });
 

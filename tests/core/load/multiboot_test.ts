@@ -73,7 +73,7 @@ Deno.test("loadMultiboot() lists RAM and holes in the memory map", () => {
     [0x9fc00, 0x400, 2],
     [0xf0000, 0x10000, 2],
     [0x100000, 63 * MIB, 1],
-    [0xfc000000, 0x4000000, 2],
+    [0xfec00000, 0x1400000, 2],
   ]);
 });
 
