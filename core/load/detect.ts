@@ -97,8 +97,9 @@ function reader({ readFile }: LoadOptions): (path: string) => Uint8Array {
 function unknownFormat(file: Uint8Array, name: string): UsageError {
   if (isElf(file)) {
     return new UsageError(
-      `Cannot load guest "${name}": an ELF file without a Multiboot header in its first 8192 bytes`,
-      "put the header into its own section and link that first",
+      `Cannot load guest "${name}": an ELF file without a Multiboot header in its first 8192 ` +
+        "bytes, without a PVH note, and not Linux",
+      "put the Multiboot header into its own section and link that first",
     );
   }
   return new UsageError(
