@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { words } from "../helpers/guest_files.ts";
-import { Emulator, tailOf } from "./emulator.ts";
+import { Emulator, type RunEnd, tailOf } from "./emulator.ts";
 import { APPEND, assertComplete, assertImage, linuxFile, linuxTest, startKernel } from "./linux.ts";
 
 /** Of an ELF note: where its type is, "Xen", the type that names the PVH entry, and one of none. */
@@ -15,7 +15,19 @@ const XEN = 0x006e6558;
 const PHYS32_ENTRY = 18;
 const UNKNOWN_TYPE = 99;
 
-for (const append of ["", "acpi=off", "nolapic", "noapic"]) {
+linuxTest("vmlinux boots twice the same, to the last byte of its books", async (folder) => {
+  const ends: RunEnd[] = [];
+  for (let boot = 0; boot < 2; boot++) {
+    await Deno.copyFile(linuxFile("disk.img"), join(folder, "disk.img"));
+    await using run = startKernel(folder, "vmlinux", "", "--json", "--quiet");
+    ends.push(await run.end());
+  }
+  assertComplete(ends[0]!);
+  await assertImage(folder);
+  assertEquals(ends[1], ends[0]);
+});
+
+for (const append of ["acpi=off", "nolapic", "noapic"]) {
   linuxTest(`vmlinux boots and switches off with "${append}"`, async (folder) => {
     await using run = startKernel(folder, "vmlinux", append);
     assertComplete(await run.end());
