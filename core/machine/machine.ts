@@ -44,6 +44,8 @@ import { HostInput, type InputSink, type InputSource, type RecordedInput } from 
 
 /** Pages of Xen's own: grant table, shared_info, ioreq, xenstore, console. Makes 64 KiB units. */
 const EXTRA_FRAMES = 80;
+/** 25 hours: no alarm of the board is further away, but timers may tick for ever behind a mask. */
+const LONGEST_SLEEP: Ns = 90_000_000_000_000;
 /** Virtual time of a slice. A guest that does nothing but exits has some hundred of them in it. */
 const SLICE: Ns = 1_000_000;
 
@@ -80,6 +82,8 @@ export class Machine {
   readonly #input: HostInput;
   readonly #loop = new HostLoop();
   #end: End | undefined;
+  /** When the vCPU ran last. */
+  #ranAt: Ns = 0;
   #hostError: ImageError | undefined;
 
   /** Builds the machine, loads the guest and powers on. Nothing has run yet. */
@@ -452,7 +456,8 @@ export class Machine {
       return;
     }
     const { now, nextDeadline } = this.#clock;
-    const wakesAt = Math.min(nextDeadline, maxTime, this.#loop.horizon);
+    const isOverdue = now - this.#ranAt >= LONGEST_SLEEP && maxTime === Infinity;
+    const wakesAt = isOverdue ? Infinity : Math.min(nextDeadline, maxTime, this.#loop.horizon);
     if (wakesAt < Infinity) {
       this.#books.charge(this.#isDiskBusy() ? COST.media : COST.idle, wakesAt - now);
     } else if (!this.#loop.awaitInput(now)) this.#crash("the guest waits for ever");
@@ -473,6 +478,7 @@ export class Machine {
       panic = error;
     } finally {
       this.#hypervisor.retire(cpu.takeRetired());
+      this.#ranAt = this.#clock.now;
     }
     if (panic !== undefined) this.#crash(panic.message);
     else if (cpu.shutdown) this.#crash("triple fault");

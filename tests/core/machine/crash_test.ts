@@ -55,6 +55,13 @@ Deno.test("HLT with IF = 0 ends the run with the exits before it, values and all
   assertMatch(before, /^ +100008: +f4 +hlt$/);
 });
 
+Deno.test("A guest that sleeps for ever behind a masked timer crashes", async () => {
+  const masked = [...outb(0x21, 0xff), ...outb(0xa1, 0xff)];
+  const ticking = [...outb(0x43, 0x34), ...outb(0x40, 0), ...outb(0x40, 0)];
+  const { message } = await crash(flatGuest(...masked, ...ticking, 0xfb, 0xf4)); // sti; hlt
+  assertEquals(message, "Guest crashed: the guest waits for ever");
+});
+
 Deno.test("HLT with IF = 0 is how a guest of a board without Xen switches off", async () => {
   const { reason, code, message } = await boot(flatGuest(0xf4), { machine: "pc" }).run();
   assertEquals([reason, code, message], [
