@@ -56,9 +56,9 @@ export async function prepare(part: Part): Promise<void> {
   }
 }
 
-/** Other scripts make other images. */
+/** Other scripts make other images, perhaps of a newer kernel, whose modules the CD-ROM needs. */
 function folderOf(part: Part): string {
-  if (part !== "linux") return part;
+  if (part !== "linux" && part !== "cdrom") return part;
   const scripts = LINUX_SCRIPTS.map((name) => oraclePath(`linux/${name}`))
     .map((path) => path === undefined ? "" : Deno.readTextFileSync(path));
   return `${part}-${sha256(new TextEncoder().encode(scripts.join(""))).slice(0, 8)}`;
