@@ -6,7 +6,7 @@
  */
 
 import { dsdtCode } from "./acpi_dsdt.ts";
-import { FIRMWARE, IRQ, MMIO, PORT } from "./pc.ts";
+import { FIRMWARE, IRQ, MMIO, PORT } from "./address_map.ts";
 
 /** The two pieces: the root pointer is searched for, the tables may be anywhere. */
 export type AcpiPart = "rsdp" | "tables";

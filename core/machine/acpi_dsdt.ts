@@ -7,7 +7,7 @@
 
 import { type Aml, eisaId, integer, irq, packageOf, ports, resources } from "./aml.ts";
 import { device, dwordWindow, named, scope, WINDOW, wordWindow } from "./aml.ts";
-import { FIRMWARE, IRQ, PCI_SLOT, PORT } from "./pc.ts";
+import { FIRMWARE, IRQ, PCI_SLOT, PORT } from "./address_map.ts";
 
 /** SLP_TYP of soft-off for both control registers, and two reserved elements. */
 const SOFT_OFF: Aml = packageOf(integer(0), integer(0), integer(0), integer(0));

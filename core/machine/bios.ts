@@ -19,8 +19,8 @@ import type { AccessSize, BlockBackend, GuestMemory, Ledger, VcpuState } from ".
 import { BiosDisks } from "./bios_disk.ts";
 import { BiosFrame } from "./bios_frame.ts";
 import { BiosKeyboard } from "./bios_keyboard.ts";
-import { PCI_SLOT, PORT } from "./pc.ts";
-import type { PciSlot } from "./pc.ts";
+import { PCI_SLOT, PORT } from "./address_map.ts";
+import type { PciSlot } from "./address_map.ts";
 
 const ROM_BASE = 0xf0000;
 const ROM_SEGMENT = 0xf000;

@@ -11,7 +11,7 @@ import { KEYS, SET1_BY_SET2, SHIFTED } from "../../devices/keyboard_keys.ts";
 import type { PortSpace } from "../hypervisor/port_access.ts";
 import type { GuestMemory } from "../types.ts";
 import type { BiosFrame } from "./bios_frame.ts";
-import { PORT } from "./pc.ts";
+import { PORT } from "./address_map.ts";
 
 /** Places in the BIOS data area. */
 const BDA = { BASE: 0x400, SHIFT_FLAGS: 0x417, HEAD: 0x41a, TAIL: 0x41c, START: 0x480, END: 0x482 };

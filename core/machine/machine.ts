@@ -39,7 +39,8 @@ import { type Inspector, MachineInspector } from "./inspect.ts";
 import { driveName } from "./inspect_board.ts";
 import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
-import { HYPERVISOR_PORTS, IRQ, Pc, type PcDrive } from "./pc.ts";
+import { HYPERVISOR_PORTS, IRQ } from "./address_map.ts";
+import { Pc, type PcDrive } from "./pc.ts";
 import { HostInput, type InputSink, type InputSource, type RecordedInput } from "./replay.ts";
 
 /** Pages of Xen's own: grant table, shared_info, ioreq, xenstore, console. Makes 64 KiB units. */

@@ -7,7 +7,7 @@
  */
 
 import { checksum, putText } from "./acpi.ts";
-import { FIRMWARE, IRQ, MMIO, PCI_SLOT } from "./pc.ts";
+import { FIRMWARE, IRQ, MMIO, PCI_SLOT } from "./address_map.ts";
 
 /** What CPUID leaf 1 says of the processor. */
 export interface MpProcessor {

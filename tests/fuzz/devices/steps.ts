@@ -3,7 +3,7 @@
  * @module
  */
 
-import { FIRMWARE, MMIO, PCI_SLOT, PORT } from "../../../core/machine/pc.ts";
+import { FIRMWARE, MMIO, PCI_SLOT, PORT } from "../../../core/machine/address_map.ts";
 import type { Rng } from "../rng.ts";
 import { type Operation, PLACE, type Step, STRING_BUFFER } from "./program.ts";
 
