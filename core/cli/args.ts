@@ -157,7 +157,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .description("Boot a guest: its serial port is standard output.")
     .argument("[guest]", "boot sector, bootable disk image, Linux or Multiboot kernel, raw code")
     .addOption(
-      new Option("--machine <type>", "hide Xen (pc) or show it (xenfv); by the guest's format")
+      new Option("-M, --machine <type>", "hide Xen (pc) or show it (xenfv); by the guest's format")
         .choices(MACHINE_TYPES),
     )
     .option("--kernel <file>", "the guest, as QEMU spells it")
@@ -166,6 +166,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .option("--initrd <file>", 'initial RAM disk; modules of Multiboot: "a.bin arguments,b.bin"')
     .option("--smp <n>", "processors: 1", "1")
     .option("--rtc <base=date>", "what the clock shows at power-on; base=2026-01-01T00:00:00")
+    .option("--no-reboot", "a reset ends the run, as it always does here")
     .option("--snapshot", "keep writes in memory, leave the images alone")
     .option("--load <format@address>", "raw code: flat@0x100000 (32-bit) or flat16@0x7c00")
     .option("--disasm [=address[,count]]", "print the guest's instructions instead of running them")
@@ -344,8 +345,12 @@ function memory(text: string): number {
 }
 
 function rtcBase(text: string): number {
-  const [, date = ""] = /^base=(.*)$/.exec(text) ?? [];
-  return parseDate("-rtc base=", date);
+  const base = "base=";
+  if (text.startsWith(base)) return parseDate(`-rtc ${base}`, text.slice(base.length));
+  throw new UsageError(
+    `Cannot read -rtc "${text}": wanted ${base} and a date`,
+    "-rtc base=2026-01-01T00:00:00",
+  );
 }
 
 function blockSize(text: string): number {

@@ -42,8 +42,8 @@ export function addConsoleOptions(command: Command): void {
  */
 export function consoleOptions(flags: Flags): ConsoleOptions {
   const serialTo = flags.serial as string | undefined;
-  const monitorTo = choose("--monitor", flags.monitor, ["stdio", "none", "null"]);
-  const display = choose("--display", flags.display, ["none", "text"]);
+  const monitorTo = choose("-monitor", flags.monitor, ["stdio", "none", "null"]);
+  const display = choose("-display", flags.display, ["none", "text"]);
   const screen = display === "text" && flags.nographic !== true;
   const wantsMonitor = monitorTo === "stdio" || serialTo === "mon:stdio";
   if (serialTo === "stdio" && monitorTo === "stdio") {
@@ -65,7 +65,7 @@ export function consoleOptions(flags: Flags): ConsoleOptions {
 function choose(option: string, value: unknown, known: readonly string[]): string | undefined {
   if (value === undefined || known.includes(value as string)) return value as string | undefined;
   const hint = `${option} takes ${known.filter((name) => name !== "null").join(" or ")}`;
-  throw new UsageError(`Cannot use ${option} ${value}: there is no such thing here`, hint);
+  throw new UsageError(`Cannot use ${option} "${value}": there is no such thing here`, hint);
 }
 
 function serialTarget(where: string = "mon:stdio"): ConsoleOptions["serial"] {
@@ -74,7 +74,7 @@ function serialTarget(where: string = "mon:stdio"): ConsoleOptions["serial"] {
   if (where === "none" || where === "null") return "none";
   if (where === "stdio" || where === "mon:stdio") return "terminal";
   throw new UsageError(
-    `Cannot connect -serial to ${where}: wanted mon:stdio, stdio, none, or file:FILE`,
+    `Cannot connect -serial to "${where}": wanted mon:stdio, stdio, none, or file:FILE`,
     SERIAL_HINT,
   );
 }

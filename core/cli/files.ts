@@ -132,10 +132,6 @@ function unreadable(
   if (error instanceof Deno.errors.PermissionDenied) {
     return new UsageError(message + "no permission to read it", `chmod u+r ${name}`);
   }
-  // Deno keeps devices from programs that may read any file.
-  if (error instanceof Deno.errors.NotCapable) {
-    return new UsageError(message + "it is not a regular file");
-  }
   return new UsageError(message + hostReason(error));
 }
 
@@ -155,6 +151,8 @@ export function onHost(what: string, action: () => void): void {
 /** What the host says, without the call and the path that Deno adds behind it. */
 export function hostReason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
+  // Deno keeps devices from programs that may open any file.
+  if (message.startsWith("Requires all access")) return "it is not a regular file";
   return /^.*?\(os error \d+\)/.exec(message)?.[0] ?? message;
 }
 

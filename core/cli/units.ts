@@ -16,7 +16,7 @@ export function parseBytes(option: string, text: string): number {
 
 /** Memory size as QEMU's `-m`: mebibytes unless a unit says otherwise. */
 export function parseMemory(option: string, text: string): number {
-  return parse(option, /^\d+$/.test(text) ? `${text}m` : text, BINARY, "a size, as 64, 64M or 1G");
+  return parse(option, text, { ...BINARY, "": BINARY.m! }, "a size, as 64, 64M or 1G");
 }
 
 /** `10m` is ten million. */

@@ -436,7 +436,7 @@ export class Machine {
     const message = instructions >= maxInsns
       ? `Stopped after ${instructions} instructions: the limit is ${maxInsns}`
       : this.#clock.now >= maxTime
-      ? `Stopped at ${this.#clock.now} ns of virtual time: the limit is ${maxTime}`
+      ? `Stopped at ${this.#clock.now / 1e9} s of virtual time: the limit is ${maxTime / 1e9} s`
       : undefined;
     if (message === undefined) return false;
     this.#finish({ reason: "limit", code: EXIT_CODE.LIMIT, message });

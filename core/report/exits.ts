@@ -4,8 +4,8 @@
  */
 
 import type { DeviceExits, RequestKindRecord } from "../machine/exit_report.ts";
-import { formatTable, grouped, percent } from "./table.ts";
 import type { RunExits } from "./run.ts";
+import { formatTable, grouped, microseconds, percent } from "./table.ts";
 
 type Row = readonly string[];
 
@@ -58,7 +58,7 @@ function sumOf(devices: readonly DeviceExits[]): Exits {
 }
 
 function labelOf({ device, ranges }: DeviceExits): string {
-  return `${device ?? "nobody"} ${ranges.join(" ")}`.trimEnd();
+  return `${device ?? "unclaimed"} ${ranges.join(" ")}`.trimEnd();
 }
 
 /** One row a kind of request, those with most requests first. */
@@ -98,14 +98,10 @@ export function formatFunctions({ functions, tied, none }: RunExits): string {
   const samples = tied.exits + none.exits;
   const timeNs = tied.timeNs + none.timeNs;
   const rows = functions.slice(0, SHOWN_FUNCTIONS).map((each) => [
-    `${each.name} ${each.device ?? each.reason}`,
+    `${each.name} -> ${each.device ?? each.reason}`,
     grouped(each.samples),
     percent(each.samples, samples),
     percent(each.timeNs, timeNs),
   ]);
-  return formatTable([["FUNCTION AND WHERE IT WENT", "Samples", "Samples%", "Time%"], ...rows]);
-}
-
-function microseconds(ns: number): string {
-  return (ns / 1000).toFixed(2);
+  return formatTable([["FUNCTION -> DEVICE", "Samples", "Samples%", "Time%"], ...rows]);
 }

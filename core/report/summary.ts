@@ -4,38 +4,15 @@
  */
 
 import { COST_KINDS, DOM0_COST_KINDS } from "../types.ts";
+import { BOOK_LABELS, DOM0_LABELS } from "./books.ts";
 import type { CompareRecord, PathRecord } from "./compare.ts";
 import type { Counters } from "../machine/config.ts";
 import { formatExits, formatFunctions, formatRequests } from "./exits.ts";
 import type { RunRecord } from "./run.ts";
-import { duration, formatTable, grouped, percent } from "./table.ts";
+import { duration, formatTable, grouped, microseconds, percent } from "./table.ts";
 
 type Row = readonly string[];
 type Cell = (path: PathRecord) => string;
-
-const BOOK_LABELS: Readonly<Record<typeof COST_KINDS[number], string>> = {
-  guest: "guest instructions",
-  exit: "VM exit and entry",
-  emulation: "in-hypervisor emulation",
-  ioreq: "ioreq round trip",
-  device: "device model",
-  hypercall: "hypercall",
-  injection: "interrupt injection",
-  bios: "BIOS services",
-  media: "waiting for media",
-  idle: "idle",
-};
-
-const DOM0_LABELS: Readonly<Record<typeof DOM0_COST_KINDS[number], string>> = {
-  ioreq: "answering ioreqs",
-  blockLayer: "block layer",
-  backend: "blkback",
-  grantMap: "grant map",
-  grantUnmap: "grant unmap",
-  grantCopy: "grant copy",
-  notify: "event send",
-  xenstore: "xenstore",
-};
 
 /** One column a path: totals, then the cost of a request, then the ratio to the first path. */
 export function formatCompare(record: CompareRecord): string {
@@ -131,10 +108,6 @@ function perRequest(paths: readonly PathRecord[], label: string, amount: Amount)
 
 function timeRow(paths: readonly PathRecord[], label: string, amount: Amount): Row {
   return row(paths, label, (p) => p.requests === 0 ? "-" : microseconds(amount(p) / p.requests));
-}
-
-function microseconds(ns: number): string {
-  return (ns / 1000).toFixed(2);
 }
 
 function sortedUnion(tallies: readonly Readonly<Record<string, number>>[]): string[] {

@@ -28,6 +28,11 @@ export function percent(part: number, whole: number): string {
   return `${(whole === 0 ? 0 : part * 100 / whole).toFixed(2)}%`;
 }
 
+/** Nanoseconds as microseconds, for columns of them. */
+export function microseconds(ns: number): string {
+  return (ns / 1000).toFixed(2);
+}
+
 /** Virtual time with the unit that leaves one to three digits before the point. */
 export function duration(ns: number): string {
   if (ns < 1_000) return `${ns} ns`;

@@ -88,6 +88,7 @@ Deno.test("parseArgs() takes a kernel and its files as QEMU does", () => {
   );
   assertEquals([guest, initrd, append], ["vmlinuz", "i.gz", "quiet"]);
   assertEquals(run("g", "-smp", "cpus=1").guest, "g");
+  assertEquals(run("g", "-no-reboot", "-M", "pc").machine, "pc");
 });
 
 Deno.test("parseArgs() starts a BIOS when there are drives and no guest", () => {
@@ -160,6 +161,8 @@ const refused: readonly [string, string][] = [
   ["run --hda d --machine xenfv", "Cannot show Xen to a BIOS"],
   ["run g --debugcon file:", "wanted stdio, null or file:F"],
   ["run g --smp 2", "a machine has one processor"],
+  ["run g --rtc utc", 'Cannot read -rtc "utc"'],
+  ["run g -M q35", "Allowed choices are pc, xenfv"],
   ["run g --max-insns 0", 'Cannot read --max-insns "0"'],
   ["run g --max-time 5", 'Cannot read --max-time "5"'],
   ["compare --op erase", "Allowed choices are read, write, randread, randwrite"],

@@ -31,10 +31,13 @@ for (const [args, ...wanted] of PLANS) {
 /** Options that make no sense, and what is said of them. */
 const REFUSED: readonly (readonly [string, string])[] = [
   ["-serial stdio -monitor stdio", "Cannot connect both -serial and -monitor to stdio alone"],
-  ["-serial pty", "Cannot connect -serial to pty: wanted mon:stdio, stdio, none, or file:FILE"],
-  ["-serial file:", "Cannot connect -serial to file:: wanted mon:stdio, stdio, none, or file:FILE"],
-  ["-monitor telnet", "Cannot use --monitor telnet: there is no such thing here"],
-  ["-display gtk", "Cannot use --display gtk: there is no such thing here"],
+  ["-serial pty", 'Cannot connect -serial to "pty": wanted mon:stdio, stdio, none, or file:FILE'],
+  [
+    "-serial file:",
+    'Cannot connect -serial to "file:": wanted mon:stdio, stdio, none, or file:FILE',
+  ],
+  ["-monitor telnet", 'Cannot use -monitor "telnet": there is no such thing here'],
+  ["-display gtk", 'Cannot use -display "gtk": there is no such thing here'],
 ];
 
 for (const [args, message] of REFUSED) {

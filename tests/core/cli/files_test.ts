@@ -116,4 +116,6 @@ Deno.test("hostReason() leaves out the call and the path behind the host's words
   const full = "No space left on device (os error 28): writefile '/tmp/a'";
   assertEquals(hostReason(new Error(full)), "No space left on device (os error 28)");
   assertEquals(hostReason(new Error("no such thing")), "no such thing");
+  const device = 'Requires all access to "/dev/full", run again with the --allow-all flag';
+  assertEquals(hostReason(new Deno.errors.NotCapable(device)), "it is not a regular file");
 });

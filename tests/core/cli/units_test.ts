@@ -25,6 +25,7 @@ Deno.test("parse functions name the option and what it wants", () => {
     assertEquals(error.message, `Cannot read --bs "${text}": wanted bytes, as 4096, 4k or 1m`);
   }
   assertThrows(() => parseTime("--max-time", "5"), UsageError, "with its unit");
+  assertThrows(() => parseMemory("-m", "0"), UsageError, 'Cannot read -m "0"');
 });
 
 Deno.test("parseDate() reads a date with or without the time of day, as UTC", () => {

@@ -77,7 +77,7 @@ Deno.test("formatRun() lists exits by number and only the books in use", () => {
   assertEquals(cells(text, "ide command 0x01f0-0x01f7"), [
     ...["30", "83.33%", "85.71%", "1.00", "3.00", "2.00", "26"],
   ]);
-  assertEquals(cells(text, "nobody"), ["4", "11.11%", "11.43%", "2.00", "2.00", "2.00"]);
+  assertEquals(cells(text, "unclaimed"), ["4", "11.11%", "11.43%", "2.00", "2.00", "2.00"]);
   assertEquals(cells(text, "HLT"), ["2", "5.56%", "2.86%", "1.00", "1.00", "1.00"]);
   assertEquals(cells(text, "hda ide-dma read c8h"), [
     ...["4,096", "1", "26/26/26", "26/26/26", "52.00", "9.00"],
