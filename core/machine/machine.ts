@@ -6,59 +6,38 @@
  * @module
  */
 
-import { FaultyDisk } from "../../devices/disk/faulty.ts";
-import { ServedDisk } from "../../devices/disk/served.ts";
-import { TimedDisk } from "../../devices/disk/timed.ts";
+import type { TimedDisk } from "../../devices/disk/timed.ts";
 import type { Vga } from "../../devices/vga.ts";
 import type { TextScreen } from "../../devices/vga_text.ts";
-import { VirtualClock } from "../clock.ts";
-import { Cpu } from "../cpu/cpu.ts";
-import { DEFAULT_PROFILE, FEATURE, profileFeatures } from "../cpu/cpuid.ts";
-import { Dom0Timeline } from "../dom0.ts";
-import { EXIT_CODE, GuestPanic, ImageError, InternalError } from "../errors.ts";
-import { Accounting } from "../hypervisor/accounting.ts";
-import { ExitBooks } from "../hypervisor/exit_books.ts";
-import { HiddenXen } from "../hypervisor/hidden_xen.ts";
-import { type BiosTraps, Hypervisor, NS_PER_INSTRUCTION } from "../hypervisor/hypervisor.ts";
+import type { VirtualClock } from "../clock.ts";
+import type { Cpu } from "../cpu/cpu.ts";
+import type { Dom0Timeline } from "../dom0.ts";
+import { EXIT_CODE, GuestPanic, type ImageError, InternalError } from "../errors.ts";
+import type { Accounting } from "../hypervisor/accounting.ts";
+import type { ExitBooks } from "../hypervisor/exit_books.ts";
+import type { HiddenXen } from "../hypervisor/hidden_xen.ts";
+import { type Hypervisor, NS_PER_INSTRUCTION } from "../hypervisor/hypervisor.ts";
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
 import type { XenInterface } from "../hypervisor/xen.ts";
-import { Books } from "../ledger.ts";
-import type { BlockBackend, Disk, GuestMemory, Ns } from "../types.ts";
-import { COST, PAGE_SIZE } from "../types.ts";
-import { Bios } from "./bios.ts";
-import { RomBios } from "./rom.ts";
-import type { Counters, DiskConfig, MachineConfig, RunResult } from "./config.ts";
-import { Domain } from "./domain.ts";
+import type { Books } from "../ledger.ts";
+import type { GuestMemory, Ns } from "../types.ts";
+import { COST } from "../types.ts";
+import { Assembly, showsXen } from "./assembly.ts";
+import type { Counters, MachineConfig, RunResult } from "./config.ts";
+import type { Domain } from "./domain.ts";
 import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
-import { placeTables } from "./firmware.ts";
-import { firmwareContents } from "./fw_cfg_items.ts";
-import { type ExitReport, exitReport, requestRecord } from "./exit_report.ts";
+import { type ExitReport, exitReport } from "./exit_report.ts";
 import { HostLoop, type RunHooks } from "./host_loop.ts";
-import { type Inspector, MachineInspector } from "./inspect.ts";
-import { driveName } from "./inspect_board.ts";
-import { listBlock } from "./listing.ts";
-import { GuestRam } from "./memory.ts";
-import { HYPERVISOR_PORTS, IRQ } from "./address_map.ts";
-import { Pc, type PcDrive } from "./pc.ts";
-import { HostInput, type InputSink, type InputSource, type RecordedInput } from "./replay.ts";
+import type { Inspector } from "./inspect.ts";
+import type { HostInput, InputSource, RecordedInput } from "./replay.ts";
 
-/** Pages of Xen's own: grant table, shared_info, ioreq, xenstore, console. Makes 64 KiB units. */
-const EXTRA_FRAMES = 80;
 /** 25 hours: no alarm of the board is further away, but timers may tick for ever behind a mask. */
 const LONGEST_SLEEP: Ns = 90_000_000_000_000;
 /** Virtual time of a slice. A guest that does nothing but exits has some hundred of them in it. */
 const SLICE: Ns = 1_000_000;
 
-/** By position on the IDE cables. */
-const DRIVE_NAMES: readonly string[] = ["hda", "hdb", "hdc", "hdd"];
-
 type End = Omit<RunResult, "counters" | "exits">;
-
-/** A drive, and the one path to it if not both lead there. */
-interface ConnectedDrive extends PcDrive {
-  readonly path: DiskConfig["path"];
-}
 
 /** A machine that has been switched on. */
 export class Machine {
@@ -67,10 +46,10 @@ export class Machine {
   /** For whoever looks closer. */
   readonly inspector: Inspector;
   readonly #config: MachineConfig;
-  readonly #clock = new VirtualClock();
-  readonly #books = new Books(this.#clock);
-  readonly #dom0 = new Dom0Timeline(this.#clock);
-  readonly #accounting = new Accounting();
+  readonly #clock: VirtualClock;
+  readonly #books: Books;
+  readonly #dom0: Dom0Timeline;
+  readonly #accounting: Accounting;
   readonly #exits: ExitBooks;
   readonly #exceptions = new ExceptionWatch();
   readonly #cpu: Cpu;
@@ -90,42 +69,28 @@ export class Machine {
   /** Builds the machine, loads the guest and powers on. Nothing has run yet. */
   constructor(config: MachineConfig) {
     this.#config = config;
-    const profile = config.cpu ?? DEFAULT_PROFILE;
-    this.#cpu = new Cpu(config.ramBytes + this.#extraFrames() * PAGE_SIZE, {
-      profile,
-      features: profileFeatures(profile) | (this.#showsXen() ? 0 : FEATURE.APIC),
-      ...config.heat !== undefined && { heat: config.heat },
+    const parts = new Assembly(config, {
+      onExit: (value) => this.#finish({ reason: "guest-exit", code: exitCode(value) }),
+      onShutdown: (reason) => this.#shutDown(reason),
+      onReset: (by) => this.#powerOff(`Guest asked for a reset by ${by}`),
+      onHostError: (error) => this.#hostError ??= error,
     });
-    const memory = this.#makeMemory();
-    this.memory = memory;
-    this.#media = config.disks.map((disk) => this.#makeMedia(disk));
-    const drives = config.disks.map((disk, place) => this.#connect(disk, place));
-    this.#exits = this.#makeExitBooks(() => pc);
-    const pc: Pc = this.#makePc(memory, drives);
-    for (const bus of pc.buses) bus.onRemap(() => this.#exits.remapped());
-    this.#vga = pc.vga;
-    this.#input = new HostInput(
-      this.#clock,
-      { serial: pc.com1, break: breakLine(pc.com1), keyboard: pc.typist },
-      pc.ports,
-      config.inputs,
-    );
-    if (this.#showsXen()) this.#domain = this.#makeDomain(memory, drives);
-    this.#xen = this.#domain?.xen ?? new HiddenXen();
-    const bios = this.#makeBios(pc);
-    this.#hypervisor = this.#makeHypervisor(memory, pc, bios);
-    this.#hypervisor.attach(this.#cpu.state);
-    this.#cpu.connect(this.#hypervisor, memory);
+    this.memory = parts.memory;
+    this.inspector = parts.inspector;
+    this.#clock = parts.clock;
+    this.#books = parts.books;
+    this.#dom0 = parts.dom0;
+    this.#accounting = parts.accounting;
+    this.#exits = parts.exits;
+    this.#cpu = parts.cpu;
+    this.#media = parts.media;
+    this.#domain = parts.domain;
+    this.#xen = parts.xen;
+    this.#hypervisor = parts.hypervisor;
+    this.#vga = parts.pc.vga;
+    this.#input = parts.input;
     this.#cpu.onException = (vector, code) =>
       this.#exceptions.take(vector, code, this.#cpu.state, this.#attempted());
-    const { onBlock } = config;
-    if (onBlock) {
-      this.#cpu.traceBlocks((eip, end) => onBlock(listBlock(this.#cpu.state, memory, eip, end)));
-    }
-    bios.handOver(config.guest.mode === "real16");
-    this.inspector = this.#makeInspector(memory, pc);
-    if (config.guest.rom === undefined) pc.localApic?.becomeVirtualWire();
-    this.#loadGuest();
   }
 
   /** Virtual time since power-on. */
@@ -237,177 +202,6 @@ export class Machine {
     for (const { backend } of this.#config.disks) backend.close();
   }
 
-  // ---- construction -----------------------------------------------------------------------------
-
-  #showsXen(): boolean {
-    return this.#config.machine !== "pc";
-  }
-
-  #makeMemory(): GuestRam {
-    const cpu = this.#cpu;
-    const { ramBytes, guest: { rom } } = this.#config;
-    const memory = new GuestRam({ ...cpu.ram, ramBytes, extraFrames: this.#extraFrames() });
-    memory.onWrote((offset, length) => cpu.invalidateCode(offset, length));
-    memory.onRemap(() => cpu.flushTlb());
-    if (rom !== undefined) memory.installRom(rom);
-    return memory;
-  }
-
-  #extraFrames(): number {
-    return EXTRA_FRAMES + Math.ceil((this.#config.guest.rom?.length ?? 0) / PAGE_SIZE);
-  }
-
-  #makeMedia({ backend, media }: DiskConfig): TimedDisk {
-    return new TimedDisk(this.#clock, backend, media, (error) => {
-      this.#hostError ??= error;
-      this.#hypervisor.stop();
-    });
-  }
-
-  #connect({ index, kind = "disk", path, faults }: DiskConfig, place: number): ConnectedDrive {
-    const { blockSubmit, blockComplete } = this.#config.cost;
-    const costs = { submit: blockSubmit, complete: blockComplete };
-    const served = new ServedDisk(this.#dom0, this.#media[place]!, costs);
-    const disk = faults === undefined ? served : new FaultyDisk(served, faults);
-    return { index: index ?? place, kind, path: kind === "cdrom" ? "ide" : path, disk };
-  }
-
-  /** @param pc called when a device is looked for, not before there is a board */
-  #makeExitBooks(pc: () => Pc): ExitBooks {
-    const { exitSites = false, onRequest } = this.#config;
-    return new ExitBooks({
-      clock: this.#clock,
-      devices: {
-        ofPort: (port) => pc().ports.rangeAt(port),
-        ofAddress: (gpa) => pc().hypervisorMmio.rangeAt(gpa) ?? pc().mmio.rangeAt(gpa),
-      },
-      ideIrqs: [IRQ.IDE, IRQ.IDE2],
-      sites: exitSites,
-      onRequest: onRequest && ((request) => onRequest(requestRecord(request))),
-    });
-  }
-
-  #makePc(memory: GuestRam, drives: readonly ConnectedDrive[]): Pc {
-    const { vgaRom, serialScreen } = this.#config;
-    const { onSerialByte, onDebugByte, onFirmwareByte, onMark } = this.#config;
-    return new Pc({
-      clock: this.#clock,
-      memory,
-      a20: { set: (open) => this.#cpu.maskA20(!open) },
-      errors: this.#accounting,
-      drives: drives.filter(({ path }) => path !== "xen").map((drive) => this.#watch(drive)),
-      xenPlatform: this.#showsXen(),
-      apic: !this.#showsXen(),
-      rtcBase: this.#config.rtcBase,
-      firmware: firmwareContents({ ramBytes: memory.size, vgaRom, serialScreen }),
-      events: {
-        onSerialByte: (byte) => onSerialByte?.(byte),
-        onDebugByte: (byte) => onDebugByte?.(byte),
-        onFirmwareByte: (byte) => onFirmwareByte?.(byte),
-        onMark: (value) => onMark?.(value, this.#cpu.state),
-        onExit: (value) => this.#finish({ reason: "guest-exit", code: exitCode(value) }),
-        onUnplug: () => drives.forEach(({ disk }) => drain(disk)),
-        onPowerOff: () => this.#shutDown("poweroff"),
-        onReset: (by) => this.#powerOff(`Guest asked for a reset by ${by}`),
-        onNmi: () => this.#cpu.raiseNmi(),
-        onApic: (enabled) => this.#cpu.hidesApic = !enabled,
-      },
-    });
-  }
-
-  #watch(drive: ConnectedDrive): ConnectedDrive {
-    const { index, disk } = drive;
-    return { ...drive, disk: this.#exits.watchIde(index, DRIVE_NAMES[index]!, disk) };
-  }
-
-  #makeDomain(memory: GuestRam, drives: readonly ConnectedDrive[]): Domain {
-    return new Domain({
-      clock: this.#clock,
-      ledger: this.#books,
-      memory,
-      dom0: this.#dom0,
-      errors: this.#accounting,
-      costs: this.#config.cost,
-      disks: drives.filter(({ path }) => path !== "ide"),
-      exits: this.#exits,
-      onShutdown: (reason) => this.#shutDown(reason),
-    });
-  }
-
-  #makeBios(pc: Pc): Bios | RomBios {
-    if (this.#config.guest.rom !== undefined) return new RomBios();
-    return new Bios({
-      memory: this.memory,
-      ports: pc.ports,
-      ledger: this.#books,
-      costs: this.#config.cost,
-      disks: this.#bootDisks(),
-      onByte: (byte) => this.#config.onSerialByte?.(byte),
-    });
-  }
-
-  /** The disks that a BIOS finds on IDE, in the order of their positions. */
-  #bootDisks(): BlockBackend[] {
-    return this.#config.disks
-      .map((disk, place) => ({ ...disk, index: disk.index ?? place }))
-      .filter(({ kind, path }) => kind !== "cdrom" && path !== "xen")
-      .sort((a, b) => a.index - b.index)
-      .map(({ backend }) => backend);
-  }
-
-  #makeHypervisor(memory: GuestRam, pc: Pc, bios: BiosTraps): Hypervisor {
-    const { cost, maxInsns, maxTime } = this.#config;
-    return new Hypervisor({
-      clock: this.#clock,
-      ledger: this.#books,
-      dom0: this.#dom0,
-      costs: cost,
-      accounting: this.#accounting,
-      exits: this.#exits,
-      memory,
-      ports: pc.ports,
-      ownPorts: HYPERVISOR_PORTS,
-      ownMmio: pc.hypervisorMmio,
-      mmio: pc.mmio,
-      interrupts: pc.localApic ?? pc.pic,
-      apic: pc.localApic,
-      xen: this.#xen,
-      bios,
-      maxInsns,
-      maxTime,
-    });
-  }
-
-  #makeInspector(memory: GuestRam, pc: Pc): Inspector {
-    const disks = this.#config.disks.map(({ index, kind = "disk" }, place) => ({
-      name: driveName(index ?? place, kind),
-      disk: this.#media[place]!,
-    }));
-    return new MachineInspector({
-      clock: this.#clock,
-      cpu: this.#cpu,
-      memory,
-      pc,
-      input: this.#input,
-      disks,
-    });
-  }
-
-  #loadGuest(): void {
-    const { segments, mode, eip, regs, gdt, rom } = this.#config.guest;
-    for (const { gpa, bytes, zero } of segments) {
-      const place = this.memory.range(gpa, bytes.length + zero);
-      if (place === undefined) throw new InternalError(`Cannot load a guest at ${gpa}: no memory`);
-      place.set(bytes);
-      place.fill(0, bytes.length);
-      this.memory.wrote(place);
-    }
-    if (rom === undefined) {
-      placeTables(this.memory, this.#config.cpu ?? DEFAULT_PROFILE, !this.#showsXen());
-    }
-    this.#cpu.reset({ mode, eip, regs, gdt });
-  }
-
   // ---- the loop ---------------------------------------------------------------------------------
 
   #turn(): void {
@@ -507,7 +301,7 @@ export class Machine {
    * themselves end like this; a guest made for Xen has other means, and has given up.
    */
   #halt(cause: string): void {
-    if (this.#showsXen()) this.#crash(cause);
+    if (showsXen(this.#config)) this.#crash(cause);
     else {
       const message = `Guest halted: ${cause}`;
       this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF, message });
@@ -561,17 +355,7 @@ export function bootMachine(config: MachineConfig): Machine {
   return new Machine(config);
 }
 
-/** Sends a break for every byte; a break waits for no room. */
-function breakLine(port: Pc["com1"]): InputSink {
-  return { hasRoom: true, onRoom: () => {}, receive: () => port.receiveBreak() };
-}
-
 /** As QEMU's isa-debug-exit: never 0, so that it cannot be taken for power-off. */
 function exitCode(value: number): number {
   return ((value << 1) | 1) & 0xff;
-}
-
-/** The device model flushes an emulated disk before a frontend takes it over. */
-function drain(disk: Disk): void {
-  disk.submit({ op: "flush", sector: 0, segments: [], done: () => {} });
 }
