@@ -3,9 +3,9 @@
  * @module
  */
 
-import type { ExitReason, Ns } from "../types.ts";
+import { commandName } from "../../devices/ide/commands.ts";
 import { hex } from "../bits.ts";
-import { EXIT } from "../types.ts";
+import { EXIT, type ExitReason, type Ns } from "../types.ts";
 import type { ExitBooks } from "../hypervisor/exit_books.ts";
 import type { DeviceRange, ExitRow } from "../hypervisor/exit_table.ts";
 import { EXIT_NAMES } from "../hypervisor/exits.ts";
@@ -25,6 +25,8 @@ export interface RequestRecord {
   readonly op: RequestOp;
   /** ATA command or blkif operation. */
   readonly code: number;
+  /** Name of the ATA command; `null` of others. */
+  readonly command: string | null;
   /** First sector. */
   readonly sector: number;
   /** Moved, or discarded. */
@@ -75,6 +77,8 @@ export interface RequestKindRecord {
   readonly op: RequestOp;
   /** ATA command or blkif operation. */
   readonly code: number;
+  /** Name of the ATA command; `null` of others. */
+  readonly command: string | null;
   /** Each moves at most so many bytes, and more than half of them; 0 when none does. */
   readonly size: number;
   /** Of all requests. */
@@ -137,6 +141,7 @@ export function exitReport(books: ExitBooks): ExitReport {
       path: kind.path,
       op: kind.op,
       code: kind.code,
+      command: commandOf(kind),
       size: kind.size,
       bytes: kind.bytes,
       requests: kind.requests,
@@ -160,6 +165,7 @@ export function requestRecord(request: DiskRequest): RequestRecord {
     path,
     op,
     code,
+    command: commandOf(request),
     sector,
     bytes,
     submitNs: request.submittedAt,
@@ -170,6 +176,10 @@ export function requestRecord(request: DiskRequest): RequestRecord {
     exitNs: tally.ns,
     interrupts,
   };
+}
+
+function commandOf({ path, code }: Pick<DiskRequest, "path" | "code">): string | null {
+  return path === "pv" ? null : commandName(code) ?? null;
 }
 
 /** Only what happened. */

@@ -76,9 +76,12 @@ export function formatRequests({ requests, tied, none }: RunExits): string {
 }
 
 function requestRow(kind: RequestKindRecord): string[] {
-  const { disk, path, op, code, size, requests, driverExits, exits, exitNs, latencyNs } = kind;
+  const { disk, path, op, code, command, size, requests, driverExits, exits, exitNs, latencyNs } =
+    kind;
   return [
-    `${disk} ${path} ${op} ${code.toString(16).padStart(2, "0")}h`,
+    `${disk} ${path} ${op === "other" && command !== null ? command : op} ${
+      code.toString(16).padStart(2, "0")
+    }h`,
     grouped(size),
     grouped(requests),
     spread(driverExits),

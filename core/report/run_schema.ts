@@ -19,6 +19,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const exitNs = ns.describe("from VM exits to VM entries");
 const exitsBy = tally.describe("by device, or by reason where there is none");
 const code = count.describe("ATA command or blkif operation");
+const command = z.string().nullable().describe("name of the ATA command; null of others");
 const spread = z.strictObject({ min: count, median: count, max: count });
 
 const inputs = {
@@ -76,6 +77,7 @@ const exits = z.strictObject({
     path: z.enum(PATHS),
     op: z.enum(OPS),
     code,
+    command,
     size: count.describe("each moves at most so many bytes, and more than half of them"),
     bytes: count.describe("of all requests"),
     requests: count,
@@ -115,6 +117,7 @@ export const requestLineSchema: z.ZodType<RequestRecord> = z.strictObject({
   path: z.enum(PATHS),
   op: z.enum(OPS),
   code,
+  command,
   sector: count,
   bytes: count,
   submitNs: ns.describe("since power-on"),

@@ -120,6 +120,11 @@ const ROWS: readonly Command[] = [
 /** The rows by opcode. */
 export const COMMANDS: readonly (Command | undefined)[] = byOpcode(ROWS);
 
+/** What the standard calls a command; `undefined` of what the table does not have. */
+export function commandName(opcode: number): string | undefined {
+  return COMMANDS[opcode]?.name;
+}
+
 function byOpcode(rows: readonly Command[]): (Command | undefined)[] {
   const table = new Array<Command | undefined>(256).fill(undefined);
   for (const command of rows) table[command.opcode] = command;

@@ -43,7 +43,8 @@ export function exitReport(): ExitReport {
     tied: { exits: 26, timeNs: 52_000 },
     none: { exits: 10, timeNs: 18_000 },
     requests: [{
-      ...{ disk: "hda", path: "ide-dma", op: "read", code: 0xc8, requests: 1 },
+      ...{ disk: "hda", path: "ide-dma", op: "read", code: 0xc8 },
+      ...{ command: "READ DMA", requests: 1 },
       ...{ exits: once, driverExits: once, exitsBy: { "ide command": 26 }, exitNs: 52_000 },
       ...{ size: 4096, bytes: 4096, latencyNs: 9000, interrupts: 1 },
     }],

@@ -17,7 +17,8 @@ Deno.test("ExitBooks ties the 26 accesses of a DMA command, its interrupt and th
   bench.ports(COMPLETION).lapic(0xb0).lapic(0x380).ports("out3f8=41");
   const { tied, none, byDevice } = bench.finish();
   assertEquals(bench.requests, [{
-    ...{ id: 1, disk: "hda", path: "ide-dma", op: "read", code: 0xc8, sector: 24, bytes: 4096 },
+    ...{ id: 1, disk: "hda", path: "ide-dma", op: "read", code: 0xc8, command: "READ DMA" },
+    ...{ sector: 24, bytes: 4096 },
     ...{ submitNs: 150, completeNs: 200, exits: 28, driverExits: 26, exitNs: 280, interrupts: 1 },
     exitsBy: {
       "ide command": 12,
