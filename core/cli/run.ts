@@ -10,16 +10,14 @@ import type { GuestFormat, GuestImage } from "../load/image.ts";
 import { SymbolTable } from "../load/symbols.ts";
 import type { DiskConfig, MachineType, RunResult } from "../machine/config.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
-import { openDisk } from "../machine/storage.ts";
 import { stableJson } from "../report/json.ts";
 import { buildRunRecord, runHeader, type RunInputs, type RunRecord } from "../report/run.ts";
 import { formatRun } from "../report/summary.ts";
-import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
+import { SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
 import { GuestConsole } from "./console.ts";
 import { driveLine } from "./console_monitor.ts";
-import type { DriveOptions } from "./drives.ts";
 import { type DebugOutput, openDebugOutput } from "./debug_console.ts";
 import { listGuest } from "./disasm.ts";
 import {
@@ -31,7 +29,7 @@ import {
   readInitrd,
   sha256,
 } from "./files.ts";
-import { mistaken } from "./mistaken.ts";
+import { attachment, closeDrives, type OpenDrive, openDrives } from "./open_drives.ts";
 import { type ByteStream, type Streams, writeText } from "./output.ts";
 import { RequestsFile } from "./requests_file.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
@@ -44,11 +42,6 @@ const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
 /** What guests written for this machine come as. */
 const XEN_GUESTS: readonly GuestFormat[] = ["bootsector", "multiboot", "flat"];
 
-/** A drive with its image open. */
-interface OpenDrive extends DriveOptions {
-  readonly backend: BlockBackend;
-}
-
 /**
  * Runs the command.
  * @returns the exit code
@@ -60,7 +53,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   const vgaRom = options.bios ? readVgaRom(options.guest) : undefined;
   const log = options.log?.length ? openLog(options.logFile, streams) : undefined;
   const names = options.symbols === undefined ? undefined : readSymbols(options.symbols);
-  const disks = openDisks(options, guest, file, streams);
+  const disks = openDrives(options, isBootDisk(guest, file.length), streams);
   const inputs = {
     cpu,
     cost: cost.name,
@@ -99,7 +92,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     writeRecord(buildRunRecord(inputs, result, names), options, streams);
     return result.code;
   } finally {
-    for (const { backend } of disks) backend.close();
+    closeDrives(disks);
   }
 }
 
@@ -222,53 +215,6 @@ async function runToEnd(
 function reportEnd({ message, dump }: RunResult, { stderr }: Streams): void {
   if (message !== undefined) writeText(stderr, `${TOOL}: ${message}\n`);
   if (dump !== undefined) writeText(stderr, `${dump.trimEnd()}\n`);
-}
-
-/** The disks of the command line, or else the guest itself if it is one. */
-function openDisks(
-  options: RunOptions,
-  guest: GuestImage,
-  file: GuestFile,
-  streams: Streams,
-): OpenDrive[] {
-  const drives = [...options.drives];
-  if (!drives.some(({ kind }) => kind === "disk") && isBootDisk(guest, file.length)) {
-    drives.unshift(guestDrive(options));
-    if (!options.snapshot && !options.quiet) {
-      const note = "is also the disk; its writes stay in memory unless --disk names it";
-      writeText(streams.stderr, `${TOOL}: guest "${options.guest}" ${note}\n`);
-    }
-  }
-  const opened: OpenDrive[] = [];
-  try {
-    for (const drive of drives) opened.push({ ...drive, backend: openDisk(drive.file, drive) });
-    for (const drive of options.quiet ? [] : opened) {
-      const oddity = mistaken(drive, drive.backend);
-      if (oddity !== undefined) writeText(streams.stderr, `${TOOL}: ${oddity}\n`);
-    }
-    return opened;
-  } catch (error) {
-    for (const { backend } of opened) backend.close();
-    throw error;
-  }
-}
-
-/** The guest itself, at the first free index. */
-function guestDrive({ guest, drives }: RunOptions): DriveOptions {
-  const index = [0, 1, 2, 3].find((at) => drives.every((drive) => drive.index !== at))!;
-  return { file: guest, index, kind: "disk", raw: false, readOnly: false, snapshot: true };
-}
-
-/** A drive as a machine takes it. */
-function attachment(drive: OpenDrive): Omit<DiskConfig, "media"> {
-  const { backend, index, kind, path, faults } = drive;
-  return {
-    backend,
-    index,
-    kind,
-    ...path === undefined ? {} : { path },
-    ...faults === undefined ? {} : { faults },
-  };
 }
 
 /** Of the file, or of its boot sector if it is a disk: those are the bytes that were loaded. */

@@ -128,6 +128,54 @@ processTest("run names the BIOS, the initrd or the kernel that it cannot use", a
   }
 });
 
+processTest("run says that no drive can be started, once, and starts the BIOS", async (folder) => {
+  const bios = new Uint8Array(65536);
+  bios.set(EXIT_17, 0xfff0); // at the reset vector
+  await Deno.writeFile(`${folder}/bios.bin`, bios);
+  await Deno.writeFile(`${folder}/empty.img`, new Uint8Array(4096));
+  await Deno.writeFile(`${folder}/boot.img`, exitDisk());
+  await Deno.writeFile(`${folder}/x.iso`, iso());
+  const stderr = async (...args: string[]): Promise<string> => {
+    const end = await run(folder, "run", "-bios", "bios.bin", ...args);
+    assertEquals(end.code, 17);
+    return end.stderr;
+  };
+  const told = await stderr("-hda", "empty.img");
+  assertEquals(told.split('trapring: nothing to boot on "empty.img": ').length, 2);
+  for (const drive of [["-hdb", "boot.img"], ["-cdrom", "x.iso"], ["-quiet"]]) {
+    const text = await stderr("-hda", "empty.img", ...drive);
+    assertEquals(text.includes("nothing to boot"), false, drive.join(" "));
+  }
+});
+
+processTest("run refuses one image for two drives unless it stays as it is", async (folder) => {
+  await Deno.writeFile(`${folder}/g.bin`, exitDisk());
+  await Deno.writeFile(`${folder}/a.img`, new Uint8Array(4096));
+  await Deno.symlink("a.img", `${folder}/b.img`);
+  assertEquals(await complaint(folder, "g.bin", "-hda", "a.img", "-hdc", "b.img"), [
+    2,
+    'trapring: Cannot attach "b.img" at index 2: index 0 is the same image\n' +
+    "hint: -snapshot, or a copy of the image\n",
+  ]);
+  const both = ["g.bin", "-hda", "a.img", "-hdc", "b.img", "-snapshot"];
+  assertEquals((await run(folder, "run", ...both)).code, 17);
+});
+
+processTest("run tells a fault behind the end of its disk", async (folder) => {
+  await Deno.writeFile(`${folder}/g.bin`, exitDisk());
+  await Deno.writeFile(`${folder}/a.img`, new Uint8Array(4096));
+  const { code, stderr } = await run(
+    folder,
+    ...["run", "g.bin", "-drive", "file=a.img,fault=unc@7,fault=abort@8"],
+  );
+  assertEquals(code, 17);
+  assertStringIncludes(
+    stderr,
+    'trapring: fault=abort@8 lies behind the end of "a.img", which has 8 sectors\n',
+  );
+  assertEquals(stderr.includes("unc@7"), false);
+});
+
 /** A Multiboot kernel at 1 MiB. */
 function kernel(fileBytes: number, memoryBytes: number = fileBytes): Uint8Array {
   const bytes = new Uint8Array(fileBytes);

@@ -1,0 +1,96 @@
+/**
+ * The drives of a command line with their images open, as a machine takes them.
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import type { DiskConfig } from "../machine/config.ts";
+import { openDisk } from "../machine/storage.ts";
+import type { BlockBackend } from "../types.ts";
+import { TOOL } from "../version.ts";
+import type { RunOptions } from "./args.ts";
+import type { DriveOptions } from "./drives.ts";
+import { mistaken, nothingToBoot } from "./mistaken.ts";
+import { type Streams, writeText } from "./output.ts";
+
+/** A drive with its image open. */
+export interface OpenDrive extends DriveOptions {
+  readonly backend: BlockBackend;
+}
+
+/**
+ * Opens the images, and says what is odd about them.
+ * @param guestIsDisk the guest itself is a drive, unless there is another disk
+ * @throws {UsageError} when one of two drives would write what is under the other
+ */
+export function openDrives(
+  options: RunOptions,
+  guestIsDisk: boolean,
+  streams: Streams,
+): OpenDrive[] {
+  const tell = (text: string): void => {
+    if (!options.quiet) writeText(streams.stderr, `${TOOL}: ${text}\n`);
+  };
+  const drives = [...options.drives];
+  if (guestIsDisk && !drives.some(({ kind }) => kind === "disk")) {
+    drives.unshift(guestDrive(options));
+    if (!options.snapshot) {
+      tell(
+        `guest "${options.guest}" is also the disk; its writes stay in memory unless --disk names it`,
+      );
+    }
+  }
+  const opened: OpenDrive[] = [];
+  try {
+    for (const drive of drives) opened.push({ ...drive, backend: openDisk(drive.file, drive) });
+    refuseShared(drives);
+    for (const drive of opened) mistaken(drive, drive.backend).forEach(tell);
+    if (options.bios) nothingToBoot(opened).forEach(tell);
+    return opened;
+  } catch (error) {
+    closeDrives(opened);
+    throw error;
+  }
+}
+
+/** Closes the images. */
+export function closeDrives(drives: readonly OpenDrive[]): void {
+  for (const { backend } of drives) backend.close();
+}
+
+/** A drive as a machine takes it. */
+export function attachment(drive: OpenDrive): Omit<DiskConfig, "media"> {
+  const { backend, index, kind, path, faults } = drive;
+  return {
+    backend,
+    index,
+    kind,
+    ...path === undefined ? {} : { path },
+    ...faults === undefined ? {} : { faults },
+  };
+}
+
+/** The guest itself, at the first free index. */
+function guestDrive({ guest, drives }: RunOptions): DriveOptions {
+  const index = [0, 1, 2, 3].find((at) => drives.every((drive) => drive.index !== at))!;
+  return { file: guest, index, kind: "disk", raw: false, readOnly: false, snapshot: true };
+}
+
+/** Each drive has its own idea of what is on the image: the writes of one would surprise another. */
+function refuseShared(drives: readonly DriveOptions[]): void {
+  const byFile = Map.groupBy(drives, ({ file }) => Deno.realPathSync(file));
+  for (const sharing of byFile.values()) {
+    const [first, second] = sharing;
+    if (second === undefined || sharing.every(isUnchanged)) continue;
+    throw new UsageError(
+      `Cannot attach "${second.file}" at index ${second.index}: index ${
+        first!.index
+      } is the same image`,
+      "-snapshot, or a copy of the image",
+    );
+  }
+}
+
+function isUnchanged({ readOnly, snapshot }: DriveOptions): boolean {
+  return readOnly || snapshot;
+}
