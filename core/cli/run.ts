@@ -4,6 +4,7 @@
  */
 
 import { dirname, join } from "@std/path";
+import { UsageError } from "../errors.ts";
 import { loadBios } from "../load/bios.ts";
 import { isBootDisk, loadGuest } from "../load/detect.ts";
 import type { GuestFormat, GuestImage } from "../load/image.ts";
@@ -53,6 +54,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   const vgaRom = options.bios ? readVgaRom(options.guest) : undefined;
   const log = options.log?.length ? openLog(options.logFile, streams) : undefined;
   const names = options.symbols === undefined ? undefined : readSymbols(options.symbols);
+  const machineType = chooseMachine(options, guest);
   const disks = openDrives(options, isBootDisk(guest, file.length), streams);
   const inputs = {
     cpu,
@@ -69,7 +71,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     dropFileAccess(console.writesFiles ? ["read"] : ["read", "write"]);
     const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));
     const machine = bootMachine({
-      machine: options.machine ?? usualMachine(guest),
+      machine: machineType,
       ...(vgaRom === undefined ? {} : { vgaRom }),
       serialScreen: options.serialScreen,
       ...(options.rtcBase === undefined ? {} : { rtcBase: options.rtcBase }),
@@ -120,9 +122,19 @@ function readVgaRom(bios: string): Uint8Array | undefined {
   return readIfThere(join(dirname(bios), VGA_ROM));
 }
 
-/** Kernels made for Xen are shown it; what is in stock, where it would behave otherwise, is not. */
-function usualMachine({ format }: GuestImage): MachineType {
-  return XEN_GUESTS.includes(format) ? "xenfv" : "pc";
+/**
+ * What the user has named. Otherwise kernels made for Xen are shown it; what is in stock, where
+ * it would behave otherwise, is not.
+ */
+function chooseMachine({ machine, guest: name }: RunOptions, { format }: GuestImage): MachineType {
+  if (machine === "xenfv" && format === "pvh") {
+    throw new UsageError(
+      `Cannot show Xen to "${name}": entered by its PVH note, it takes itself for a PVH domain, ` +
+        "which has no emulated devices",
+      "-machine pc, or the bzImage of the same kernel",
+    );
+  }
+  return machine ?? (XEN_GUESTS.includes(format) ? "xenfv" : "pc");
 }
 
 function readSymbols(path: string): SymbolTable {

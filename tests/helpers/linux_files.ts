@@ -4,6 +4,7 @@
  */
 
 import type { GuestImage } from "../../core/load/image.ts";
+import { elf32, words } from "./guest_files.ts";
 
 /** Fields of a bzImage's set-up header. */
 export interface BzImageFields {
@@ -17,6 +18,9 @@ export interface BzImageFields {
 
 const SETUP_SECTORS = 2;
 const KERNEL_BYTES = 4096;
+const MIB = 1 << 20;
+const SECOND_HEADER = 52 + 32;
+const PT_NOTE = 4;
 
 /** A bzImage: its real-mode part, then a protected-mode part of INT3. */
 export function bzImage(fields: BzImageFields = {}): Uint8Array {
@@ -46,4 +50,18 @@ export function readAt(image: GuestImage, gpa: number, size: 1 | 4): number {
   const { bytes } = segment;
   const view = new DataView(bytes.buffer, bytes.byteOffset + gpa - segment.gpa);
   return size === 1 ? view.getUint8(0) : view.getUint32(0, true);
+}
+
+/** An ELF note, owner and contents padded to 4 bytes. */
+export function elfNote(owner: string, type: number, value: number): number[] {
+  const name = new TextEncoder().encode(owner.padEnd(Math.ceil((owner.length + 1) / 4) * 4, "\0"));
+  return [...words(owner.length + 1, 4, type), ...name, ...words(value)];
+}
+
+/** A kernel at 16 MiB whose notes follow its code in the file. */
+export function notedKernel(...notes: readonly number[][]): Uint8Array {
+  const code = { vaddr: 0xc1000000, paddr: 16 * MIB, bytes: new Uint8Array(64), memsz: MIB };
+  const file = elf32(0x1000, [code, { vaddr: 0, paddr: 0, bytes: Uint8Array.from(notes.flat()) }]);
+  new DataView(file.buffer).setUint32(SECOND_HEADER, PT_NOTE, true);
+  return file;
 }

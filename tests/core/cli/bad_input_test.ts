@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bootDisk, elf32, multibootHeader } from "../../helpers/guest_files.ts";
+import { elfNote, notedKernel } from "../../helpers/linux_files.ts";
 import { processTest, runTrapring as run } from "../../helpers/process.ts";
 
 /** mov al, 8; out 0f4h, al: exit code 17. */
@@ -182,3 +183,14 @@ function kernel(fileBytes: number, memoryBytes: number = fileBytes): Uint8Array 
   bytes.set(multibootHeader(0));
   return elf32(0x10000c, [{ vaddr: 0x100000, paddr: 0x100000, bytes, memsz: memoryBytes }]);
 }
+
+processTest("run does not show Xen to a kernel that it enters by its PVH note", async (folder) => {
+  const phys32Entry = elfNote("Xen", 18, 0x1000000);
+  await Deno.writeFile(`${folder}/vmlinux`, notedKernel(phys32Entry));
+  assertEquals(await complaint(folder, "vmlinux", "-machine", "xenfv"), [
+    2,
+    'trapring: Cannot show Xen to "vmlinux": entered by its PVH note, it takes itself for a PVH ' +
+    "domain, which has no emulated devices\n" +
+    "hint: -machine pc, or the bzImage of the same kernel\n",
+  ]);
+});

@@ -4,28 +4,11 @@ import { loadGuest } from "../../../core/load/detect.ts";
 import type { GuestImage } from "../../../core/load/image.ts";
 import { RSDP_GPA } from "../../../core/load/memory_map.ts";
 import { findPvhEntry } from "../../../core/load/pvh.ts";
-import { elf32, words } from "../../helpers/guest_files.ts";
-import { readAt } from "../../helpers/linux_files.ts";
+import { elfNote as note, notedKernel as kernel, readAt } from "../../helpers/linux_files.ts";
 
 const MIB = 1 << 20;
 const ENTRY = 16 * MIB + 0x20;
 const PHYS32_ENTRY = 18;
-const SECOND_HEADER = 52 + 32;
-const PT_NOTE = 4;
-
-/** One note, owner and contents padded to 4 bytes. */
-function note(owner: string, type: number, value: number): number[] {
-  const name = new TextEncoder().encode(owner.padEnd(Math.ceil((owner.length + 1) / 4) * 4, "\0"));
-  return [...words(owner.length + 1, 4, type), ...name, ...words(value)];
-}
-
-/** A kernel whose notes follow its code in the file. */
-function kernel(...notes: readonly number[][]): Uint8Array {
-  const code = { vaddr: 0xc1000000, paddr: 16 * MIB, bytes: new Uint8Array(64), memsz: MIB };
-  const file = elf32(0x1000, [code, { vaddr: 0, paddr: 0, bytes: Uint8Array.from(notes.flat()) }]);
-  new DataView(file.buffer).setUint32(SECOND_HEADER, PT_NOTE, true);
-  return file;
-}
 
 const PVH = kernel(
   note("Linux", PHYS32_ENTRY, 1),
