@@ -44,7 +44,7 @@ const HIGH_BASE = 16 * KIB * KIB;
 const MAX_WORD = 0xffff;
 
 /** What can be started from, with the number that a BIOS finds in the boot order. */
-export const BOOT_DEVICE = { floppy: 1, disk: 2, cdrom: 3, network: 4 } as const;
+const BOOT_DEVICE = { floppy: 1, disk: 2, cdrom: 3, network: 4 } as const;
 
 /** One of {@link BOOT_DEVICE}. */
 export type BootDevice = keyof typeof BOOT_DEVICE;

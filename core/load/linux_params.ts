@@ -12,7 +12,7 @@ import { memoryMap, type MemoryRange } from "./memory_map.ts";
 const PARAMS_BYTES = 4096;
 
 /** Offsets in the zero page, the set-up header included. */
-export const PARAMS = {
+const PARAMS = {
   videoMode: 0x06,
   columns: 0x07,
   rows: 0x0e,

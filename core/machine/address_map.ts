@@ -31,6 +31,8 @@
  *
  * | memory | device | answered by |
  * |---|---|---|
+ * | 000A0000-000BFFFF | window of the VGA | device model |
+ * | F1000000-F103FFFF, F1040000-F1040FFF | BARs 0 and 2 of 0:2.0, VGA | device model |
  * | FEC00000 | I/O APIC: inputs as the 8259A pair's, but IRQ 0 at input 2 | hypervisor |
  * | FEE00000, or where IA32_APIC_BASE puts it | local APIC | hypervisor |
  *

@@ -34,7 +34,7 @@ const ROM_AREA = { first: 0xc0, end: 0x100 } as const;
 const ROM_ALIAS = 0xe0;
 
 /** Bits of {@link GuestRam.shadow}: what RAM answers. */
-export const SHADOW = { NONE: 0, LOADS: 1, STORES: 2 } as const;
+const SHADOW = { NONE: 0, LOADS: 1, STORES: 2 } as const;
 
 /** Where the pages of a machine lie in host memory. */
 export interface RamLayout {

@@ -7,8 +7,7 @@ import { IoPortBus } from "../../devices/bus.ts";
 import { Dma8237, DMA_PAGE_PORTS, DmaPages } from "../../devices/dma8237.ts";
 import { HostBridge, type ShadowRam } from "../../devices/chipset_host.ts";
 import { IsaBridge } from "../../devices/chipset_isa.ts";
-import { cmosBytes } from "../../devices/cmos.ts";
-import type { BootDevice } from "../../devices/cmos.ts";
+import { type BootDevice, cmosBytes } from "../../devices/cmos.ts";
 import { DebugConsole, DebugExit, PostPort } from "../../devices/debug_ports.ts";
 import { I8042 } from "../../devices/i8042.ts";
 import { AtapiDrive } from "../../devices/ide/atapi_drive.ts";
@@ -17,7 +16,7 @@ import { FW_CFG_DMA_PORTS, FW_CFG_PORTS, FwCfg, type FwCfgContents } from "../..
 import { IdeChannel } from "../../devices/ide/channel.ts";
 import { DiskDrive, geometryOf } from "../../devices/ide/disk_drive.ts";
 import { HARD_DISK } from "../../devices/ide/identify.ts";
-import { PIIX3_IDE, PIIX3_IDE_BAR } from "../../devices/ide/piix.ts";
+import { BUS_MASTER_PORTS, PIIX3_IDE, PIIX3_IDE_BAR } from "../../devices/ide/piix.ts";
 import type { Geometry } from "../../devices/ide/taskfile.ts";
 import { IoApic, IOAPIC_BYTES } from "../../devices/ioapic.ts";
 import { Keyboard } from "../../devices/keyboard.ts";
@@ -49,8 +48,6 @@ const ISA_INTERRUPTS: readonly number[] = Array.from({ length: 16 }, (_, irq) =>
 /** Input of the I/O APIC that the timer is wired to; the other interrupts keep their numbers. */
 const TIMER_PIN = 2;
 
-/** Of one channel. */
-const BUS_MASTER_PORTS = 8;
 const PLATFORM_BAR_PORTS = 0x100;
 
 /** What a BIOS tries to start, in this order. */

@@ -43,7 +43,7 @@ export class Disc {
 }
 
 /** The address of a block in four bytes. */
-export function addressOf(block: number, form: AddressForm): number[] {
+function addressOf(block: number, form: AddressForm): number[] {
   return form === "msf" ? minutes(block + FIRST_FRAME) : bigEndian32(block);
 }
 

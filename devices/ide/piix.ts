@@ -9,8 +9,8 @@ import type { PciFunctionSpec } from "../pci.ts";
 /** Base address register of the bus masters. */
 export const PIIX3_IDE_BAR = 4;
 
-/** Ports behind that register: eight for the primary channel, then eight for the secondary. */
-export const PIIX3_IDE_BAR_PORTS = 16;
+/** Ports of one channel behind that register: first the primary's, then the secondary's. */
+export const BUS_MASTER_PORTS = 8;
 
 /** Intel 82371SB IDE controller: both channels at their legacy ports, able to master the bus. */
 export const PIIX3_IDE: PciFunctionSpec = {
@@ -21,5 +21,5 @@ export const PIIX3_IDE: PciFunctionSpec = {
   subsystemVendor: 0x1af4,
   subsystem: 0x1100,
   status: 0x0280,
-  bars: { [PIIX3_IDE_BAR]: { space: "io", size: PIIX3_IDE_BAR_PORTS } },
+  bars: { [PIIX3_IDE_BAR]: { space: "io", size: 2 * BUS_MASTER_PORTS } },
 };
