@@ -92,7 +92,11 @@ export class Monitor {
   #makeCommands(): Readonly<Record<string, Command>> {
     const host = this.#host;
     const { inspector } = host;
-    const act = (action: () => void) => () => (action(), []);
+    const act = (action: () => void) => (text: string) => {
+      this.#arguments(text, 0);
+      action();
+      return [];
+    };
     const help = (text: string) => this.#help(text);
     return {
       "?": { usage: "? [cmd]", help: "show the help", run: help },

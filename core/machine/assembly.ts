@@ -23,7 +23,7 @@ import type { BlockBackend, Disk } from "../types.ts";
 import { PAGE_SIZE } from "../types.ts";
 import { HYPERVISOR_PORTS, IRQ } from "./address_map.ts";
 import { Bios } from "./bios.ts";
-import type { DiskConfig, MachineConfig } from "./config.ts";
+import { type DiskConfig, DRIVE_NAMES, type MachineConfig } from "./config.ts";
 import { Domain } from "./domain.ts";
 import { requestRecord } from "./exit_report.ts";
 import { placeTables } from "./firmware.ts";
@@ -38,8 +38,6 @@ import { RomBios } from "./rom.ts";
 
 /** Pages of Xen's own: grant table, shared_info, ioreq, xenstore, console. Makes 64 KiB units. */
 const EXTRA_FRAMES = 80;
-/** By position on the IDE cables. */
-const DRIVE_NAMES: readonly string[] = ["hda", "hdb", "hdc", "hdd"];
 
 /** A drive, and the one path to it if not both lead there. */
 interface ConnectedDrive extends PcDrive {

@@ -21,6 +21,9 @@ export const MACHINE_TYPES = ["pc", "xenfv"] as const;
 /** One of {@link MACHINE_TYPES}. */
 export type MachineType = typeof MACHINE_TYPES[number];
 
+/** What guests and reports call the drives, by position on the IDE cables. */
+export const DRIVE_NAMES: readonly string[] = ["hda", "hdb", "hdc", "hdd"];
+
 /**
  * One drive. Unless told otherwise it is reachable on both paths: as hda to hdd on emulated IDE, and
  * by the same name (vbd 768, 832, 5632, 5696) over blkfront.

@@ -29,6 +29,7 @@ import type {
   Ledger,
   Physmap,
 } from "../types.ts";
+import { DRIVE_NAMES } from "./config.ts";
 
 /** Special pages, below the end of the 32-bit space. */
 const SPECIAL_GFN = { STORE: 0xfeffc, CONSOLE: 0xfefff } as const;
@@ -37,14 +38,12 @@ const RESERVED_GREF = { CONSOLE: 0, STORE: 1 } as const;
 
 const NAME = "guest";
 const UUID = "00000000-0000-4000-8000-000000000001";
-/** By position on the IDE cables, whether or not the disk is there too. */
-const VDEVS: readonly string[] = ["hda", "hdb", "hdc", "hdd"];
 /** The TSC counts nanoseconds, so one an instruction. */
 const TSC_HZ = 1_000_000_000;
 
 /** A disk that the domain sees over blkfront. */
 export interface DomainDisk {
-  /** 0 to 3: hda to hdd. */
+  /** Index into {@link DRIVE_NAMES}, whether or not the disk is on IDE too. */
   readonly index: number;
   readonly disk: Disk;
 }
@@ -82,7 +81,7 @@ export class Domain {
     params.set(HVM_PARAM.CONSOLE_EVTCHN, BigInt(console.evtchnPort));
     this.#build(store, console);
     this.#serveStore(store);
-    for (const { index, disk } of parts.disks) this.#serveDisk(VDEVS[index]!, disk);
+    for (const { index, disk } of parts.disks) this.#serveDisk(DRIVE_NAMES[index]!, disk);
   }
 
   /**
@@ -134,7 +133,7 @@ export class Domain {
       store,
       console,
       disks: disks.map(({ index, disk: { readOnly } }) => {
-        return { vdev: VDEVS[index]!, readOnly, params: VDEVS[index]! };
+        return { vdev: DRIVE_NAMES[index]!, readOnly, params: DRIVE_NAMES[index]! };
       }),
     });
   }

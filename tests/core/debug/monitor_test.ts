@@ -50,6 +50,11 @@ const ANSWERS: readonly (readonly [string, ...string[]])[] = [
   ],
   ["xp/2xw 0x80000000", "0000000080000000: Cannot access memory"],
   ["xp/2i 0x80000000", "0x80000000: Cannot access memory"],
+  [
+    "stop 5",
+    "extraneous characters at the end of line: 5",
+    'Try "help stop" for more information',
+  ],
   ["x/zz 0", "invalid char in format: 'z'", 'Try "help x" for more information'],
   ["x", "unexpected end of expression", 'Try "help x" for more information'],
   ["i /b 0xe9", "portb[0x00e9] = 0xe9"],
