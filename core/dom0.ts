@@ -25,7 +25,7 @@ export class Dom0Timeline implements Dom0 {
   readonly #tasks: Task[] = [];
   readonly #ns = new Float64Array(DOM0_COST_KINDS.length);
   /** When everything accepted so far is done. */
-  #freeAt: Ns = 0;
+  #freeAt: Ns = -Infinity;
   /** Sum of all charges that have delayed posted tasks. */
   #delay: Ns = 0;
 

@@ -9,7 +9,7 @@ import { EXIT, type VmExit } from "../types.ts";
 export function newVmExit(): VmExit {
   return {
     reason: EXIT.HLT,
-    at: 0,
+    at: NaN,
     rip: 0,
     write: false,
     size: 1,

@@ -33,10 +33,13 @@ function checkPort(cpu: Cpu, port: number, size: number): void {
 }
 
 function checkPermission(cpu: Cpu, port: number, size: number): void {
-  const { state, mmu } = cpu;
+  const { state } = cpu;
   if (!(state.get(AT_CR) & CR0_PE)) return;
   const iopl = state.get(EFLAGS) >> 12 & 3;
-  if (state.cpl <= iopl && !state.flag(VM)) return;
+  if (state.cpl > iopl || state.flag(VM)) checkBitmap(cpu, port, size);
+}
+
+function checkBitmap({ state, mmu }: Cpu, port: number, size: number): void {
   const limit = state.seg(TR, SEG_LIMIT) >>> 0;
   const wide = (state.seg(TR, SEG_ATTR) & 0x1d) === 9;
   if (!wide || limit < 103) throw Fault.of(GP, 0);

@@ -36,11 +36,16 @@ export class Accounting implements GuestErrors {
   readonly #portsOut = new Float64Array(PORT_COUNT);
   readonly #recent = new RecentExits();
   readonly #errors: GuestErrorNote[] = [];
-  #instructions = 0;
+  /** A double from the start, as the time of `VirtualClock`. */
+  #instructions = NaN;
   #portItems = 0;
   #ioreqs = 0;
   #interrupts = 0;
   #guestErrors = 0;
+
+  constructor() {
+    this.#instructions = 0;
+  }
 
   get instructions(): number {
     return this.#instructions;

@@ -11,13 +11,13 @@ import { PAGE_SIZE } from "../types.ts";
 import type { ExitCounts } from "./accounting.ts";
 import { type ExitSite, ExitSites } from "./exit_sites.ts";
 import { ExitTable } from "./exit_table.ts";
-import type { DeviceRanges, ExitRow, ExitTies, TallyOf } from "./exit_table.ts";
+import type { DeviceRanges, ExitRow } from "./exit_table.ts";
 import { EXIT_NAMES } from "./exits.ts";
 import { type RequestKind, RequestKinds } from "./request_kinds.ts";
 import { type DiskRequest, RequestBook } from "./requests.ts";
 import { IdeRequests } from "./requests_ide.ts";
 import { PvRequests } from "./requests_pv.ts";
-import { type ServiceName, SERVICES, Tally } from "./tally.ts";
+import { SERVICES, Tally } from "./tally.ts";
 
 /** End of interrupt, offset in the local APIC's page. */
 const APIC_EOI = 0xb0;
@@ -58,7 +58,6 @@ export class ExitBooks {
   readonly #channels: readonly [IdeRequests, IdeRequests];
   readonly #ideIrqs: readonly [number, number];
   readonly #rings: PvRequests[] = [];
-  #row: ExitRow | undefined;
   /** Of a write, known before it is served. */
   #tally: Tally | undefined;
 
@@ -72,7 +71,7 @@ export class ExitBooks {
       onRequest?.(request);
     });
     this.#channels = [new IdeRequests(this.#book), new IdeRequests(this.#book)];
-    this.#table = new ExitTable(devices, this.#ties());
+    this.#table = new ExitTable(devices);
   }
 
   // ---- for the machine --------------------------------------------------------------------------
@@ -100,19 +99,22 @@ export class ExitBooks {
 
   // ---- for the hypervisor -----------------------------------------------------------------------
 
-  /** An exit is about to be served. */
-  begin(exit: VmExit): void {
-    const row = this.#row = this.#table.rowOf(exit);
-    this.#tally = row.write ? row.tie?.tallyOf(exit, row) : undefined;
+  /**
+   * An exit is about to be served.
+   * @returns its row, for {@link end}
+   */
+  begin(exit: VmExit): ExitRow {
+    const row = this.#table.rowOf(exit);
+    if (row.write) this.#tally = this.#tallyOf(exit, row);
+    return row;
   }
 
   /** It has been served. */
-  end(exit: VmExit): void {
-    const row = this.#row!;
+  end(exit: VmExit, row: ExitRow): void {
     const ns = this.#clock.now - exit.at;
     row.count(ns);
-    const { tie } = row;
-    if (tie !== undefined) (this.#tally ?? tie.tallyOf(exit, row)).count(tie.service, ns);
+    const tally = row.write ? this.#tally : this.#tallyOf(exit, row);
+    tally?.count(row.serviceIndex, ns);
     this.#sites?.count(exit.rip, row.id, ns);
   }
 
@@ -123,7 +125,7 @@ export class ExitBooks {
   event(reason: ExitReason, rip: number, ns: Ns): void {
     const row = this.#table.rowOfReason(reason);
     row.count(ns);
-    this.#book.events.count(row.tie!.service, ns);
+    this.#book.events.count(row.serviceIndex, ns);
     this.#sites?.count(rip, row.id, ns);
   }
 
@@ -189,43 +191,52 @@ export class ExitBooks {
   }
 
   #assertTiesClosed(): void {
-    const tied = this.rows.filter(({ tie }) => tie !== undefined);
+    const tied = this.rows.filter(({ service }) => service !== undefined);
     const { tied: some, none } = this.requests;
-    SERVICES.forEach((name, service) => {
-      const samples = sum(tied.filter(({ tie }) => tie!.service === service), "samples");
-      assertEqual(`requests, ${name}`, samples, some.exits[service]! + none.exits[service]!);
+    SERVICES.forEach((name, i) => {
+      const samples = sum(tied.filter(({ service }) => service === name), "samples");
+      assertEqual(`requests, ${name}`, samples, some.exits[i]! + none.exits[i]!);
     });
     assertEqual("ns of requests", sum(tied, "timeNs"), some.ns + none.ns);
   }
 
-  #ties(): ExitTies {
+  /**
+   * Where an exit is counted, if it could serve a request. A write is asked for before it is served,
+   * all else after.
+   */
+  #tallyOf(exit: VmExit, row: ExitRow): Tally | undefined {
     const book = this.#book;
     const [ide, ide2] = this.#channels;
-    const interrupted = () => book.interrupted;
-    const eoi: TallyOf = ({ gpa }) => gpa % PAGE_SIZE === APIC_EOI ? book.interrupted : book.none;
-    const halted: TallyOf = () => {
-      book.halted();
-      return book.none;
-    };
-    const rules: Readonly<Record<ServiceName, TallyOf>> = {
-      "ide command": (exit, row) => ide.command(exit, row),
-      "ide control": (exit) => ide.control(exit),
-      "ide bus master": (exit, row) => ide.busMaster(exit, row),
-      "ide2 command": (exit, row) => ide2.command(exit, row),
-      "ide2 control": (exit) => ide2.control(exit),
-      "ide2 bus master": (exit, row) => ide2.busMaster(exit, row),
-      "VMCALL": ({ at }) => book.claimedSince(at),
-      "pic master": interrupted,
-      "pic slave": interrupted,
-      "local apic": eoi,
-      "io apic": interrupted,
-      "EXTERNAL_INTERRUPT": () => book.events,
-      "INTERRUPT_WINDOW": () => book.events,
-      "HLT": halted,
-    };
-    return Object.fromEntries(
-      SERVICES.map((name, service) => [name, { service, tallyOf: rules[name] }]),
-    );
+    switch (row.service) {
+      case undefined:
+        return undefined;
+      case "ide command":
+        return ide.command(exit, row);
+      case "ide control":
+        return ide.control(exit);
+      case "ide bus master":
+        return ide.busMaster(exit, row);
+      case "ide2 command":
+        return ide2.command(exit, row);
+      case "ide2 control":
+        return ide2.control(exit);
+      case "ide2 bus master":
+        return ide2.busMaster(exit, row);
+      case "VMCALL":
+        return book.claimedSince(exit.at);
+      case "local apic":
+        return exit.gpa % PAGE_SIZE === APIC_EOI ? book.interrupted : book.none;
+      case "pic master":
+      case "pic slave":
+      case "io apic":
+        return book.interrupted;
+      case "EXTERNAL_INTERRUPT":
+      case "INTERRUPT_WINDOW":
+        return book.events;
+      case "HLT":
+        book.halted();
+        return book.none;
+    }
   }
 }
 

@@ -10,7 +10,7 @@
 import type { ExitReason, Gpa, Ns, VmExit } from "../types.ts";
 import { EXIT } from "../types.ts";
 import { EXIT_NAMES, EXIT_REASON_COUNT } from "./exits.ts";
-import type { Tally } from "./tally.ts";
+import { type ServiceName, SERVICES } from "./tally.ts";
 
 const PORT_COUNT = 0x10000;
 const MOST_RANGES = 16;
@@ -29,19 +29,6 @@ export interface DeviceRanges {
   ofPort(port: number): DeviceRange | undefined;
   ofAddress(gpa: Gpa): DeviceRange | undefined;
 }
-
-/** Says where an exit is counted. A write is asked for before it is served, all else after. */
-export type TallyOf = (exit: VmExit, row: ExitRow) => Tally;
-
-/** Exits that can serve a disk request. */
-export interface ExitTie {
-  /** Index into `SERVICES`. */
-  readonly service: number;
-  readonly tallyOf: TallyOf;
-}
-
-/** The ties there are, by name of the device or else of the reason. */
-export type ExitTies = Readonly<Partial<Record<string, ExitTie>>>;
 
 /** A device that exits have come from. */
 export interface MetDevice {
@@ -68,19 +55,26 @@ export class ExitRow implements Place {
   readonly write: boolean;
   readonly device: MetDevice | undefined;
   readonly offset: number;
-  readonly tie: ExitTie | undefined;
+  /** How its exits can serve a disk request, if they can: the device's name, else the reason's. */
+  readonly service: ServiceName | undefined;
+  /** Of the service in `SERVICES`, -1 = none. */
+  readonly serviceIndex: number;
   samples = 0;
-  timeNs: Ns = 0;
   minNs: Ns = Infinity;
-  maxNs: Ns = 0;
+  maxNs: Ns = -Infinity;
+  /** A double from the start, as the time of `VirtualClock`. */
+  timeNs: Ns = NaN;
 
-  constructor(id: number, place: Place, tie?: ExitTie) {
+  constructor(id: number, place: Place) {
     this.id = id;
     this.reason = place.reason;
     this.write = place.write;
     this.device = place.device;
     this.offset = place.offset;
-    this.tie = tie;
+    const name = place.device?.name ?? EXIT_NAMES[place.reason];
+    this.serviceIndex = SERVICES.findIndex((service) => service === name);
+    this.service = SERVICES[this.serviceIndex];
+    this.timeNs = 0;
   }
 
   /** Counts an exit that took `ns`, VM entry included. */
@@ -97,7 +91,6 @@ export class ExitTable {
   /** In the order in which they were met. */
   readonly rows: ExitRow[] = [];
   readonly #devices: DeviceRanges;
-  readonly #ties: ExitTies;
   readonly #byReason: (ExitRow | undefined)[] = new Array(EXIT_REASON_COUNT).fill(undefined);
   /** By port * 2 + write: the row's id, 0 = none yet. */
   readonly #byPort = new Uint32Array(PORT_COUNT * 2);
@@ -106,9 +99,8 @@ export class ExitTable {
   readonly #byPlace = new Map<string, ExitRow>();
   readonly #met = new Map<string, MetDevice>();
 
-  constructor(devices: DeviceRanges, ties: ExitTies) {
+  constructor(devices: DeviceRanges) {
     this.#devices = devices;
-    this.#ties = ties;
   }
 
   /** Devices have moved. */
@@ -172,8 +164,7 @@ export class ExitTable {
     const key = `${reason} ${write} ${offset} ${device?.name ?? ""}`;
     const known = this.#byPlace.get(key);
     if (known !== undefined) return known;
-    const tie = this.#ties[device?.name ?? EXIT_NAMES[reason]!];
-    const row = new ExitRow(this.rows.length + 1, place, tie);
+    const row = new ExitRow(this.rows.length + 1, place);
     this.rows.push(row);
     this.#byPlace.set(key, row);
     return row;

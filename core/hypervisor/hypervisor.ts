@@ -225,12 +225,12 @@ export class Hypervisor implements VcpuHost {
       return this.budget;
     }
     this.#accounting.exit(exit);
-    this.#exits?.begin(exit);
+    const row = this.#exits?.begin(exit);
     this.#ledger.charge(EXIT_ENTRY, this.#exitEntry);
     if (exit.reason === IO_INSTRUCTION) this.#accessPort(exit);
     else this.#handle(exit);
     this.#accounting.answered(exit.value);
-    this.#exits?.end(exit);
+    if (row !== undefined) this.#exits!.end(exit, row);
     this.#armWindow();
     return exit.reason === VMCALL && this.#xen.blocked ? 0 : this.budget;
   }
@@ -269,7 +269,6 @@ export class Hypervisor implements VcpuHost {
 
   passthroughPort(exit: VmExit): void {
     this.retire(exit.retired);
-    exit.at = this.#clock.now;
     if (exit.write) this.#ports.write(exit.port, exit.size, exit.value);
     else exit.value = this.#ports.read(exit.port, exit.size);
   }
@@ -286,12 +285,11 @@ export class Hypervisor implements VcpuHost {
   get budget(): number {
     if (this.#mustLeave) return 0;
     const { now, nextDeadline } = this.#clock;
-    const instructions = Math.min(
-      (Math.min(nextDeadline, this.#endsAt) - now) / NS_PER_INSTRUCTION,
-      this.#maxInsns - this.#accounting.instructions,
-      LARGEST_BUDGET,
-    );
-    return instructions > 0 ? instructions | 0 : 0;
+    const until = nextDeadline < this.#endsAt ? nextDeadline : this.#endsAt;
+    const allowed = this.#maxInsns - this.#accounting.instructions;
+    const instructions = (until - now) / NS_PER_INSTRUCTION;
+    if (allowed < instructions) return clampBudget(allowed);
+    return clampBudget(instructions);
   }
 
   /** Budgets also end at that time, which shows to nobody but the caller. */
@@ -435,4 +433,9 @@ export class Hypervisor implements VcpuHost {
     if (!this.interruptPending) this.#windowArmed = false;
     else if (!this.#windowArmed) this.#windowArmed = (this.#state().eflags & FLAG_IF) === 0;
   }
+}
+
+function clampBudget(instructions: number): number {
+  if (instructions >= LARGEST_BUDGET) return LARGEST_BUDGET;
+  return instructions > 0 ? instructions | 0 : 0;
 }

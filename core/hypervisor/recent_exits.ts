@@ -20,7 +20,7 @@ type RecentExit = Omit<VmExit, "descending" | "retired">;
 function blank(): RecentExit {
   return {
     reason: EXIT.HLT,
-    at: 0,
+    at: NaN,
     rip: 0,
     write: false,
     size: 1,

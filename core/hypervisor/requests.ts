@@ -40,9 +40,9 @@ export class DiskRequest {
   sector = 0;
   bytes = 0;
   /** The guest had handed it over. */
-  submittedAt: Ns = 0;
-  /** The disk had done its part; without one, the guest saw that the command had ended. */
-  completedAt: Ns = 0;
+  submittedAt: Ns = NaN;
+  /** The disk had done its part; without one, the guest saw that the command had ended. NaN before. */
+  completedAt: Ns = NaN;
   /** Interrupts and upcalls injected for it. */
   interrupts = 0;
   readonly tally: Tally = new Tally();
@@ -65,7 +65,7 @@ export class RequestBook {
   /** Whose response asked for the upcall that is due. */
   #notified: DiskRequest | undefined;
   #claimant: DiskRequest | undefined;
-  #claimedAt: Ns = 0;
+  #claimedAt: Ns = -Infinity;
 
   /** @param onEnd takes a request to which no further exit can belong */
   constructor(clock: { readonly now: Ns }, onEnd: (request: DiskRequest) => void) {
@@ -86,7 +86,7 @@ export class RequestBook {
     request.sector = 0;
     request.bytes = 0;
     request.submittedAt = this.#clock.now;
-    request.completedAt = 0;
+    request.completedAt = NaN;
     request.interrupts = 0;
     request.closed = false;
     return request;
@@ -99,7 +99,7 @@ export class RequestBook {
 
   /** The path is done with a request. Exits of its interrupt may still follow. */
   close(request: DiskRequest): void {
-    if (request.completedAt === 0) this.completed(request);
+    if (Number.isNaN(request.completedAt)) this.completed(request);
     request.closed = true;
     this.#endIfOver(request);
   }

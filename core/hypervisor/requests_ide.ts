@@ -88,7 +88,7 @@ export class IdeRequests {
     this.#idle();
   }
 
-  /** An access to the command block; see `ExitTie`. */
+  /** An access to the command block: a write before it is served, a read after. */
   command({ write, value, size }: VmExit, { offset }: ExitRow): Tally {
     if (offset === REG.DATA) return this.#own();
     if (!write) return offset === REG.STATUS ? this.#status(value) : this.#result();
@@ -129,7 +129,7 @@ export class IdeRequests {
   #end(): void {
     const request = this.#current!;
     this.#phase = "ended";
-    if (request.completedAt === 0) this.#book.completed(request);
+    if (Number.isNaN(request.completedAt)) this.#book.completed(request);
   }
 
   /** Any status, or Device Control. */

@@ -34,8 +34,12 @@ export class Tally {
   /** By index into {@link SERVICES}. */
   readonly exits: Float64Array = new Float64Array(SERVICES.length);
   total = 0;
-  /** Time from those exits to their VM entries. */
-  ns: Ns = 0;
+  /** Time from those exits to their VM entries. A double from the start, as in `VirtualClock`. */
+  ns: Ns = NaN;
+
+  constructor() {
+    this.ns = 0;
+  }
 
   /** Exits by which the driver itself has gone to the disk. */
   get driverExits(): number {

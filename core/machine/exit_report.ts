@@ -204,13 +204,13 @@ function devices(rows: readonly ExitRow[], tied: Tally): DeviceExits[] {
 }
 
 function deviceExits(rows: readonly ExitRow[], tied: Tally): DeviceExits {
-  const { reason, device, tie } = rows[0]!;
+  const { reason, device, serviceIndex } = rows[0]!;
   return {
     reason: EXIT_NAMES[reason]!,
     device: device?.name ?? null,
     ranges: device?.ranges.map((range) => spanOf(range, reason)) ?? [],
     samples: sum(rows, "samples"),
-    tied: tie === undefined ? 0 : tied.exits[tie.service]!,
+    tied: tied.exits[serviceIndex] ?? 0,
     timeNs: sum(rows, "timeNs"),
     minNs: Math.min(...rows.map(({ minNs }) => minNs)),
     maxNs: Math.max(...rows.map(({ maxNs }) => maxNs)),

@@ -28,7 +28,7 @@ export class DiskStats {
     flush: new Tally(),
   };
   #busy: Ns = 0;
-  #busyUntil: Ns = 0;
+  #busyUntil: Ns = -Infinity;
 
   /** The sums by kind. */
   get tallies(): Readonly<Record<BlockRequest["op"], DiskTally>> {

@@ -39,7 +39,7 @@ export class TimedDisk implements Disk {
   readonly #timer: Timer;
   readonly #actuator: Actuator | undefined;
   readonly #channelFreeAt: Float64Array;
-  #interfaceFreeAt: Ns = 0;
+  #interfaceFreeAt: Ns = -Infinity;
   #requests: (BlockRequest | undefined)[] = new Array(INITIAL_QUEUE).fill(undefined);
   #deadlines: Float64Array = new Float64Array(INITIAL_QUEUE);
   #head = 0;

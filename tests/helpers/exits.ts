@@ -138,10 +138,10 @@ export class BooksBench {
       ...given,
     };
     this.#accounting.exit(exit);
-    this.books.begin(exit);
+    const row = this.books.begin(exit);
     during?.();
     this.#pass();
-    this.books.end(exit);
+    this.books.end(exit, row);
     return this;
   }
 
