@@ -16,6 +16,8 @@ import type { Channel } from "./console_mux.ts";
 import type { DriveOptions } from "./drives.ts";
 import { hostReason } from "./files.ts";
 
+const NO_FILES = "without a terminal it takes -monitor stdio or -serial mon:stdio to write files";
+
 /** A line of `info block`: `ide0-hd0: a.img (2048 sectors, snapshot)`. */
 export function driveLine(
   { file, index, kind, snapshot, backend }: DriveOptions & { readonly backend: BlockBackend },
@@ -125,6 +127,8 @@ function writeFile(path: string, text: string): void {
   try {
     Deno.writeTextFileSync(path, text);
   } catch (error) {
-    throw new Error(hostReason(error), { cause: error });
+    const isTakenAway = error instanceof Deno.errors.NotCapable &&
+      Deno.permissions.querySync({ name: "write" }).state !== "granted";
+    throw new Error(isTakenAway ? NO_FILES : hostReason(error), { cause: error });
   }
 }

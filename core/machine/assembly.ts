@@ -23,6 +23,7 @@ import type { BlockBackend, Disk } from "../types.ts";
 import { PAGE_SIZE } from "../types.ts";
 import { HYPERVISOR_PORTS, IRQ } from "./address_map.ts";
 import { Bios } from "./bios.ts";
+import { setUpBoard } from "./bios_setup.ts";
 import { type DiskConfig, DRIVE_NAMES, type MachineConfig } from "./config.ts";
 import { Domain } from "./domain.ts";
 import { requestRecord } from "./exit_report.ts";
@@ -98,9 +99,11 @@ export class Assembly {
     this.hypervisor = this.#makeHypervisor(memory, pc, bios);
     this.hypervisor.attach(this.cpu.state);
     this.cpu.connect(this.hypervisor, memory);
-    bios.handOver(config.guest.mode === "real16");
     this.inspector = this.#makeInspector(memory, pc);
-    if (config.guest.rom === undefined) pc.localApic?.becomeVirtualWire();
+    if (config.guest.rom === undefined) {
+      setUpBoard(pc.ports, config.guest.mode === "real16");
+      pc.localApic?.becomeVirtualWire();
+    }
     this.#loadGuest();
   }
 

@@ -1,26 +1,24 @@
 /**
- * The BIOS services that a boot sector may call when no BIOS image is given, and the state in which
- * a BIOS hands over the machine.
+ * The BIOS services that a boot sector may call when no BIOS image is given.
  *
  * Each interrupt vector leads to a stub in a page at F000:0000. A stub that has something to do
  * executes VMCALL and is served here; its time is charged as `bios`.
  * Source: IBM PC/AT technical reference (BIOS data area, INT 10h-1Ah); ACPI 1.0b, §14 for INT 15h
- * E820h; interrupt controller and timer set-up as SeaBIOS 1.16 leaves them.
+ * E820h.
  * @module
  */
 
-import { PCI, PCI_COMMAND } from "../../devices/pci.ts";
 import { GuestPanic } from "../errors.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import type { PortSpace } from "../hypervisor/port_access.ts";
 import type { BiosTraps } from "../hypervisor/hypervisor.ts";
+import { HOLE, LOW_MEMORY_END, memoryMap } from "../load/memory_map.ts";
 import { COST } from "../types.ts";
-import type { AccessSize, BlockBackend, GuestMemory, Ledger, VcpuState } from "../types.ts";
+import type { BlockBackend, GuestMemory, Ledger, VcpuState } from "../types.ts";
 import { BiosDisks } from "./bios_disk.ts";
 import { BiosFrame } from "./bios_frame.ts";
 import { BiosKeyboard } from "./bios_keyboard.ts";
-import { PCI_SLOT, PORT } from "./address_map.ts";
-import type { PciSlot } from "./address_map.ts";
+import { PORT } from "./address_map.ts";
 
 const ROM_BASE = 0xf0000;
 const ROM_SEGMENT = 0xf000;
@@ -55,9 +53,7 @@ const BDA = {
   DISK_INTERRUPT: 0x48e,
 } as const;
 
-const EBDA_BASE = 0x9fc00;
-const LOW_RAM_END = 0xa0000;
-const HIGH_RAM_BASE = 0x100000;
+const EBDA_BASE = LOW_MEMORY_END;
 const MIB = 1 << 20;
 const TICKS_PER_DAY = 0x1800b0;
 const VIDEO_MODE_TEXT = 3;
@@ -69,12 +65,8 @@ const EQUIPMENT = 0x0220;
 const CURSOR_SHAPE = 0x0607;
 const SMAP = 0x534d4150;
 const E820_BYTES = 20;
-const E820_RAM = 1;
-const E820_RESERVED = 2;
 const UNSUPPORTED = 0x86;
 const EOI = 0x20;
-/** IRQ 10 and 11, where the PIRQs go: level-triggered. */
-const PIRQ_LEVELS = 0x0c;
 
 /** What the BIOS is built from. */
 export interface BiosOptions {
@@ -137,49 +129,6 @@ export class Bios implements BiosTraps {
     this.#ledger.charge(COST.bios, this.#costs.biosCall);
     this.#frame.begin(vcpu);
     this.#services.get(Math.floor((rip - ROM_BASE) / STUB_BYTES))?.();
-  }
-
-  /**
-   * Leaves interrupt controllers, timer and PCI functions as a BIOS does.
-   * @param interrupts false masks every line: the guest enters without real-mode handlers
-   */
-  handOver(interrupts: boolean): void {
-    this.#setUpInterrupts(interrupts);
-    this.#setUpKeyboard();
-    for (const slot of Object.values(PCI_SLOT)) this.#setUpFunction(slot);
-  }
-
-  #setUpInterrupts(interrupts: boolean): void {
-    const out = (port: number, ...values: readonly number[]) => {
-      for (const value of values) this.#ports.write(port, 1, value);
-    };
-    out(PORT.PIC_MASTER, 0x11);
-    out(PORT.PIC_MASTER + 1, 0x08, 0x04, 0x01, interrupts ? 0xb8 : 0xff);
-    out(PORT.PIC_SLAVE, 0x11);
-    out(PORT.PIC_SLAVE + 1, 0x70, 0x02, 0x01, interrupts ? 0x8e : 0xff);
-    out(PORT.ELCR, 0);
-    out(PORT.ELCR + 1, PIRQ_LEVELS);
-    out(PORT.PIT + 3, 0x34); // channel 0, mode 2, 65536 clocks: 18.2 Hz
-    out(PORT.PIT, 0, 0);
-  }
-
-  /** Interrupt and translation on, the mouse off. */
-  #setUpKeyboard(): void {
-    this.#ports.write(PORT.KEYBOARD_COMMAND, 1, 0x60);
-    this.#ports.write(PORT.KEYBOARD_DATA, 1, 0x65);
-  }
-
-  #setUpFunction({ device, func, bars, bytes = {} }: PciSlot): void {
-    const write = (register: number, size: AccessSize, value: number) => {
-      const address = 0x80000000 | (device << 11) | (func << 8) | (register & ~3);
-      this.#ports.write(PORT.PCI_ADDRESS, 4, address >>> 0);
-      this.#ports.write(PORT.PCI_DATA + (register & 3), size, value);
-    };
-    for (const [at, value] of Object.entries(bytes)) write(Number(at), 1, value);
-    for (const [bar, base] of Object.entries(bars ?? {})) {
-      write(PCI.BAR0 + 4 * Number(bar), 4, base);
-    }
-    if (bars !== undefined) write(PCI.COMMAND, 4, PCI_COMMAND.IO | PCI_COMMAND.MEMORY);
   }
 
   #installVectors(): void {
@@ -311,7 +260,7 @@ export class Bios implements BiosTraps {
         return;
     }
     if (frame.ah === 0x88) {
-      frame.ax = Math.min(0xfc00, (this.#memory.size - HIGH_RAM_BASE) / 1024);
+      frame.ax = Math.min(0xfc00, (this.#memory.size - HOLE.end) / 1024);
       return;
     }
     frame.ah = UNSUPPORTED;
@@ -322,7 +271,7 @@ export class Bios implements BiosTraps {
   #tellLargeMemory(): void {
     const frame = this.#frame;
     const { size } = this.#memory;
-    frame.ax = (Math.min(size, 16 * MIB) - HIGH_RAM_BASE) / 1024;
+    frame.ax = (Math.min(size, 16 * MIB) - HOLE.end) / 1024;
     frame.bx = Math.max(0, size - 16 * MIB) / 0x10000;
     frame.cx = frame.ax;
     frame.dx = frame.bx;
@@ -338,9 +287,9 @@ export class Bios implements BiosTraps {
       frame.carry = true;
       return;
     }
-    const [base, end, type] = entry;
+    const { base, length, type } = entry;
     const at = frame.esDi;
-    [base, 0, end - base, 0, type].forEach((word, i) => this.#memory.write32(at + i * 4, word));
+    [base, 0, length, 0, type].forEach((word, i) => this.#memory.write32(at + i * 4, word));
     frame.eax = SMAP;
     frame.ecx = E820_BYTES;
     frame.ebx = frame.ebx + 1 < map.length ? frame.ebx + 1 : 0;
@@ -360,16 +309,6 @@ export class Bios implements BiosTraps {
     this.#memory.write8(BDA.MIDNIGHT, 0);
     frame.carry = false;
   }
-}
-
-/** Memory as E820h tells it: begin, end, type. */
-function memoryMap(ramBytes: number): readonly (readonly [number, number, number])[] {
-  return [
-    [0, EBDA_BASE, E820_RAM],
-    [EBDA_BASE, LOW_RAM_END, E820_RESERVED],
-    [ROM_BASE, HIGH_RAM_BASE, E820_RESERVED],
-    [HIGH_RAM_BASE, ramBytes, E820_RAM],
-  ];
 }
 
 /** Ends a guest that asks what this BIOS cannot do: there is no second device, no second start. */

@@ -1,6 +1,5 @@
 /**
- * A BIOS from an image: it is code like any other, so that nothing is to be served and nothing to be
- * set up for it.
+ * A BIOS from an image: it is code like any other, so that nothing is to be served.
  * @module
  */
 
@@ -13,6 +12,4 @@ export class RomBios implements BiosTraps {
   }
 
   call(): void {}
-
-  handOver(): void {}
 }
