@@ -12,7 +12,19 @@ import { DISK_OPS, type DiskOp } from "../report/compare.ts";
 import { TOOL, VERSION } from "../version.ts";
 import { addConsoleOptions, type ConsoleOptions, consoleOptions } from "./console_options.ts";
 import { DriveList, type DriveOptions } from "./drives.ts";
-import { parseBytes, parseCount, parseDate, parseMemory, parseTime } from "./units.ts";
+import {
+  blockSize,
+  checkProcessors,
+  debugConsole,
+  depth,
+  type DisasmRange,
+  disasmRange,
+  type LogItem,
+  logItems,
+  memory,
+  rtcBase,
+} from "./option_values.ts";
+import { parseCount, parseTime } from "./units.ts";
 
 /** What every command that boots a guest knows. */
 export interface CommonOptions {
@@ -64,18 +76,6 @@ export interface RunOptions extends CommonOptions {
   readonly logFile?: string;
 }
 
-/** Items of `-d` that there are: a subset of QEMU's. */
-const LOG_ITEMS = ["in_asm"] as const;
-export type LogItem = typeof LOG_ITEMS[number];
-
-/** Which instructions `--disasm` prints. */
-export interface DisasmRange {
-  /** The entry point unless given. */
-  readonly address?: number;
-  /** Instructions at most. */
-  readonly count?: number;
-}
-
 /** `compare [GUEST]`. */
 export interface CompareOptions extends CommonOptions {
   readonly command: "compare";
@@ -106,15 +106,6 @@ export type Invocation = RunOptions | CompareOptions | ListRequest | TextRequest
 const GUEST_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
 /** Where Debian's package `seabios` has it. */
 const DEFAULT_BIOS = "/usr/share/seabios/bios-256k.bin";
-
-const MIB = 1 << 20;
-const MIN_RAM = 2 * MIB;
-/** RAM and what lies below it in the host's memory have addresses of 31 bits. */
-const MAX_RAM = 1920 * MIB;
-/** Tags of requests in flight fit into the marks of `report/phases.ts`. */
-const MAX_DEPTH = 32;
-/** A READ DMA with sector count 0 (256 sectors) moves this much, the largest LBA28 transfer. */
-const MAX_BLOCK = 256 * 512;
 
 /**
  * Reads the arguments after the program name.
@@ -307,94 +298,12 @@ function whatStarts(
   return { guest: bios ?? DEFAULT_BIOS, bios: true };
 }
 
-function debugConsole(text: string): string {
-  if (/^(stdio|null|file:.+)$/s.test(text)) return text;
-  throw new UsageError(
-    `Cannot use -debugcon ${text}: wanted stdio, null or file:F`,
-    "-debugcon file:bios.log",
-  );
-}
-
 /** The guest may stand alone or behind `-kernel`. */
 function oneGuest(guest: string | undefined, kernel: string | undefined): string {
   const named = kernel ?? guest;
   if (named === undefined) throw new UsageError("missing required argument 'guest'", GUEST_HINT);
   if (guest === undefined || kernel === undefined) return named;
   throw new UsageError(`Cannot run both "${guest}" and -kernel "${kernel}"`, "name one guest");
-}
-
-function checkProcessors(text: string): void {
-  if (/^(cpus=)?1$/.test(text)) return;
-  throw new UsageError(
-    `Cannot give the guest -smp ${text}: a machine has one processor`,
-    "-smp 1, or leave it out",
-  );
-}
-
-function memory(text: string): number {
-  const bytes = parseMemory("-m", text);
-  if (bytes < MIN_RAM || bytes > MAX_RAM || bytes % MIB !== 0) {
-    throw new UsageError(
-      `Cannot give the guest -m ${text}: wanted whole MiB from ${MIN_RAM / MIB} to ${
-        MAX_RAM / MIB
-      }`,
-      "-m 64",
-    );
-  }
-  return bytes;
-}
-
-function rtcBase(text: string): number {
-  const base = "base=";
-  if (text.startsWith(base)) return parseDate(`-rtc ${base}`, text.slice(base.length));
-  throw new UsageError(
-    `Cannot read -rtc "${text}": wanted ${base} and a date`,
-    "-rtc base=2026-01-01T00:00:00",
-  );
-}
-
-function blockSize(text: string): number {
-  const bytes = parseBytes("--bs", text);
-  if (bytes % 512 !== 0 || bytes > MAX_BLOCK) {
-    throw new UsageError(
-      `Cannot use --bs ${text}: wanted a multiple of 512 up to ${MAX_BLOCK / 1024}k`,
-      "--bs 4k",
-    );
-  }
-  return bytes;
-}
-
-function depth(text: string): number {
-  const requests = parseCount("--depth", text);
-  if (requests > MAX_DEPTH) {
-    throw new UsageError(
-      `Cannot keep ${requests} requests in flight: the ring has ${MAX_DEPTH} slots`,
-      `--depth ${MAX_DEPTH}`,
-    );
-  }
-  return requests;
-}
-
-function logItems(text: string): LogItem[] {
-  return text.split(",").filter(Boolean).map((item) => {
-    const known = LOG_ITEMS.find((each) => each === item);
-    if (known) return known;
-    throw new UsageError(`Cannot log "${item}": wanted ${LOG_ITEMS.join(", ")}`, "-d in_asm");
-  });
-}
-
-/** `0x7c00,20`, or nothing. */
-function disasmRange(text: string): DisasmRange {
-  const [, digits, count] = /^(0x[0-9a-f]+|\d+)(?:,(.*))?$/i.exec(text) ?? [];
-  const address = Number(digits ?? NaN);
-  if (text === "") return {};
-  if (!(address <= 0xffffffff)) {
-    throw new UsageError(
-      `Cannot read --disasm "${text}": wanted ADDRESS or ADDRESS,COUNT`,
-      "--disasm starts at the entry point, --disasm=0x7c00,20 prints 20 instructions from there",
-    );
-  }
-  return { address, ...(count === undefined ? {} : { count: parseCount("--disasm", count) }) };
 }
 
 /** Errors are thrown, help is collected, and colours are left to the caller. */
