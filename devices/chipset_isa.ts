@@ -12,7 +12,7 @@ import { allOnes } from "../core/bits.ts";
 import type { AccessSize, InterruptLine, PortDevice } from "../core/types.ts";
 import { PIIX3_ISA } from "./chipset.ts";
 import { PciFunction } from "./pci.ts";
-import type { SharedLines } from "./shared_lines.ts";
+import { SharedLines } from "./shared_lines.ts";
 
 const PIRQRC_A = 0x60;
 const PIRQ_COUNT = 4;
@@ -28,8 +28,8 @@ export class IsaBridge {
   /** Where software asks for a reset: offset 1 of the PCI address latch's ports. */
   readonly resetControl: PortDevice;
   readonly #lines: SharedLines;
-  /** Sources that assert each PIRQ. */
-  readonly #asserted: number[] = [0, 0, 0, 0];
+  readonly #pirqs = new SharedLines((pirq) => ({ set: (asserted) => this.#drive(pirq, asserted) }));
+  readonly #asserted: boolean[] = new Array(PIRQ_COUNT).fill(false);
   /** Where each PIRQ goes. */
   readonly #outputs: (InterruptLine | undefined)[] = new Array(PIRQ_COUNT).fill(undefined);
 
@@ -48,16 +48,12 @@ export class IsaBridge {
    * @param pin 1 = INTA
    */
   line(device: number, pin: number): InterruptLine {
-    const pirq = (device + pin + 2) % PIRQ_COUNT;
-    let level = false;
-    return {
-      set: (asserted) => {
-        if (asserted === level) return;
-        level = asserted;
-        this.#asserted[pirq]! += asserted ? 1 : -1;
-        this.#outputs[pirq]?.set(this.#asserted[pirq]! > 0);
-      },
-    };
+    return this.#pirqs.input((device + pin + 2) % PIRQ_COUNT);
+  }
+
+  #drive(pirq: number, asserted: boolean): void {
+    this.#asserted[pirq] = asserted;
+    this.#outputs[pirq]?.set(asserted);
   }
 
   #route(pirq: number, value: number): void {
@@ -65,7 +61,7 @@ export class IsaBridge {
     const off = (value & ROUTE_OFF) !== 0 || (ROUTABLE >> irq & 1) === 0;
     this.#outputs[pirq]?.set(false);
     this.#outputs[pirq] = off ? undefined : this.#lines.input(irq);
-    this.#outputs[pirq]?.set(this.#asserted[pirq]! > 0);
+    this.#outputs[pirq]?.set(this.#asserted[pirq]!);
   }
 }
 

@@ -6,28 +6,29 @@
 
 import type { InterruptLine } from "../core/types.ts";
 
+/** As many as there are ISA interrupts. */
 const LINE_COUNT = 16;
 
-/** The sixteen ISA interrupts, each as often as somebody drives it. */
+/** Lines by number, ISA interrupts or PIRQs, each with as many inputs as somebody drives it by. */
 export class SharedLines {
-  readonly #output: (irq: number) => InterruptLine;
+  readonly #output: (line: number) => InterruptLine;
   readonly #asserted: Uint8Array = new Uint8Array(LINE_COUNT);
 
-  /** @param output the line that all inputs of an interrupt meet in */
-  constructor(output: (irq: number) => InterruptLine) {
+  /** @param output where all inputs of a line meet */
+  constructor(output: (line: number) => InterruptLine) {
     this.#output = output;
   }
 
-  /** One more source of an interrupt, not asserted. */
-  input(irq: number): InterruptLine {
-    const output = this.#output(irq);
+  /** One more source of a line, not asserted. */
+  input(line: number): InterruptLine {
+    const output = this.#output(line);
     let level = false;
     return {
       set: (asserted) => {
         if (asserted === level) return;
         level = asserted;
-        this.#asserted[irq]! += asserted ? 1 : -1;
-        output.set(this.#asserted[irq]! > 0);
+        this.#asserted[line]! += asserted ? 1 : -1;
+        output.set(this.#asserted[line]! > 0);
       },
     };
   }
