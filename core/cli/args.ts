@@ -301,7 +301,10 @@ function whatStarts(
 /** The guest may stand alone or behind `-kernel`. */
 function oneGuest(guest: string | undefined, kernel: string | undefined): string {
   const named = kernel ?? guest;
-  if (named === undefined) throw new UsageError("missing required argument 'guest'", GUEST_HINT);
+  if (named === undefined) {
+    const message = "missing required argument 'guest'";
+    throw new UsageError(message, `${GUEST_HINT}, -hda disk.img what is on a disk`);
+  }
   if (guest === undefined || kernel === undefined) return named;
   throw new UsageError(`Cannot run both "${guest}" and -kernel "${kernel}"`, "name one guest");
 }

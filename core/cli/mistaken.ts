@@ -34,9 +34,13 @@ function mistakenFaults(
   );
 }
 
-/** What a BIOS will say that finds nothing to start, and where one sees it. */
+/**
+ * What a BIOS will find that has nothing to start.
+ * @param isSeen the user sees what the BIOS says of it
+ */
 export function nothingToBoot(
   drives: readonly (DriveOptions & { readonly backend: BlockBackend })[],
+  isSeen: boolean,
 ): string[] {
   const canBoot = drives.some(({ kind, backend }) => {
     const start = startOf(backend);
@@ -46,7 +50,7 @@ export function nothingToBoot(
   const files = drives.map(({ file }) => `"${file}"`).join(", ");
   return [
     `nothing to boot on ${files}: no boot sector (55 AA at offset 510), no ISO 9660 file system; ` +
-    "-nographic shows what the BIOS says, -kernel FILE brings a kernel along",
+    `${isSeen ? "" : "-nographic shows what the BIOS says, "}-kernel FILE brings a kernel along`,
   ];
 }
 

@@ -45,12 +45,16 @@ export function openDrives(
     for (const drive of drives) opened.push({ ...drive, backend: openDisk(drive.file, drive) });
     refuseShared(drives);
     for (const drive of opened) mistaken(drive, drive.backend).forEach(tell);
-    if (options.bios) nothingToBoot(opened).forEach(tell);
+    if (options.bios) nothingToBoot(opened, showsBios(options)).forEach(tell);
     return opened;
   } catch (error) {
     closeDrives(opened);
     throw error;
   }
+}
+
+function showsBios({ serialScreen, console: { screen } }: RunOptions): boolean {
+  return serialScreen || screen;
 }
 
 /** Closes the images. */

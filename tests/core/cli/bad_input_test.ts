@@ -143,6 +143,8 @@ processTest("run says that no drive can be started, once, and starts the BIOS", 
   };
   const told = await stderr("-hda", "empty.img");
   assertEquals(told.split('trapring: nothing to boot on "empty.img": ').length, 2);
+  assertStringIncludes(told, "-nographic shows");
+  assertEquals((await stderr("-hda", "empty.img", "-nographic")).includes("-nographic"), false);
   for (const drive of [["-hdb", "boot.img"], ["-cdrom", "x.iso"], ["-quiet"]]) {
     const text = await stderr("-hda", "empty.img", ...drive);
     assertEquals(text.includes("nothing to boot"), false, drive.join(" "));
