@@ -113,16 +113,17 @@ export class ExitTable {
   /** The row of an exit. */
   rowOf(exit: VmExit): ExitRow {
     const { reason } = exit;
-    if (reason === IO_INSTRUCTION) {
-      const key = exit.port * 2 + (exit.write ? 1 : 0);
-      const id = this.#byPort[key]!;
-      return id > 0 ? this.rows[id - 1]! : this.#newPort(key, exit);
+    if (reason !== IO_INSTRUCTION) {
+      return reason === EPT_VIOLATION ? this.#rowOfMmio(exit) : this.rowOfReason(reason);
     }
-    if (reason === EPT_VIOLATION) {
-      const range = this.#devices.ofAddress(exit.gpa);
-      return (exit.write ? this.#stores : this.#loads).get(range) ?? this.#newMmio(range, exit);
-    }
-    return this.rowOfReason(reason);
+    const key = exit.port * 2 + (exit.write ? 1 : 0);
+    const id = this.#byPort[key]!;
+    return id > 0 ? this.rows[id - 1]! : this.#newPort(key, exit);
+  }
+
+  #rowOfMmio(exit: VmExit): ExitRow {
+    const range = this.#devices.ofAddress(exit.gpa);
+    return (exit.write ? this.#stores : this.#loads).get(range) ?? this.#newMmio(range, exit);
   }
 
   /** The row of a reason that has no address. */

@@ -79,7 +79,7 @@ export class RecentExits {
   }
 
   #next(): RecentExit {
-    return this.#last = this.#slot(this.#exits++);
+    return this.#last = this.#ring[this.#exits++ & SLOT_MASK]!;
   }
 
   #slot(exit: number): RecentExit {
