@@ -13,12 +13,15 @@ export type Code = (record: number) => void;
 export class CodeTable {
   readonly #imports: WebAssembly.Imports;
   readonly #table: WebAssembly.Table;
+  /** 64 KiB each, of the memory. */
+  readonly #pages: number;
   readonly #free: number[] = [];
   #next = 0;
 
   /** @param imports functions by the names of their `Callee`s */
   constructor(state: CpuState, imports: Readonly<Record<string, WebAssembly.ImportValue>>) {
     this.#table = new WebAssembly.Table({ element: "anyfunc", initial: 4096 });
+    this.#pages = state.memory.buffer.byteLength / 65536;
     this.#imports = { x: { ...imports, memory: state.memory, table: this.#table } };
   }
 
@@ -29,7 +32,7 @@ export class CodeTable {
 
   /** Compiles functions as one module and puts them at reserved numbers. */
   compile(bodies: readonly FunctionBody[], numbers: readonly number[]): void {
-    const module = new WebAssembly.Module(encodeModule(bodies));
+    const module = new WebAssembly.Module(encodeModule(bodies, this.#pages));
     const { exports } = new WebAssembly.Instance(module, this.#imports);
     if (this.#next > this.#table.length) this.#table.grow(this.#next - this.#table.length + 4096);
     numbers.forEach((number, n) => this.#table.set(number, exports[String(n)] as Code));

@@ -294,8 +294,13 @@ class Types {
 /**
  * A module with the given functions, exported as "0", "1", …. It imports memory, table and every
  * callee that is not the name of one of its functions.
+ * @param pages all memories it will run with have this many, of 64 KiB: no access to a constant
+ * address needs a check
  */
-export function encodeModule(bodies: readonly FunctionBody[]): Uint8Array<ArrayBuffer> {
+export function encodeModule(
+  bodies: readonly FunctionBody[],
+  pages?: number,
+): Uint8Array<ArrayBuffer> {
   const types = new Types();
   const imports: Callee[] = [];
   const numbers = new Map<string, number>();
@@ -328,7 +333,9 @@ export function encodeModule(bodies: readonly FunctionBody[]): Uint8Array<ArrayB
     });
     s.text("x");
     s.text("memory");
-    s.bytes(2, 0, 1);
+    s.bytes(2, pages === undefined ? 0 : 1);
+    s.u32(pages ?? 1);
+    if (pages !== undefined) s.u32(pages);
     s.text("x");
     s.text("table");
     s.bytes(1, 0x70, 0, 1);
