@@ -51,7 +51,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   const { cpu, cost, media } = choosePresets(options);
   const [file, guest] = options.bios ? readFirmware(options) : readKernel(options);
   if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);
-  const vgaRom = options.bios ? readVgaRom(options.guest) : undefined;
+  const vgaRom = options.bios ? readVgaRom(options, streams) : undefined;
   const log = options.log?.length ? openLog(options.logFile, streams) : undefined;
   const names = options.symbols === undefined ? undefined : readSymbols(options.symbols);
   const machineType = chooseMachine(options, guest);
@@ -118,8 +118,16 @@ function readFirmware({ guest: name, ramBytes }: RunOptions): [GuestFile, GuestI
 }
 
 /** Debian's package has the video card's ROM beside the BIOS; without it there is no screen. */
-function readVgaRom(bios: string): Uint8Array | undefined {
-  return readIfThere(join(dirname(bios), VGA_ROM));
+function readVgaRom(
+  { guest: bios, console, quiet }: RunOptions,
+  { stderr }: Streams,
+): Uint8Array | undefined {
+  const path = join(dirname(bios), VGA_ROM);
+  const rom = readIfThere(path);
+  if (rom === undefined && console.screen && !quiet) {
+    writeText(stderr, `${TOOL}: the BIOS has no screen: there is no "${path}"\n`);
+  }
+  return rom;
 }
 
 /**

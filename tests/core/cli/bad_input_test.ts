@@ -149,6 +149,10 @@ processTest("run says that no drive can be started, once, and starts the BIOS", 
     const text = await stderr("-hda", "empty.img", ...drive);
     assertEquals(text.includes("nothing to boot"), false, drive.join(" "));
   }
+  assertStringIncludes(
+    await stderr("-hda", "boot.img", "-display", "text"),
+    'trapring: the BIOS has no screen: there is no "vgabios-isavga.bin"\n',
+  );
 });
 
 processTest("run refuses one image for two drives unless it stays as it is", async (folder) => {
