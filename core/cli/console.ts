@@ -15,8 +15,7 @@ import { type Channel, ConsoleMux } from "./console_mux.ts";
 import type { ConsoleOptions } from "./console_options.ts";
 import { ScreenChannel } from "./console_screen.ts";
 import { giveWay } from "./event_loop.ts";
-import { onHost } from "./files.ts";
-import { type ByteStream, SerialSink, type Streams, writeText } from "./output.ts";
+import { type ByteStream, createFile, SerialSink, type Streams, writeText } from "./output.ts";
 import { HostTerminal } from "./terminal.ts";
 
 /** Bytes on their way to a guest that does not read them, until a pipe has to wait. */
@@ -170,7 +169,5 @@ function serialStream({ serial }: ConsoleOptions, output: ByteStream): ByteStrea
   if (serial === "none") return undefined;
   if (serial === "terminal") return output;
   const { file } = serial;
-  let stream: ByteStream | undefined;
-  onHost(`Cannot write serial output to "${file}"`, () => stream = Deno.createSync(file));
-  return stream;
+  return createFile(`Cannot write serial output to "${file}"`, file);
 }

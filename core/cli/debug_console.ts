@@ -3,8 +3,7 @@
  * @module
  */
 
-import { onHost } from "./files.ts";
-import { SerialSink } from "./output.ts";
+import { createFile, SerialSink } from "./output.ts";
 
 /** Takes the bytes of the serial port. */
 interface ByteSink {
@@ -30,7 +29,8 @@ export function openDebugOutput(where: string | undefined, serial: ByteSink): De
   if (where === undefined) return to((byte) => serial.push(byte), drop);
   if (where === "null") return to(drop, drop);
   if (where === "stdio") return to((byte) => serial.push(byte), (byte) => serial.push(byte));
-  const sink = new SerialSink(createFile(where.slice("file:".length)));
+  const file = createFile(`Cannot write -debugcon ${where}`, where.slice("file:".length));
+  const sink = new SerialSink(file);
   const push = (byte: number): void => sink.push(byte);
   return to(push, push, () => sink.flush());
 }
@@ -44,9 +44,3 @@ function to(
 }
 
 function drop(): void {}
-
-function createFile(path: string): Deno.FsFile {
-  let file: Deno.FsFile | undefined;
-  onHost(`Cannot write -debugcon file:${path}`, () => file = Deno.createSync(path));
-  return file!;
-}

@@ -140,10 +140,12 @@ function unreadable(
  * @param what as in "Cannot write x", for the message
  * @throws {UsageError} when the host refuses
  */
-export function onHost(what: string, action: () => void): void {
+export function onHost<T>(what: string, action: () => T): T {
   try {
-    action();
+    return action();
   } catch (error) {
+    // Whoever read from a pipe has left, and that is no mistake.
+    if (error instanceof Deno.errors.BrokenPipe) throw error;
     throw new UsageError(`${what}: ${hostReason(error)}`);
   }
 }

@@ -6,7 +6,7 @@
 import { styleText } from "node:util";
 import { UsageError } from "../errors.ts";
 import { TOOL } from "../version.ts";
-import { hostReason } from "./files.ts";
+import { hostReason, onHost } from "./files.ts";
 import { type KeySource, standardInput } from "./terminal.ts";
 
 /** A synchronous byte stream such as `Deno.stdout`. */
@@ -34,9 +34,19 @@ export function writeAll(stream: ByteStream, bytes: Uint8Array): void {
   try {
     for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
   } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) throw error;
+    if (error instanceof Deno.errors.BrokenPipe || error instanceof UsageError) throw error;
     throw new UsageError(`Cannot write the output: ${hostReason(error)}`);
   }
+}
+
+/**
+ * Makes a file, emptied, that output goes to.
+ * @param what as in "Cannot write x", for the message when the host refuses, now or later
+ * @throws {UsageError} when the host refuses
+ */
+export function createFile(what: string, path: string): ByteStream {
+  const file = onHost(what, () => Deno.createSync(path));
+  return { writeSync: (bytes) => onHost(what, () => file.writeSync(bytes)) };
 }
 
 /** Writes a text as UTF-8. */

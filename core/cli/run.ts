@@ -31,7 +31,7 @@ import {
   sha256,
 } from "./files.ts";
 import { attachment, closeDrives, type OpenDrive, openDrives } from "./open_drives.ts";
-import { type ByteStream, type Streams, writeText } from "./output.ts";
+import { type ByteStream, createFile, type Streams, writeText } from "./output.ts";
 import { RequestsFile } from "./requests_file.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
@@ -146,26 +146,19 @@ function chooseMachine({ machine, guest: name }: RunOptions, { format }: GuestIm
 }
 
 function readSymbols(path: string): SymbolTable {
-  let file = new Uint8Array();
-  onHost(`Cannot read symbols "${path}"`, () => file = Deno.readFileSync(path));
+  const file = onHost(`Cannot read symbols "${path}"`, () => Deno.readFileSync(path));
   return SymbolTable.parse(file, path);
 }
 
 /** The file of `--requests`, with its first line. */
 function openRequests({ requests: path }: RunOptions, inputs: RunInputs): RequestsFile | undefined {
   if (path === undefined) return undefined;
-  let file: RequestsFile | undefined;
-  onHost(`Cannot write requests "${path}"`, () => {
-    file = new RequestsFile(Deno.createSync(path), runHeader(inputs));
-  });
-  return file;
+  return new RequestsFile(createFile(`Cannot write requests "${path}"`, path), runHeader(inputs));
 }
 
 /** The log file, emptied, or standard error. */
 function openLog(path: string | undefined, { stderr }: Streams): ByteStream {
-  let log = stderr;
-  if (path !== undefined) onHost(`Cannot write log "${path}"`, () => log = Deno.createSync(path));
-  return log;
+  return path === undefined ? stderr : createFile(`Cannot write log "${path}"`, path);
 }
 
 /** The guest's console; what it writes leaves standard output to JSON. */

@@ -32,6 +32,8 @@ Deno.test("writeAll() blames the host for a stream that takes nothing, unless it
     }, "a");
   const full = refuse(new Error("No space left on device (os error 28)"));
   assertThrows(full, UsageError, "Cannot write the output: No space left on device");
+  const named = refuse(new UsageError("Cannot write x: No space left on device"));
+  assertThrows(named, UsageError, "Cannot write x:");
   const closed = refuse(new Deno.errors.BrokenPipe("Broken pipe"));
   assertThrows(closed, Deno.errors.BrokenPipe);
 });
