@@ -13,6 +13,11 @@ export function allOnes(size: number): number {
   return size === 4 ? 0xffffffff : (1 << (size * 8)) - 1;
 }
 
+/** A whole number in so many bytes, the least significant first. */
+export function littleEndian(value: number, bytes: number): number[] {
+  return Array.from({ length: bytes }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 0xff);
+}
+
 /** The low `size` bytes of a value, unsigned. */
 export function truncate(value: number, size: number): number {
   return size === 4 ? value >>> 0 : value & allOnes(size);

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { littleEndian } from "../core/bits.ts";
 import type { AccessSize, Gpa, GuestMemory, PortDevice } from "../core/types.ts";
 
 /** Ports of selector and data. */
@@ -71,7 +72,7 @@ export class FwCfg implements PortDevice {
   constructor(memory: GuestMemory, { items, files }: FwCfgContents) {
     this.#items = new Map(items);
     this.#items.set(FW_CFG.SIGNATURE, SIGNATURE);
-    this.#items.set(FW_CFG.ID, littleEndian(FEATURES, 4));
+    this.#items.set(FW_CFG.ID, Uint8Array.from(littleEndian(FEATURES, 4)));
     this.#items.set(FW_CFG.FILE_DIR, directory(files));
     [...files.values()].forEach((bytes, i) => this.#items.set(FW_CFG.FILE_FIRST + i, bytes));
     this.dma = new FwCfgDma(memory, this);
@@ -170,11 +171,6 @@ class FwCfgDma implements PortDevice {
   #read(gpa: Gpa): number {
     return swap32(this.#memory.read32(gpa));
   }
-}
-
-/** A number as items hold it. */
-export function littleEndian(value: number, bytes: 1 | 2 | 4 | 8): Uint8Array {
-  return Uint8Array.from({ length: bytes }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 0xff);
 }
 
 function swap32(value: number): number {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { truncate } from "../core/bits.ts";
 import type { AccessSize, InterruptLine, MmioDevice } from "../core/types.ts";
 import { DELIVERY, deliveryOf, isFixed, MESSAGE } from "./apic_message.ts";
 import type { MessageBus } from "./apic_message.ts";
@@ -113,8 +114,7 @@ export class IoApic implements MmioDevice {
       : (offset & ~3) === IOWIN
       ? this.#read(this.#index)
       : 0;
-    const shifted = value >>> 8 * (offset & 3);
-    return size === 4 ? shifted : shifted & (1 << 8 * size) - 1;
+    return truncate(value >>> 8 * (offset & 3), size);
   }
 
   /** The window takes whole words only. */

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { truncate } from "../core/bits.ts";
 import type { AccessSize, Clock, Gpa, InterruptLine, MmioDevice } from "../core/types.ts";
 import { DELIVERY, deliveryOf, FIRST_VECTOR, isFixed, MESSAGE } from "./apic_message.ts";
 import type { MessageBus } from "./apic_message.ts";
@@ -212,8 +213,7 @@ export class LocalApic implements MmioDevice, MessageBus {
 
   readMmio(offset: number, size: AccessSize): number {
     const value = (offset & 0xc) === 0 ? this.#read(offset & ~3) : 0;
-    const shifted = value >>> 8 * (offset & 3);
-    return size === 4 ? shifted : shifted & (1 << 8 * size) - 1;
+    return truncate(value >>> 8 * (offset & 3), size);
   }
 
   /** Registers are written as a whole; what an instruction leaves out is as it reads. */

@@ -6,20 +6,17 @@
 
 import type { GuestSegment } from "./image.ts";
 
+/** Free in every machine when a kernel starts. */
+const BASE_GPA = 0x10000;
+const CAPACITY = 0x20000;
+
+/** Longest command line of any loader; kernels announce less. */
+export const MAX_COMMAND_LINE: number = CAPACITY / 2;
+
 /** Parts of a segment grow behind each other; each knows where it will lie. */
 export class BootInfo {
-  readonly #gpa: number;
-  readonly #view: DataView;
+  readonly #view: DataView = new DataView(new ArrayBuffer(CAPACITY));
   #length = 0;
-
-  /**
-   * @param gpa of its first byte, page-aligned
-   * @param capacity bytes that all parts together may have
-   */
-  constructor(gpa: number, capacity: number) {
-    this.#gpa = gpa;
-    this.#view = new DataView(new ArrayBuffer(capacity));
-  }
 
   /**
    * Makes room for a part of zeros.
@@ -28,13 +25,13 @@ export class BootInfo {
   reserve(length: number): number {
     const at = (this.#length + 15) & ~15;
     this.#length = at + length;
-    return this.#gpa + at;
+    return BASE_GPA + at;
   }
 
   /** Adds bytes; returns their gpa. */
   add(bytes: Uint8Array): number {
     const gpa = this.reserve(bytes.length);
-    new Uint8Array(this.#view.buffer).set(bytes, gpa - this.#gpa);
+    new Uint8Array(this.#view.buffer).set(bytes, gpa - BASE_GPA);
     return gpa;
   }
 
@@ -45,27 +42,27 @@ export class BootInfo {
 
   /** Sets a byte of a part. */
   set8(gpa: number, value: number): void {
-    this.#view.setUint8(gpa - this.#gpa, value);
+    this.#view.setUint8(gpa - BASE_GPA, value);
   }
 
   /** Sets two bytes, little-endian. */
   set16(gpa: number, value: number): void {
-    this.#view.setUint16(gpa - this.#gpa, value, true);
+    this.#view.setUint16(gpa - BASE_GPA, value, true);
   }
 
   /** Sets four bytes, little-endian. */
   set32(gpa: number, value: number): void {
-    this.#view.setUint32(gpa - this.#gpa, value, true);
+    this.#view.setUint32(gpa - BASE_GPA, value, true);
   }
 
   /** Sets eight bytes, little-endian. */
   set64(gpa: number, value: number): void {
-    this.#view.setBigUint64(gpa - this.#gpa, BigInt(value), true);
+    this.#view.setBigUint64(gpa - BASE_GPA, BigInt(value), true);
   }
 
   /** All parts, to be placed. */
   segment(): GuestSegment {
     const bytes = new Uint8Array(this.#view.buffer, 0, this.#length);
-    return { gpa: this.#gpa, bytes, zero: 0 };
+    return { gpa: BASE_GPA, bytes, zero: 0 };
   }
 }

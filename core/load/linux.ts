@@ -6,10 +6,11 @@
  */
 
 import { UsageError } from "../errors.ts";
+import { MAX_COMMAND_LINE } from "./boot_info.ts";
 import { isElf, parseElf32 } from "./elf.ts";
 import type { GuestImage, GuestSegment } from "./image.ts";
 import { type NamedFile, placeInitrd } from "./initrd.ts";
-import { linuxEntry, MAX_COMMAND_LINE } from "./linux_params.ts";
+import { linuxEntry } from "./linux_params.ts";
 import { HOLE, RSDP_GPA } from "./memory_map.ts";
 
 /** "HdrS". */

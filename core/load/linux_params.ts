@@ -40,17 +40,10 @@ const HEAP_END = 0xe000;
 const VIDEO_MODE_NORMAL = 0xffff;
 const TEXT_MODE = { number: 3, columns: 80, rows: 25, fontHeight: 16 } as const;
 
-/** Where the record, the command line and the descriptor table go: low memory, free at the start. */
-const INFO_GPA = 0x10000;
-const INFO_BYTES = 0x20000;
-
 /** Flat code in selector 10h, flat data in 18h, as the boot protocol demands. */
 const GDT_ENTRIES: readonly bigint[] = [0n, 0n, 0x00cf9b000000ffffn, 0x00cf93000000ffffn];
 const BOOT_CS = 0x10;
 const BOOT_DS = 0x18;
-
-/** Longest command line of any loader; kernels announce less. */
-export const MAX_COMMAND_LINE: number = INFO_BYTES / 2;
 
 /** What the kernel is told. */
 export interface LinuxParams {
@@ -67,7 +60,7 @@ export interface LinuxParams {
 export function linuxEntry(
   params: LinuxParams,
 ): Pick<GuestImage, "regs" | "gdt"> & { readonly segment: GuestSegment } {
-  const info = new BootInfo(INFO_GPA, INFO_BYTES);
+  const info = new BootInfo();
   const page = info.reserve(PARAMS_BYTES);
   if (params.header !== undefined) {
     params.header.forEach((byte, i) => info.set8(page + PARAMS.header + i, byte));

@@ -5,7 +5,7 @@
  */
 
 /** Types of a range, as E820h numbers them. */
-const E820 = { RAM: 1, RESERVED: 2 } as const;
+export const E820 = { RAM: 1, RESERVED: 2 } as const;
 
 /** End of the low memory a PC leaves to its software: the extended BIOS data area follows. */
 export const LOW_MEMORY_END = 0x9fc00;

@@ -5,12 +5,12 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { BootInfo } from "./boot_info.ts";
+import { BootInfo, MAX_COMMAND_LINE } from "./boot_info.ts";
 import { elfNotes, isElf, parseElf32 } from "./elf.ts";
 import type { GuestImage, GuestSegment } from "./image.ts";
 import { placeInitrd } from "./initrd.ts";
 import { checkCommandLine, checkRam, endOf, type LinuxOptions } from "./linux.ts";
-import { addGdt, MAX_COMMAND_LINE } from "./linux_params.ts";
+import { addGdt } from "./linux_params.ts";
 import { memoryMap, RSDP_GPA } from "./memory_map.ts";
 
 const NOTE_OWNER = "Xen";
@@ -35,9 +35,6 @@ const START_VERSION = 1;
 
 const MODULE = { address: 0, length: 8, commandLine: 16, size: 32 } as const;
 const MAP_ENTRY = { base: 0, length: 8, type: 16, size: 24 } as const;
-
-const INFO_GPA = 0x10000;
-const INFO_BYTES = 0x20000;
 
 /** The entry point that the file's Xen note names, `undefined` where there is none. */
 export function findPvhEntry(file: Uint8Array): number | undefined {
@@ -82,7 +79,7 @@ function startInformation(
   { append, ramBytes }: LinuxOptions,
   initrd: GuestSegment | undefined,
 ): Pick<GuestImage, "gdt"> & { readonly segment: GuestSegment; readonly startInfo: number } {
-  const info = new BootInfo(INFO_GPA, INFO_BYTES);
+  const info = new BootInfo();
   const start = info.reserve(START_INFO.size);
   const map = memoryMap(ramBytes);
   info.set32(start + START_INFO.magic, START_MAGIC);

@@ -5,8 +5,9 @@
  * @module
  */
 
+import { littleEndian } from "../bits.ts";
 import { dsdtCode } from "./acpi_dsdt.ts";
-import { FIRMWARE, IRQ, MMIO, PORT } from "./address_map.ts";
+import { FIRMWARE, IRQ, MMIO, PORT, TIMER_PIN } from "./address_map.ts";
 
 /** The two pieces: the root pointer is searched for, the tables may be anywhere. */
 export type AcpiPart = "rsdp" | "tables";
@@ -89,10 +90,11 @@ const FADT: readonly Field[] = [
 ];
 
 const PCAT_COMPAT = 1;
-const ACTIVE_HIGH_LEVEL = 0x0d;
+/** Flags of an interrupt, in the MP table too. */
+export const ACTIVE_HIGH_LEVEL = 0x0d;
 /** ISA interrupts that arrive otherwise than edge-triggered at the pin of their number. */
 const OVERRIDES: readonly (readonly [source: number, pin: number, flags: number])[] = [
-  [IRQ.TIMER, 2, 0],
+  [IRQ.TIMER, TIMER_PIN, 0],
   ...[5, IRQ.SCI, 10, 11].map((line) => [line, line, ACTIVE_HIGH_LEVEL] as const),
 ];
 
@@ -217,7 +219,7 @@ function facsTable(): Uint8Array {
 }
 
 function madtBody(): Uint8Array {
-  const dword = (value: number) => [0, 8, 16, 24].map((shift) => value >>> shift & 0xff);
+  const dword = (value: number) => littleEndian(value, 4);
   return Uint8Array.from([
     ...dword(MMIO.LOCAL_APIC),
     ...dword(PCAT_COMPAT),

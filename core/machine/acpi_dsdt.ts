@@ -7,7 +7,7 @@
 
 import { type Aml, eisaId, integer, irq, packageOf, ports, resources } from "./aml.ts";
 import { device, dwordWindow, named, scope, WINDOW, wordWindow } from "./aml.ts";
-import { FIRMWARE, IRQ, PCI_SLOT, PORT } from "./address_map.ts";
+import { IRQ, lineOfPin, PCI_SLOT, PORT } from "./address_map.ts";
 
 /** SLP_TYP of soft-off for both control registers, and two reserved elements. */
 const SOFT_OFF: Aml = packageOf(integer(0), integer(0), integer(0), integer(0));
@@ -62,8 +62,8 @@ function interruptRoutes(): Aml[] {
   for (let slot = 1; slot < PCI_DEVICES; slot++) {
     const address = integer(slot * 0x10000 + ANY_FUNCTION);
     for (let pin = 0; pin < PCI_PINS; pin++) {
-      const line = FIRMWARE.PIRQ_ROUTES[(slot - 1 + pin) % PCI_PINS]!;
-      routes.push(packageOf(address, integer(pin), HARD_WIRED, integer(line)));
+      const line = integer(lineOfPin(slot, pin));
+      routes.push(packageOf(address, integer(pin), HARD_WIRED, line));
     }
   }
   return routes;

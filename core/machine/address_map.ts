@@ -93,11 +93,26 @@ export const IRQ = {
   IDE2: 15,
 } as const;
 
+/** ISA interrupt that is none: the 8259A master takes the slave's there. */
+export const CASCADE = 2;
+
+/** Input of the I/O APIC that the timer is wired to; the other interrupts keep their numbers. */
+export const TIMER_PIN = 2;
+
 /** First address of each device in memory. */
 export const MMIO = { VGA: 0xa0000, IO_APIC: 0xfec00000, LOCAL_APIC: 0xfee00000 } as const;
 
 /** What firmware decides: where power management is, and the interrupts of PIRQA to PIRQD. */
 export const FIRMWARE = { PM_BASE: 0x600, PIRQ_ROUTES: [10, 10, 11, 11] } as const;
+
+/**
+ * ISA interrupt of a PCI interrupt pin, as firmware routes it.
+ * @param pin 0 = INTA
+ */
+export function lineOfPin(slot: number, pin: number): number {
+  const { PIRQ_ROUTES } = FIRMWARE;
+  return PIRQ_ROUTES[(slot - 1 + pin) % PIRQ_ROUTES.length]!;
+}
 
 /** A place on PCI bus 0, and what the firmware writes into its registers. */
 export interface PciSlot {

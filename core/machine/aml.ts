@@ -5,6 +5,7 @@
  * @module
  */
 
+import { littleEndian } from "../bits.ts";
 import { InternalError } from "../errors.ts";
 
 /** Encoded terms. */
@@ -48,8 +49,8 @@ export function integer(value: number): Aml {
   if (value === 0) return [ZERO_OP];
   if (value === 1) return [ONE_OP];
   if (value <= 0xff) return [BYTE_PREFIX, value];
-  if (value <= 0xffff) return [WORD_PREFIX, ...bytes(value, 2)];
-  return [DWORD_PREFIX, ...bytes(value, 4)];
+  if (value <= 0xffff) return [WORD_PREFIX, ...littleEndian(value, 2)];
+  return [DWORD_PREFIX, ...littleEndian(value, 4)];
 }
 
 /** A Plug and Play identifier: `PNP0501` as three letters of five bits and four digits. */
@@ -89,12 +90,19 @@ export function resources(...descriptors: readonly Aml[]): Aml {
 
 /** Ports that a device decodes itself, and nowhere else. */
 export function ports(first: number, length: number): Aml {
-  return [IO_DESCRIPTOR, DECODE_16, ...bytes(first, 2), ...bytes(first, 2), 1, length];
+  return [
+    IO_DESCRIPTOR,
+    DECODE_16,
+    ...littleEndian(first, 2),
+    ...littleEndian(first, 2),
+    1,
+    length,
+  ];
 }
 
 /** An ISA interrupt: edge-triggered, active high. */
 export function irq(number: number): Aml {
-  return [IRQ_DESCRIPTOR, ...bytes(1 << number, 2)];
+  return [IRQ_DESCRIPTOR, ...littleEndian(1 << number, 2)];
 }
 
 /**
@@ -119,8 +127,8 @@ function window(
 ): Aml {
   const [granularity, translation] = [0, 0];
   const fields = [granularity, first, last, translation, last - first + 1];
-  const body = [type, FIXED_WINDOW, flags, ...fields.flatMap((field) => bytes(field, size))];
-  return [descriptor, ...bytes(body.length, 2), ...body];
+  const body = [type, FIXED_WINDOW, flags, ...fields.flatMap((field) => littleEndian(field, size))];
+  return [descriptor, ...littleEndian(body.length, 2), ...body];
 }
 
 // ---- encoding -------------------------------------------------------------------------------------
@@ -144,10 +152,5 @@ function withLength(body: Aml): Aml {
   if (body.length + 1 < 1 << 6) return [body.length + 1, ...body];
   const size = body.length + 2 < 1 << 12 ? 2 : 3;
   const length = body.length + size;
-  return [(size - 1) << 6 | length & 0xf, ...bytes(length >> 4, size - 1), ...body];
-}
-
-/** Little-endian. */
-function bytes(value: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 0xff);
+  return [(size - 1) << 6 | length & 0xf, ...littleEndian(length >> 4, size - 1), ...body];
 }

@@ -5,11 +5,12 @@
  * @module
  */
 
-import { FW_CFG, type FwCfgContents, littleEndian } from "../../devices/fw_cfg.ts";
+import { FW_CFG, type FwCfgContents } from "../../devices/fw_cfg.ts";
+import { littleEndian } from "../bits.ts";
+import { E820 } from "../load/memory_map.ts";
 import { buildAcpi } from "./acpi.ts";
 import { acpiFiles } from "./acpi_loader.ts";
 
-const E820_RAM = 1;
 const CPUS = 1;
 
 /** What there is to tell. */
@@ -25,21 +26,28 @@ export interface FirmwareFacts {
 export function firmwareContents(facts: FirmwareFacts): FwCfgContents {
   const { ramBytes, vgaRom, serialScreen = false } = facts;
   const items = new Map([
-    [FW_CFG.RAM_SIZE, littleEndian(ramBytes, 8)],
-    [FW_CFG.NO_GRAPHICS, littleEndian(Number(serialScreen), 2)],
-    [FW_CFG.CPU_COUNT, littleEndian(CPUS, 2)],
-    [FW_CFG.MAX_CPUS, littleEndian(CPUS, 2)],
-    [FW_CFG.NUMA, littleEndian(0, 8)],
-    [FW_CFG.BOOT_MENU, littleEndian(0, 2)],
-    [FW_CFG.IRQ0_OVERRIDE, littleEndian(1, 4)],
+    [FW_CFG.RAM_SIZE, number(ramBytes, 8)],
+    [FW_CFG.NO_GRAPHICS, number(Number(serialScreen), 2)],
+    [FW_CFG.CPU_COUNT, number(CPUS, 2)],
+    [FW_CFG.MAX_CPUS, number(CPUS, 2)],
+    [FW_CFG.NUMA, number(0, 8)],
+    [FW_CFG.BOOT_MENU, number(0, 2)],
+    [FW_CFG.IRQ0_OVERRIDE, number(1, 4)],
   ]);
-  const files = new Map([["etc/e820", memoryMap(ramBytes)], ...acpiFiles(buildAcpi())]);
+  const files = new Map([["etc/e820", ramEntry(ramBytes)], ...acpiFiles(buildAcpi())]);
   if (vgaRom !== undefined) files.set("vgaroms/vgabios-isavga.bin", vgaRom);
   return { items, files };
 }
 
-/** Entries of address, length and type. */
-function memoryMap(ramBytes: number): Uint8Array {
-  const ram = [littleEndian(0, 8), littleEndian(ramBytes, 8), littleEndian(E820_RAM, 4)];
-  return Uint8Array.from(ram.flatMap((field) => [...field]));
+/** The one entry: address, length and type. The BIOS adds what it reserves. */
+function ramEntry(ramBytes: number): Uint8Array {
+  return Uint8Array.from([
+    ...littleEndian(0, 8),
+    ...littleEndian(ramBytes, 8),
+    ...littleEndian(E820.RAM, 4),
+  ]);
+}
+
+function number(value: number, bytes: number): Uint8Array {
+  return Uint8Array.from(littleEndian(value, bytes));
 }

@@ -6,8 +6,9 @@
  * @module
  */
 
-import { checksum, putText } from "./acpi.ts";
-import { FIRMWARE, IRQ, MMIO, PCI_SLOT } from "./address_map.ts";
+import { littleEndian } from "../bits.ts";
+import { ACTIVE_HIGH_LEVEL, checksum, putText } from "./acpi.ts";
+import { CASCADE, FIRMWARE, IRQ, lineOfPin, MMIO, PCI_SLOT, TIMER_PIN } from "./address_map.ts";
 
 /** What CPUID leaf 1 says of the processor. */
 export interface MpProcessor {
@@ -42,12 +43,7 @@ const TYPE = { INT: 0, NMI: 1, EXT_INT: 3 } as const;
 const ALL_APICS = 0xff;
 const BUS = { PCI: 0, ISA: 1 } as const;
 const CONFORMS = 0;
-const ACTIVE_HIGH_LEVEL = 0x0d;
 const ISA_INTERRUPTS = 16;
-/** IRQ 0 has the pin that would be the cascade's. */
-const TIMER_PIN = 2;
-const CASCADE_IRQ = 2;
-const PIRQ_COUNT = 4;
 
 /**
  * The structure that software searches for, and the table behind it.
@@ -112,15 +108,14 @@ function busEntry(id: number, name: string): number[] {
 function pciInterrupts(): number[][] {
   const slots = new Set(Object.values(PCI_SLOT).map(({ device }) => device));
   return [...slots].filter((slot) => slot > 0).map((slot) => {
-    const line = FIRMWARE.PIRQ_ROUTES[(slot - 1) % PIRQ_COUNT]!;
-    return interrupt(ACTIVE_HIGH_LEVEL, BUS.PCI, slot << 2, line);
+    return interrupt(ACTIVE_HIGH_LEVEL, BUS.PCI, slot << 2, lineOfPin(slot, 0));
   });
 }
 
 function isaInterrupts(): number[][] {
   const pci = new Set<number>(FIRMWARE.PIRQ_ROUTES);
   const lines = Array.from({ length: ISA_INTERRUPTS }, (_, line) => line);
-  return lines.filter((line) => line !== CASCADE_IRQ && !pci.has(line)).map((line) =>
+  return lines.filter((line) => line !== CASCADE && !pci.has(line)).map((line) =>
     interrupt(
       line === IRQ.SCI ? ACTIVE_HIGH_LEVEL : CONFORMS,
       BUS.ISA,
@@ -135,5 +130,5 @@ function interrupt(flags: number, bus: number, source: number, pin: number): num
 }
 
 function dword(value: number): number[] {
-  return [0, 8, 16, 24].map((shift) => value >>> shift & 0xff);
+  return littleEndian(value, 4);
 }

@@ -39,14 +39,9 @@ import { VGA_WINDOW_BYTES } from "../../devices/vga_memory.ts";
 import { UNPLUG, XEN_PLATFORM_PCI, XenPlatform } from "../../devices/xen/platform.ts";
 import { hex } from "../bits.ts";
 import type { Clock, Disk, GuestErrors, GuestMemory, InterruptLine, PortDevice } from "../types.ts";
-import { IRQ, MMIO, PCI_SLOT, type PciSlot, PORT } from "./address_map.ts";
+import { CASCADE, IRQ, MMIO, PCI_SLOT, type PciSlot, PORT, TIMER_PIN } from "./address_map.ts";
 
-/** Input of the 8259A master that the slave takes. */
-const CASCADE = 2;
 const ISA_INTERRUPTS: readonly number[] = Array.from({ length: 16 }, (_, irq) => irq);
-
-/** Input of the I/O APIC that the timer is wired to; the other interrupts keep their numbers. */
-const TIMER_PIN = 2;
 
 const PLATFORM_BAR_PORTS = 0x100;
 

@@ -1,12 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { IoPortBus } from "../../devices/bus.ts";
-import {
-  FW_CFG,
-  FW_CFG_DMA_PORTS,
-  FW_CFG_PORTS,
-  FwCfg,
-  littleEndian,
-} from "../../devices/fw_cfg.ts";
+import { FW_CFG, FW_CFG_DMA_PORTS, FW_CFG_PORTS, FwCfg } from "../../devices/fw_cfg.ts";
 import { makeRam } from "../helpers/host.ts";
 
 const SELECT = 0x510;
@@ -20,7 +14,7 @@ function makeFwCfg() {
   const memory = makeRam();
   const ports = new IoPortBus();
   const fwCfg = new FwCfg(memory, {
-    items: new Map([[FW_CFG.CPU_COUNT, littleEndian(1, 2)]]),
+    items: new Map([[FW_CFG.CPU_COUNT, Uint8Array.of(1, 0)]]),
     files: new Map([["etc/one", TEXT.encode("first")], ["two", TEXT.encode("2")]]),
   });
   ports.map("fw_cfg", SELECT, FW_CFG_PORTS, fwCfg);
