@@ -272,6 +272,21 @@ export interface VmExit {
   retired: number;
 }
 
+/** Follows the vCPU out of the guest and back, in order of time. */
+export interface ExitObserver {
+  /** The vCPU has left the guest; the exit has not been served yet. */
+  exits(exit: VmExit, vcpu: VcpuState): void;
+  /** The exit has been served and the guest goes on, unless {@link slept} follows. */
+  enters(exit: VmExit, at: Ns): void;
+  /**
+   * An exit that no instruction made, from begin to end.
+   * @param rip linear address of the next instruction
+   */
+  event(reason: ExitReason, rip: number, at: Ns, entersAt: Ns): void;
+  /** The vCPU had nothing to do; it may sleep again at once. */
+  slept(from: Ns, to: Ns): void;
+}
+
 /** Registers that handlers of CPUID, MSR and hypercall exits, and debuggers, may read and edit. */
 export interface VcpuState {
   /** EAX ECX EDX EBX ESP EBP ESI EDI. */

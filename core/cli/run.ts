@@ -4,6 +4,7 @@
  */
 
 import { dirname, join } from "@std/path";
+import { Xentrace } from "../debug/xentrace.ts";
 import { UsageError } from "../errors.ts";
 import { loadBios } from "../load/bios.ts";
 import { isBootDisk, loadGuest } from "../load/detect.ts";
@@ -31,7 +32,7 @@ import {
   sha256,
 } from "./files.ts";
 import { attachment, closeDrives, type OpenDrive, openDrives } from "./open_drives.ts";
-import { type ByteStream, createFile, type Streams, writeText } from "./output.ts";
+import { type ByteStream, createFile, type Streams, writeAll, writeText } from "./output.ts";
 import { RequestsFile } from "./requests_file.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
@@ -68,6 +69,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     const console = openConsole(options, disks, streams);
     const debug = openDebugOutput(options.debugConsole, console);
     const requests = openRequests(options, inputs);
+    const trace = openTrace(options.xentrace);
     dropFileAccess(console.writesFiles ? ["read"] : ["read", "write"]);
     const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));
     const machine = bootMachine({
@@ -85,11 +87,13 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       onDebugByte: debug.onDebugByte,
       onFirmwareByte: debug.onFirmwareByte,
       exitSites: names !== undefined,
+      ...(trace && { observer: trace }),
       ...(requests && { onRequest: (request) => requests.add(request) }),
       ...(log && { onBlock: (lines) => writeText(log, `${lines.join("\n")}\n\n`) }),
     });
     const result = await runToEnd(machine, { console, debug }, options);
     requests?.flush();
+    trace?.finish(machine.now);
     reportEnd(result, streams);
     writeRecord(buildRunRecord(inputs, result, names), options, streams);
     return result.code;
@@ -154,6 +158,13 @@ function readSymbols(path: string): SymbolTable {
 function openRequests({ requests: path }: RunOptions, inputs: RunInputs): RequestsFile | undefined {
   if (path === undefined) return undefined;
   return new RequestsFile(createFile(`Cannot write requests "${path}"`, path), runHeader(inputs));
+}
+
+/** The file of `--xentrace`. */
+function openTrace(path: string | undefined): Xentrace | undefined {
+  if (path === undefined) return undefined;
+  const file = createFile(`Cannot write trace "${path}"`, path);
+  return new Xentrace((bytes) => writeAll(file, bytes));
 }
 
 /** The log file, emptied, or standard error. */

@@ -20,6 +20,7 @@ import { InternalError } from "../errors.ts";
 import { COST, DOM0_COST, EXIT } from "../types.ts";
 import type {
   Dom0Cost,
+  ExitObserver,
   ExitReason,
   GuestMemory,
   Ledger,
@@ -121,6 +122,8 @@ export interface HypervisorOptions {
   readonly accounting: Accounting;
   /** Where every exit is told, if anywhere. */
   readonly exits?: ExitBooks | undefined;
+  /** Who follows the exits one by one, if anyone. */
+  readonly observer?: ExitObserver | undefined;
   readonly memory: GuestMemory & Physmap;
   readonly ports: PortSpace;
   /** Ports that the hypervisor answers itself. */
@@ -153,6 +156,7 @@ export class Hypervisor implements VcpuHost {
   readonly #deviceItem: Ns;
   readonly #accounting: Accounting;
   readonly #exits: ExitBooks | undefined;
+  readonly #observer: ExitObserver | undefined;
   readonly #ports: PortSpace;
   readonly #ownMmio: MmioSpace;
   readonly #mmio: MmioSpace;
@@ -187,6 +191,7 @@ export class Hypervisor implements VcpuHost {
     this.#deviceItem = costs.deviceItem;
     this.#accounting = options.accounting;
     this.#exits = options.exits;
+    this.#observer = options.observer;
     this.#ports = ports;
     this.#ownMmio = options.ownMmio;
     this.#mmio = options.mmio;
@@ -225,12 +230,14 @@ export class Hypervisor implements VcpuHost {
       return this.budget;
     }
     this.#accounting.exit(exit);
+    this.#observer?.exits(exit, this.#state());
     const row = this.#exits?.begin(exit);
     this.#ledger.charge(EXIT_ENTRY, this.#exitEntry);
     if (exit.reason === IO_INSTRUCTION) this.#accessPort(exit);
     else this.#handle(exit);
     this.#accounting.answered(exit.value);
     if (row !== undefined) this.#exits!.end(exit, row);
+    this.#observer?.enters(exit, this.#clock.now);
     this.#armWindow();
     return exit.reason === VMCALL && this.#xen.blocked ? 0 : this.budget;
   }
@@ -423,9 +430,11 @@ export class Hypervisor implements VcpuHost {
   #exitWithoutInstruction(reason: ExitReason): void {
     const state = this.#state();
     const rip = (state.segmentBase(CS) + state.eip) >>> 0;
-    this.#accounting.eventExit(reason, rip, this.#clock.now);
+    const at = this.#clock.now;
+    this.#accounting.eventExit(reason, rip, at);
     this.#exits?.event(reason, rip, this.#exitEntry);
     this.#ledger.charge(EXIT_ENTRY, this.#exitEntry);
+    this.#observer?.event(reason, rip, at, this.#clock.now);
   }
 
   /** At a VM entry: an interrupt that the guest cannot take now is waited for. */

@@ -238,7 +238,7 @@ export class Assembly {
   }
 
   #makeHypervisor(memory: GuestRam, pc: Pc, bios: BiosTraps): Hypervisor {
-    const { cost, maxInsns, maxTime } = this.#config;
+    const { cost, observer, maxInsns, maxTime } = this.#config;
     return new Hypervisor({
       clock: this.clock,
       ledger: this.books,
@@ -246,6 +246,7 @@ export class Assembly {
       costs: cost,
       accounting: this.accounting,
       exits: this.exits,
+      observer,
       memory,
       ports: pc.ports,
       ownPorts: HYPERVISOR_PORTS,

@@ -3,7 +3,14 @@
  * @module
  */
 
-import type { BlockBackend, CostKind, Dom0CostKind, Ns, VcpuState } from "../types.ts";
+import type {
+  BlockBackend,
+  CostKind,
+  Dom0CostKind,
+  ExitObserver,
+  Ns,
+  VcpuState,
+} from "../types.ts";
 import type { Profile } from "../cpu/cpuid.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import type { GuestImage } from "../load/image.ts";
@@ -73,6 +80,8 @@ export interface MachineConfig {
   readonly rtcBase?: number;
   /** Counts exits by guest instruction, too. */
   readonly exitSites?: boolean;
+  /** Is told of every VM exit as it happens. */
+  readonly observer?: ExitObserver;
   /** A disk request to which no further exit can belong. */
   readonly onRequest?: (request: RequestRecord) => void;
   /** What the host typed in an earlier run, to have it typed again at the same times. */

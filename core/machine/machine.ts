@@ -255,6 +255,7 @@ export class Machine {
     const wakesAt = isOverdue ? Infinity : Math.min(nextDeadline, maxTime, this.#loop.horizon);
     if (wakesAt < Infinity) {
       this.#books.charge(this.#isDiskBusy() ? COST.media : COST.idle, wakesAt - now);
+      this.#config.observer?.slept(now, wakesAt);
     } else if (!this.#loop.awaitInput(now)) this.#crash("the guest waits for ever");
   }
 

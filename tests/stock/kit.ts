@@ -9,6 +9,8 @@
  * | memtest86+ | Debian's memtest86+ | boot/memtest86+ia32.bin |
  * | cdrom | Debian's isolinux, syslinux-common, kernel | isolinux.bin, ldlinux.c32, modules |
  * | acpica-tools | Debian's acpica-tools | usr/bin/iasl |
+ * | libxen-dev | Debian's libxen-dev | usr/include/xen/xen.h |
+ * | xen-utils-common | Debian's xen-utils-common | usr/bin/xenalyze |
  * @module
  */
 
@@ -17,7 +19,15 @@ import { sha256 } from "../../core/cli/files.ts";
 import { oraclePath } from "../helpers/oracle.ts";
 
 /** Parts by name, each a folder. */
-export const PARTS = ["linux", "seabios", "cdrom", "memtest86+", "acpica-tools"] as const;
+export const PARTS = [
+  "linux",
+  "seabios",
+  "cdrom",
+  "memtest86+",
+  "acpica-tools",
+  "libxen-dev",
+  "xen-utils-common",
+] as const;
 export type Part = typeof PARTS[number];
 
 const LINUX_SCRIPTS = ["make-initramfs.sh", "make-grub-disk.sh"];
@@ -28,6 +38,8 @@ const PROOF: Readonly<Record<Part, string>> = {
   "cdrom": "sr_mod.ko",
   "memtest86+": "boot/memtest86+ia32.bin",
   "acpica-tools": "usr/bin/iasl",
+  "libxen-dev": "usr/include/xen/xen.h",
+  "xen-utils-common": "usr/bin/xenalyze",
 };
 
 /** A file of a part, `undefined` while the part has not been prepared. */
