@@ -322,7 +322,10 @@ export interface VcpuHost {
   acknowledgeNmi(): void;
   /** Time stamp counter when `retired` instructions have retired since the last exit. */
   timestamp(retired: number): number;
-  /** A port access that real Xen lets through without an exit (0x80, 0xed): no time, no exit. */
+  /**
+   * A port access that real Xen lets through without an exit (0x80, 0xed): no time, no exit, and
+   * `retired` says nothing.
+   */
   passthroughPort(exit: VmExit): void;
 }
 

@@ -135,6 +135,18 @@ export class Cpu {
     return retired;
   }
 
+  /**
+   * As {@link takeRetired}, while an access to a port that is no exit is made: its instruction has
+   * not retired.
+   */
+  takeRetiredInside(): number {
+    const { state } = this;
+    const left = this.#pause();
+    const retired = this.takeRetired();
+    state.set(BUDGET, state.get(BUDGET) - left);
+    return retired;
+  }
+
   /** Guest memory was changed by somebody else: `offset` counts in the buffer of {@link ram}. */
   invalidateCode(offset: number, length: number): void {
     this.#disturbed = true;
@@ -367,20 +379,13 @@ export class Cpu {
     this.#granted = budget;
   }
 
-  /**
-   * As {@link leave}, for an instruction that generated code may be in the middle of.
-   * @param passedThrough the access is no exit
-   */
-  leaveInside(reason: VmExit["reason"], passedThrough: boolean): void {
-    const { state, exit } = this;
+  /** As {@link leave}, for an instruction that generated code may be in the middle of. */
+  leaveInside(reason: VmExit["reason"]): void {
+    const { state } = this;
     // A read-modify-write without memory behind it makes two exits.
     if (this.#reserve) this.#takeReserve();
     const left = this.#pause();
-    if (passedThrough) {
-      exit.retired = this.takeRetired();
-      this.host.passthroughPort(exit);
-      state.set(TSC_KNOWN, 0);
-    } else this.leave(reason);
+    this.leave(reason);
     if (left === 0) return;
     const rest = state.get(BUDGET) - left;
     const stop = this.#disturbed || (state.flag(IF) && this.host.interruptPending);
@@ -423,7 +428,7 @@ export class Cpu {
     exit.count = 1;
     exit.string = false;
     exit.value = value;
-    this.leaveInside(EXIT_EPT_VIOLATION, false);
+    this.leaveInside(EXIT_EPT_VIOLATION);
     return exit.value | 0;
   }
 

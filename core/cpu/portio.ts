@@ -58,7 +58,8 @@ function access(cpu: Cpu, port: number, size: 1 | 2 | 4, write: boolean, value: 
   exit.count = 1;
   exit.string = false;
   exit.value = value;
-  cpu.leaveInside(EXIT_IO_INSTRUCTION, isPassedThrough(port));
+  if (isPassedThrough(port)) cpu.host.passthroughPort(exit);
+  else cpu.leaveInside(EXIT_IO_INSTRUCTION);
   return exit.value;
 }
 

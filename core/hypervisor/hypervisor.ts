@@ -275,7 +275,6 @@ export class Hypervisor implements VcpuHost {
   }
 
   passthroughPort(exit: VmExit): void {
-    this.retire(exit.retired);
     if (exit.write) this.#ports.write(exit.port, exit.size, exit.value);
     else exit.value = this.#ports.read(exit.port, exit.size);
   }

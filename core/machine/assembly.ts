@@ -171,7 +171,7 @@ export class Assembly {
 
   #makePc(memory: GuestRam, drives: readonly ConnectedDrive[]): Pc {
     const { vgaRom, serialScreen } = this.#config;
-    const { onSerialByte, onDebugByte, onFirmwareByte, onMark } = this.#config;
+    const { onSerialByte, onDebugByte, onFirmwareByte } = this.#config;
     return new Pc({
       clock: this.clock,
       memory,
@@ -186,7 +186,7 @@ export class Assembly {
         onSerialByte: (byte) => onSerialByte?.(byte),
         onDebugByte: (byte) => onDebugByte?.(byte),
         onFirmwareByte: (byte) => onFirmwareByte?.(byte),
-        onMark: (value) => onMark?.(value, this.cpu.state),
+        onMark: (value) => this.#mark(value),
         onExit: (value) => this.#events.onExit(value),
         onUnplug: () => drives.forEach(({ disk }) => drain(disk)),
         onPowerOff: () => this.#events.onShutdown("poweroff"),
@@ -195,6 +195,14 @@ export class Assembly {
         onApic: (enabled) => this.cpu.hidesApic = !enabled,
       },
     });
+  }
+
+  /** Not an exit, so that the guest's time up to the mark is still to be booked. */
+  #mark(value: number): void {
+    const { onMark } = this.#config;
+    if (onMark === undefined) return;
+    this.hypervisor.retire(this.cpu.takeRetiredInside());
+    onMark(value, this.cpu.state);
   }
 
   #watch(drive: ConnectedDrive): ConnectedDrive {

@@ -29,6 +29,8 @@ class ChanceHost implements VcpuHost {
   /** Interrupts and ends slices at exits. */
   meddles = false;
   readonly last: string[] = [];
+  /** Of the CPU, during an access that is no exit. */
+  takeRetired: () => number = () => 0;
   #vector = 0;
 
   begin(seed: number, meddles: boolean): void {
@@ -101,6 +103,7 @@ class ChanceHost implements VcpuHost {
 
   /** Without a reason and an address. */
   passthroughPort(exit: VmExit): void {
+    exit.retired = this.takeRetired();
     this.#noteDatum(exit, [exit.port]);
   }
 }
@@ -117,6 +120,7 @@ export class Rig {
     this.heat = heat;
     this.cpu = new Cpu(RAM_BYTES, heat === undefined ? {} : { heat });
     this.#ram = new Uint8Array(this.cpu.ram.buffer, this.cpu.ram.base, RAM_BYTES);
+    this.host.takeRetired = () => this.cpu.takeRetiredInside();
     this.cpu.connect(
       this.host,
       plainFrames((gfn) =>

@@ -73,7 +73,6 @@ class FuzzHost implements VcpuHost {
   }
 
   passthroughPort(exit: VmExit): void {
-    this.book(exit.retired);
     this.#datum(exit, exit.port);
   }
 
