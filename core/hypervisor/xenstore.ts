@@ -50,10 +50,13 @@ export class XenStore {
     this.hold(() => this.#watches.fireSpecial("@introduceDomain"));
   }
 
-  /** Forgets a domain that is no more. Its nodes are the toolstack's to remove. */
+  /** Forgets a domain that is no more: what it owned goes with it, the rest is the toolstack's. */
   release(domid: number): void {
     this.#introduced.delete(domid);
-    this.hold(() => this.#watches.fireSpecial("@releaseDomain"));
+    this.hold(() => {
+      this.#change((fork) => removeOwned(fork, domid));
+      this.#watches.fireSpecial("@releaseDomain");
+    });
   }
 
   isIntroduced(domid: number): boolean {
@@ -142,6 +145,12 @@ class Dom0Client implements PrivilegedStore {
   #fire(path: string, token: string): void {
     this.#defer(() => this.#callbacks.get(token)?.(path));
   }
+}
+
+function removeOwned(tree: StoreTree, domid: number): StoreChange[] {
+  const paths = tree.topmostOf(domid);
+  for (const path of paths) tree.remove(path);
+  return paths.map((path) => ({ path, removed: true }));
 }
 
 function unlessMissing<T>(answer: () => T): T | undefined {

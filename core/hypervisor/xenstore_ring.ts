@@ -52,12 +52,19 @@ const REPLY_BACKLOG_BYTES = 4 * (XS_HEADER_BYTES + XS_PAYLOAD_MAX);
 /** Watch events are dropped while more than this waits for response space. */
 const EVENT_BACKLOG_BYTES = 64 * 1024;
 
+/** A message that waits for response space. */
+interface Output {
+  readonly bytes: Uint8Array;
+  /** The payload of a watch event. */
+  readonly event?: string;
+}
+
 /** What the server of one guest's ring works with. */
 export interface XenStoreRingParts {
   readonly store: XenStore;
   readonly domid: number;
-  /** The ring page. */
-  readonly page: () => Uint8Array;
+  /** The ring page; `undefined` when the guest has taken it out of its memory. */
+  readonly page: () => Uint8Array | undefined;
   /** Called after the server has changed the page: marks it written, raises the guest's port. */
   readonly notify: () => void;
   readonly dom0: Dom0;
@@ -77,7 +84,9 @@ export class XenStoreRing {
   readonly #inputView: DataView = new DataView(this.#input.buffer);
   #inputLength = 0;
 
-  #output: Uint8Array[] = [];
+  #output: Output[] = [];
+  /** Payloads of the watch events in it. */
+  readonly #events: Set<string> = new Set();
   /** Bytes of the first message that are already in the ring. */
   #sent = 0;
   #backlog = 0;
@@ -92,7 +101,7 @@ export class XenStoreRing {
   /** Initialises the page and introduces the domain. */
   constructor(parts: XenStoreRingParts) {
     this.#parts = parts;
-    this.#view = viewOf(parts.page());
+    this.#view = viewOf(parts.page() as Uint8Array);
     this.#client = parts.store.connect(parts.domid, (path, token) => this.#event(path, token));
     this.#set(XS_RING.SERVER_FEATURES, FEATURE.RECONNECTION | FEATURE.ERROR);
     this.#reset();
@@ -126,6 +135,7 @@ export class XenStoreRing {
 
   #serve(): void {
     const page = this.#parts.page();
+    if (page === undefined) return this.#lose("no ring page");
     if (page.buffer !== this.#view.buffer || page.byteOffset !== this.#view.byteOffset) {
       this.#view = viewOf(page);
     }
@@ -195,7 +205,7 @@ export class XenStoreRing {
   #reply(header: XsHeader, payload: string): void {
     const reply = serveRequest(this.#client, header, payload);
     const { reqId, txId } = header;
-    this.#queue(encodeMessage({ type: reply.type, reqId, txId }, reply.payload));
+    this.#queue({ bytes: encodeMessage({ type: reply.type, reqId, txId }, reply.payload) });
     if (reply.event !== undefined) this.#queueEvent(reply.event);
   }
 
@@ -206,26 +216,31 @@ export class XenStoreRing {
     this.#schedule();
   }
 
+  /** One event says as much as two of the same that wait together. Longer ones than fit are not sent. */
   #queueEvent(payload: string): void {
+    if (payload.length > XS_PAYLOAD_MAX || this.#events.has(payload)) return;
     if (this.#backlog > EVENT_BACKLOG_BYTES) {
       this.#parts.errors.guestError("xenstore", "watch event dropped: responses are not read");
       return;
     }
-    this.#queue(encodeMessage({ type: XS.WATCH_EVENT, reqId: 0, txId: 0 }, payload));
+    this.#events.add(payload);
+    const bytes = encodeMessage({ type: XS.WATCH_EVENT, reqId: 0, txId: 0 }, payload);
+    this.#queue({ bytes, event: payload });
   }
 
-  #queue(message: Uint8Array): void {
+  #queue(message: Output): void {
     this.#output.push(message);
-    this.#backlog += message.length;
+    this.#backlog += message.bytes.length;
   }
 
   /** Moves output into the ring as far as there is space. */
   #send(): void {
     if (this.#state !== "connected") return;
     for (let message = this.#output[0]; message !== undefined; message = this.#output[0]) {
-      this.#put(message);
-      if (this.#sent < message.length) return;
+      this.#put(message.bytes);
+      if (this.#sent < message.bytes.length) return;
       this.#output.shift();
+      if (message.event !== undefined) this.#events.delete(message.event);
       this.#sent = 0;
     }
   }
@@ -245,9 +260,14 @@ export class XenStoreRing {
 
   // ---- connection --------------------------------------------------------------------------
 
-  #fail(error: number, text: string): void {
+  #lose(text: string): void {
+    if (this.#state !== "connected") return;
     this.#parts.errors.guestError("xenstore", `connection closed: ${text}`);
     this.#disconnect("failed");
+  }
+
+  #fail(error: number, text: string): void {
+    this.#lose(text);
     this.#set(XS_RING.ERROR, error);
     this.#parts.notify();
   }
@@ -261,6 +281,7 @@ export class XenStoreRing {
 
   #dropOutput(): void {
     this.#output = [];
+    this.#events.clear();
     this.#sent = 0;
     this.#backlog = 0;
   }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { StoreError } from "./xenstore_access.ts";
+import { DOM0, StoreError } from "./xenstore_access.ts";
 import type { StoreTree } from "./xenstore_tree.ts";
-import { admitNodes, StoreView } from "./xenstore_view.ts";
+import { admitNodes, admitSizes, StoreView } from "./xenstore_view.ts";
 
 /** One transaction of one domain. */
 export class StoreTransaction {
@@ -33,7 +33,9 @@ export class StoreTransaction {
       const node = removed ? undefined : this.view.tree.lookup(path);
       if (node !== undefined) live.put(path, node.value, node.permissions);
     }
+    if (this.#domid === DOM0) return;
     admitNodes(this.#domid, before, live);
+    for (const { path } of this.view.changes) admitSizes(live.lineage(path).slice(-2));
   }
 
   #conflicts(live: StoreTree): boolean {

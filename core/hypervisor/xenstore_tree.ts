@@ -91,6 +91,17 @@ export class StoreTree {
     return this.#owned.get(domid) ?? 0;
   }
 
+  /** Nodes that belong to a domain, without those below another of them. */
+  topmostOf(domid: number): string[] {
+    const found: string[] = [];
+    const search = (path: string, node: StoreNode): void => {
+      if (node.permissions[0].domid === domid) return void found.push(path);
+      for (const [name, child] of node.children) search(`${path}/${name}`, child);
+    };
+    if (this.ownedBy(domid) > 0) search("", this.#root);
+    return found;
+  }
+
   /**
    * Sets a node's content. Missing nodes on the way come to be, empty, with the same permissions.
    */

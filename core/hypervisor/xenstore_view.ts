@@ -29,6 +29,8 @@ export const STORE_QUOTA = {
   NODES: 1000,
   /** Bytes of one node, see `nodeBytes()`. */
   NODE_BYTES: 2048,
+  /** Entries in the permission list of one node. */
+  PERMISSIONS: 5,
   WATCHES: 128,
   /** Open transactions. */
   TRANSACTIONS: 10,
@@ -100,6 +102,9 @@ export class StoreView {
   }
 
   setPermissions(path: string, permissions: Permissions): void {
+    if (this.#domid !== DOM0 && permissions.length > STORE_QUOTA.PERMISSIONS) {
+      throw new StoreError("ENOSPC", path);
+    }
     const at = this.#touch(path);
     const node = this.#require(at, MAY.WRITE);
     if (this.#domid !== DOM0) {
@@ -178,8 +183,7 @@ export class StoreView {
   #admit(tree: StoreTree, changed: readonly StorePlace[]): void {
     if (this.#domid === DOM0) return;
     admitNodes(this.#domid, this.tree, tree);
-    const large = changed.find(({ node }) => nodeBytes(node) > STORE_QUOTA.NODE_BYTES);
-    if (large !== undefined) throw new StoreError("ENOSPC", large.path);
+    admitSizes(changed);
   }
 
   #admitJournal(): void {
@@ -205,6 +209,15 @@ export function admitNodes(domid: number, before: StoreTree, after: StoreTree): 
   if (domid !== DOM0 && nodes > STORE_QUOTA.NODES && nodes > before.ownedBy(domid)) {
     throw new StoreError("ENOSPC", `nodes of domain ${domid}`);
   }
+}
+
+/**
+ * Checks the size of nodes that a guest has changed.
+ * @throws {StoreError} ENOSPC
+ */
+export function admitSizes(changed: readonly StorePlace[]): void {
+  const large = changed.find(({ node }) => nodeBytes(node) > STORE_QUOTA.NODE_BYTES);
+  if (large !== undefined) throw new StoreError("ENOSPC", large.path);
 }
 
 function closestPlace(tree: StoreTree, path: string): StorePlace {

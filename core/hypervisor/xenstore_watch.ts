@@ -85,8 +85,10 @@ export class WatchTable {
   }
 }
 
-/** A watcher hears only of nodes it may read; of one that has gone, if it could before. */
+/** A watcher hears only of nodes that it may read, or could before they went or were closed to it. */
 function isVisible(watch: Watch, path: string, before: StoreTree, after: StoreTree): boolean {
-  const node = after.lookup(path) ?? before.lookup(path);
-  return node !== undefined && (accessOf(node.permissions, watch.domid) & MAY.READ) !== 0;
+  return [after, before].some((tree) => {
+    const node = tree.lookup(path);
+    return node !== undefined && (accessOf(node.permissions, watch.domid) & MAY.READ) !== 0;
+  });
 }

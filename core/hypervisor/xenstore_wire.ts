@@ -78,21 +78,17 @@ export interface XsOperation {
    * a NUL, `...` repeats the last field, the empty string is for a payload that nobody reads.
    */
   readonly request: string;
-  readonly serve: Serve;
+  /** Absent for what only dom0 may ask for: dom0 does not come over a ring. */
+  readonly serve?: Serve;
   /** The transaction id in the header is not looked at. */
   readonly ignoresTransaction?: boolean;
 }
-
-/** Marks what only dom0 may ask for. dom0 does not come over a ring. */
-const privileged: Serve = () => {
-  throw new StoreError("EACCES", "privileged operation");
-};
 
 const OK = "OK\0";
 
 /** By type. What is not here is answered ENOSYS. */
 export const XS_OPERATIONS: Readonly<Record<number, XsOperation>> = {
-  0: { name: "CONTROL", request: "", serve: privileged },
+  0: { name: "CONTROL", request: "" },
   1: {
     name: "DIRECTORY",
     request: "path|",
@@ -122,8 +118,8 @@ export const XS_OPERATIONS: Readonly<Record<number, XsOperation>> = {
   },
   6: { name: "TRANSACTION_START", request: "", serve: startTransaction },
   7: { name: "TRANSACTION_END", request: "commit|", serve: endTransaction },
-  8: { name: "INTRODUCE", request: "domid|gfn|port|", serve: privileged },
-  9: { name: "RELEASE", request: "domid|", serve: privileged },
+  8: { name: "INTRODUCE", request: "domid|gfn|port|" },
+  9: { name: "RELEASE", request: "domid|" },
   10: {
     name: "GET_DOMAIN_PATH",
     request: "domid|",
@@ -150,9 +146,9 @@ export const XS_OPERATIONS: Readonly<Record<number, XsOperation>> = {
     serve: (client, [path = "", ...list], tx) =>
       done(client.setPermissions(path, parsePermissions(list), tx)),
   },
-  17: { name: "IS_DOMAIN_INTRODUCED", request: "domid|", serve: privileged },
-  18: { name: "RESUME", request: "domid|", serve: privileged },
-  19: { name: "SET_TARGET", request: "domid|tdomid|", serve: privileged },
+  17: { name: "IS_DOMAIN_INTRODUCED", request: "domid|" },
+  18: { name: "RESUME", request: "domid|" },
+  19: { name: "SET_TARGET", request: "domid|tdomid|" },
   21: { name: "RESET_WATCHES", request: "", serve: (client) => done(client.reset()) },
   22: { name: "DIRECTORY_PART", request: "path|offset|", serve: directoryPart },
 };
@@ -169,6 +165,7 @@ export interface XsReply {
 export function serveRequest(client: StoreConnection, header: XsHeader, payload: string): XsReply {
   const operation = XS_OPERATIONS[header.type];
   if (operation === undefined) return errorReply("ENOSYS");
+  if (operation.serve === undefined) return errorReply("EACCES");
   try {
     if (header.txId !== 0 && !operation.ignoresTransaction) client.transaction(header.txId);
     const fields = parseFields(operation.request, payload);

@@ -140,14 +140,14 @@ export class Domain {
 
   #serveStore({ gfn, evtchnPort }: RingEndpoint): void {
     const { memory, dom0, errors, costs } = this.#parts;
-    const page = (): Uint8Array => memory.page(gfn)!;
     const port = this.xen.events.bindInterdomain(evtchnPort, () => ring.onEvent());
     const ring: XenStoreRing = new XenStoreRing({
       store: this.#store,
       domid: this.xen.domid,
-      page,
+      page: () => memory.page(gfn),
       notify: () => {
-        memory.wrote(page());
+        const page = memory.page(gfn);
+        if (page !== undefined) memory.wrote(page);
         port?.notify();
       },
       dom0,

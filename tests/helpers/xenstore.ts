@@ -61,6 +61,7 @@ export const TYPE = {
   TRANSACTION_START: 6,
   TRANSACTION_END: 7,
   INTRODUCE: 8,
+  RELEASE: 9,
   GET_DOMAIN_PATH: 10,
   WRITE: 11,
   MKDIR: 12,
@@ -69,6 +70,8 @@ export const TYPE = {
   WATCH_EVENT: 15,
   ERROR: 16,
   IS_DOMAIN_INTRODUCED: 17,
+  RESUME: 18,
+  SET_TARGET: 19,
   RESTRICT: 20,
   RESET_WATCHES: 21,
   DIRECTORY_PART: 22,
@@ -85,6 +88,8 @@ export class GuestDriver {
   readonly dom0: FakeDom0 = new FakeDom0();
   readonly errors: GuestErrorLog = new GuestErrorLog();
   readonly page: Uint8Array = new Uint8Array(4096);
+  /** The page is in the guest's memory. */
+  mapped = true;
   readonly view: DataView = new DataView(this.page.buffer);
   readonly ring: XenStoreRing;
   /** Events the server has raised. */
@@ -98,7 +103,7 @@ export class GuestDriver {
     this.ring = new XenStoreRing({
       store,
       domid,
-      page: () => this.page,
+      page: () => this.mapped ? this.page : undefined,
       notify: () => this.notified++,
       dom0: this.dom0,
       costNs: 1000,
