@@ -3,13 +3,14 @@
  * they came from change.
  *
  * A block is a straight run up to a branch, an instruction that TypeScript executes, or the end of
- * the page. An instruction that crosses a page is never kept: the caller steps it.
+ * the page. An instruction that lies on two pages is a block that looks at its bytes before each
+ * run; if TypeScript executes it, it is not kept: the caller steps it.
  * @module
  */
 
 import type { Code, CodeTable } from "./code_table.ts";
 import { type Block, CodePage, PageHistory } from "./code_pages.ts";
-import { CodeReader, MAX_BLOCK, simpleCount } from "./code_reader.ts";
+import { CodeReader, isComplex, MAX_BLOCK, simpleCount } from "./code_reader.ts";
 import type { Insn } from "./insn.ts";
 import { Jit } from "./jit.ts";
 import { JumpCache } from "./jump_cache.ts";
@@ -30,7 +31,7 @@ const {
   PC: REC_PC,
   STRIDE: REC_STRIDE,
 } = REC;
-const { COMPLEX, HEAD, STOP } = HANDLER;
+const { COMPLEX, HEAD, STOP, STRADDLING } = HANDLER;
 const { BANK_SHIFT: MODE_BANK_SHIFT } = MODE;
 
 /** Bytes of the records of the longest block: head, instructions, jump to the rest. */
@@ -71,7 +72,7 @@ export class Blocks {
   readonly #pages: (CodePage | undefined)[];
   /** Pages whose code has changed. */
   readonly #histories = new Map<number, PageHistory>();
-  /** Instructions behind complex records, by the record's TARGET word. */
+  /** Instructions behind complex and straddling records, by the record's INSN word. */
   #complex: Insn[] = [];
   #next: number = FIRST;
   /** Generated code of a kept block is running. */
@@ -96,8 +97,8 @@ export class Blocks {
     mmu.codeWritten = (host, size, value) => this.#codeWritten(host, size, value);
   }
 
-  /** The instruction that a complex record stands for. */
-  complexInsn(record: number): Insn {
+  /** The instruction that a complex or straddling record stands for. */
+  insnOf(record: number): Insn {
     return this.#complex[this.#state.get(record + REC_INSN)]!;
   }
 
@@ -117,7 +118,7 @@ export class Blocks {
   /**
    * The block at EIP.
    * @returns its head record, or 0 when the instruction there must be stepped
-   * @throws {Fault} when its page cannot be fetched from
+   * @throws {Fault} when it cannot be fetched
    */
   find(): number {
     const eip = this.#state.eip;
@@ -168,7 +169,7 @@ export class Blocks {
 
   #build(eip: number, mode: number, linear: number, host: number, page: CodePage): number {
     const insns = this.#reader.block(eip, mode, linear);
-    if (insns.length === 0) return 0;
+    if (insns.length === 0) return this.#buildStraddling(mode, host, page);
     const count = simpleCount(insns);
     const head = this.#next;
     let at = head;
@@ -187,6 +188,41 @@ export class Blocks {
     page.mark(host & 0xfff, insns, count, head + REC_STRIDE);
     this.onBlock(eip, insns[insns.length - 1]!.next);
     return head;
+  }
+
+  /** A block of the instruction at EIP, if it lies on two pages and TypeScript does not execute it. */
+  #buildStraddling(mode: number, host: number, page: CodePage): number {
+    this.#reader.here();
+    const insn = this.#reader.straddling(mode);
+    if (!insn || isComplex(insn)) return 0;
+    const head = this.#next;
+    const insns = [insn];
+    this.#threaded.writeSpecial(head, STRADDLING, insn.pc);
+    this.#state.set(head + REC_INSN, this.#complex.push(insn) - 1);
+    this.#threaded.write(head + REC_STRIDE, insn, 1, false);
+    this.#next = this.#buildEnd(head + 2 * REC_STRIDE, insns, 1);
+    this.#threaded.flush();
+    page.mark(host & 0xfff, insns, 0, head);
+    this.onBlock(insn.pc, insn.next);
+    return head;
+  }
+
+  /**
+   * The instruction behind a straddling record, at EIP, is still the same; else its block is dropped.
+   * @throws {Fault} when it cannot be fetched
+   */
+  isCurrent(record: number): boolean {
+    const mode = this.#state.get(AT_MODE);
+    if (this.#reader.straddling(mode) === this.insnOf(record)) return true;
+    const linear = (this.#state.segmentBase(CS) + this.#state.eip) >>> 0;
+    const blocks = this.#pages[this.#mmu.fetchAddress(linear) >>> 12]?.blocks;
+    const key = blockKey(mode, linear);
+    const block = blocks?.get(key);
+    if (block?.head === record) {
+      this.#setHandler(block, STOP);
+      blocks!.delete(key);
+    }
+    return false;
   }
 
   /** Writes what follows a block's simple instructions. @returns the next free record */
@@ -242,6 +278,7 @@ export class Blocks {
       if (!block || blocks.has(eip) || (linear ^ (base + start)) >>> 12) continue;
       if (n > 0 && !block.compiled && this.#state.get(block.head + REC_HEAT) > cold) continue;
       const insns = this.#reader.block(eip, mode, linear);
+      if (insns.length === 0) continue;
       const count = simpleCount(insns);
       // What is compiled already may only be repeated here.
       if (block.compiled && insns.length > SMALL) continue;

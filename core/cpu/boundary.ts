@@ -26,8 +26,19 @@ export function isWatched(cpu: Cpu): boolean {
 /** Something comes before the next instruction. */
 export function isHeldUp(cpu: Cpu): boolean {
   const { state } = cpu;
-  return cpu.shadow || cpu.nmiDue || state.flag(TF | RF) || debugging(cpu) ||
-    (state.flag(IF) && cpu.host.interruptPending);
+  return cpu.shadow || isExposed(cpu) || (state.flag(IF) && cpu.host.interruptPending);
+}
+
+/** Ends a shadow where nothing is there that it could hold back from the next instruction. */
+export function liftShadow(cpu: Cpu): void {
+  const { state, host } = cpu;
+  if (host.interruptPending || state.get(BUDGET) <= 0 || isExposed(cpu)) return;
+  cpu.shadow = cpu.noTrap = false;
+}
+
+/** Something other than a maskable interrupt may come before the next instruction. */
+function isExposed(cpu: Cpu): boolean {
+  return cpu.nmiDue || cpu.state.flag(TF | RF) || debugging(cpu);
 }
 
 function debugging({ state, mmu }: Cpu): boolean {

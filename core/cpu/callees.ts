@@ -32,6 +32,8 @@ export const PORT_OUT: Callee = callee("portOut", 3, 0);
 export const LOOK_AT_CLOCK: Callee = callee("lookAtClock", 0, 0);
 /** Executes the instruction of a complex record; 0 when generated code must not go on by itself. */
 export const EXECUTE: Callee = callee("execute", 1, 1);
+/** Takes the instruction behind a straddling record off the budget; 0 when it must not run. */
+export const LOOK_AGAIN: Callee = callee("lookAgain", 1, 1);
 /** Raises an exception without error code. */
 export const FAULT: Callee = callee("fault", 1, 0);
 /** Raises #GP(0), or #SS(0) for SS. */

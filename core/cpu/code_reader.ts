@@ -47,6 +47,11 @@ export class CodeReader {
     return insn;
   }
 
+  /** The instruction at EIP if it lies on two pages, and is known and still the same. */
+  straddling(mode: number): Insn | undefined {
+    return this.#straddling.find(mode);
+  }
+
   /** Instructions of the block; none when the first one crosses the page or cannot be fetched. */
   block(eip: number, mode: number, linear: number): Insn[] {
     const insns: Insn[] = [];

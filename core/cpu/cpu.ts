@@ -8,7 +8,7 @@ import { EXIT, type VcpuHost, type VmExit } from "../types.ts";
 import { Blocks, RESTART } from "./blocks.ts";
 import { isComplex } from "./code_reader.ts";
 import { CodeTable } from "./code_table.ts";
-import { betweenInstructions, isHeldUp, isWatched } from "./boundary.ts";
+import { betweenInstructions, isHeldUp, isWatched, liftShadow } from "./boundary.ts";
 import { DEFAULT_PROFILE, type Profile, profileFeatures, profileSignature } from "./cpuid.ts";
 import { newVmExit } from "./exit.ts";
 import { raise } from "./deliver.ts";
@@ -283,9 +283,25 @@ export class Cpu {
     state.eip = state.get(record + REC_PC);
     if (state.get(BUDGET) <= 0) return 0;
     blocks.running = false;
-    this.#execute(blocks.complexInsn(record));
+    this.#execute(blocks.insnOf(record));
+    if (this.shadow) liftShadow(this);
     if (this.halted || this.shutdown || isHeldUp(this)) return 0;
     blocks.running = true;
+    return 1;
+  }
+
+  /**
+   * Takes the instruction at which generated code has arrived, and which lies on two pages, off the
+   * budget.
+   * @returns 1 when its record may run, 0 when it is another by now or the budget is used up
+   */
+  lookAgain(record: number): number {
+    const { state } = this;
+    const budget = state.get(BUDGET);
+    state.set(RECORD, record);
+    state.eip = state.get(record + REC_PC);
+    if (budget <= 0 || !this.#blocks.isCurrent(record)) return 0;
+    state.set(BUDGET, budget - 1);
     return 1;
   }
 

@@ -27,6 +27,7 @@ export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue
     ...accesses,
     ...fpuFunctions(cpu, accesses),
     execute: (record: number) => cpu.executeRecord(record),
+    lookAgain: (record: number) => cpu.lookAgain(record),
     lookAtClock: () => cpu.lookAtClock(),
     portIn: (port: number, access: number) => portIn(cpu, port, access),
     portOut: (port: number, access: number, value: number) => portOut(cpu, port, access, value),

@@ -17,7 +17,7 @@ export const REC = {
   /** In a head record: runs left until the block is compiled. */
   HEAT: 8,
   DISP: 12,
-  /** In a complex record: number of the instruction. */
+  /** In a complex or straddling record: number of the instruction. */
   INSN: 12,
   /** Byte addresses of up to three register operands, 16 bits each. */
   REG: 16,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EXECUTE } from "./callees.ts";
+import { EXECUTE, LOOK_AGAIN } from "./callees.ts";
 import { Emitter, jumpThroughCache, word } from "./emitter.ts";
 import { type Insn, KIND } from "./insn.ts";
 import {
@@ -181,6 +181,13 @@ export const SPECIAL = {
     };
     const linear = keep(add(word(AT.EIP), word(AT.SEGS + CS * SEG.STRIDE + SEG.BASE)));
     jumpThroughCache(body, keep, linear, word(AT.MODE), word(AT.BANK));
+  },
+  /** In front of an instruction that lies on two pages. */
+  straddling(body: FunctionBody): void {
+    const goesOn = body.local();
+    body.callTo(goesOn, LOOK_AGAIN, RECORD);
+    body.if(eqz(local(goesOn)), () => body.return());
+    body.dispatch(add(RECORD, num(REC.STRIDE)));
   },
   /** Goes to the record given: how TypeScript enters. */
   enter(body: FunctionBody): void {

@@ -12,7 +12,7 @@ import { AT, type CpuState, CS, SEG } from "./state.ts";
 import { FunctionBody } from "./wasm.ts";
 
 /** Handler numbers of {@link SPECIAL}, fixed by the order in which they are made. */
-export const HANDLER = { STOP: 0, HEAD: 1, COMPLEX: 2, ENTER: 3 } as const;
+export const HANDLER = { STOP: 0, HEAD: 1, COMPLEX: 2, ENTER: 3, STRADDLING: 4 } as const;
 
 /** Makes handlers and writes records. */
 export class Threaded {
@@ -27,7 +27,8 @@ export class Threaded {
   constructor(state: CpuState, table: CodeTable) {
     this.#state = state;
     this.#table = table;
-    for (const write of [SPECIAL.stop, SPECIAL.head, SPECIAL.complex, SPECIAL.enter]) {
+    const { stop, head, complex, enter, straddling } = SPECIAL;
+    for (const write of [stop, head, complex, enter, straddling]) {
       const body = new FunctionBody();
       write(body);
       this.#promise(body);

@@ -111,6 +111,18 @@ Deno.test("Cpu.run() holds an interrupt back for one instruction after STI", () 
   assertEquals([regs[0], regs[3]], [3, 1]);
 });
 
+Deno.test("Cpu.run() holds an interrupt back after STI that comes between two slices", () => {
+  const bench = new CpuBench();
+  bench.load("real16", 0x1000, "fa fb 40 40 40 f4"); // cli; sti; inc ax × 3; hlt
+  bench.view.setUint32(0x20 * 4, 0x2000, true);
+  bench.ram.set([0x89, 0xc3, 0xcf], 0x2000); // mov bx, ax; iret
+  bench.run(2);
+  bench.host.vectors.push(0x20);
+  bench.run(100);
+  const { regs } = bench.cpu.state;
+  assertEquals([regs[0], regs[3]], [3, 1]);
+});
+
 Deno.test("Cpu.run() holds an interrupt back for one instruction after MOV SS", () => {
   const bench = new CpuBench();
   // sti; nop; mov ss, dx; mov sp, 0x9000; hlt
