@@ -8,7 +8,25 @@ import { SECTOR_SIZE } from "../types.ts";
 import type { DiskRequest, RequestBook, RequestOp } from "./requests.ts";
 
 /** blkif operations, by number (xen/include/public/io/blkif.h). */
-const OPS: readonly (RequestOp | undefined)[] = ["read", "write", undefined, "flush"];
+const OPS: readonly (RequestOp | undefined)[] = [
+  "read",
+  "write",
+  "write", // with a barrier
+  "flush",
+  undefined,
+  "discard",
+];
+
+/** A request as the guest has put it on its ring. */
+export interface PvRequest {
+  /** By number. */
+  readonly operation: number;
+  /** The same, but that of the data where the segments lie in a page of their own. */
+  readonly dataOperation: number;
+  readonly sector: number;
+  /** Negative when its segments make no sense. */
+  readonly sectors: number;
+}
 
 /** The requests of one block ring. */
 export class PvRequests {
@@ -38,14 +56,14 @@ export class PvRequests {
    * The backend has taken the next request, which need not make sense.
    * @param slot the backend's place for it; a request that is there was dropped with its ring
    */
-  taken(slot: number, operation: number, sector: number, sectors: number): void {
+  taken(slot: number, { operation, dataOperation, sector, sectors }: PvRequest): void {
     const dropped = this.#taken[slot];
     if (dropped !== undefined) this.#book.close(dropped);
     const request = this.#announced.shift() ?? this.#open();
     request.code = operation;
-    request.op = OPS[operation] ?? "other";
-    request.sector = sector;
-    request.bytes = Math.max(sectors, 0) * SECTOR_SIZE;
+    request.op = OPS[dataOperation] ?? "other";
+    request.sector = Math.min(sector, Number.MAX_SAFE_INTEGER);
+    request.bytes = Math.min(Math.max(sectors, 0) * SECTOR_SIZE, Number.MAX_SAFE_INTEGER);
     this.#taken[slot] = request;
   }
 

@@ -21,7 +21,9 @@ import type {
 } from "../../core/types.ts";
 import { BlkbackRing } from "./blkback_ring.ts";
 import type { BlkbackCosts, NotificationStats, RingObserver } from "./blkback_ring.ts";
-import { PROTOCOL_I386, VDISK } from "./blkif.ts";
+import { MAX_INDIRECT_SEGMENTS, VDISK } from "./blkif.ts";
+import { MAX_RING_PAGE_ORDER, readFrontend } from "./frontend_keys.ts";
+import type { FrontendKeys } from "./frontend_keys.ts";
 import { parseU32, XENBUS_STATE } from "./xenbus.ts";
 import type { XenbusState } from "./xenbus.ts";
 
@@ -38,18 +40,11 @@ export interface BlkbackOptions {
   readonly observer?: RingObserver | undefined;
 }
 
-/** What a frontend in state Initialised has written. */
-interface FrontendKeys {
-  readonly ringRef: number;
-  readonly evtchnPort: number;
-  readonly persistent: boolean;
-}
-
 /** A ring that is connected, and what ends it. */
 interface Connection {
   readonly ring: BlkbackRing;
   readonly event: EventPort;
-  readonly ringRef: number;
+  readonly ringRefs: readonly number[];
 }
 
 /** Block backend of one vbd. The toolstack has written both directories before it is made. */
@@ -64,6 +59,7 @@ export class Blkback {
   readonly #path: string;
   readonly #frontend: string;
   readonly #readOnly: boolean;
+  readonly #canDiscard: boolean;
   #state: XenbusState = XENBUS_STATE.INITIALISING;
   #connection: Connection | undefined;
   #endWatch: () => void;
@@ -88,6 +84,8 @@ export class Blkback {
     this.#path = `/local/domain/0/${this.#node}`;
     this.#frontend = this.#required("frontend");
     this.#readOnly = disk.readOnly || !this.#required("mode").includes("w");
+    this.#canDiscard = !this.#readOnly && (disk.canDiscard ?? false) &&
+      host.store.read(`${this.#path}/discard-enable`) !== "0";
     this.#prepare();
     this.#endWatch = host.store.watch(`${this.#frontend}/state`, () => this.#postReaction());
   }
@@ -123,7 +121,8 @@ export class Blkback {
   /** Writes what a frontend reads before it makes a ring. */
   #prepare(): void {
     this.#write("multi-queue-max-queues", 1);
-    this.#write("max-ring-page-order", 0);
+    this.#write("max-ring-page-order", MAX_RING_PAGE_ORDER);
+    this.#write("max-ring-pages", 2 ** MAX_RING_PAGE_ORDER);
     this.#switchTo(XENBUS_STATE.INIT_WAIT);
   }
 
@@ -174,17 +173,17 @@ export class Blkback {
   /** @returns false while requests are in flight; the reaction is repeated when they are not */
   #disconnect(): boolean {
     if (this.#connection === undefined) return true;
-    const { ring, event, ringRef } = this.#connection;
+    const { ring, event, ringRefs } = this.#connection;
     if (!ring.close()) return false;
     this.#connection = undefined;
     event.close();
-    this.#host.grants.unmap(ringRef);
+    this.#host.grants.unmapAll(ringRefs);
     return true;
   }
 
   #connect(): void {
     if (!this.#disconnect()) return;
-    const keys = this.#readKeys();
+    const keys = readFrontend((key) => this.#readFrontend(key));
     if (typeof keys === "string") return this.#fail(keys);
     const connection = this.#attach(keys);
     if (typeof connection === "string") return this.#fail(connection);
@@ -194,66 +193,76 @@ export class Blkback {
     connection.ring.wake();
   }
 
-  /** @returns the frontend's keys, or what is wrong with them */
-  #readKeys(): FrontendKeys | string {
-    const protocol = this.#readFrontend("protocol") ?? PROTOCOL_I386;
-    if (protocol !== PROTOCOL_I386) return `unknown protocol ${JSON.stringify(protocol)}`;
-    const queues = this.#readFrontend("multi-queue-num-queues") ?? "1";
-    if (parseU32(queues) !== 1) return `multi-queue-num-queues is ${JSON.stringify(queues)}, not 1`;
-    const order = this.#readFrontend("ring-page-order") ?? "0";
-    if (parseU32(order) !== 0) return `ring-page-order is ${JSON.stringify(order)}, not 0`;
-    const ringRef = parseU32(this.#readFrontend("ring-ref") ?? this.#readFrontend("ring-ref0"));
-    if (ringRef === undefined) return "ring-ref is not a number";
-    const evtchnPort = parseU32(this.#readFrontend("event-channel"));
-    if (evtchnPort === undefined) return "event-channel is not a number";
-    const persistent = this.#options.persistent && this.#readFrontend("feature-persistent") === "1";
-    return { ringRef, evtchnPort, persistent };
-  }
-
   /** @returns the connection, or why there is none; then nothing stays mapped or bound */
-  #attach({ ringRef, evtchnPort, persistent }: FrontendKeys): Connection | string {
-    const { grants } = this.#host;
-    const page = grants.map(ringRef, "write");
-    if (page === undefined) return `cannot map ring-ref ${ringRef}`;
+  #attach(keys: FrontendKeys): Connection | string {
+    const { ringRefs, evtchnPort } = keys;
+    const pages = this.#mapRing(ringRefs);
+    if (typeof pages === "string") return pages;
     const event = this.#host.bindInterdomain(evtchnPort, () => this.#connection?.ring.wake());
     if (event === undefined) {
-      grants.unmap(ringRef);
+      this.#host.grants.unmapAll(ringRefs);
       return `cannot bind event-channel ${evtchnPort}`;
     }
-    const ring = this.#newRing(page, event, persistent);
-    if (!ring.overrun) return { ring, event, ringRef };
+    const ring = this.#newRing(pages, event, keys);
+    if (!ring.overrun) return { ring, event, ringRefs };
     event.close();
-    grants.unmap(ringRef);
+    this.#host.grants.unmapAll(ringRefs);
     return "req_prod claims more than the ring holds";
   }
 
-  #newRing(page: Uint8Array, event: EventPort, persistent: boolean): BlkbackRing {
+  /** @returns the pages of the ring, or what is wrong with them */
+  #mapRing(ringRefs: readonly number[]): readonly Uint8Array[] | string {
+    const { grants } = this.#host;
+    const pages: Uint8Array[] = [];
+    for (const gref of ringRefs) {
+      const page = grants.map(gref, "write");
+      if (page === undefined) {
+        if (pages.length > 0) grants.unmapAll(ringRefs.slice(0, pages.length));
+        return `cannot map ring-ref ${gref}`;
+      }
+      pages.push(page);
+    }
+    return pages;
+  }
+
+  #newRing(pages: readonly Uint8Array[], event: EventPort, keys: FrontendKeys): BlkbackRing {
     return new BlkbackRing({
       grants: this.#host.grants,
       dom0: this.#dom0,
       disk: this.#disk,
       readOnly: this.#readOnly,
+      canDiscard: this.#canDiscard,
       memory: this.#memory,
       errors: this.#errors,
       costs: this.#options.costs,
       stats: this.#options.stats,
       observer: this.#options.observer,
-      page,
+      layout: keys.layout,
+      pages,
       event,
-      persistent,
+      persistent: this.#options.persistent && keys.persistent,
       onDrained: () => this.#postReaction(),
     });
   }
 
   #publish(): void {
     this.#write("feature-flush-cache", 1);
-    this.#write("feature-barrier", 0);
-    this.#write("feature-discard", 0);
+    this.#write("feature-barrier", 1);
+    this.#publishDiscard();
+    this.#write("feature-max-indirect-segments", MAX_INDIRECT_SEGMENTS);
     this.#write("feature-persistent", this.#options.persistent ? 1 : 0);
     this.#write("sectors", this.#disk.sectorCount);
     this.#write("info", this.#readOnly ? VDISK.READONLY : 0);
     this.#write("sector-size", SECTOR_SIZE);
     this.#write("physical-sector-size", SECTOR_SIZE);
+  }
+
+  #publishDiscard(): void {
+    this.#write("feature-discard", this.#canDiscard ? 1 : 0);
+    if (!this.#canDiscard) return;
+    this.#write("discard-granularity", SECTOR_SIZE);
+    this.#write("discard-alignment", 0);
+    this.#write("discard-secure", 0);
   }
 
   /** The frontend's mistake: told where `xenbus_dev_fatal` of Linux tells it, and Closing. */

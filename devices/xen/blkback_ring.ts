@@ -10,7 +10,6 @@
 import { InternalError } from "../../core/errors.ts";
 import { DOM0_COST } from "../../core/types.ts";
 import type {
-  BlockRequest,
   BlockStatus,
   Disk,
   Dom0,
@@ -20,10 +19,14 @@ import type {
   GuestMemory,
   Ns,
 } from "../../core/types.ts";
-import { BLKIF_OP, BLKIF_RSP, BlkifRequest, refusalOf, REQUEST } from "./blkif.ts";
-import type { Refusal } from "./blkif.ts";
+import { BLKIF_OP, BLKIF_RSP } from "./blkif.ts";
+import type { BlkifLayout } from "./blkif.ts";
+import { rangeRefusalOf, refusalOf } from "./blkif_checks.ts";
+import type { BlkifLimits, Refusal } from "./blkif_checks.ts";
 import { PersistentPages, RequestPages } from "./granted_pages.ts";
+import { RequestSlot } from "./request_slot.ts";
 import { BackRing } from "./ring.ts";
+import { RingPages } from "./ring_pages.ts";
 
 /** What the worker's steps take of dom0's time, grant operations and block layer apart. */
 export interface BlkbackCosts {
@@ -44,6 +47,17 @@ export interface NotificationStats {
   requestWithoutEvent(): void;
 }
 
+/** A request as the guest has written it, which need not make sense. */
+export interface TakenRequest {
+  /** See `BLKIF_OP`. */
+  readonly operation: number;
+  /** The same, but that of the data for INDIRECT. */
+  readonly dataOperation: number;
+  readonly sector: number;
+  /** Negative when its segments make no sense. */
+  readonly sectors: number;
+}
+
 /** Follows requests from the guest's event to their response. */
 export interface RingObserver {
   /**
@@ -52,10 +66,10 @@ export interface RingObserver {
    */
   event(waiting: number): void;
   /**
-   * The next request has been taken, as the guest has written it.
+   * The next request has been taken.
    * @param slot the backend's place for it, until it is answered
    */
-  taken(slot: number, operation: number, sector: number, sectors: number): void;
+  taken(slot: number, request: TakenRequest): void;
   /** The response is on the ring. @param notified with an event */
   answered(slot: number, notified: boolean): void;
 }
@@ -67,13 +81,17 @@ export interface BlkbackRingParts {
   readonly disk: Disk;
   /** The vbd may be read-only on a writable disk. */
   readonly readOnly: boolean;
+  /** The guest has been offered DISCARD. */
+  readonly canDiscard: boolean;
   readonly memory: GuestMemory;
   readonly errors: GuestErrors;
   readonly costs: BlkbackCosts;
   readonly stats: NotificationStats;
   readonly observer?: RingObserver | undefined;
-  /** The granted ring page. */
-  readonly page: Uint8Array;
+  /** Of the guest's requests. */
+  readonly layout: BlkifLayout;
+  /** The granted pages of the ring, a power of two. */
+  readonly pages: readonly Uint8Array[];
   readonly event: EventPort;
   /** Both sides said feature-persistent. */
   readonly persistent: boolean;
@@ -81,18 +99,20 @@ export interface BlkbackRingParts {
   readonly onDrained: () => void;
 }
 
-const NO_PAGES: readonly Uint8Array[] = [];
-
 /** Serves the requests of one ring until it is closed. */
 export class BlkbackRing {
   readonly #parts: BlkbackRingParts;
-  readonly #limits: { readonly sectorCount: number; readonly readOnly: boolean };
+  readonly #limits: BlkifLimits;
+  readonly #pages: RingPages;
   readonly #ring: BackRing;
   readonly #persistent: PersistentPages | undefined;
   readonly #free: RequestSlot[] = [];
   readonly #resume: () => void = () => this.#next();
   readonly #serve: () => void = () => this.#serveOne();
+  #slots = 0;
   #awake = false;
+  /** A barrier: it waits for all requests before it, and none is taken until it is answered. */
+  #barrier: RequestSlot | undefined;
   /** An event has come since the last request was taken. */
   #announced = false;
   /** No request is taken any more: closed, or the frontend is hostile. */
@@ -101,12 +121,12 @@ export class BlkbackRing {
 
   constructor(parts: BlkbackRingParts) {
     this.#parts = parts;
-    this.#limits = { sectorCount: parts.disk.sectorCount, readOnly: parts.readOnly };
-    const { buffer, byteOffset, byteLength } = parts.page;
-    this.#ring = new BackRing(new DataView(buffer, byteOffset, byteLength), REQUEST.SIZE);
+    const { disk, readOnly, canDiscard } = parts;
+    this.#limits = { sectorCount: disk.sectorCount, readOnly, canDiscard };
+    this.#pages = new RingPages(parts.pages, parts.memory);
+    this.#ring = new BackRing(this.#pages, parts.layout.SIZE);
     this.#ring.attach();
     this.#persistent = parts.persistent ? new PersistentPages() : undefined;
-    for (let i = 0; i < this.#ring.entries; i++) this.#free.push(this.#newSlot(i));
   }
 
   /** The producer indexes that the frontend left in the page cannot be. */
@@ -126,7 +146,7 @@ export class BlkbackRing {
 
   /**
    * Takes no more requests. Pages of requests in flight cannot be unmapped before they complete.
-   * @returns whether all pages but the ring's are unmapped now; if not, `onDrained` will be called
+   * @returns whether all pages but those of the ring are unmapped now; if not, `onDrained` will be called
    */
   close(): boolean {
     this.#stopped = true;
@@ -136,8 +156,12 @@ export class BlkbackRing {
     return true;
   }
 
-  #newSlot(index: number): RequestSlot {
-    return new RequestSlot(index, new RequestPages(this.#parts.grants, this.#persistent), {
+  #newSlot(): RequestSlot {
+    if (this.#slots === this.#ring.entries) {
+      throw new InternalError("blkback took more requests than the ring has");
+    }
+    const { layout, grants } = this.#parts;
+    return new RequestSlot(this.#slots++, layout, new RequestPages(grants, this.#persistent), {
       submit: (slot) => this.#parts.disk.submit(slot),
       done: (slot, status) => this.#done(slot, status),
       unmap: (slot) => this.#unmap(slot),
@@ -147,6 +171,7 @@ export class BlkbackRing {
 
   /** The worker's loop: one more request, or sleep. */
   #next(): void {
+    if (this.#barrier !== undefined) return;
     if (this.#hasRequest()) {
       this.#parts.dom0.post(DOM0_COST.backend, this.#parts.costs.perRequest, this.#serve);
     } else {
@@ -158,7 +183,7 @@ export class BlkbackRing {
     if (this.#stopped || this.#isHostile()) return false;
     if (this.#ring.unconsumed() > 0) return true;
     const more = this.#ring.finalCheck();
-    this.#parts.memory.wrote(this.#parts.page);
+    this.#pages.wroteHeader();
     return more;
   }
 
@@ -178,11 +203,8 @@ export class BlkbackRing {
   }
 
   #take(): RequestSlot {
-    const slot = this.#free.pop();
-    if (slot === undefined) throw new InternalError("blkback took more requests than the ring has");
-    const { request } = slot;
-    request.copyFrom(this.#ring.page, this.#ring.takeRequest());
-    this.#parts.observer?.taken(slot.index, request.operation, request.sector, request.sectors);
+    const slot = this.#free.pop() ?? this.#newSlot();
+    slot.request.copyFrom(this.#pages, this.#ring.takeRequest());
     if (!this.#announced) this.#parts.stats.requestWithoutEvent();
     this.#announced = false;
     return slot;
@@ -190,11 +212,22 @@ export class BlkbackRing {
 
   #admit(slot: RequestSlot): void {
     const { request } = slot;
-    const access = request.operation === BLKIF_OP.READ ? "write" : "read";
     const refusal = refusalOf(request, this.#limits);
-    if (refusal !== undefined) this.#refuse(slot, refusal);
-    else if (!slot.pages.map(request, access)) this.#answer(slot, BLKIF_RSP.ERROR); // told by grants
-    else {
+    const legible = refusal !== undefined || request.operation !== BLKIF_OP.INDIRECT ||
+      slot.pages.copySegments(request);
+    this.#parts.observer?.taken(slot.index, request);
+    if (!legible) return this.#answer(slot, BLKIF_RSP.ERROR); // told by grants
+    const reason = refusal ?? rangeRefusalOf(request, this.#limits);
+    if (reason !== undefined) return this.#refuse(slot, reason);
+    if (request.operation === BLKIF_OP.WRITE_BARRIER) this.#barrier = slot;
+    if (this.#barrier === undefined || this.#ring.outstanding === 1) this.#start(slot);
+  }
+
+  #start(slot: RequestSlot): void {
+    const access = slot.request.dataOperation === BLKIF_OP.READ ? "write" : "read";
+    if (!slot.pages.map(slot.request, access)) {
+      this.#answer(slot, BLKIF_RSP.ERROR); // told by grants
+    } else {
       slot.prepare();
       this.#parts.dom0.post(DOM0_COST.backend, 0, slot.submit); // after the time that mapping took
     }
@@ -217,7 +250,7 @@ export class BlkbackRing {
     if (slot.op === "read") {
       for (let i = 0; i < slot.segments.length; i++) this.#parts.memory.wrote(slot.segments[i]!);
     }
-    if (status === "ok" && slot.writeAfterFlush()) return this.#parts.disk.submit(slot);
+    if (status === "ok" && slot.advance()) return this.#parts.disk.submit(slot);
     slot.status = status === "ok" ? BLKIF_RSP.OKAY : BLKIF_RSP.ERROR;
     if (slot.pages.mustUnmap) this.#parts.dom0.post(DOM0_COST.backend, 0, slot.unmap);
     else this.#answer(slot, slot.status);
@@ -230,13 +263,25 @@ export class BlkbackRing {
 
   #respond(slot: RequestSlot): void {
     slot.pages.release();
-    slot.request.respond(this.#ring.page, this.#ring.nextResponse(), slot.status);
+    const at = this.#ring.nextResponse();
+    slot.request.respond(this.#pages, at, slot.status);
     this.#free.push(slot);
     const wanted = this.#ring.pushResponses();
-    this.#parts.memory.wrote(this.#parts.page);
+    this.#pages.wroteHeader();
+    this.#pages.wrote(at, this.#parts.layout.RESPONSE_SIZE);
     this.#notify(wanted);
     this.#parts.observer?.answered(slot.index, wanted);
+    if (this.#barrier !== undefined) this.#passBarrier(slot);
     if (this.#closing && this.#ring.outstanding === 0) this.#parts.onDrained();
+  }
+
+  #passBarrier(answered: RequestSlot): void {
+    if (answered === this.#barrier) {
+      this.#barrier = undefined;
+      this.#next();
+    } else if (this.#ring.outstanding === 1) {
+      this.#start(this.#barrier!);
+    }
   }
 
   #notify(wanted: boolean): void {
@@ -246,61 +291,5 @@ export class BlkbackRing {
     } else {
       this.#parts.stats.notifySuppressed();
     }
-  }
-}
-
-/** What a slot's steps do. */
-interface SlotSteps {
-  submit(slot: RequestSlot): void;
-  done(slot: RequestSlot, status: BlockStatus): void;
-  unmap(slot: RequestSlot): void;
-  respond(slot: RequestSlot): void;
-}
-
-/** A request being served, with its steps bound once: serving one allocates nothing. */
-class RequestSlot implements BlockRequest {
-  op: BlockRequest["op"] = "flush";
-  sector = 0;
-  segments: readonly Uint8Array[] = NO_PAGES;
-  readonly index: number;
-  /** Of the response. */
-  status: number = BLKIF_RSP.OKAY;
-  readonly request: BlkifRequest = new BlkifRequest();
-  readonly pages: RequestPages;
-  readonly submit: () => void;
-  readonly unmap: () => void;
-  readonly respond: () => void;
-  readonly #steps: SlotSteps;
-
-  constructor(index: number, pages: RequestPages, steps: SlotSteps) {
-    this.index = index;
-    this.pages = pages;
-    this.#steps = steps;
-    this.submit = () => steps.submit(this);
-    this.unmap = () => steps.unmap(this);
-    this.respond = () => steps.respond(this);
-  }
-
-  /** Turns the private copy, checked and mapped, into a disk request. */
-  prepare(): void {
-    if (this.request.operation === BLKIF_OP.FLUSH_DISKCACHE) this.#become("flush");
-    else this.#become(this.request.operation === BLKIF_OP.READ ? "read" : "write");
-  }
-
-  /** A flush with data writes it afterwards. @returns whether this is now that write */
-  writeAfterFlush(): boolean {
-    if (this.op !== "flush" || this.request.segmentCount === 0) return false;
-    this.#become("write");
-    return true;
-  }
-
-  done(status: BlockStatus): void {
-    this.#steps.done(this, status);
-  }
-
-  #become(op: BlockRequest["op"]): void {
-    this.op = op;
-    this.sector = op === "flush" ? 0 : this.request.sector;
-    this.segments = op === "flush" ? NO_PAGES : this.pages.views;
   }
 }

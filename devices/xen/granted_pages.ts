@@ -4,13 +4,14 @@
  * @module
  */
 
-import { SECTOR_SIZE } from "../../core/types.ts";
 import type { GrantMapper } from "../../core/types.ts";
-import { MAX_SEGMENTS } from "./blkif.ts";
-import type { BlkifRequest } from "./blkif.ts";
+import type { BlkifRequest } from "./blkif_request.ts";
 
-/** Ring entries times segments: the bound of the persistent grants protocol. */
-export const MAX_PERSISTENT: number = 32 * MAX_SEGMENTS;
+/**
+ * Pages of one ring: `max_persistent_grants` of Linux 6.1. A ring of 32 requests with 32 indirect
+ * segments, as Linux sends them, fits.
+ */
+export const MAX_PERSISTENT = 1056;
 
 /** A page that stays mapped. One segment at a time uses it. */
 interface PersistentPage {
@@ -70,6 +71,21 @@ export class RequestPages {
   }
 
   /**
+   * Copies an INDIRECT request's segments out of their page, which is then free for anything else,
+   * the request's own data included.
+   * @returns false if the grant does not permit it
+   */
+  copySegments(request: BlkifRequest): boolean {
+    const page = this.#page(request.indirectGref, this.#persistent ? "write" : "read");
+    if (page === undefined) return false;
+    request.copySegments(page);
+    if (this.#persistent) this.#keepNew(this.#persistent);
+    this.unmap();
+    this.release();
+    return true;
+  }
+
+  /**
    * Maps every segment's page.
    * @param access as the data moves; persistent pages are writable whatever it says
    * @returns false if a grant does not permit it; then no page is mapped that was not kept before
@@ -83,9 +99,7 @@ export class RequestPages {
         this.unmap();
         return false;
       }
-      const start = request.firstSector(i) * SECTOR_SIZE;
-      const end = (request.lastSector(i) + 1) * SECTOR_SIZE;
-      this.views[i] = window(page, start, end, this.views[i]);
+      this.views[i] = window(page, request.start(i), request.end(i), this.views[i]);
     }
     if (this.#persistent) this.#keepNew(this.#persistent);
     return true;

@@ -14,6 +14,9 @@ export const SRING = {
   RING: 64,
 } as const;
 
+/** What a ring needs of the memory it lies in. All of its accesses are aligned words. */
+export type RingView = Pick<DataView, "byteLength" | "getUint32" | "setUint32">;
+
 /** Entries of a ring: the largest power of two that fits behind the header. */
 export function ringEntries(pageBytes: number, entryBytes: number): number {
   return 2 ** Math.floor(Math.log2((pageBytes - SRING.RING) / entryBytes));
@@ -23,7 +26,7 @@ export function ringEntries(pageBytes: number, entryBytes: number): number {
  * Publishes a producer index.
  * @returns whether the consumer asked to be told at one of the indexes just published
  */
-function publish(page: DataView, producer: number, event: number, next: number): boolean {
+function publish(page: RingView, producer: number, event: number, next: number): boolean {
   const old = page.getUint32(producer, true);
   page.setUint32(producer, next, true);
   return (next - page.getUint32(event, true)) >>> 0 < (next - old) >>> 0;
@@ -31,13 +34,13 @@ function publish(page: DataView, producer: number, event: number, next: number):
 
 /** The backend's half: consumes requests, produces responses. */
 export class BackRing {
-  readonly page: DataView;
+  readonly page: RingView;
   readonly entries: number;
   readonly #entryBytes: number;
   #requestConsumer = 0;
   #responseProducer = 0;
 
-  constructor(page: DataView, entryBytes: number) {
+  constructor(page: RingView, entryBytes: number) {
     this.page = page;
     this.#entryBytes = entryBytes;
     this.entries = ringEntries(page.byteLength, entryBytes);
@@ -63,7 +66,7 @@ export class BackRing {
     return Math.min(this.#published(), this.entries - this.outstanding);
   }
 
-  /** Takes the next request. @returns offset of its entry in the page */
+  /** Takes the next request. @returns offset of its entry */
   takeRequest(): number {
     const offset = this.#offset(this.#requestConsumer);
     this.#requestConsumer = (this.#requestConsumer + 1) >>> 0;

@@ -10,7 +10,8 @@ import type {
   StoreClient,
 } from "../../core/types.ts";
 import { Blkback } from "../../devices/xen/blkback.ts";
-import { BLKIF_OP, REQUEST, RESPONSE, SEGMENT } from "../../devices/xen/blkif.ts";
+import { BLKIF_OP, I386, REQUEST, RESPONSE, SEGMENT } from "../../devices/xen/blkif.ts";
+import type { BlkifLayout } from "../../devices/xen/blkif.ts";
 import { FrontRing } from "../../devices/xen/ring.ts";
 import { FakeClock, FakeDom0 } from "./disk.ts";
 
@@ -133,6 +134,14 @@ export interface GuestOptions {
   readonly persistent?: boolean;
   readonly mode?: "r" | "w";
   readonly clock?: FakeClock;
+  readonly layout?: BlkifLayout;
+  /** 1 unless given; their grants are {@link ringRef}. */
+  readonly ringPages?: number;
+}
+
+/** Grant of a page of a ring. */
+export function ringRef(page: number): number {
+  return page === 0 ? RING_REF : 1000 - page;
 }
 
 /** A guest with one vbd: a frontend in the test's hands, its pages, and the backend under test. */
@@ -144,8 +153,10 @@ export class BlkfrontGuest {
   readonly store: FakeStore = new FakeStore();
   readonly wrote: Uint8Array[] = [];
   readonly backend: Blkback;
-  readonly ringPage: Uint8Array<ArrayBuffer> = new Uint8Array(PAGE_SIZE);
-  readonly ring: FrontRing = new FrontRing(new DataView(this.ringPage.buffer), REQUEST.SIZE);
+  readonly layout: BlkifLayout;
+  /** All pages of the ring, one after the other. */
+  readonly ringPage: Uint8Array<ArrayBuffer>;
+  readonly ring: FrontRing;
   readonly answers: Answer[] = [];
   events = 0;
   sent = 0;
@@ -157,9 +168,13 @@ export class BlkfrontGuest {
   constructor(options: GuestOptions) {
     this.clock = options.clock ?? new FakeClock();
     this.dom0 = new FakeDom0(this.clock);
+    this.layout = options.layout ?? I386;
+    const pages = options.ringPages ?? 1;
+    this.ringPage = new Uint8Array(pages * PAGE_SIZE);
+    this.ring = new FrontRing(new DataView(this.ringPage.buffer), this.layout.SIZE);
     this.#writeDirectories(options.mode ?? "w");
     this.ring.initialise();
-    this.grants.grant(RING_REF, this.ringPage);
+    this.#grantRing(pages);
     const memory = { wrote: (view: Uint8Array) => this.wrote.push(view) };
     this.backend = new Blkback(
       this.#host(),
@@ -179,6 +194,14 @@ export class BlkfrontGuest {
       },
     );
     this.clock.run();
+  }
+
+  #grantRing(pages: number): void {
+    if (pages === 1) return this.grants.grant(RING_REF, this.ringPage);
+    for (let i = 0; i < pages; i++) {
+      const page = this.ringPage.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE);
+      this.grants.grant(ringRef(i), page);
+    }
   }
 
   #writeDirectories(mode: string): void {
@@ -239,19 +262,43 @@ export class BlkfrontGuest {
 
   /** Puts a request on the ring without telling anyone. */
   put(operation: number, id: number, sector: number, ...segments: Segment[]): number {
+    const at = this.#start(operation, id, sector);
+    this.ring.page.setUint8(at + REQUEST.NR_SEGMENTS, segments.length);
+    this.ring.page.setUint16(at + REQUEST.HANDLE, 768, true);
+    writeSegments(this.ring.page, at + this.layout.SEG, segments);
+    return at;
+  }
+
+  /** Puts a request whose segments are written into a granted page. */
+  putIndirect(
+    operation: number,
+    id: number,
+    sector: number,
+    { gref, page, segments }: { gref: number; page: Uint8Array; segments: readonly Segment[] },
+  ): number {
+    const at = this.#start(BLKIF_OP.INDIRECT, id, sector);
+    this.ring.page.setUint8(at + REQUEST.INDIRECT_OP, operation);
+    this.ring.page.setUint16(at + REQUEST.INDIRECT_NR_SEGMENTS, segments.length, true);
+    this.ring.page.setUint16(at + this.layout.INDIRECT_HANDLE, 768, true);
+    this.ring.page.setUint32(at + this.layout.INDIRECT_GREFS, gref, true);
+    writeSegments(new DataView(page.buffer, page.byteOffset, page.length), 0, segments);
+    return at;
+  }
+
+  /** Puts a DISCARD. */
+  putDiscard(id: number, sector: number, sectors: bigint, flag = 0): number {
+    const at = this.#start(BLKIF_OP.DISCARD, id, sector);
+    this.ring.page.setUint8(at + REQUEST.FLAG, flag);
+    this.ring.page.setBigUint64(at + this.layout.NR_SECTORS, sectors, true);
+    return at;
+  }
+
+  #start(operation: number, id: number, sector: number): number {
     const at = this.ring.nextRequest();
     const { page } = this.ring;
     page.setUint8(at + REQUEST.OPERATION, operation);
-    page.setUint8(at + REQUEST.NR_SEGMENTS, segments.length);
-    page.setUint16(at + REQUEST.HANDLE, 768, true);
-    page.setBigUint64(at + REQUEST.ID, BigInt(id), true);
-    page.setBigUint64(at + REQUEST.SECTOR_NUMBER, BigInt(sector), true);
-    segments.forEach(({ gref, first = 0, last = 7 }, i) => {
-      const segment = at + REQUEST.SEG + i * SEGMENT.SIZE;
-      page.setUint32(segment + SEGMENT.GREF, gref, true);
-      page.setUint8(segment + SEGMENT.FIRST_SECT, first);
-      page.setUint8(segment + SEGMENT.LAST_SECT, last);
-    });
+    page.setBigUint64(at + this.layout.ID, BigInt(id), true);
+    page.setBigUint64(at + this.layout.SECTOR_NUMBER, BigInt(sector), true);
     return at;
   }
 
@@ -288,9 +335,14 @@ export class BlkfrontGuest {
   /** One request from the ring to its response. */
   request(operation: number, sector: number, ...segments: Segment[]): Answer {
     this.put(operation, 77, sector, ...segments);
+    return this.serve();
+  }
+
+  /** The last of the requests put from the ring to its response. */
+  serve(): Answer {
     this.push();
     this.clock.run();
-    const [answer] = this.collect();
+    const answer = this.collect().at(-1);
     if (answer === undefined) throw new Error("no response");
     return answer;
   }
@@ -302,4 +354,13 @@ export class BlkfrontGuest {
   write(sector: number, ...segments: Segment[]): Answer {
     return this.request(BLKIF_OP.WRITE, sector, ...segments);
   }
+}
+
+function writeSegments(view: DataView, offset: number, segments: readonly Segment[]): void {
+  segments.forEach(({ gref, first = 0, last = 7 }, i) => {
+    const at = offset + i * SEGMENT.SIZE;
+    view.setUint32(at + SEGMENT.GREF, gref, true);
+    view.setUint8(at + SEGMENT.FIRST_SECT, first);
+    view.setUint8(at + SEGMENT.LAST_SECT, last);
+  });
 }

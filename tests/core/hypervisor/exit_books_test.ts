@@ -75,7 +75,9 @@ Deno.test("ExitBooks ties an event to the first request that it shows, an upcall
   const bench = new BooksBench();
   const ring = bench.books.watchRing("hda");
   bench.other(EXIT.VMCALL, () => ring.event(2)).other(EXIT.VMCALL);
-  for (const slot of [0, 1]) ring.taken(slot, 1, 8 * slot, 8);
+  for (const slot of [0, 1]) {
+    ring.taken(slot, { operation: 1, dataOperation: 1, sector: 8 * slot, sectors: 8 });
+  }
   ring.answered(0, true);
   ring.answered(1, false);
   bench.event(EXIT.EXTERNAL_INTERRUPT).books.upcall();

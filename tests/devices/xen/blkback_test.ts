@@ -23,7 +23,8 @@ Deno.test("Blkback waits in InitWait with the keys a frontend reads first", () =
   const guest = memoryGuest();
   assertEquals(guest.backendKey("state"), "2");
   assertEquals(guest.backendKey("multi-queue-max-queues"), "1");
-  assertEquals(guest.backendKey("max-ring-page-order"), "0");
+  assertEquals(guest.backendKey("max-ring-page-order"), "4");
+  assertEquals(guest.backendKey("max-ring-pages"), "16");
   assertEquals(guest.backendKey("feature-max-indirect-segments"), undefined);
   assertEquals(guest.errors, []);
 });
@@ -76,7 +77,7 @@ Deno.test("Blkback takes an absent protocol for i386 and ring-ref0 for a ring of
 });
 
 const HOSTILE: readonly (readonly [string, Record<string, string>])[] = [
-  ["protocol of another machine", { protocol: "x86_64-abi" }],
+  ["protocol of another machine", { protocol: "arm-abi" }],
   ["protocol nobody knows", { protocol: "" }],
   ["ring-ref that is no number", { "ring-ref": "-1" }],
   ["ring-ref above 32 bits", { "ring-ref": "4294967296" }],
@@ -84,7 +85,16 @@ const HOSTILE: readonly (readonly [string, Record<string, string>])[] = [
   ["event-channel that is no number", { "event-channel": "5 " }],
   ["event-channel that is not bound to dom0", { "event-channel": "6" }],
   ["two queues", { "multi-queue-num-queues": "2" }],
-  ["ring of two pages", { "ring-page-order": "1" }],
+  ["ring of two pages with one grant", { "ring-page-order": "1" }],
+  ["ring of 32 pages", { "ring-page-order": "5" }],
+  ["ring of 2^32 pages", { "ring-page-order": "4294967295" }],
+  ["ring of three pages", { "num-ring-pages": "3" }],
+  ["ring of no pages", { "num-ring-pages": "0" }],
+  ["ring whose second page is not granted", {
+    "ring-page-order": "1",
+    "ring-ref0": String(RING_REF),
+    "ring-ref1": "999",
+  }],
 ];
 
 for (const [what, keys] of HOSTILE) {

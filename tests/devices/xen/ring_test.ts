@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { REQUEST } from "../../../devices/xen/blkif.ts";
+import { I386 } from "../../../devices/xen/blkif.ts";
 import { BackRing, FrontRing, ringEntries, SRING } from "../../../devices/xen/ring.ts";
 
 function ringPair(start = 0) {
   const page = new DataView(new ArrayBuffer(4096));
-  const front = new FrontRing(page, REQUEST.SIZE);
-  const back = new BackRing(page, REQUEST.SIZE);
+  const front = new FrontRing(page, I386.SIZE);
+  const back = new BackRing(page, I386.SIZE);
   front.initialise(start);
   back.attach();
   return { page, front, back };
@@ -102,10 +102,10 @@ Deno.test("BackRing.attach() serves again what has no response", () => {
   for (let i = 0; i < 3; i++) back.takeRequest();
   back.nextResponse();
   back.pushResponses();
-  const second = new BackRing(page, REQUEST.SIZE);
+  const second = new BackRing(page, I386.SIZE);
   second.attach();
   assertEquals(second.unconsumed(), 3);
-  assertEquals(second.takeRequest(), SRING.RING + REQUEST.SIZE);
+  assertEquals(second.takeRequest(), SRING.RING + I386.SIZE);
 });
 
 Deno.test("FrontRing.overrun tells a backend that answers what was not asked", () => {
