@@ -91,8 +91,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       ...(requests && { onRequest: (request) => requests.add(request) }),
       ...(log && { onBlock: (lines) => writeText(log, `${lines.join("\n")}\n\n`) }),
     });
-    const result = await runToEnd(machine, { console, debug }, options);
-    requests?.flush();
+    const result = await runToEnd(machine, { console, debug, requests }, options);
     trace?.finish(machine.now);
     reportEnd(result, streams);
     writeRecord(buildRunRecord(inputs, result, names), options, streams);
@@ -188,21 +187,23 @@ function openConsole(
   });
 }
 
-/** Where the guest's bytes go. */
+/** Where goes what a run brings forth. */
 interface Sinks {
   readonly console: GuestConsole;
   readonly debug: DebugOutput;
+  readonly requests: RequestsFile | undefined;
 }
 
 /** Runs until the guest, a limit or the user ends it; what was written is durable afterwards. */
 async function runToEnd(
   machine: Machine,
-  { console, debug }: Sinks,
+  { console, debug, requests }: Sinks,
   options: RunOptions,
 ): Promise<RunResult> {
   const flush = () => {
     console.flush();
     debug.flush();
+    requests?.flush();
   };
   // The serial console has the terminal for itself.
   const progress = await chooseProgress(
