@@ -6,14 +6,14 @@
  * @module
  */
 
-import type { Clock, InterruptLine, Ns, PortDevice, Timer } from "../core/types.ts";
+import type { Clock, InterruptLine, PortDevice, Timer } from "../core/types.ts";
 import { ByteDevice } from "./bus.ts";
+import { ticksIn, timeOfTick } from "./oscillator.ts";
 import { PitChannel } from "./pit_channel.ts";
 
 /** Input clock of all three channels, Hz. */
 export const PIT_HZ = 1_193_182;
 
-const NS_PER_SECOND = 1_000_000_000;
 const CONTROL_PORT = 3;
 
 const READ_BACK = 3;
@@ -44,7 +44,7 @@ export class Pit extends ByteDevice {
     this.#timer = clock.timer("pit0", () => this.#now());
     this.#channels = [new PitChannel(true), new PitChannel(true), new PitChannel(false)];
     this.systemPort = new SystemPort(clock, this.#channels[2]);
-    this.#follow(ticksAt(clock.now));
+    this.#follow(ticksIn(clock.now, PIT_HZ));
   }
 
   override readByte(offset: number): number {
@@ -70,7 +70,7 @@ export class Pit extends ByteDevice {
 
   /** The current input clock, with every edge of IRQ 0 up to it delivered. */
   #now(): number {
-    const tick = ticksAt(this.#clock.now);
+    const tick = ticksIn(this.#clock.now, PIT_HZ);
     while (this.#edge <= tick) this.#follow(this.#edge);
     return tick;
   }
@@ -80,7 +80,7 @@ export class Pit extends ByteDevice {
     this.#irq0.set(channel.out(tick));
     this.#edge = channel.nextEdge(tick);
     if (this.#edge === Infinity) this.#timer.cancel();
-    else this.#timer.armAt(timeOf(this.#edge));
+    else this.#timer.armAt(timeOfTick(this.#edge, PIT_HZ));
   }
 }
 
@@ -99,7 +99,7 @@ class SystemPort extends ByteDevice {
   }
 
   override readByte(): number {
-    const tick = ticksAt(this.#clock.now);
+    const tick = ticksIn(this.#clock.now, PIT_HZ);
     const refresh = Math.floor(tick / REFRESH_TICKS) % 2 === 0 ? 0 : SPEAKER_REFRESH;
     const out = this.#channel.out(tick) ? SPEAKER_OUT : 0;
     return out | refresh | this.#speakerData | (this.#channel.gate ? SPEAKER_GATE : 0);
@@ -107,20 +107,6 @@ class SystemPort extends ByteDevice {
 
   override writeByte(_offset: number, value: number): void {
     this.#speakerData = value & SPEAKER_DATA;
-    this.#channel.setGate((value & SPEAKER_GATE) !== 0, ticksAt(this.#clock.now));
+    this.#channel.setGate((value & SPEAKER_GATE) !== 0, ticksIn(this.#clock.now, PIT_HZ));
   }
-}
-
-/** Input clocks since power-on. Whole seconds apart, so that the product stays exact. */
-function ticksAt(now: Ns): number {
-  const seconds = Math.floor(now / NS_PER_SECOND);
-  const rest = now - seconds * NS_PER_SECOND;
-  return seconds * PIT_HZ + Math.floor(rest * PIT_HZ / NS_PER_SECOND);
-}
-
-/** The first nanosecond of an input clock. */
-function timeOf(tick: number): Ns {
-  const seconds = Math.floor(tick / PIT_HZ);
-  const rest = tick - seconds * PIT_HZ;
-  return seconds * NS_PER_SECOND + Math.ceil(rest * NS_PER_SECOND / PIT_HZ);
 }

@@ -17,6 +17,7 @@
 import type { AccessSize, Clock, InterruptLine, Ns, PortDevice, Timer } from "../core/types.ts";
 import { ByteDevice } from "./bus.ts";
 import { PIIX4_PM } from "./chipset.ts";
+import { ticksIn, timeOfTick } from "./oscillator.ts";
 import { PciFunction } from "./pci.ts";
 
 /** Ports from PMBASE on. */
@@ -56,7 +57,6 @@ const TIMER_HZ = 3_579_545;
 const TIMER_COUNTS = 0x1000000;
 /** The timer's highest bit changes that often, and each change sets TMR_STS. */
 const CARRY_COUNTS = 0x800000;
-const NS_PER_SECOND = 1_000_000_000;
 
 /** Function 0:1.3. */
 export class PowerManagement {
@@ -124,7 +124,9 @@ class PmRegisters extends ByteDevice {
   }
 
   override readPort(offset: number, size: AccessSize): number {
-    if (offset === REG.TIMER && size === 4) return countAt(this.#clock.now) % TIMER_COUNTS;
+    if (offset === REG.TIMER && size === 4) {
+      return ticksIn(this.#clock.now, TIMER_HZ) % TIMER_COUNTS;
+    }
     return super.readPort(offset, size);
   }
 
@@ -139,7 +141,7 @@ class PmRegisters extends ByteDevice {
         return this.#control >> shift & 0xff;
       case REG.TIMER:
       case REG.TIMER + 2:
-        return countAt(this.#clock.now) % TIMER_COUNTS >> 8 * (offset - REG.TIMER) & 0xff;
+        return ticksIn(this.#clock.now, TIMER_HZ) % TIMER_COUNTS >> 8 * (offset - REG.TIMER) & 0xff;
       default:
         return NOT_DECODED;
     }
@@ -188,18 +190,10 @@ class PmRegisters extends ByteDevice {
   }
 }
 
-/** Counts since power-on, exact: whole seconds apart from the rest. */
-function countAt(time: Ns): number {
-  const rest = time % NS_PER_SECOND;
-  const seconds = (time - rest) / NS_PER_SECOND;
-  return seconds * TIMER_HZ + Math.floor(rest * TIMER_HZ / NS_PER_SECOND);
-}
-
 /** The first time after `now` at which the timer's highest bit changes. */
 function nextCarry(now: Ns): Ns {
-  const count = (Math.floor(countAt(now) / CARRY_COUNTS) + 1) * CARRY_COUNTS;
-  const rest = count % TIMER_HZ;
-  return (count - rest) / TIMER_HZ * NS_PER_SECOND + Math.ceil(rest * NS_PER_SECOND / TIMER_HZ);
+  const carries = Math.floor(ticksIn(now, TIMER_HZ) / CARRY_COUNTS);
+  return timeOfTick((carries + 1) * CARRY_COUNTS, TIMER_HZ);
 }
 
 /** Status and enable of events that this board has no source of. */

@@ -10,6 +10,7 @@
 import type { Clock, InterruptLine, Ns, Timer } from "../core/types.ts";
 import { ByteDevice } from "./bus.ts";
 import { dateOf, dayNumber, SECONDS_PER_DAY } from "./calendar.ts";
+import { ticksIn, timeOfTick } from "./oscillator.ts";
 
 /** Bytes behind the index register. */
 export const CMOS_BYTES = 128;
@@ -158,7 +159,7 @@ export class Rtc extends ByteDevice {
   #advance(): void {
     if (!this.#isRunning()) return;
     const from = this.#tick;
-    const to = this.#tick = ticksIn(this.#clock.now - this.#origin);
+    const to = this.#tick = ticksIn(this.#clock.now - this.#origin, CRYSTAL_HZ);
     const period = this.#period();
     if (Math.floor(to / period) > Math.floor(from / period)) this.#bytes[REG.C]! |= C_PF;
     const updates = Math.floor(to / CRYSTAL_HZ) - Math.floor(from / CRYSTAL_HZ);
@@ -189,7 +190,7 @@ export class Rtc extends ByteDevice {
     this.#irq.set(asserted);
     const tick = asserted ? Infinity : this.#nextCause();
     if (tick === Infinity) this.#timer.cancel();
-    else this.#timer.armAt(this.#origin + timeOf(tick));
+    else this.#timer.armAt(this.#origin + timeOfTick(tick, CRYSTAL_HZ));
   }
 
   /** The tick of the next flag whose interrupt is enabled. */
@@ -287,18 +288,4 @@ export class Rtc extends ByteDevice {
 /** 1 = Sunday. 1970-01-01 was a Thursday. */
 function weekdayOf(days: number): number {
   return (days + 4) % 7 + 1;
-}
-
-/** Crystal ticks in a time. Whole seconds apart, so that the product stays exact. */
-function ticksIn(time: Ns): number {
-  const seconds = Math.floor(time / NS_PER_SECOND);
-  const rest = time - seconds * NS_PER_SECOND;
-  return seconds * CRYSTAL_HZ + Math.floor(rest * CRYSTAL_HZ / NS_PER_SECOND);
-}
-
-/** The first nanosecond of a tick. */
-function timeOf(tick: number): Ns {
-  const seconds = Math.floor(tick / CRYSTAL_HZ);
-  const rest = tick - seconds * CRYSTAL_HZ;
-  return seconds * NS_PER_SECOND + Math.ceil(rest * NS_PER_SECOND / CRYSTAL_HZ);
 }
