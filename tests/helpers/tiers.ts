@@ -9,7 +9,7 @@ import { codeFrom, disassemble } from "../../core/cpu/disasm.ts";
 import { AT, CS, MODE, RAM_BASE, SEG } from "../../core/cpu/state.ts";
 import { EXIT, type VcpuHost, type VmExit } from "../../core/types.ts";
 import { Rng } from "../fuzz/rng.ts";
-import { makeProgram, type Program } from "./program.ts";
+import type { Program } from "./program.ts";
 import { enterWorld, HOLE, RAM_BYTES } from "./program_world.ts";
 import { plainFrames } from "./frames.ts";
 
@@ -315,9 +315,4 @@ function disagreement(
     ];
   }
   return undefined;
-}
-
-/** The whole case of a seed. */
-export function compareSeed(rigs: readonly Rig[], seed: number): string[] | undefined {
-  return compareTiers(rigs, makeProgram(seed), makePlan(seed));
 }
