@@ -21,27 +21,73 @@ interface Command {
 const u16 = (fields: DataView, at: number): number => fields.getUint16(at, true);
 const u32 = (fields: DataView, at: number): number => fields.getUint32(at, true);
 
+/** Offsets of the commands' structures, by the names of the commands. */
+export const EVTCHN = {
+  BIND_INTERDOMAIN: { REMOTE_DOM: 0, REMOTE_PORT: 4, LOCAL_PORT: 8, SIZE: 12 },
+  BIND_VIRQ: { VIRQ: 0, VCPU: 4, PORT: 8, SIZE: 12 },
+  CLOSE: { PORT: 0, SIZE: 4 },
+  SEND: { PORT: 0, SIZE: 4 },
+  STATUS: {
+    DOM: 0,
+    PORT: 4,
+    STATUS: 8,
+    VCPU: 12,
+    UNBOUND_DOM: 16,
+    INTERDOMAIN_DOM: 16,
+    INTERDOMAIN_PORT: 20,
+    VIRQ: 16,
+    SIZE: 24,
+  },
+  ALLOC_UNBOUND: { DOM: 0, REMOTE_DOM: 2, PORT: 4, SIZE: 8 },
+  BIND_IPI: { VCPU: 0, PORT: 4, SIZE: 8 },
+  BIND_VCPU: { PORT: 0, VCPU: 4, SIZE: 8 },
+  UNMASK: { PORT: 0, SIZE: 4 },
+  RESET: { DOM: 0, SIZE: 2 },
+} as const;
+
+const { BIND_INTERDOMAIN, BIND_VIRQ, CLOSE, SEND, STATUS } = EVTCHN;
+const { ALLOC_UNBOUND, BIND_IPI, BIND_VCPU, UNMASK, RESET } = EVTCHN;
+
 /** EVTCHNOP_status has several fields to give back. */
-const STATUS = 5;
-const STATUS_SIZE = 24;
-const STATUS_OUT = 8;
+const STATUS_COMMAND = 5;
 
 /** By EVTCHNOP_* number. Not here: bind_pirq (2) and the FIFO commands (11 to 13). */
 const COMMANDS: Readonly<Record<number, Command>> = {
-  0: { length: 8, portAt: 8, run: (e, f) => e.connect(u16(f, 0), u32(f, 4)) },
-  1: { length: 8, portAt: 8, run: (e, f) => e.bindVirq(u32(f, 0), u32(f, 4)) },
-  3: { length: 4, run: (e, f) => e.close(u32(f, 0)) },
-  4: { length: 4, run: (e, f) => e.send(u32(f, 0)) },
-  [STATUS]: { length: 8, run: status },
-  6: {
-    length: 4,
-    portAt: 4,
-    run: (e, f) => checkTarget(u16(f, 0), e.domid) || e.allocateUnbound(u16(f, 2)),
+  0: {
+    length: BIND_INTERDOMAIN.LOCAL_PORT,
+    portAt: BIND_INTERDOMAIN.LOCAL_PORT,
+    run: (e, f) =>
+      e.connect(u16(f, BIND_INTERDOMAIN.REMOTE_DOM), u32(f, BIND_INTERDOMAIN.REMOTE_PORT)),
   },
-  7: { length: 4, portAt: 4, run: (e, f) => e.bindIpi(u32(f, 0)) },
-  8: { length: 8, run: (e, f) => e.bindVcpu(u32(f, 0), u32(f, 4)) },
-  9: { length: 4, run: (e, f) => e.unmask(u32(f, 0)) },
-  10: { length: 2, run: (e, f) => checkTarget(u16(f, 0), e.domid) || e.reset() },
+  1: {
+    length: BIND_VIRQ.PORT,
+    portAt: BIND_VIRQ.PORT,
+    run: (e, f) => e.bindVirq(u32(f, BIND_VIRQ.VIRQ), u32(f, BIND_VIRQ.VCPU)),
+  },
+  3: { length: CLOSE.SIZE, run: (e, f) => e.close(u32(f, CLOSE.PORT)) },
+  4: { length: SEND.SIZE, run: (e, f) => e.send(u32(f, SEND.PORT)) },
+  [STATUS_COMMAND]: { length: STATUS.STATUS, run: status },
+  6: {
+    length: ALLOC_UNBOUND.PORT,
+    portAt: ALLOC_UNBOUND.PORT,
+    run: (e, f) =>
+      checkTarget(u16(f, ALLOC_UNBOUND.DOM), e.domid) ||
+      e.allocateUnbound(u16(f, ALLOC_UNBOUND.REMOTE_DOM)),
+  },
+  7: {
+    length: BIND_IPI.PORT,
+    portAt: BIND_IPI.PORT,
+    run: (e, f) => e.bindIpi(u32(f, BIND_IPI.VCPU)),
+  },
+  8: {
+    length: BIND_VCPU.SIZE,
+    run: (e, f) => e.bindVcpu(u32(f, BIND_VCPU.PORT), u32(f, BIND_VCPU.VCPU)),
+  },
+  9: { length: UNMASK.SIZE, run: (e, f) => e.unmask(u32(f, UNMASK.PORT)) },
+  10: {
+    length: RESET.SIZE,
+    run: (e, f) => checkTarget(u16(f, RESET.DOM), e.domid) || e.reset(),
+  },
 };
 
 /** Serves one event_channel_op. */
@@ -55,31 +101,35 @@ export function eventChannelOp(events: EventChannels, call: GuestCall): number {
     call.fields.setUint32(command.portAt, result, true);
     return call.store(call.second + command.portAt, 4, command.portAt) ? 0 : -ERRNO.EFAULT;
   }
-  if (call.first === STATUS) {
-    const stored = call.store(call.second + STATUS_OUT, STATUS_SIZE - STATUS_OUT, STATUS_OUT);
+  if (call.first === STATUS_COMMAND) {
+    const stored = call.store(
+      call.second + STATUS.STATUS,
+      STATUS.SIZE - STATUS.STATUS,
+      STATUS.STATUS,
+    );
     return stored ? 0 : -ERRNO.EFAULT;
   }
   return result;
 }
 
 function status(events: EventChannels, fields: DataView): number {
-  const denied = checkTarget(u16(fields, 0), events.domid);
+  const denied = checkTarget(u16(fields, STATUS.DOM), events.domid);
   if (denied !== 0) return denied;
-  const port = u32(fields, 4);
+  const port = u32(fields, STATUS.PORT);
   if (!events.isPort(port)) return -ERRNO.EINVAL;
   const channel = events.channel(port);
-  for (let at = STATUS_OUT; at < STATUS_SIZE; at += 4) fields.setUint32(at, 0, true);
-  fields.setUint32(8, CHANNEL_STATUS[channel?.state ?? "closed"], true);
+  for (let at = STATUS.STATUS; at < STATUS.SIZE; at += 4) fields.setUint32(at, 0, true);
+  fields.setUint32(STATUS.STATUS, CHANNEL_STATUS[channel?.state ?? "closed"], true);
   switch (channel?.state) {
     case "unbound":
-      fields.setUint16(16, channel.remoteDomid, true);
+      fields.setUint16(STATUS.UNBOUND_DOM, channel.remoteDomid, true);
       break;
     case "interdomain":
-      fields.setUint16(16, channel.remoteDomid, true);
-      fields.setUint32(20, channel.remotePort, true);
+      fields.setUint16(STATUS.INTERDOMAIN_DOM, channel.remoteDomid, true);
+      fields.setUint32(STATUS.INTERDOMAIN_PORT, channel.remotePort, true);
       break;
     case "virq":
-      fields.setUint32(16, channel.virq, true);
+      fields.setUint32(STATUS.VIRQ, channel.virq, true);
       break;
   }
   return 0;

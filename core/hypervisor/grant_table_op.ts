@@ -19,6 +19,21 @@ const GNTST_OKAY = 0;
 const GNTST_BAD_DOMAIN = -2;
 const GNTST_PERMISSION_DENIED = -8;
 
+/** Offsets of gnttab_query_size. */
+export const GNTTAB_QUERY_SIZE = {
+  DOM: 0,
+  NR_FRAMES: 4,
+  MAX_NR_FRAMES: 8,
+  STATUS: 12,
+  SIZE: 16,
+} as const;
+
+/** Offsets of gnttab_set_version. */
+export const GNTTAB_SET_VERSION = { VERSION: 0, SIZE: 4 } as const;
+
+/** Offsets of gnttab_get_version. */
+export const GNTTAB_GET_VERSION = { DOM: 0, VERSION: 4, SIZE: 8 } as const;
+
 /** Serves one grant_table_op. */
 export function grantTableOp(grants: GrantTable, domid: number, call: GuestCall): number {
   switch (call.first) {
@@ -33,34 +48,33 @@ export function grantTableOp(grants: GrantTable, domid: number, call: GuestCall)
   }
 }
 
-/** {dom u16 @0, nr_frames u32 @4, max_nr_frames u32 @8, status s16 @12} */
 function querySize(grants: GrantTable, domid: number, call: GuestCall): number {
   const { fields } = call;
-  if (!call.load(call.second, 16)) return -ERRNO.EFAULT;
-  const status = grantStatus(checkTarget(fields.getUint16(0, true), domid));
-  fields.setInt16(12, status, true);
+  const { DOM, NR_FRAMES, MAX_NR_FRAMES, STATUS, SIZE } = GNTTAB_QUERY_SIZE;
+  if (!call.load(call.second, SIZE)) return -ERRNO.EFAULT;
+  const status = grantStatus(checkTarget(fields.getUint16(DOM, true), domid));
+  fields.setInt16(STATUS, status, true);
   if (status === GNTST_OKAY) {
-    fields.setUint32(4, grants.frameCount, true);
-    fields.setUint32(8, MAX_GRANT_FRAMES, true);
+    fields.setUint32(NR_FRAMES, grants.frameCount, true);
+    fields.setUint32(MAX_NR_FRAMES, MAX_GRANT_FRAMES, true);
   }
-  return call.store(call.second, 16) ? 0 : -ERRNO.EFAULT;
+  return call.store(call.second, SIZE) ? 0 : -ERRNO.EFAULT;
 }
 
-/** {version u32 @0} */
 function setVersion(call: GuestCall): number {
-  if (!call.load(call.second, 4)) return -ERRNO.EFAULT;
-  const version = call.fields.getUint32(0, true);
+  if (!call.load(call.second, GNTTAB_SET_VERSION.SIZE)) return -ERRNO.EFAULT;
+  const version = call.fields.getUint32(GNTTAB_SET_VERSION.VERSION, true);
   if (version === 2) return -ERRNO.ENOSYS;
   return version === 1 ? 0 : -ERRNO.EINVAL;
 }
 
-/** {dom u16 @0, version u32 @4} */
 function getVersion(domid: number, call: GuestCall): number {
-  if (!call.load(call.second, 8)) return -ERRNO.EFAULT;
-  const denied = checkTarget(call.fields.getUint16(0, true), domid);
+  const { DOM, VERSION, SIZE } = GNTTAB_GET_VERSION;
+  if (!call.load(call.second, SIZE)) return -ERRNO.EFAULT;
+  const denied = checkTarget(call.fields.getUint16(DOM, true), domid);
   if (denied !== 0) return denied;
-  call.fields.setUint32(4, 1, true);
-  return call.store(call.second, 8) ? 0 : -ERRNO.EFAULT;
+  call.fields.setUint32(VERSION, 1, true);
+  return call.store(call.second, SIZE) ? 0 : -ERRNO.EFAULT;
 }
 
 function grantStatus(denied: number): number {

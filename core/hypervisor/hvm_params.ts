@@ -84,7 +84,7 @@ const HVMOP_GET_PARAM = 1;
 const HVMOP_GET_TIME = 10;
 
 /** Offsets of xen_hvm_param. */
-const PARAM = { DOMID: 0, INDEX: 4, VALUE: 8, SIZE: 16 } as const;
+export const XEN_HVM_PARAM = { DOMID: 0, INDEX: 4, VALUE: 8, SIZE: 16 } as const;
 
 /**
  * Serves one hvm_op. All other operations answer -ENOSYS: pagetable_dying so that the guest does
@@ -105,16 +105,16 @@ export function hvmOp(params: HvmParams, clock: Clock, domid: number, call: Gues
 
 function accessParam(params: HvmParams, domid: number, call: GuestCall): number {
   const { fields } = call;
-  if (!call.load(call.second, PARAM.SIZE)) return -ERRNO.EFAULT;
-  const index = fields.getUint32(PARAM.INDEX, true);
+  if (!call.load(call.second, XEN_HVM_PARAM.SIZE)) return -ERRNO.EFAULT;
+  const index = fields.getUint32(XEN_HVM_PARAM.INDEX, true);
   if (index >= HVM_PARAM_COUNT) return -ERRNO.EINVAL;
-  const foreign = checkTarget(fields.getUint16(PARAM.DOMID, true), domid);
+  const foreign = checkTarget(fields.getUint16(XEN_HVM_PARAM.DOMID, true), domid);
   if (foreign !== 0) return foreign;
   if (call.first === HVMOP_SET_PARAM) {
-    return params.setByGuest(index, fields.getBigUint64(PARAM.VALUE, true));
+    return params.setByGuest(index, fields.getBigUint64(XEN_HVM_PARAM.VALUE, true));
   }
   const denied = params.checkGet(index);
   if (denied !== 0) return denied;
-  fields.setBigUint64(PARAM.VALUE, params.get(index), true);
-  return call.store(call.second + PARAM.VALUE, 8, PARAM.VALUE) ? 0 : -ERRNO.EFAULT;
+  fields.setBigUint64(XEN_HVM_PARAM.VALUE, params.get(index), true);
+  return call.store(call.second + XEN_HVM_PARAM.VALUE, 8, XEN_HVM_PARAM.VALUE) ? 0 : -ERRNO.EFAULT;
 }

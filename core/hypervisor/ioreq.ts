@@ -23,15 +23,15 @@ export const IOREQ_STATE = { NONE: 0, READY: 1, INPROCESS: 2, RESP_READY: 3 } as
 
 const { NONE, READY, INPROCESS, RESP_READY } = IOREQ_STATE;
 
-/** IOREQ_TYPE_PIO, IOREQ_TYPE_COPY. */
-const TYPE = { PORT: 0, MMIO: 1 } as const;
+/** IOREQ_TYPE_*. */
+export const IOREQ_TYPE = { PIO: 0, COPY: 1 } as const;
 const TYPE_SHIFT = 24;
 
 /** Bytes of `ioreq_t`. */
-const IOREQ_BYTES = 32;
+export const IOREQ_BYTES = 32;
 
 /** 32-bit words of `ioreq_t`, the low halves of what is wider; little-endian, as the host is. */
-const WORD = {
+export const IOREQ_WORD = {
   ADDR: 0, // u64: port, or guest-physical address of the first item
   DATA: 2, // u64: value, or guest-physical address of the first item
   COUNT: 4,
@@ -39,15 +39,18 @@ const WORD = {
   FLAGS: 7, // byte 2 = flags, byte 3 = IOREQ_TYPE_*
 } as const;
 
+const WORD = IOREQ_WORD;
 const STATE_SHIFT = 16;
 
 /** Bits of {@link WORD.FLAGS}. */
-const FLAG = {
-  STATE: 0xf << STATE_SHIFT,
-  DATA_IS_PTR: 1 << 20,
-  READ: 1 << 21,
-  DESCENDING: 1 << 22,
-};
+export const IOREQ_FLAG = {
+  STATE: 0xf0000,
+  DATA_IS_PTR: 0x10_0000,
+  READ: 0x20_0000,
+  DESCENDING: 0x40_0000,
+} as const;
+
+const FLAG = IOREQ_FLAG;
 
 /** One vCPU's slot in the shared ioreq page. Fields are read and written as they lie in memory. */
 export class IoreqSlot implements PortString, MmioAccess {
@@ -90,7 +93,7 @@ export class IoreqSlot implements PortString, MmioAccess {
     return (this.#words[WORD.FLAGS]! & FLAG.DESCENDING) !== 0;
   }
   get isMmio(): boolean {
-    return this.#words[WORD.FLAGS]! >>> TYPE_SHIFT === TYPE.MMIO;
+    return this.#words[WORD.FLAGS]! >>> TYPE_SHIFT === IOREQ_TYPE.COPY;
   }
   /** Of an access to memory-mapped registers, or of the lowest byte of a string's buffer. */
   get gpa(): Gpa {
@@ -106,7 +109,7 @@ export class IoreqSlot implements PortString, MmioAccess {
     words[WORD.DATA] = exit.string ? firstItem(exit) : exit.write ? exit.value : 0;
     words[WORD.COUNT] = exit.count;
     words[WORD.SIZE] = exit.size;
-    words[WORD.FLAGS] = READY << STATE_SHIFT | TYPE.PORT << TYPE_SHIFT |
+    words[WORD.FLAGS] = READY << STATE_SHIFT | IOREQ_TYPE.PIO << TYPE_SHIFT |
       (exit.string ? FLAG.DATA_IS_PTR : 0) |
       (exit.write ? 0 : FLAG.READ) |
       (exit.descending ? FLAG.DESCENDING : 0);
@@ -120,7 +123,8 @@ export class IoreqSlot implements PortString, MmioAccess {
     words[WORD.DATA] = write ? value : 0;
     words[WORD.COUNT] = count;
     words[WORD.SIZE] = size;
-    words[WORD.FLAGS] = READY << STATE_SHIFT | TYPE.MMIO << TYPE_SHIFT | (write ? 0 : FLAG.READ);
+    words[WORD.FLAGS] = READY << STATE_SHIFT | IOREQ_TYPE.COPY << TYPE_SHIFT |
+      (write ? 0 : FLAG.READ);
   }
 
   /** Step 2. */

@@ -22,10 +22,10 @@ const XENMAPSPACE_SHARED_INFO = 0;
 const XENMAPSPACE_GRANT_TABLE = 1;
 
 /** Offsets of xen_add_to_physmap. */
-const ADD = { DOMID: 0, SPACE: 4, IDX: 8, GPFN: 12, SIZE: 16 } as const;
+export const XEN_ADD_TO_PHYSMAP = { DOMID: 0, SPACE: 4, IDX: 8, GPFN: 12, SIZE: 16 } as const;
 
 /** Offsets of xen_remove_from_physmap. */
-const REMOVE = { DOMID: 0, GPFN: 4, SIZE: 8 } as const;
+export const XEN_REMOVE_FROM_PHYSMAP = { DOMID: 0, GPFN: 4, SIZE: 8 } as const;
 
 /** Frames below 4 GiB: all that the board decodes. */
 const GFN_LIMIT = 0x100000;
@@ -62,13 +62,13 @@ function reservation(targets: MemoryOpTargets, call: GuestCall): number {
 
 function addToPhysmap(targets: MemoryOpTargets, call: GuestCall): number {
   const { fields } = call;
-  if (!call.load(call.second, ADD.SIZE)) return -ERRNO.EFAULT;
-  const denied = checkTarget(fields.getUint16(ADD.DOMID, true), targets.domid);
+  if (!call.load(call.second, XEN_ADD_TO_PHYSMAP.SIZE)) return -ERRNO.EFAULT;
+  const denied = checkTarget(fields.getUint16(XEN_ADD_TO_PHYSMAP.DOMID, true), targets.domid);
   if (denied !== 0) return denied;
-  const gfn = fields.getUint32(ADD.GPFN, true);
+  const gfn = fields.getUint32(XEN_ADD_TO_PHYSMAP.GPFN, true);
   if (gfn >= GFN_LIMIT) return -ERRNO.EINVAL;
-  const index = fields.getUint32(ADD.IDX, true);
-  const frame = frameOf(targets, fields.getUint32(ADD.SPACE, true), index);
+  const index = fields.getUint32(XEN_ADD_TO_PHYSMAP.IDX, true);
+  const frame = frameOf(targets, fields.getUint32(XEN_ADD_TO_PHYSMAP.SPACE, true), index);
   if (frame === undefined) return -ERRNO.EINVAL;
   targets.frames.place(frame, gfn);
   return 0;
@@ -88,8 +88,13 @@ function frameOf(targets: MemoryOpTargets, space: number, index: number): Uint8A
 
 /** Takes a page of Xen's away; the guest's own RAM stays where it is. */
 function removeFromPhysmap(targets: MemoryOpTargets, call: GuestCall): number {
-  if (!call.load(call.second, REMOVE.SIZE)) return -ERRNO.EFAULT;
-  const denied = checkTarget(call.fields.getUint16(REMOVE.DOMID, true), targets.domid);
+  if (!call.load(call.second, XEN_REMOVE_FROM_PHYSMAP.SIZE)) return -ERRNO.EFAULT;
+  const denied = checkTarget(
+    call.fields.getUint16(XEN_REMOVE_FROM_PHYSMAP.DOMID, true),
+    targets.domid,
+  );
   if (denied !== 0) return denied;
-  return targets.frames.remove(call.fields.getUint32(REMOVE.GPFN, true)) ? 0 : -ERRNO.ENOENT;
+  return targets.frames.remove(call.fields.getUint32(XEN_REMOVE_FROM_PHYSMAP.GPFN, true))
+    ? 0
+    : -ERRNO.ENOENT;
 }

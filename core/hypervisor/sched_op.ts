@@ -36,7 +36,7 @@ export type ShutdownReason = Exclude<typeof SHUTDOWN_REASONS[number], "suspend">
 const SUSPEND_CANCELLED = 1;
 
 /** Offsets of sched_poll. */
-const POLL = { PORTS: 0, NR_PORTS: 4, TIMEOUT: 8, SIZE: 16 } as const;
+export const SCHED_POLL = { PORTS: 0, NR_PORTS: 4, TIMEOUT: 8, SIZE: 16 } as const;
 
 /** Most ports of one poll. */
 const POLL_LIMIT = 128;
@@ -109,11 +109,11 @@ export class SchedOps {
 
   #poll(call: GuestCall): number {
     const { fields } = call;
-    if (!call.load(call.second, POLL.SIZE)) return -ERRNO.EFAULT;
-    const ports = fields.getUint32(POLL.PORTS, true);
-    const count = fields.getUint32(POLL.NR_PORTS, true);
-    const low = fields.getUint32(POLL.TIMEOUT, true);
-    const deadline = deadlineOf(low, fields.getUint32(POLL.TIMEOUT + 4, true));
+    if (!call.load(call.second, SCHED_POLL.SIZE)) return -ERRNO.EFAULT;
+    const ports = fields.getUint32(SCHED_POLL.PORTS, true);
+    const count = fields.getUint32(SCHED_POLL.NR_PORTS, true);
+    const low = fields.getUint32(SCHED_POLL.TIMEOUT, true);
+    const deadline = deadlineOf(low, fields.getUint32(SCHED_POLL.TIMEOUT + 4, true));
     if (count > POLL_LIMIT) return -ERRNO.EINVAL;
     if (!call.load(ports, count * 4)) return -ERRNO.EFAULT;
     for (let i = 0; i < count; i++) {

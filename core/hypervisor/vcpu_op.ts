@@ -12,7 +12,8 @@ import type { EventChannels } from "./events.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 import type { SharedInfo } from "./shared_info.ts";
 
-const VCPUOP = {
+/** Numbers of the operations. */
+export const VCPUOP = {
   UP: 1,
   IS_UP: 3,
   GET_RUNSTATE_INFO: 4,
@@ -25,16 +26,16 @@ const VCPUOP = {
 } as const;
 
 /** Offsets of vcpu_set_singleshot_timer. */
-const SINGLESHOT = { TIMEOUT: 0, FLAGS: 8, SIZE: 12 } as const;
+export const VCPU_SET_SINGLESHOT_TIMER = { TIMEOUT_ABS_NS: 0, FLAGS: 8, SIZE: 12 } as const;
 
 /** Flag of a singleshot timer: fail with -ETIME if the time is past. */
 const VCPU_SSHOTTMR_FUTURE = 1;
 
 /** Offsets of vcpu_register_vcpu_info. */
-const VCPU_INFO_PLACE = { GFN: 0, OFFSET: 8, SIZE: 16 } as const;
+export const VCPU_REGISTER_VCPU_INFO = { MFN: 0, OFFSET: 8, SIZE: 16 } as const;
 
 /** Offsets of vcpu_runstate_info; time[0] is the time running. */
-const RUNSTATE = { STATE: 0, ENTRY_TIME: 4, TIME: 12, SIZE: 44 } as const;
+export const VCPU_RUNSTATE_INFO = { STATE: 0, STATE_ENTRY_TIME: 4, TIME: 12, SIZE: 44 } as const;
 
 /**
  * Xen refuses periods below a millisecond; so do we above two weeks, to keep times whole numbers.
@@ -100,10 +101,13 @@ export class VcpuOps {
 
   #setSingleshot(call: GuestCall): number {
     const { fields } = call;
-    if (!call.load(call.third, SINGLESHOT.SIZE)) return -ERRNO.EFAULT;
-    const low = fields.getUint32(SINGLESHOT.TIMEOUT, true);
-    const deadline = deadlineOf(low, fields.getUint32(SINGLESHOT.TIMEOUT + 4, true));
-    const flags = fields.getUint32(SINGLESHOT.FLAGS, true);
+    if (!call.load(call.third, VCPU_SET_SINGLESHOT_TIMER.SIZE)) return -ERRNO.EFAULT;
+    const low = fields.getUint32(VCPU_SET_SINGLESHOT_TIMER.TIMEOUT_ABS_NS, true);
+    const deadline = deadlineOf(
+      low,
+      fields.getUint32(VCPU_SET_SINGLESHOT_TIMER.TIMEOUT_ABS_NS + 4, true),
+    );
+    const flags = fields.getUint32(VCPU_SET_SINGLESHOT_TIMER.FLAGS, true);
     if ((flags & VCPU_SSHOTTMR_FUTURE) !== 0 && deadline < this.#clock.now) return -ERRNO.ETIME;
     this.#arm(deadline);
     return 0;
@@ -133,18 +137,18 @@ export class VcpuOps {
   }
 
   #getRunstate(call: GuestCall): number {
-    call.bytes.fill(0, 0, RUNSTATE.SIZE);
-    call.fields.setBigUint64(RUNSTATE.TIME, BigInt(this.#clock.now), true);
-    return call.store(call.third, RUNSTATE.SIZE) ? 0 : -ERRNO.EFAULT;
+    call.bytes.fill(0, 0, VCPU_RUNSTATE_INFO.SIZE);
+    call.fields.setBigUint64(VCPU_RUNSTATE_INFO.TIME, BigInt(this.#clock.now), true);
+    return call.store(call.third, VCPU_RUNSTATE_INFO.SIZE) ? 0 : -ERRNO.EFAULT;
   }
 
   #registerVcpuInfo(call: GuestCall): number {
     const { fields } = call;
-    if (!call.load(call.third, VCPU_INFO_PLACE.SIZE)) return -ERRNO.EFAULT;
-    if (fields.getUint32(VCPU_INFO_PLACE.GFN + 4, true) !== 0) return -ERRNO.EINVAL;
+    if (!call.load(call.third, VCPU_REGISTER_VCPU_INFO.SIZE)) return -ERRNO.EFAULT;
+    if (fields.getUint32(VCPU_REGISTER_VCPU_INFO.MFN + 4, true) !== 0) return -ERRNO.EINVAL;
     return this.#shared.moveVcpuInfo(
-      fields.getUint32(VCPU_INFO_PLACE.GFN, true),
-      fields.getUint32(VCPU_INFO_PLACE.OFFSET, true),
+      fields.getUint32(VCPU_REGISTER_VCPU_INFO.MFN, true),
+      fields.getUint32(VCPU_REGISTER_VCPU_INFO.OFFSET, true),
     );
   }
 }

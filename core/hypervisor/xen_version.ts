@@ -21,6 +21,20 @@ const XENVER_GET_FEATURES = 6;
 const XENVER_PAGESIZE = 7;
 const XENVER_BUILD_ID = 10;
 
+/** Offsets of xen_feature_info. */
+export const XEN_FEATURE_INFO = { SUBMAP_IDX: 0, SUBMAP: 4, SIZE: 8 } as const;
+
+/** Offsets of xen_compile_info. */
+export const XEN_COMPILE_INFO = {
+  COMPILER: 0,
+  COMPILE_BY: 64,
+  COMPILE_DOMAIN: 80,
+  COMPILE_DATE: 112,
+  SIZE: 144,
+} as const;
+
+const { COMPILER, COMPILE_BY, COMPILE_DOMAIN, COMPILE_DATE } = XEN_COMPILE_INFO;
+
 /** A fixed-size answer: strings at their offsets, zeros between them. */
 interface Text {
   readonly length: number;
@@ -33,8 +47,13 @@ const DENIED = "<denied>";
 const TEXTS: Readonly<Record<number, Text>> = {
   1: { length: 16, strings: [[0, ".7"]] }, // extraversion
   2: { // compile_info
-    length: 144,
-    strings: [[0, "gcc"], [64, "trapring"], [80, "localdomain"], [112, "2026-01-01"]],
+    length: XEN_COMPILE_INFO.SIZE,
+    strings: [
+      [COMPILER, "gcc"],
+      [COMPILE_BY, "trapring"],
+      [COMPILE_DOMAIN, "localdomain"],
+      [COMPILE_DATE, "2026-01-01"],
+    ],
   },
   3: { length: 1024, strings: [[0, "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p "]] }, // capabilities
   4: { length: 64, strings: [[0, DENIED]] }, // changeset
@@ -59,12 +78,12 @@ export function xenVersion(call: GuestCall): number {
   }
 }
 
-/** {submap_idx u32 @0, submap u32 @4} */
 function getFeatures(call: GuestCall): number {
-  if (!call.load(call.second, 4)) return -ERRNO.EFAULT;
-  if (call.fields.getUint32(0, true) !== 0) return -ERRNO.EINVAL;
-  call.fields.setUint32(4, XEN_FEATURES, true);
-  return call.store(call.second + 4, 4, 4) ? 0 : -ERRNO.EFAULT;
+  const { SUBMAP_IDX, SUBMAP, SIZE } = XEN_FEATURE_INFO;
+  if (!call.load(call.second, SUBMAP)) return -ERRNO.EFAULT;
+  if (call.fields.getUint32(SUBMAP_IDX, true) !== 0) return -ERRNO.EINVAL;
+  call.fields.setUint32(SUBMAP, XEN_FEATURES, true);
+  return call.store(call.second + SUBMAP, SIZE - SUBMAP, SUBMAP) ? 0 : -ERRNO.EFAULT;
 }
 
 function answerText(call: GuestCall): number {

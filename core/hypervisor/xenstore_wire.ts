@@ -15,8 +15,13 @@ import {
 } from "./xenstore_access.ts";
 import type { StoreConnection } from "./xenstore_connection.ts";
 
-/** Bytes of a message header: type, req_id, tx_id, len, each a little-endian u32. */
-export const XS_HEADER_BYTES = 16;
+/** Offsets of a message header, xsd_sockmsg; each field is a little-endian u32. */
+export const XSD_SOCKMSG = { TYPE: 0, REQ_ID: 4, TX_ID: 8, LEN: 12, SIZE: 16 } as const;
+
+const { TYPE, REQ_ID, TX_ID, LEN } = XSD_SOCKMSG;
+
+/** Bytes of a message header. */
+export const XS_HEADER_BYTES: number = XSD_SOCKMSG.SIZE;
 
 /** Most bytes of a payload. */
 export const XS_PAYLOAD_MAX = 4096;
@@ -38,10 +43,10 @@ export interface XsHeader {
 /** Reads a header at the start of `view`. */
 export function decodeHeader(view: DataView): XsHeader {
   return {
-    type: view.getUint32(0, true),
-    reqId: view.getUint32(4, true),
-    txId: view.getUint32(8, true),
-    length: view.getUint32(12, true),
+    type: view.getUint32(TYPE, true),
+    reqId: view.getUint32(REQ_ID, true),
+    txId: view.getUint32(TX_ID, true),
+    length: view.getUint32(LEN, true),
   };
 }
 
@@ -49,10 +54,10 @@ export function decodeHeader(view: DataView): XsHeader {
 export function encodeMessage(header: Omit<XsHeader, "length">, payload: string): Uint8Array {
   const message = new Uint8Array(XS_HEADER_BYTES + payload.length);
   const view = new DataView(message.buffer);
-  view.setUint32(0, header.type, true);
-  view.setUint32(4, header.reqId, true);
-  view.setUint32(8, header.txId, true);
-  view.setUint32(12, payload.length, true);
+  view.setUint32(TYPE, header.type, true);
+  view.setUint32(REQ_ID, header.reqId, true);
+  view.setUint32(TX_ID, header.txId, true);
+  view.setUint32(LEN, payload.length, true);
   for (let i = 0; i < payload.length; i++) message[XS_HEADER_BYTES + i] = payload.charCodeAt(i);
   return message;
 }

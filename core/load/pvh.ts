@@ -17,24 +17,28 @@ const NOTE_OWNER = "Xen";
 /** XEN_ELFNOTE_PHYS32_ENTRY. */
 const NOTE_PHYS32_ENTRY = 18;
 
-const START_INFO = {
-  magic: 0,
-  version: 4,
-  flags: 8,
-  moduleCount: 12,
-  modules: 16,
-  commandLine: 24,
-  rsdp: 32,
-  memoryMap: 40,
-  memoryMapEntries: 48,
-  size: 56,
+/** Offsets of hvm_start_info. */
+export const HVM_START_INFO = {
+  MAGIC: 0,
+  VERSION: 4,
+  FLAGS: 8,
+  NR_MODULES: 12,
+  MODLIST_PADDR: 16,
+  CMDLINE_PADDR: 24,
+  RSDP_PADDR: 32,
+  MEMMAP_PADDR: 40,
+  MEMMAP_ENTRIES: 48,
+  SIZE: 56,
 } as const;
 const START_MAGIC = 0x336ec578;
 /** The first version with a memory map. */
 const START_VERSION = 1;
 
-const MODULE = { address: 0, length: 8, commandLine: 16, size: 32 } as const;
-const MAP_ENTRY = { base: 0, length: 8, type: 16, size: 24 } as const;
+/** Offsets of hvm_modlist_entry. */
+export const HVM_MODLIST_ENTRY = { PADDR: 0, LENGTH: 8, CMDLINE_PADDR: 16, SIZE: 32 } as const;
+
+/** Offsets of hvm_memmap_table_entry. */
+export const HVM_MEMMAP_TABLE_ENTRY = { ADDR: 0, LENGTH: 8, TYPE: 16, SIZE: 24 } as const;
 
 /** The entry point that the file's Xen note names, `undefined` where there is none. */
 export function findPvhEntry(file: Uint8Array): number | undefined {
@@ -80,32 +84,32 @@ function startInformation(
   initrd: GuestSegment | undefined,
 ): Pick<GuestImage, "gdt"> & { readonly segment: GuestSegment; readonly startInfo: number } {
   const info = new BootInfo();
-  const start = info.reserve(START_INFO.size);
+  const start = info.reserve(HVM_START_INFO.SIZE);
   const map = memoryMap(ramBytes);
-  info.set32(start + START_INFO.magic, START_MAGIC);
-  info.set32(start + START_INFO.version, START_VERSION);
-  info.set64(start + START_INFO.commandLine, info.addText(append));
-  info.set64(start + START_INFO.rsdp, RSDP_GPA);
+  info.set32(start + HVM_START_INFO.MAGIC, START_MAGIC);
+  info.set32(start + HVM_START_INFO.VERSION, START_VERSION);
+  info.set64(start + HVM_START_INFO.CMDLINE_PADDR, info.addText(append));
+  info.set64(start + HVM_START_INFO.RSDP_PADDR, RSDP_GPA);
   if (initrd !== undefined) {
-    info.set32(start + START_INFO.moduleCount, 1);
-    info.set64(start + START_INFO.modules, addModule(info, initrd));
+    info.set32(start + HVM_START_INFO.NR_MODULES, 1);
+    info.set64(start + HVM_START_INFO.MODLIST_PADDR, addModule(info, initrd));
   }
-  const table = info.reserve(map.length * MAP_ENTRY.size);
-  info.set64(start + START_INFO.memoryMap, table);
-  info.set32(start + START_INFO.memoryMapEntries, map.length);
+  const table = info.reserve(map.length * HVM_MEMMAP_TABLE_ENTRY.SIZE);
+  info.set64(start + HVM_START_INFO.MEMMAP_PADDR, table);
+  info.set32(start + HVM_START_INFO.MEMMAP_ENTRIES, map.length);
   map.forEach(({ base, length, type }, i) => {
-    const entry = table + i * MAP_ENTRY.size;
-    info.set64(entry + MAP_ENTRY.base, base);
-    info.set64(entry + MAP_ENTRY.length, length);
-    info.set32(entry + MAP_ENTRY.type, type);
+    const entry = table + i * HVM_MEMMAP_TABLE_ENTRY.SIZE;
+    info.set64(entry + HVM_MEMMAP_TABLE_ENTRY.ADDR, base);
+    info.set64(entry + HVM_MEMMAP_TABLE_ENTRY.LENGTH, length);
+    info.set32(entry + HVM_MEMMAP_TABLE_ENTRY.TYPE, type);
   });
   const gdt = addGdt(info);
   return { segment: info.segment(), startInfo: start, gdt };
 }
 
 function addModule(info: BootInfo, { gpa, bytes }: GuestSegment): number {
-  const module = info.reserve(MODULE.size);
-  info.set64(module + MODULE.address, gpa);
-  info.set64(module + MODULE.length, bytes.length);
+  const module = info.reserve(HVM_MODLIST_ENTRY.SIZE);
+  info.set64(module + HVM_MODLIST_ENTRY.PADDR, gpa);
+  info.set64(module + HVM_MODLIST_ENTRY.LENGTH, bytes.length);
   return module;
 }

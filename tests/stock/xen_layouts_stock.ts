@@ -1,0 +1,239 @@
+/**
+ * Xen's public headers as witnesses of what lies where in the structures that guests share with us,
+ * and of the numbers that both sides know.
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { dirname } from "@std/path";
+import { DOMID_SELF, ERRNO } from "../../core/hypervisor/errno.ts";
+import { EVTCHN } from "../../core/hypervisor/event_channel_op.ts";
+import { CHANNEL_STATUS } from "../../core/hypervisor/events.ts";
+import {
+  GNTTAB_GET_VERSION,
+  GNTTAB_QUERY_SIZE,
+  GNTTAB_SET_VERSION,
+} from "../../core/hypervisor/grant_table_op.ts";
+import * as grants from "../../core/hypervisor/grants.ts";
+import { HVM_PARAM, HVM_PARAM_COUNT, XEN_HVM_PARAM } from "../../core/hypervisor/hvm_params.ts";
+import { HYPERCALLS } from "../../core/hypervisor/hypercall.ts";
+import {
+  IOREQ_BYTES,
+  IOREQ_FLAG,
+  IOREQ_STATE,
+  IOREQ_TYPE,
+  IOREQ_WORD,
+} from "../../core/hypervisor/ioreq.ts";
+import { XEN_ADD_TO_PHYSMAP, XEN_REMOVE_FROM_PHYSMAP } from "../../core/hypervisor/memory_op.ts";
+import { SCHED_POLL, SHUTDOWN_REASONS } from "../../core/hypervisor/sched_op.ts";
+import { SHARED_INFO, VCPU_INFO, VCPU_TIME } from "../../core/hypervisor/shared_info.ts";
+import {
+  VCPU_REGISTER_VCPU_INFO,
+  VCPU_RUNSTATE_INFO,
+  VCPU_SET_SINGLESHOT_TIMER,
+  VCPUOP,
+} from "../../core/hypervisor/vcpu_op.ts";
+import { XEN_COMPILE_INFO, XEN_FEATURE_INFO } from "../../core/hypervisor/xen_version.ts";
+import { XS_RING, XS_RING_BYTES, XS_RING_ERROR } from "../../core/hypervisor/xenstore_ring.ts";
+import { XS, XS_PAYLOAD_MAX, XSD_SOCKMSG } from "../../core/hypervisor/xenstore_wire.ts";
+import { HVM_MEMMAP_TABLE_ENTRY, HVM_MODLIST_ENTRY, HVM_START_INFO } from "../../core/load/pvh.ts";
+import { XENBUS_STATE } from "../../devices/xen/xenbus.ts";
+import { SRING } from "../../devices/xen/ring.ts";
+import { type Abi, compilerFault, valuesOf } from "../helpers/xen_headers.ts";
+import { stockFile } from "./kit.ts";
+
+/** Numbers by name. */
+type Table = Readonly<Record<string, number>>;
+
+/** A structure of ours and Xen's name for it. */
+interface Layout {
+  readonly ours: Table;
+  readonly type: string;
+  /** Fields that are not named as ours are, in small letters. */
+  readonly fields?: Readonly<Record<string, string>>;
+  /** Where the layout holds: on both unless given. */
+  readonly abis?: readonly Abi[];
+}
+
+const BOTH: readonly Abi[] = ["-m32", "-m64"];
+const I386: readonly Abi[] = ["-m32"];
+
+const LAYOUTS: readonly Layout[] = [
+  {
+    ours: SHARED_INFO,
+    type: "struct shared_info",
+    fields: { WC_SEC_HI: "xen_wc_sec_hi" },
+    abis: I386,
+  },
+  {
+    ours: VCPU_INFO,
+    type: "struct vcpu_info",
+    fields: {
+      UPCALL_PENDING: "evtchn_upcall_pending",
+      UPCALL_MASK: "evtchn_upcall_mask",
+      PENDING_SEL: "evtchn_pending_sel",
+    },
+    abis: I386,
+  },
+  { ours: VCPU_TIME, type: "struct vcpu_time_info" },
+  { ours: VCPU_RUNSTATE_INFO, type: "struct vcpu_runstate_info", abis: I386 },
+  { ours: VCPU_REGISTER_VCPU_INFO, type: "struct vcpu_register_vcpu_info" },
+  { ours: VCPU_SET_SINGLESHOT_TIMER, type: "struct vcpu_set_singleshot_timer", abis: I386 },
+  { ours: SCHED_POLL, type: "struct sched_poll", abis: I386 },
+  { ours: XEN_ADD_TO_PHYSMAP, type: "struct xen_add_to_physmap", abis: I386 },
+  { ours: XEN_REMOVE_FROM_PHYSMAP, type: "struct xen_remove_from_physmap", abis: I386 },
+  { ours: XEN_HVM_PARAM, type: "struct xen_hvm_param" },
+  { ours: XEN_FEATURE_INFO, type: "struct xen_feature_info" },
+  { ours: XEN_COMPILE_INFO, type: "struct xen_compile_info" },
+  { ours: grants.GRANT_ENTRY, type: "struct grant_entry_v1" },
+  { ours: GNTTAB_QUERY_SIZE, type: "struct gnttab_query_size" },
+  { ours: GNTTAB_SET_VERSION, type: "struct gnttab_set_version" },
+  { ours: GNTTAB_GET_VERSION, type: "struct gnttab_get_version" },
+  ...Object.entries(EVTCHN).filter(([name]) => name !== "STATUS")
+    .map(([name, ours]) => ({ ours, type: `struct evtchn_${name.toLowerCase()}` })),
+  {
+    ours: EVTCHN.STATUS,
+    type: "struct evtchn_status",
+    fields: {
+      UNBOUND_DOM: "u.unbound.dom",
+      INTERDOMAIN_DOM: "u.interdomain.dom",
+      INTERDOMAIN_PORT: "u.interdomain.port",
+      VIRQ: "u.virq",
+    },
+  },
+  { ours: XSD_SOCKMSG, type: "struct xsd_sockmsg" },
+  { ours: XS_RING, type: "struct xenstore_domain_interface" },
+  { ours: SRING, type: "struct blkif_sring" },
+  {
+    ours: { ...byteOffsets(IOREQ_WORD), SIZE: IOREQ_BYTES },
+    type: "struct ioreq",
+    fields: { FLAGS: "_pad0" },
+  },
+  { ours: HVM_START_INFO, type: "struct hvm_start_info" },
+  { ours: HVM_MODLIST_ENTRY, type: "struct hvm_modlist_entry", fields: { LENGTH: "size" } },
+  {
+    ours: HVM_MEMMAP_TABLE_ENTRY,
+    type: "struct hvm_memmap_table_entry",
+    fields: { LENGTH: "size" },
+  },
+];
+
+/** Values of the error field, by our names. */
+const XS_ERRORS: Readonly<Record<string, string>> = {
+  NONE: "NONE",
+  RING_INDEX: "RINGIDX",
+  PROTOCOL: "PROTO",
+};
+
+/** What sets our bits of the word in which an ioreq has its flags. */
+const IOREQ_BITS: Readonly<Record<string, string>> = {
+  STATE: "r.state = 15",
+  DATA_IS_PTR: "r.data_is_ptr = 1",
+  READ: "r.dir = 1",
+  DESCENDING: "r.df = 1",
+};
+
+/** Numbers of ours and how Xen spells them. */
+interface Numbers {
+  readonly ours: Table;
+  /** A C expression. */
+  readonly theirs: (name: string) => string;
+}
+
+const NUMBERS: readonly Numbers[] = [
+  { ours: ERRNO, theirs: (name) => `XEN_${name}` },
+  { ours: { DOMID_SELF, HVM_NR_PARAMS: HVM_PARAM_COUNT }, theirs: (name) => name },
+  { ours: HVM_PARAM, theirs: (name) => `HVM_PARAM_${name}` },
+  { ours: numbered(HYPERCALLS), theirs: (name) => `__HYPERVISOR_${name}` },
+  { ours: VCPUOP, theirs: (name) => `VCPUOP_${name.toLowerCase()}` },
+  { ours: numbered(SHUTDOWN_REASONS), theirs: (name) => `SHUTDOWN_${name}` },
+  { ours: CHANNEL_STATUS, theirs: (name) => `EVTCHNSTAT_${name}` },
+  {
+    ours: {
+      type_mask: grants.GTF_TYPE_MASK,
+      permit_access: grants.GTF_PERMIT_ACCESS,
+      readonly: grants.GTF_READONLY,
+      reading: grants.GTF_READING,
+      writing: grants.GTF_WRITING,
+    },
+    theirs: (name) => `GTF_${name}`,
+  },
+  { ours: XENBUS_STATE, theirs: (name) => `XenbusState${pascal(name)}` },
+  { ours: XS, theirs: (name) => `XS_${name}` },
+  {
+    ours: { XENSTORE_RING_SIZE: XS_RING_BYTES, XENSTORE_PAYLOAD_MAX: XS_PAYLOAD_MAX },
+    theirs: (name) => name,
+  },
+  { ours: XS_RING_ERROR, theirs: (name) => `XENSTORE_ERROR_${XS_ERRORS[name]}` },
+  {
+    ours: IOREQ_STATE,
+    theirs: (name) => name === "RESP_READY" ? "STATE_IORESP_READY" : `STATE_IOREQ_${name}`,
+  },
+  { ours: IOREQ_TYPE, theirs: (name) => `IOREQ_TYPE_${name}` },
+  { ours: IOREQ_FLAG, theirs: (name) => ioreqWord(IOREQ_BITS[name]!) },
+];
+
+const include = stockFile("libxen-dev", "usr/include/xen/xen.h");
+
+for (const abi of BOTH) {
+  const fault = compilerFault(abi);
+  if (fault !== undefined) console.log(`Xen's layouts for ${abi} are not checked: ${fault}`);
+  const ignore = include === undefined || fault !== undefined;
+  const check = (expected: Table) => checkAgainst(abi, expected);
+  Deno.test({
+    name: `structures lie as gcc ${abi} lays out those of Xen's headers`,
+    ignore,
+    fn: () => check(Object.assign({}, ...layoutsOf(abi))),
+  });
+  Deno.test({
+    name: `numbers are those of Xen's headers with gcc ${abi}`,
+    ignore,
+    fn: () => check(Object.assign({}, ...NUMBERS.map(expressionsOf))),
+  });
+}
+
+/** @param expected our numbers, by C expressions that ought to have them */
+async function checkAgainst(abi: Abi, expected: Table): Promise<void> {
+  const expressions = Object.keys(expected);
+  const values = await valuesOf(expressions, abi, dirname(dirname(include!)));
+  const theirs = Object.fromEntries(expressions.map((text, i) => [text, values[i]]));
+  assertEquals({ ...expected }, theirs);
+}
+
+function layoutsOf(abi: Abi): Table[] {
+  return LAYOUTS.filter(({ abis = BOTH }) => abis.includes(abi))
+    .map(({ ours, type, fields }) =>
+      rekeyed(ours, (name) => {
+        const field = fields?.[name] ?? name.toLowerCase();
+        return name === "SIZE" ? `sizeof(${type})` : `offsetof(${type}, ${field})`;
+      })
+    );
+}
+
+function expressionsOf({ ours, theirs }: Numbers): Table {
+  return rekeyed(ours, theirs);
+}
+
+function rekeyed(table: Table, key: (name: string) => string): Table {
+  return Object.fromEntries(Object.entries(table).map(([name, value]) => [key(name), value]));
+}
+
+function byteOffsets(words: Table): Table {
+  return Object.fromEntries(Object.entries(words).map(([name, word]) => [name, word * 4]));
+}
+
+/** Numbers by name, of names by number. */
+function numbered(names: Readonly<Record<number, string>>): Table {
+  return Object.fromEntries(Object.entries(names).map(([number, name]) => [name, Number(number)]));
+}
+
+/** `InitWait` of `INIT_WAIT`. */
+function pascal(name: string): string {
+  return name.split("_").map((word) => word.charAt(0) + word.slice(1).toLowerCase()).join("");
+}
+
+/** The word with the flags of an ioreq that is zero but for one assignment. */
+function ioreqWord(assignment: string): string {
+  const at = "sizeof(r) / 4 - 1";
+  return `({ struct ioreq r = {}; ${assignment}; ((const uint32_t *)&r)[${at}]; })`;
+}
