@@ -37,6 +37,20 @@ import { XEN_COMPILE_INFO, XEN_FEATURE_INFO } from "../../core/hypervisor/xen_ve
 import { XS_RING, XS_RING_BYTES, XS_RING_ERROR } from "../../core/hypervisor/xenstore_ring.ts";
 import { XS, XS_PAYLOAD_MAX, XSD_SOCKMSG } from "../../core/hypervisor/xenstore_wire.ts";
 import { HVM_MEMMAP_TABLE_ENTRY, HVM_MODLIST_ENTRY, HVM_START_INFO } from "../../core/load/pvh.ts";
+import {
+  BLKIF_OP,
+  BLKIF_RSP,
+  type BlkifLayout,
+  DISCARD_SECURE,
+  I386,
+  LAYOUTS as BLKIF_LAYOUTS,
+  MAX_SEGMENTS,
+  REQUEST,
+  RESPONSE,
+  SEGMENT,
+  VDISK,
+  X86_64,
+} from "../../devices/xen/blkif.ts";
 import { XENBUS_STATE } from "../../devices/xen/xenbus.ts";
 import { SRING } from "../../devices/xen/ring.ts";
 import { type Abi, compilerFault, valuesOf } from "../helpers/xen_headers.ts";
@@ -56,14 +70,14 @@ interface Layout {
 }
 
 const BOTH: readonly Abi[] = ["-m32", "-m64"];
-const I386: readonly Abi[] = ["-m32"];
+const ONLY_I386: readonly Abi[] = ["-m32"];
 
 const LAYOUTS: readonly Layout[] = [
   {
     ours: SHARED_INFO,
     type: "struct shared_info",
     fields: { WC_SEC_HI: "xen_wc_sec_hi" },
-    abis: I386,
+    abis: ONLY_I386,
   },
   {
     ours: VCPU_INFO,
@@ -73,15 +87,15 @@ const LAYOUTS: readonly Layout[] = [
       UPCALL_MASK: "evtchn_upcall_mask",
       PENDING_SEL: "evtchn_pending_sel",
     },
-    abis: I386,
+    abis: ONLY_I386,
   },
   { ours: VCPU_TIME, type: "struct vcpu_time_info" },
-  { ours: VCPU_RUNSTATE_INFO, type: "struct vcpu_runstate_info", abis: I386 },
+  { ours: VCPU_RUNSTATE_INFO, type: "struct vcpu_runstate_info", abis: ONLY_I386 },
   { ours: VCPU_REGISTER_VCPU_INFO, type: "struct vcpu_register_vcpu_info" },
-  { ours: VCPU_SET_SINGLESHOT_TIMER, type: "struct vcpu_set_singleshot_timer", abis: I386 },
-  { ours: SCHED_POLL, type: "struct sched_poll", abis: I386 },
-  { ours: XEN_ADD_TO_PHYSMAP, type: "struct xen_add_to_physmap", abis: I386 },
-  { ours: XEN_REMOVE_FROM_PHYSMAP, type: "struct xen_remove_from_physmap", abis: I386 },
+  { ours: VCPU_SET_SINGLESHOT_TIMER, type: "struct vcpu_set_singleshot_timer", abis: ONLY_I386 },
+  { ours: SCHED_POLL, type: "struct sched_poll", abis: ONLY_I386 },
+  { ours: XEN_ADD_TO_PHYSMAP, type: "struct xen_add_to_physmap", abis: ONLY_I386 },
+  { ours: XEN_REMOVE_FROM_PHYSMAP, type: "struct xen_remove_from_physmap", abis: ONLY_I386 },
   { ours: XEN_HVM_PARAM, type: "struct xen_hvm_param" },
   { ours: XEN_FEATURE_INFO, type: "struct xen_feature_info" },
   { ours: XEN_COMPILE_INFO, type: "struct xen_compile_info" },
@@ -104,6 +118,9 @@ const LAYOUTS: readonly Layout[] = [
   { ours: XSD_SOCKMSG, type: "struct xsd_sockmsg" },
   { ours: XS_RING, type: "struct xenstore_domain_interface" },
   { ours: SRING, type: "struct blkif_sring" },
+  { ours: SEGMENT, type: "struct blkif_request_segment" },
+  ...blkifLayouts(I386, "-m32"),
+  ...blkifLayouts(X86_64, "-m64"),
   {
     ours: { ...byteOffsets(IOREQ_WORD), SIZE: IOREQ_BYTES },
     type: "struct ioreq",
@@ -117,6 +134,27 @@ const LAYOUTS: readonly Layout[] = [
     fields: { LENGTH: "size" },
   },
 ];
+
+/** Requests, responses and the entries of a ring, which have room for either. */
+function blkifLayouts(layout: BlkifLayout, abi: Abi): Layout[] {
+  const { OPERATION, NR_SEGMENTS, HANDLE, FLAG, INDIRECT_OP } = REQUEST;
+  const { ID, SECTOR_NUMBER, SEG, NR_SECTORS, INDIRECT_HANDLE, INDIRECT_GREFS, SIZE } = layout;
+  const common = { OPERATION, ID, SECTOR_NUMBER };
+  const indirect = { NR_SEGMENTS: REQUEST.INDIRECT_NR_SEGMENTS, HANDLE: INDIRECT_HANDLE };
+  const { PAD: _, ...response } = { ...RESPONSE, SIZE: layout.RESPONSE_SIZE };
+  const abis = [abi];
+  return [
+    { ours: { ...common, NR_SEGMENTS, HANDLE, SEG, SIZE }, type: "struct blkif_request", abis },
+    { ours: { ...common, FLAG, NR_SECTORS }, type: "struct blkif_request_discard", abis },
+    {
+      ours: { ...common, ...indirect, INDIRECT_OP, INDIRECT_GREFS },
+      type: "struct blkif_request_indirect",
+      abis,
+    },
+    { ours: response, type: "struct blkif_response", abis },
+    { ours: { SIZE }, type: "union blkif_sring_entry", abis },
+  ];
+}
 
 /** Values of the error field, by our names. */
 const XS_ERRORS: Readonly<Record<string, string>> = {
@@ -157,6 +195,20 @@ const NUMBERS: readonly Numbers[] = [
       writing: grants.GTF_WRITING,
     },
     theirs: (name) => `GTF_${name}`,
+  },
+  { ours: BLKIF_OP, theirs: (name) => `BLKIF_OP_${name}` },
+  { ours: BLKIF_RSP, theirs: (name) => `BLKIF_RSP_${name}` },
+  { ours: VDISK, theirs: (name) => `VDISK_${name}` },
+  {
+    ours: {
+      BLKIF_DISCARD_SECURE: DISCARD_SECURE,
+      BLKIF_MAX_SEGMENTS_PER_REQUEST: MAX_SEGMENTS,
+    },
+    theirs: (name) => name,
+  },
+  {
+    ours: Object.fromEntries([...BLKIF_LAYOUTS.keys()].map((key) => [key, 0])),
+    theirs: (key) => `strcmp("${key}", XEN_IO_PROTO_ABI_${key.replace("-abi", "").toUpperCase()})`,
   },
   { ours: XENBUS_STATE, theirs: (name) => `XenbusState${pascal(name)}` },
   { ours: XS, theirs: (name) => `XS_${name}` },
