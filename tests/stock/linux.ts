@@ -5,6 +5,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import type { RequestRecord } from "../../core/machine/exit_report.ts";
 import { Emulator, type RunEnd, tailOf } from "./emulator.ts";
 import { withFiles } from "./cpio.ts";
 import { type Part, stockFile, tool } from "./kit.ts";
@@ -92,4 +93,10 @@ export async function assertImage(folder: string): Promise<void> {
   const read = (file: string) => tool("debugfs", ["-R", `cat ${file}`, "disk.img"], folder);
   assertEquals(await read("/hello.txt"), "hello from the ext2 image\n");
   assertEquals(await read("/written.txt"), "written by the guest\n");
+}
+
+/** The requests that a run wrote with `--requests`. */
+export async function readRequests(path: string): Promise<RequestRecord[]> {
+  const [, ...lines] = (await Deno.readTextFile(path)).trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line));
 }

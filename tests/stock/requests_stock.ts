@@ -6,9 +6,8 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { withInit } from "../../core/cli/bench_initrd.ts";
-import type { RequestRecord } from "../../core/machine/exit_report.ts";
 import { Emulator, tailOf } from "./emulator.ts";
-import { APPEND, linuxFile, linuxTest } from "./linux.ts";
+import { APPEND, linuxFile, linuxTest, readRequests } from "./linux.ts";
 
 /** 32 reads and one write of 4 KiB, 4 reads of 256 KiB and of 64 KiB; `$1` is libata's parameter. */
 const SCRIPT = (libata: string) =>
@@ -72,9 +71,4 @@ for (const [libata, expected] of [["", DMA], ["dma=0", PIO]] as const) {
       assertEquals(same.length >= least, true, `${same.length} ${path} ${op} ${bytes}`);
     }
   });
-}
-
-async function readRequests(path: string): Promise<RequestRecord[]> {
-  const [, ...lines] = (await Deno.readTextFile(path)).trimEnd().split("\n");
-  return lines.map((line) => JSON.parse(line));
 }
