@@ -23,7 +23,9 @@ const BYTES_PER_KB = 1024;
 const NS_PER_SECOND = 1e9;
 const NS_PER_MS = 1e6;
 const STAT_COLUMNS = [
-  ..."r/s rkB/s r_await w/s wkB/s w_await d/s d_await f/s f_await aqu-sz %util".split(" "),
+  ..."r/s rkB/s rrqm/s r_await w/s wkB/s wrqm/s w_await d/s d_await f/s f_await aqu-sz %util".split(
+    " ",
+  ),
 ];
 const STAT_WIDTH = 8;
 const DEVICE_WIDTH = 9;
@@ -104,9 +106,11 @@ function statLine({ name, disk: { stats } }: NamedDisk, now: Ns): string {
   const columns = [
     read.requests / seconds,
     read.bytes / BYTES_PER_KB / seconds,
+    read.merged / seconds,
     await_(read),
     write.requests / seconds,
     write.bytes / BYTES_PER_KB / seconds,
+    write.merged / seconds,
     await_(write),
     discard.requests / seconds,
     await_(discard),

@@ -9,6 +9,8 @@ import type { BlockRequest, Ns } from "../../core/types.ts";
 export interface DiskTally {
   readonly requests: number;
   readonly bytes: number;
+  /** Segments that went to or from the image together with the one before. */
+  readonly merged: number;
   /** From submission to completion, of all requests together. */
   readonly waited: Ns;
 }
@@ -16,6 +18,7 @@ export interface DiskTally {
 class Tally implements DiskTally {
   requests = 0;
   bytes = 0;
+  merged = 0;
   waited = 0;
 }
 
@@ -48,5 +51,10 @@ export class DiskStats {
     tally.waited += completesAt - now;
     this.#busy += completesAt - Math.max(now, this.#busyUntil);
     this.#busyUntil = completesAt;
+  }
+
+  /** Counts segments that continue the one before them. */
+  countMerged(op: BlockRequest["op"], segments: number): void {
+    this.#tallies[op].merged += segments;
   }
 }

@@ -166,6 +166,7 @@ export class TimedDisk implements Disk {
       const bytes = end === i + 1 ? segments[i]! : joined(segments[i]!, segments[end - 1]!);
       if (request.op === "read") this.#backend.read(sector, bytes);
       else this.#backend.write(sector, bytes);
+      this.stats.countMerged(request.op, end - i - 1);
       sector += bytes.length / SECTOR_SIZE;
       i = end;
     }

@@ -116,7 +116,7 @@ const TOPICS: readonly (readonly [string, ...string[]])[] = [
   ["pic", "pic1: irr=00 imr=ff isr=00 hprio=0 irq_base=70 rr_sel=0 elcr=0c fnm=0"],
   ["irq", "IRQ statistics for isa-i8259:"],
   ["pci", "    IDE controller: PCI device 8086:7010", "      BAR4: I/O at 0xc100 [0xc10f]."],
-  ["blockstats", `ide0-hd0 ${"    0.00".repeat(12)}`],
+  ["blockstats", `ide0-hd0 ${"    0.00".repeat(14)}`],
 ];
 
 for (const [topic, ...lines] of TOPICS) {

@@ -90,6 +90,7 @@ Deno.test("TimedDisk joins adjacent segments into one access of the backend", ()
   bench.submit("read", 0, ram.subarray(0, 512), ram.subarray(512, 2048), ram.subarray(2560, 3072));
   bench.clock.run();
   assertEquals(lengths, [2048, 512]);
+  assertEquals(bench.disk.stats.tallies.read.merged, 1);
   assertEquals(ram.subarray(2560, 3072), pattern(64 * 512).subarray(2048, 2560));
 });
 

@@ -161,3 +161,31 @@ for (const persistent of [false, true]) {
     assertEquals(guest.collect(), [{ id: 1, operation: READ, status: 0 }]);
   });
 }
+
+Deno.test("BlkbackRing reads pages in one access only where they are adjacent in memory", () => {
+  const { guest, list, image } = connected();
+  const lengths: number[] = [];
+  const read = image.read.bind(image);
+  image.read = (sector, into) => {
+    lengths.push(into.length);
+    read(sector, into);
+  };
+  const ram = new Uint8Array(8 * 4096);
+  const places = [0, 1, 2, 4, 3, 5, 6];
+  places.forEach((place, i) => {
+    guest.grants.grant(100 + i, ram.subarray(place * 4096, (place + 1) * 4096));
+  });
+  const segments = [...places.keys()].map((i): Segment =>
+    i === 6 ? { gref: 106, first: 1 } : { gref: 100 + i }
+  );
+  guest.putIndirect(READ, 1, 0, { gref: LIST, page: list, segments });
+  assertEquals(guest.serve().status, 0);
+  assertEquals(lengths, [3 * 4096, 4096, 4096, 4096, 7 * 512]);
+  places.slice(0, 6).forEach((place, i) => {
+    assertEquals(
+      ram.subarray(place * 4096, (place + 1) * 4096),
+      IMAGE.subarray(i * 4096, (i + 1) * 4096),
+    );
+  });
+  assertEquals(ram.subarray(6 * 4096, 6 * 4096 + 512), new Uint8Array(512));
+});
