@@ -57,6 +57,7 @@ export type { CostPreset } from "./hypervisor/costs.ts";
 export type { ExitSpread } from "./hypervisor/request_kinds.ts";
 export type { RequestOp, RequestPath } from "./hypervisor/requests.ts";
 export type { ServiceName, SERVICES } from "./hypervisor/tally.ts";
+export type { ListStyle } from "./hypervisor/xenstore_ls.ts";
 export type { Fault, FaultKind } from "../devices/disk/faulty.ts";
 export type { MediaPreset, Spindle } from "../devices/disk/timed.ts";
 export type { ScreenPlace, TextScreen } from "../devices/vga_text.ts";

@@ -70,6 +70,8 @@ export interface RunOptions extends CommonOptions {
   readonly requests?: string;
   /** File that gets the binary trace of the VM exits. */
   readonly xentrace?: string;
+  /** File that gets what is in xenstore at the end. */
+  readonly xenstore?: string;
   /** File with the names of the guest's functions. */
   readonly symbols?: string;
   /** What goes to the log. */
@@ -165,6 +167,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .option("--disasm [=address[,count]]", "print the guest's instructions instead of running them")
     .option("--debugcon <where>", "ports E9 and 402 (a BIOS's log): stdio, file:F or null")
     .option("--requests <file>", "write a line for every disk request there, with its VM exits")
+    .option("--xenstore <file>", "write what is in xenstore at the end there, as xenstore-ls -f -p")
     .option("--xentrace <file>", "write the trace of all VM exits there, for xenalyze")
     .option("--symbols <file>", "vmlinux, System.map or ELF: functions that cause the VM exits")
     .option("--schema", "print the JSON schema of --json and --requests")
@@ -197,6 +200,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
         ? {}
         : { debugConsole: debugConsole(flags.debugcon as string) }),
       ...(flags.requests === undefined ? {} : { requests: flags.requests as string }),
+      ...(flags.xenstore === undefined ? {} : { xenstore: flags.xenstore as string }),
       ...(flags.xentrace === undefined ? {} : { xentrace: flags.xentrace as string }),
       ...(flags.symbols === undefined ? {} : { symbols: flags.symbols as string }),
       ...(flags.d === undefined ? {} : { log: logItems(flags.d as string) }),

@@ -11,6 +11,7 @@ import { isBootDisk, loadGuest } from "../load/detect.ts";
 import type { GuestFormat, GuestImage } from "../load/image.ts";
 import { SymbolTable } from "../load/symbols.ts";
 import type { DiskConfig, MachineType, RunResult } from "../machine/config.ts";
+import type { Inspector } from "../machine/inspect.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
 import { stableJson } from "../report/json.ts";
 import { buildRunRecord, runHeader, type RunInputs, type RunRecord } from "../report/run.ts";
@@ -70,6 +71,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     const debug = openDebugOutput(options.debugConsole, console);
     const requests = openRequests(options, inputs);
     const trace = openTrace(options.xentrace);
+    const store = openStoreList(options.xenstore, machineType);
     dropFileAccess(console.writesFiles ? ["read"] : ["read", "write"]);
     const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));
     const machine = bootMachine({
@@ -93,6 +95,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     });
     const result = await runToEnd(machine, { console, debug, requests }, options);
     trace?.finish(machine.now);
+    store?.(machine.inspector);
     reportEnd(result, streams);
     writeRecord(buildRunRecord(inputs, result, names), options, streams);
     return result.code;
@@ -164,6 +167,21 @@ function openTrace(path: string | undefined): Xentrace | undefined {
   if (path === undefined) return undefined;
   const file = createFile(`Cannot write trace "${path}"`, path);
   return new Xentrace((bytes) => writeAll(file, bytes));
+}
+
+/** The file of `--xenstore`. @returns fills it */
+function openStoreList(
+  path: string | undefined,
+  machine: MachineType,
+): ((inspector: Inspector) => void) | undefined {
+  if (path === undefined) return undefined;
+  const what = `Cannot write xenstore "${path}"`;
+  if (machine !== "xenfv") throw new UsageError(`${what}: the machine hides Xen`, "-machine xenfv");
+  const file = createFile(what, path);
+  return (inspector) => {
+    const lines = inspector.xenstore("/", { full: true, permissions: true });
+    writeText(file, lines.map((line) => `${line}\n`).join(""));
+  };
 }
 
 /** The log file, emptied, or standard error. */

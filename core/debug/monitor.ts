@@ -46,7 +46,7 @@ interface Command {
   run(text: string, format: string): readonly string[];
 }
 
-const COMMAND = /^\s*([a-z_?][a-z0-9_?]*)\s*(.*?)\s*$/is;
+const COMMAND = /^\s*([a-z_?][a-z0-9_?-]*)\s*(.*?)\s*$/is;
 const FORMAT = /^\/(\S*)\s*(.*)$/s;
 const PORT_LETTERS: Readonly<Record<number, string>> = { 1: "b", 2: "w", 4: "l" };
 /** Of `x`, until told otherwise. */
@@ -141,6 +141,11 @@ export class Monitor {
         help: "save the text screen to a file, or show it",
         run: (text) => this.#screendump(text),
       },
+      "xenstore-ls": {
+        usage: "xenstore-ls [-f] [-p] [path]",
+        help: "list xenstore: -f whole paths, -p permissions",
+        run: (text) => this.#listStore(text),
+      },
       stop: { usage: "stop", help: "stop emulation", run: act(() => host.stop()) },
       cont: { usage: "cont", help: "resume emulation", run: act(() => host.cont()) },
       c: { usage: "c", help: "resume emulation", run: act(() => host.cont()) },
@@ -196,6 +201,17 @@ export class Monitor {
     const [linear = 0] = this.#arguments(text, 1);
     const gpa = this.#host.inspector.linearToGpa(linear);
     return [gpa === undefined ? "Unmapped" : `gpa: 0x${gpa.toString(16)}`];
+  }
+
+  #listStore(text: string): readonly string[] {
+    const words = text.split(/\s+/).filter((word) => word !== "");
+    const letters = words.filter((word) => /^-[fp]+$/.test(word)).join("");
+    const [path = "/", extra] = words.filter((word) => !/^-[fp]+$/.test(word));
+    if (extra !== undefined) {
+      throw new MonitorError(`extraneous characters at the end of line: ${extra}`);
+    }
+    const style = { full: letters.includes("f"), permissions: letters.includes("p") };
+    return this.#host.inspector.xenstore(path, style);
   }
 
   #screendump(path: string): readonly string[] {

@@ -5,8 +5,9 @@
  */
 
 import type { StoreClient } from "../types.ts";
-import { DOM0, parsePermissions, StoreError } from "./xenstore_access.ts";
+import { absolutePath, DOM0, parsePermissions, StoreError } from "./xenstore_access.ts";
 import { StoreConnection, type StoreCore } from "./xenstore_connection.ts";
+import { listNodes, type ListStyle } from "./xenstore_ls.ts";
 import { StoreTree } from "./xenstore_tree.ts";
 import type { StoreChange } from "./xenstore_view.ts";
 import { type WatchSink, WatchTable } from "./xenstore_watch.ts";
@@ -61,6 +62,17 @@ export class XenStore {
 
   isIntroduced(domid: number): boolean {
     return this.#introduced.has(domid);
+  }
+
+  /**
+   * What lies below a node, as `xenstore-ls` prints it in dom0.
+   * @param path as for any client in dom0: relative ones start from its home
+   * @throws {StoreError} EINVAL, ENOENT
+   */
+  ls(path: string, style: ListStyle): string[] {
+    const node = this.#tree.lookup(absolutePath(DOM0, path));
+    if (node === undefined) throw new StoreError("ENOENT", path);
+    return listNodes(path, node, style);
   }
 
   /** Keeps the watches of dom0 back until `work` is done, so that they see its whole effect. */

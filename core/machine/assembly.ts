@@ -281,6 +281,7 @@ export class Assembly {
       pc,
       input: this.input,
       disks,
+      domain: this.domain,
     });
   }
 

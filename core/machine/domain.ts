@@ -16,6 +16,7 @@ import { buildDomain, vdevNumber } from "../hypervisor/toolstack.ts";
 import type { RingEndpoint } from "../hypervisor/toolstack.ts";
 import { XenInterface } from "../hypervisor/xen.ts";
 import { XenStore } from "../hypervisor/xenstore.ts";
+import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
 import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
 import { COST } from "../types.ts";
 import type {
@@ -90,6 +91,14 @@ export class Domain {
    */
   get suppressedEvents(): number {
     return this.#suppressed;
+  }
+
+  /**
+   * What `xenstore-ls` prints.
+   * @throws {StoreError} EINVAL, ENOENT
+   */
+  listStore(path: string, style: ListStyle): string[] {
+    return this.#store.ls(path, style);
   }
 
   #makeXen(): XenInterface {

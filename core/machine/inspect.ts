@@ -10,11 +10,14 @@ import type { Cpu } from "../cpu/cpu.ts";
 import { AT, MODE } from "../cpu/state.ts";
 import { codeFrom } from "../cpu/disasm.ts";
 import type { MmioBus } from "../../devices/mmio.ts";
+import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
 import type { AccessSize, Clock, Gpa } from "../types.ts";
 import { PAGE_SIZE } from "../types.ts";
+import type { Domain } from "./domain.ts";
 import { ioApicLines, localApicLines } from "./inspect_apic.ts";
 import { blockStatLines, irqLines, type NamedDisk, pciLines, picLines } from "./inspect_board.ts";
 import { registerLines, registerValue } from "./inspect_cpu.ts";
+import { storeLines } from "./inspect_xenstore.ts";
 import { listCode, type Listed } from "./listing.ts";
 import type { GuestRam } from "./memory.ts";
 import type { Pc } from "./pc.ts";
@@ -31,6 +34,8 @@ export interface InspectorParts {
   readonly pc: Pc;
   readonly input: HostInput;
   readonly disks: readonly NamedDisk[];
+  /** Absent when the machine hides Xen. */
+  readonly domain: Domain | undefined;
 }
 
 /** Everything a monitor may ask of a machine. */
@@ -49,6 +54,8 @@ export interface Inspector {
   pci(): string[];
   /** What the disks have done. */
   blockStats(): string[];
+  /** What `xenstore-ls` prints of a path, or why it prints nothing. */
+  xenstore(path: string, style: ListStyle): string[];
   /** Walks the page tables; `undefined` where nothing is mapped. */
   linearToGpa(linear: number): Gpa | undefined;
   /**
@@ -102,6 +109,10 @@ export class MachineInspector implements Inspector {
 
   blockStats(): string[] {
     return blockStatLines(this.#parts.disks, this.#parts.clock.now);
+  }
+
+  xenstore(path: string, style: ListStyle): string[] {
+    return storeLines(this.#parts.domain, path, style);
   }
 
   linearToGpa(linear: number): Gpa | undefined {

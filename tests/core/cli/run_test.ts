@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../../core/cli/files.ts";
 import {
   requestLineSchema,
@@ -134,6 +134,21 @@ processTest(
     assertEquals(new Set(record.exits.functions!.map(({ name }) => name)), new Set(["guest_code"]));
   },
 );
+
+processTest("run --xenstore writes what is in xenstore at the end", async (folder) => {
+  await Deno.writeFile(`${folder}/g.bin`, bootDisk(1));
+  const args = ["run", "g.bin", "--max-insns", "1k", "--quiet", "--xenstore", "store.txt"];
+  assertEquals((await run(folder, ...args)).code, 124);
+  const lines = (await Deno.readTextFile(`${folder}/store.txt`)).split("\n");
+  assertEquals(lines[0], '/vm = ""   (n0)');
+  assert(lines.includes('/local/domain/1/control/shutdown = ""   (n1)'));
+  assertEquals(await run(folder, ...args, "--machine", "pc"), {
+    code: 2,
+    stdout: "",
+    stderr: 'trapring: Cannot write xenstore "store.txt": the machine hides Xen\n' +
+      "hint: -machine xenfv\n",
+  });
+});
 
 processTest("run says which file of --requests or --symbols is no use", async (folder) => {
   await Deno.writeFile(`${folder}/g.bin`, bootDisk(1));

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Monitor } from "../../../core/debug/monitor.ts";
+import type { MachineType } from "../../../core/machine/config.ts";
 import { boot, flatGuest } from "../../helpers/small_machine.ts";
 import { snapshotOf } from "../../helpers/machine.ts";
 
@@ -7,8 +8,9 @@ import { snapshotOf } from "../../helpers/machine.ts";
 const GUEST = flatGuest(0xb8, 0x44, 0x33, 0x22, 0x11, 0xf4, 0x41, 0x0a, 0x27, 0x80);
 
 /** A monitor on it, and what the monitor did to its host. */
-function newMonitor() {
-  const machine = boot(GUEST, {}, [snapshotOf(new Uint8Array(512 * 100))]);
+function newMonitor(type?: MachineType) {
+  const board = type === undefined ? {} : { machine: type };
+  const machine = boot(GUEST, board, [snapshotOf(new Uint8Array(512 * 100))]);
   const log: string[] = [];
   const files: Record<string, string> = {};
   const monitor = new Monitor({
@@ -70,6 +72,11 @@ const ANSWERS: readonly (readonly [string, ...string[]])[] = [
   ["print $eip + 4", "1048580"],
   ["gva2gpa 0x100000", "gpa: 0x100000"],
   ["screendump", "ab  ", "c   "],
+  [
+    "xenstore-ls / /vm",
+    "extraneous characters at the end of line: /vm",
+    'Try "help xenstore-ls" for more information',
+  ],
   ["screendump no/where", "Error: Could not open 'no/where': No such file or directory"],
 ];
 
@@ -136,6 +143,36 @@ Deno.test("Monitor.execute() looks without changing anything", () => {
   assertEquals(looked.machine.runSlice(), machine.runSlice());
   assertEquals(looked.machine.inputs, []);
 });
+
+/** A line, and what Xen's xenstore-ls says of the same tree. */
+const STORE_ANSWERS: readonly (readonly [string, ...string[]])[] = [
+  [
+    "xenstore-ls /local/domain/1/memory",
+    'static-max = "2048"',
+    'target = "2048"',
+    'videoram = "0"',
+  ],
+  [
+    "xenstore-ls -fp /local/domain/1/cpu",
+    '/local/domain/1/cpu/0 = ""   (n0,r1)',
+    '/local/domain/1/cpu/0/availability = "online"   (n0,r1)',
+  ],
+  ["xenstore-ls -f -p /local/domain/1/control/sysrq"],
+  ["xenstore-ls /none", "xenstore-ls: xs_directory (/none): No such file or directory"],
+  ["xenstore-ls a//b", "xenstore-ls: xs_directory (a//b): Invalid argument"],
+];
+
+Deno.test("Monitor.execute() has no xenstore to list when the machine hides Xen", () => {
+  const { monitor } = newMonitor("pc");
+  const answer = ["xenstore-ls: no xenstore: this machine hides Xen"];
+  assertEquals(monitor.execute("xenstore-ls -p memory"), answer);
+});
+
+for (const [line, ...answer] of STORE_ANSWERS) {
+  Deno.test(`Monitor.execute() answers "${line}" as xenstore-ls does`, () => {
+    assertEquals(newMonitor("xenfv").monitor.execute(line), answer);
+  });
+}
 
 Deno.test("Monitor.complete() knows commands, and topics behind info", () => {
   const { monitor } = newMonitor();
