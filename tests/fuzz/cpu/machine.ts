@@ -23,6 +23,7 @@ const MARGIN = 0x8000;
 /** Words of the state that say how far the host has got, not where the guest is. */
 const INTERNAL: readonly number[] = [
   ...[AT.CA, AT.CB, AT.FR, AT.FO, AT.FX, AT.BUDGET, AT.RECORD, AT.MODE, AT.BANK, AT.LINK],
+  ...[AT.TSC_KNOWN, AT.TSC_END, AT.TSC_END + 4],
   ...[AT.HOT, ...Array.from({ length: 4 }, (_, n) => AT.FPU_TEMP + n * 4)],
   ...[...Array.from({ length: 8 }, (_, n) => AT.SEGS + n * SEG.STRIDE + SEG.SPAN)],
 ];
