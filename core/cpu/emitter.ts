@@ -24,6 +24,7 @@ import {
   shr,
   sub,
   type Val,
+  xor,
 } from "./ir.ts";
 import type { Shape } from "./record.ts";
 import { AT, CS, ESP, FLAG, FS, JUMP, SEG, SITES, SS, TLB } from "./state.ts";
@@ -51,7 +52,8 @@ export function jumpThroughCache(
   mode: Val,
   bank: Val,
 ): void {
-  const slot = shl(and(linear, num(JUMP.ENTRIES - 1)), num(JUMP_SHIFT));
+  const hash = xor(linear, shr(linear, num(JUMP.HASH_SHIFT)));
+  const slot = shl(and(hash, num(JUMP.ENTRIES - 1)), num(JUMP_SHIFT));
   const entry = keep(add(slot, num(JUMP.BASE)));
   const tlb = keep(add(tlbIndex(linear), bank));
   body.block((miss) => {

@@ -16,6 +16,7 @@ const {
   BASE: JUMP_BASE,
   ENTRIES: JUMP_ENTRIES,
   HANDLER: JUMP_HANDLER,
+  HASH_SHIFT: JUMP_HASH_SHIFT,
   LINEAR: JUMP_LINEAR,
   MODE: JUMP_MODE,
   RECORD: JUMP_RECORD,
@@ -69,5 +70,6 @@ export class JumpCache {
 
 /** Word index of the entry for a linear address. */
 function entryOf(linear: number): number {
-  return (JUMP_BASE + (linear & (JUMP_ENTRIES - 1)) * JUMP_STRIDE) >> 2;
+  const hash = linear ^ linear >>> JUMP_HASH_SHIFT;
+  return (JUMP_BASE + (hash & (JUMP_ENTRIES - 1)) * JUMP_STRIDE) >> 2;
 }

@@ -198,6 +198,11 @@ export const JUMP = {
   /** What the record's first word says. */
   HANDLER: 16,
   ENTRIES: 65536,
+  /**
+   * The address's upper bits move its lower ones: of addresses that are multiples of 16, as those
+   * of functions are, more would meet.
+   */
+  HASH_SHIFT: 16,
   BASE: 0x20000,
 } as const;
 
