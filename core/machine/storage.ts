@@ -45,7 +45,7 @@ export function openDisk(path: string, options: OpenDiskOptions): BlockBackend {
   const { readOnly, snapshot, kind } = options;
   if (kind === "cdrom") return RawImage.open(path, { readOnly: true, padTo: CD_BLOCK_BYTES });
   const image = RawImage.open(path, { readOnly: readOnly || snapshot });
-  return snapshot ? new OverlayDisk(image) : image;
+  return snapshot && !readOnly ? new OverlayDisk(image) : image;
 }
 
 /**
