@@ -20,7 +20,7 @@ import { EXIT } from "../types.ts";
 import type { ExitObserver, ExitReason, Ns, VcpuState, VmExit } from "../types.ts";
 
 /** TRC_*: class and subclass, and the number of the event. */
-const EVENT = {
+export const XENTRACE_EVENT = {
   TRACE_CPU_CHANGE: 0x1f003,
   SCHED_RUNSTATE_CHANGE: 0x21001,
   HVM_VMENTRY: 0x81001,
@@ -35,8 +35,10 @@ const EVENT = {
 const EXTRA_SHIFT = 28;
 const CYCLES_INCLUDED = 1 << 31;
 
+const EVENT = XENTRACE_EVENT;
+
 /** RUNSTATE_* of Xen's public header vcpu.h. */
-const RUNSTATE = { RUNNING: 0, RUNNABLE: 1, BLOCKED: 2, OFFLINE: 3 } as const;
+export const RUNSTATE = { RUNNING: 0, RUNNABLE: 1, BLOCKED: 2, OFFLINE: 3 } as const;
 type Runstate = typeof RUNSTATE[keyof typeof RUNSTATE];
 
 /** Where a runstate change has its states, in the event. */

@@ -48,43 +48,54 @@ export const EVTCHN = {
 const { BIND_INTERDOMAIN, BIND_VIRQ, CLOSE, SEND, STATUS } = EVTCHN;
 const { ALLOC_UNBOUND, BIND_IPI, BIND_VCPU, UNMASK, RESET } = EVTCHN;
 
-/** EVTCHNOP_status has several fields to give back. */
-const STATUS_COMMAND = 5;
+/** Numbers of the commands. */
+export const EVTCHNOP = {
+  BIND_INTERDOMAIN: 0,
+  BIND_VIRQ: 1,
+  CLOSE: 3,
+  SEND: 4,
+  STATUS: 5,
+  ALLOC_UNBOUND: 6,
+  BIND_IPI: 7,
+  BIND_VCPU: 8,
+  UNMASK: 9,
+  RESET: 10,
+} as const;
 
-/** By EVTCHNOP_* number. Not here: bind_pirq (2) and the FIFO commands (11 to 13). */
+/** Not here: bind_pirq (2) and the FIFO commands (11 to 13). */
 const COMMANDS: Readonly<Record<number, Command>> = {
-  0: {
+  [EVTCHNOP.BIND_INTERDOMAIN]: {
     length: BIND_INTERDOMAIN.LOCAL_PORT,
     portAt: BIND_INTERDOMAIN.LOCAL_PORT,
     run: (e, f) =>
       e.connect(u16(f, BIND_INTERDOMAIN.REMOTE_DOM), u32(f, BIND_INTERDOMAIN.REMOTE_PORT)),
   },
-  1: {
+  [EVTCHNOP.BIND_VIRQ]: {
     length: BIND_VIRQ.PORT,
     portAt: BIND_VIRQ.PORT,
     run: (e, f) => e.bindVirq(u32(f, BIND_VIRQ.VIRQ), u32(f, BIND_VIRQ.VCPU)),
   },
-  3: { length: CLOSE.SIZE, run: (e, f) => e.close(u32(f, CLOSE.PORT)) },
-  4: { length: SEND.SIZE, run: (e, f) => e.send(u32(f, SEND.PORT)) },
-  [STATUS_COMMAND]: { length: STATUS.STATUS, run: status },
-  6: {
+  [EVTCHNOP.CLOSE]: { length: CLOSE.SIZE, run: (e, f) => e.close(u32(f, CLOSE.PORT)) },
+  [EVTCHNOP.SEND]: { length: SEND.SIZE, run: (e, f) => e.send(u32(f, SEND.PORT)) },
+  [EVTCHNOP.STATUS]: { length: STATUS.STATUS, run: status },
+  [EVTCHNOP.ALLOC_UNBOUND]: {
     length: ALLOC_UNBOUND.PORT,
     portAt: ALLOC_UNBOUND.PORT,
     run: (e, f) =>
       checkTarget(u16(f, ALLOC_UNBOUND.DOM), e.domid) ||
       e.allocateUnbound(u16(f, ALLOC_UNBOUND.REMOTE_DOM)),
   },
-  7: {
+  [EVTCHNOP.BIND_IPI]: {
     length: BIND_IPI.PORT,
     portAt: BIND_IPI.PORT,
     run: (e, f) => e.bindIpi(u32(f, BIND_IPI.VCPU)),
   },
-  8: {
+  [EVTCHNOP.BIND_VCPU]: {
     length: BIND_VCPU.SIZE,
     run: (e, f) => e.bindVcpu(u32(f, BIND_VCPU.PORT), u32(f, BIND_VCPU.VCPU)),
   },
-  9: { length: UNMASK.SIZE, run: (e, f) => e.unmask(u32(f, UNMASK.PORT)) },
-  10: {
+  [EVTCHNOP.UNMASK]: { length: UNMASK.SIZE, run: (e, f) => e.unmask(u32(f, UNMASK.PORT)) },
+  [EVTCHNOP.RESET]: {
     length: RESET.SIZE,
     run: (e, f) => checkTarget(u16(f, RESET.DOM), e.domid) || e.reset(),
   },
@@ -101,7 +112,8 @@ export function eventChannelOp(events: EventChannels, call: GuestCall): number {
     call.fields.setUint32(command.portAt, result, true);
     return call.store(call.second + command.portAt, 4, command.portAt) ? 0 : -ERRNO.EFAULT;
   }
-  if (call.first === STATUS_COMMAND) {
+  // It has several fields to give back.
+  if (call.first === EVTCHNOP.STATUS) {
     const stored = call.store(
       call.second + STATUS.STATUS,
       STATUS.SIZE - STATUS.STATUS,

@@ -11,13 +11,19 @@ import { MAX_GRANT_FRAMES } from "./grants.ts";
 import type { GrantTable } from "./grants.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 
-const GNTTABOP_QUERY_SIZE = 6;
-const GNTTABOP_SET_VERSION = 8;
-const GNTTABOP_GET_VERSION = 10;
+/** Numbers of the operations. */
+export const GNTTABOP = {
+  QUERY_SIZE: 6,
+  SET_VERSION: 8,
+  GET_VERSION: 10,
+} as const;
 
-const GNTST_OKAY = 0;
-const GNTST_BAD_DOMAIN = -2;
-const GNTST_PERMISSION_DENIED = -8;
+/** Status in a structure, a signed 16-bit value. */
+export const GNTST = {
+  OKAY: 0,
+  BAD_DOMAIN: -2,
+  PERMISSION_DENIED: -8,
+} as const;
 
 /** Offsets of gnttab_query_size. */
 export const GNTTAB_QUERY_SIZE = {
@@ -37,11 +43,11 @@ export const GNTTAB_GET_VERSION = { DOM: 0, VERSION: 4, SIZE: 8 } as const;
 /** Serves one grant_table_op. */
 export function grantTableOp(grants: GrantTable, domid: number, call: GuestCall): number {
   switch (call.first) {
-    case GNTTABOP_QUERY_SIZE:
+    case GNTTABOP.QUERY_SIZE:
       return call.third === 1 ? querySize(grants, domid, call) : -ERRNO.EINVAL;
-    case GNTTABOP_SET_VERSION:
+    case GNTTABOP.SET_VERSION:
       return call.third === 1 ? setVersion(call) : -ERRNO.EINVAL;
-    case GNTTABOP_GET_VERSION:
+    case GNTTABOP.GET_VERSION:
       return call.third === 1 ? getVersion(domid, call) : -ERRNO.EINVAL;
     default:
       return -ERRNO.ENOSYS;
@@ -54,7 +60,7 @@ function querySize(grants: GrantTable, domid: number, call: GuestCall): number {
   if (!call.load(call.second, SIZE)) return -ERRNO.EFAULT;
   const status = grantStatus(checkTarget(fields.getUint16(DOM, true), domid));
   fields.setInt16(STATUS, status, true);
-  if (status === GNTST_OKAY) {
+  if (status === GNTST.OKAY) {
     fields.setUint32(NR_FRAMES, grants.frameCount, true);
     fields.setUint32(MAX_NR_FRAMES, MAX_GRANT_FRAMES, true);
   }
@@ -78,6 +84,6 @@ function getVersion(domid: number, call: GuestCall): number {
 }
 
 function grantStatus(denied: number): number {
-  if (denied === 0) return GNTST_OKAY;
-  return denied === -ERRNO.EPERM ? GNTST_PERMISSION_DENIED : GNTST_BAD_DOMAIN;
+  if (denied === 0) return GNTST.OKAY;
+  return denied === -ERRNO.EPERM ? GNTST.PERMISSION_DENIED : GNTST.BAD_DOMAIN;
 }

@@ -79,9 +79,12 @@ export class HvmParams {
   }
 }
 
-const HVMOP_SET_PARAM = 0;
-const HVMOP_GET_PARAM = 1;
-const HVMOP_GET_TIME = 10;
+/** Numbers of the operations. */
+export const HVMOP = {
+  SET_PARAM: 0,
+  GET_PARAM: 1,
+  GET_TIME: 10,
+} as const;
 
 /** Offsets of xen_hvm_param. */
 export const XEN_HVM_PARAM = { DOMID: 0, INDEX: 4, VALUE: 8, SIZE: 16 } as const;
@@ -92,10 +95,10 @@ export const XEN_HVM_PARAM = { DOMID: 0, INDEX: 4, VALUE: 8, SIZE: 16 } as const
  */
 export function hvmOp(params: HvmParams, clock: Clock, domid: number, call: GuestCall): number {
   switch (call.first) {
-    case HVMOP_SET_PARAM:
-    case HVMOP_GET_PARAM:
+    case HVMOP.SET_PARAM:
+    case HVMOP.GET_PARAM:
       return accessParam(params, domid, call);
-    case HVMOP_GET_TIME:
+    case HVMOP.GET_TIME:
       call.fields.setBigUint64(0, BigInt(clock.now), true);
       return call.store(call.second, 8) ? 0 : -ERRNO.EFAULT;
     default:
@@ -110,7 +113,7 @@ function accessParam(params: HvmParams, domid: number, call: GuestCall): number 
   if (index >= HVM_PARAM_COUNT) return -ERRNO.EINVAL;
   const foreign = checkTarget(fields.getUint16(XEN_HVM_PARAM.DOMID, true), domid);
   if (foreign !== 0) return foreign;
-  if (call.first === HVMOP_SET_PARAM) {
+  if (call.first === HVMOP.SET_PARAM) {
     return params.setByGuest(index, fields.getBigUint64(XEN_HVM_PARAM.VALUE, true));
   }
   const denied = params.checkGet(index);

@@ -13,13 +13,19 @@ import type { GuestCall } from "./guest_pointer.ts";
 import type { SharedInfo } from "./shared_info.ts";
 import type { XenFrames } from "./xen_frames.ts";
 
-const XENMEM_CURRENT_RESERVATION = 3;
-const XENMEM_MAXIMUM_RESERVATION = 4;
-const XENMEM_ADD_TO_PHYSMAP = 7;
-const XENMEM_REMOVE_FROM_PHYSMAP = 15;
+/** Numbers of the operations. */
+export const XENMEM = {
+  CURRENT_RESERVATION: 3,
+  MAXIMUM_RESERVATION: 4,
+  ADD_TO_PHYSMAP: 7,
+  REMOVE_FROM_PHYSMAP: 15,
+} as const;
 
-const XENMAPSPACE_SHARED_INFO = 0;
-const XENMAPSPACE_GRANT_TABLE = 1;
+/** Whose page is placed. */
+export const XENMAPSPACE = {
+  SHARED_INFO: 0,
+  GRANT_TABLE: 1,
+} as const;
 
 /** Offsets of xen_add_to_physmap. */
 export const XEN_ADD_TO_PHYSMAP = { DOMID: 0, SPACE: 4, IDX: 8, GPFN: 12, SIZE: 16 } as const;
@@ -42,12 +48,12 @@ export interface MemoryOpTargets {
 /** Serves one memory_op. There is no ballooning: its commands answer -ENOSYS. */
 export function memoryOp(targets: MemoryOpTargets, call: GuestCall): number {
   switch (call.first) {
-    case XENMEM_CURRENT_RESERVATION:
-    case XENMEM_MAXIMUM_RESERVATION:
+    case XENMEM.CURRENT_RESERVATION:
+    case XENMEM.MAXIMUM_RESERVATION:
       return reservation(targets, call);
-    case XENMEM_ADD_TO_PHYSMAP:
+    case XENMEM.ADD_TO_PHYSMAP:
       return addToPhysmap(targets, call);
-    case XENMEM_REMOVE_FROM_PHYSMAP:
+    case XENMEM.REMOVE_FROM_PHYSMAP:
       return removeFromPhysmap(targets, call);
     default:
       return -ERRNO.ENOSYS;
@@ -77,9 +83,9 @@ function addToPhysmap(targets: MemoryOpTargets, call: GuestCall): number {
 /** In the grant space bit 31 of `index` asks for status frames of version 2: beyond any table. */
 function frameOf(targets: MemoryOpTargets, space: number, index: number): Uint8Array | undefined {
   switch (space) {
-    case XENMAPSPACE_SHARED_INFO:
+    case XENMAPSPACE.SHARED_INFO:
       return index === 0 ? targets.shared.frame : undefined;
-    case XENMAPSPACE_GRANT_TABLE:
+    case XENMAPSPACE.GRANT_TABLE:
       return targets.grants.frame(index);
     default:
       return undefined;

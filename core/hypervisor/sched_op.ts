@@ -14,10 +14,13 @@ import type { GuestCall } from "./guest_pointer.ts";
 import { EVENT_CHANNEL_LIMIT } from "./shared_info.ts";
 import { deadlineOf } from "./vcpu_op.ts";
 
-const SCHEDOP_YIELD = 0;
-const SCHEDOP_BLOCK = 1;
-const SCHEDOP_SHUTDOWN = 2;
-const SCHEDOP_POLL = 3;
+/** Numbers of the operations. */
+export const SCHEDOP = {
+  YIELD: 0,
+  BLOCK: 1,
+  SHUTDOWN: 2,
+  POLL: 3,
+} as const;
 
 /** Why a domain ends, by SHUTDOWN_* number. Suspend (2) is no end, see {@link SchedOps}. */
 export const SHUTDOWN_REASONS = [
@@ -83,15 +86,15 @@ export class SchedOps {
   /** Serves one sched_op. */
   schedOp(call: GuestCall): number {
     switch (call.first) {
-      case SCHEDOP_YIELD:
+      case SCHEDOP.YIELD:
         return 0;
-      case SCHEDOP_BLOCK:
+      case SCHEDOP.BLOCK:
         this.unblock();
         this.#waitingFor = "upcall";
         return 0;
-      case SCHEDOP_SHUTDOWN:
+      case SCHEDOP.SHUTDOWN:
         return this.#shutdown(call);
-      case SCHEDOP_POLL:
+      case SCHEDOP.POLL:
         return this.#poll(call);
       default:
         return -ERRNO.ENOSYS;

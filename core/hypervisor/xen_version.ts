@@ -16,10 +16,20 @@ export const XEN_VERSION: number = 4 << 16 | 17;
  */
 export const XEN_FEATURES = 0x305;
 
-const XENVER_VERSION = 0;
-const XENVER_GET_FEATURES = 6;
-const XENVER_PAGESIZE = 7;
-const XENVER_BUILD_ID = 10;
+/** Numbers of the commands. */
+export const XENVER = {
+  VERSION: 0,
+  EXTRAVERSION: 1,
+  COMPILE_INFO: 2,
+  CAPABILITIES: 3,
+  CHANGESET: 4,
+  PLATFORM_PARAMETERS: 5,
+  GET_FEATURES: 6,
+  PAGESIZE: 7,
+  GUEST_HANDLE: 8,
+  COMMANDLINE: 9,
+  BUILD_ID: 10,
+} as const;
 
 /** Offsets of xen_feature_info. */
 export const XEN_FEATURE_INFO = { SUBMAP_IDX: 0, SUBMAP: 4, SIZE: 8 } as const;
@@ -45,8 +55,8 @@ const DENIED = "<denied>";
 
 /** By XENVER_* number. Where Xen keeps something from an unprivileged guest it says so. */
 const TEXTS: Readonly<Record<number, Text>> = {
-  1: { length: 16, strings: [[0, ".7"]] }, // extraversion
-  2: { // compile_info
+  [XENVER.EXTRAVERSION]: { length: 16, strings: [[0, ".7"]] },
+  [XENVER.COMPILE_INFO]: {
     length: XEN_COMPILE_INFO.SIZE,
     strings: [
       [COMPILER, "gcc"],
@@ -55,23 +65,26 @@ const TEXTS: Readonly<Record<number, Text>> = {
       [COMPILE_DATE, "2026-01-01"],
     ],
   },
-  3: { length: 1024, strings: [[0, "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p "]] }, // capabilities
-  4: { length: 64, strings: [[0, DENIED]] }, // changeset
-  5: { length: 4, strings: [] }, // platform_parameters: virt_start
-  8: { length: 16, strings: [] }, // guest_handle: the nil UUID
-  9: { length: 1024, strings: [[0, DENIED]] }, // commandline
+  [XENVER.CAPABILITIES]: {
+    length: 1024,
+    strings: [[0, "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p "]],
+  },
+  [XENVER.CHANGESET]: { length: 64, strings: [[0, DENIED]] },
+  [XENVER.PLATFORM_PARAMETERS]: { length: 4, strings: [] }, // virt_start
+  [XENVER.GUEST_HANDLE]: { length: 16, strings: [] }, // the nil UUID
+  [XENVER.COMMANDLINE]: { length: 1024, strings: [[0, DENIED]] },
 };
 
 /** Serves one xen_version. */
 export function xenVersion(call: GuestCall): number {
   switch (call.first) {
-    case XENVER_VERSION:
+    case XENVER.VERSION:
       return XEN_VERSION;
-    case XENVER_GET_FEATURES:
+    case XENVER.GET_FEATURES:
       return getFeatures(call);
-    case XENVER_PAGESIZE:
+    case XENVER.PAGESIZE:
       return 4096;
-    case XENVER_BUILD_ID:
+    case XENVER.BUILD_ID:
       return -ERRNO.ENODATA;
     default:
       return answerText(call);

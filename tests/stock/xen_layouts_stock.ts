@@ -6,16 +6,24 @@
 
 import { assertEquals } from "@std/assert";
 import { dirname } from "@std/path";
+import { RUNSTATE, XENTRACE_EVENT } from "../../core/debug/xentrace.ts";
 import { DOMID_SELF, ERRNO } from "../../core/hypervisor/errno.ts";
-import { EVTCHN } from "../../core/hypervisor/event_channel_op.ts";
+import { EVTCHN, EVTCHNOP } from "../../core/hypervisor/event_channel_op.ts";
 import { CHANNEL_STATUS } from "../../core/hypervisor/events.ts";
 import {
+  GNTST,
   GNTTAB_GET_VERSION,
   GNTTAB_QUERY_SIZE,
   GNTTAB_SET_VERSION,
+  GNTTABOP,
 } from "../../core/hypervisor/grant_table_op.ts";
 import * as grants from "../../core/hypervisor/grants.ts";
-import { HVM_PARAM, HVM_PARAM_COUNT, XEN_HVM_PARAM } from "../../core/hypervisor/hvm_params.ts";
+import {
+  HVM_PARAM,
+  HVM_PARAM_COUNT,
+  HVMOP,
+  XEN_HVM_PARAM,
+} from "../../core/hypervisor/hvm_params.ts";
 import { HYPERCALLS } from "../../core/hypervisor/hypercall.ts";
 import {
   IOREQ_BYTES,
@@ -24,8 +32,13 @@ import {
   IOREQ_TYPE,
   IOREQ_WORD,
 } from "../../core/hypervisor/ioreq.ts";
-import { XEN_ADD_TO_PHYSMAP, XEN_REMOVE_FROM_PHYSMAP } from "../../core/hypervisor/memory_op.ts";
-import { SCHED_POLL, SHUTDOWN_REASONS } from "../../core/hypervisor/sched_op.ts";
+import {
+  XEN_ADD_TO_PHYSMAP,
+  XEN_REMOVE_FROM_PHYSMAP,
+  XENMAPSPACE,
+  XENMEM,
+} from "../../core/hypervisor/memory_op.ts";
+import { SCHED_POLL, SCHEDOP, SHUTDOWN_REASONS } from "../../core/hypervisor/sched_op.ts";
 import { SHARED_INFO, VCPU_INFO, VCPU_TIME } from "../../core/hypervisor/shared_info.ts";
 import {
   VCPU_REGISTER_VCPU_INFO,
@@ -33,7 +46,7 @@ import {
   VCPU_SET_SINGLESHOT_TIMER,
   VCPUOP,
 } from "../../core/hypervisor/vcpu_op.ts";
-import { XEN_COMPILE_INFO, XEN_FEATURE_INFO } from "../../core/hypervisor/xen_version.ts";
+import { XEN_COMPILE_INFO, XEN_FEATURE_INFO, XENVER } from "../../core/hypervisor/xen_version.ts";
 import { XS_RING, XS_RING_BYTES, XS_RING_ERROR } from "../../core/hypervisor/xenstore_ring.ts";
 import { XS, XS_PAYLOAD_MAX, XSD_SOCKMSG } from "../../core/hypervisor/xenstore_wire.ts";
 import { HVM_MEMMAP_TABLE_ENTRY, HVM_MODLIST_ENTRY, HVM_START_INFO } from "../../core/load/pvh.ts";
@@ -156,6 +169,12 @@ function blkifLayouts(layout: BlkifLayout, abi: Abi): Layout[] {
   ];
 }
 
+/** Tables whose names stand before Xen's, which are in small letters. */
+function prefixed(tables: Readonly<Record<string, Table>>): Numbers[] {
+  return Object.entries(tables)
+    .map(([prefix, ours]) => ({ ours, theirs: (name) => `${prefix}_${name.toLowerCase()}` }));
+}
+
 /** Values of the error field, by our names. */
 const XS_ERRORS: Readonly<Record<string, string>> = {
   NONE: "NONE",
@@ -183,7 +202,9 @@ const NUMBERS: readonly Numbers[] = [
   { ours: { DOMID_SELF, HVM_NR_PARAMS: HVM_PARAM_COUNT }, theirs: (name) => name },
   { ours: HVM_PARAM, theirs: (name) => `HVM_PARAM_${name}` },
   { ours: numbered(HYPERCALLS), theirs: (name) => `__HYPERVISOR_${name}` },
-  { ours: VCPUOP, theirs: (name) => `VCPUOP_${name.toLowerCase()}` },
+  ...prefixed({ EVTCHNOP, GNTTABOP, GNTST, HVMOP, RUNSTATE, SCHEDOP, VCPUOP }),
+  ...prefixed({ XENMAPSPACE, XENMEM, XENVER }),
+  { ours: XENTRACE_EVENT, theirs: (name) => `TRC_${name}` },
   { ours: numbered(SHUTDOWN_REASONS), theirs: (name) => `SHUTDOWN_${name}` },
   { ours: CHANNEL_STATUS, theirs: (name) => `EVTCHNSTAT_${name}` },
   {
