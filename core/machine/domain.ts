@@ -182,7 +182,7 @@ export class Domain {
         perResponse: costs.backendResponse,
       },
       persistent: true,
-      observer: exits?.watchRing(vdev),
+      observe: () => exits?.watchRing(vdev),
       stats: {
         notifySent: () => {},
         notifySuppressed: () => this.#suppressed++,

@@ -22,8 +22,8 @@ import type {
 import { BlkbackRing } from "./blkback_ring.ts";
 import type { BlkbackCosts, NotificationStats, RingObserver } from "./blkback_ring.ts";
 import { MAX_INDIRECT_SEGMENTS, VDISK } from "./blkif.ts";
-import { MAX_RING_PAGE_ORDER, readFrontend } from "./frontend_keys.ts";
-import type { FrontendKeys } from "./frontend_keys.ts";
+import { MAX_QUEUES, MAX_RING_PAGE_ORDER, readFrontend } from "./frontend_keys.ts";
+import type { FrontendKeys, QueueKeys } from "./frontend_keys.ts";
 import { parseU32, XENBUS_STATE } from "./xenbus.ts";
 import type { XenbusState } from "./xenbus.ts";
 
@@ -37,7 +37,8 @@ export interface BlkbackOptions {
   /** Offer feature-persistent. */
   readonly persistent: boolean;
   readonly stats: NotificationStats;
-  readonly observer?: RingObserver | undefined;
+  /** Makes an observer for each ring that a frontend ever has at once. */
+  readonly observe?: (() => RingObserver | undefined) | undefined;
 }
 
 /** A ring that is connected, and what ends it. */
@@ -61,7 +62,9 @@ export class Blkback {
   readonly #readOnly: boolean;
   readonly #canDiscard: boolean;
   #state: XenbusState = XENBUS_STATE.INITIALISING;
-  #connection: Connection | undefined;
+  /** The rings of a frontend that is connected. */
+  #connections: Connection[] = [];
+  readonly #observers: (RingObserver | undefined)[] = [];
   #endWatch: () => void;
   #reactionPending = false;
   #gone = false;
@@ -120,7 +123,7 @@ export class Blkback {
 
   /** Writes what a frontend reads before it makes a ring. */
   #prepare(): void {
-    this.#write("multi-queue-max-queues", 1);
+    this.#write("multi-queue-max-queues", MAX_QUEUES);
     this.#write("max-ring-page-order", MAX_RING_PAGE_ORDER);
     this.#write("max-ring-pages", 2 ** MAX_RING_PAGE_ORDER);
     this.#switchTo(XENBUS_STATE.INIT_WAIT);
@@ -172,10 +175,13 @@ export class Blkback {
 
   /** @returns false while requests are in flight; the reaction is repeated when they are not */
   #disconnect(): boolean {
-    if (this.#connection === undefined) return true;
-    const { ring, event, ringRefs } = this.#connection;
+    this.#connections = this.#connections.filter((connection) => !this.#end(connection));
+    return this.#connections.length === 0;
+  }
+
+  /** @returns whether its pages are unmapped now */
+  #end({ ring, event, ringRefs }: Connection): boolean {
     if (!ring.close()) return false;
-    this.#connection = undefined;
     event.close();
     this.#host.grants.unmapAll(ringRefs);
     return true;
@@ -185,25 +191,29 @@ export class Blkback {
     if (!this.#disconnect()) return;
     const keys = readFrontend((key) => this.#readFrontend(key));
     if (typeof keys === "string") return this.#fail(keys);
-    const connection = this.#attach(keys);
-    if (typeof connection === "string") return this.#fail(connection);
-    this.#connection = connection;
+    for (const queue of keys.queues) {
+      const connection = this.#attach(queue, keys);
+      if (typeof connection === "string") {
+        this.#disconnect();
+        return this.#fail(connection);
+      }
+      this.#connections.push(connection);
+    }
     this.#publish();
     this.#switchTo(XENBUS_STATE.CONNECTED);
-    connection.ring.wake();
+    for (const { ring } of this.#connections) ring.wake();
   }
 
-  /** @returns the connection, or why there is none; then nothing stays mapped or bound */
-  #attach(keys: FrontendKeys): Connection | string {
-    const { ringRefs, evtchnPort } = keys;
+  /** @returns the connection, or why there is none; then nothing of it stays mapped or bound */
+  #attach({ ringRefs, evtchnPort }: QueueKeys, keys: FrontendKeys): Connection | string {
     const pages = this.#mapRing(ringRefs);
     if (typeof pages === "string") return pages;
-    const event = this.#host.bindInterdomain(evtchnPort, () => this.#connection?.ring.wake());
+    const event = this.#host.bindInterdomain(evtchnPort, () => ring.wake());
     if (event === undefined) {
       this.#host.grants.unmapAll(ringRefs);
       return `cannot bind event-channel ${evtchnPort}`;
     }
-    const ring = this.#newRing(pages, event, keys);
+    const ring: BlkbackRing = this.#newRing(pages, event, keys);
     if (!ring.overrun) return { ring, event, ringRefs };
     event.close();
     this.#host.grants.unmapAll(ringRefs);
@@ -236,7 +246,7 @@ export class Blkback {
       errors: this.#errors,
       costs: this.#options.costs,
       stats: this.#options.stats,
-      observer: this.#options.observer,
+      observer: this.#observers[this.#connections.length] ??= this.#options.observe?.(),
       layout: keys.layout,
       pages,
       event,

@@ -11,12 +11,20 @@ import { parseU32 } from "./xenbus.ts";
 /** A ring has at most 2 to this power of pages: what Linux offers, 16 pages. */
 export const MAX_RING_PAGE_ORDER = 4;
 
-/** What a frontend in state Initialised has written. */
-export interface FrontendKeys {
-  readonly layout: BlkifLayout;
+/** A disk has at most so many rings, as many as Linux uses. */
+export const MAX_QUEUES = 4;
+
+/** One of a frontend's rings. */
+export interface QueueKeys {
   /** Grants of the ring's pages, in order. */
   readonly ringRefs: readonly number[];
   readonly evtchnPort: number;
+}
+
+/** What a frontend in state Initialised has written. */
+export interface FrontendKeys {
+  readonly layout: BlkifLayout;
+  readonly queues: readonly QueueKeys[];
   readonly persistent: boolean;
 }
 
@@ -28,19 +36,39 @@ export function readFrontend(keys: Keys): FrontendKeys | string {
   const protocol = keys("protocol");
   const layout = protocol === undefined ? I386 : LAYOUTS.get(protocol);
   if (layout === undefined) return `unknown protocol ${JSON.stringify(protocol)}`;
-  const queues = keys("multi-queue-num-queues") ?? "1";
-  if (parseU32(queues) !== 1) return `multi-queue-num-queues is ${JSON.stringify(queues)}, not 1`;
-  const ringRefs = readRingRefs(keys);
-  if (typeof ringRefs === "string") return ringRefs;
-  const evtchnPort = parseU32(keys("event-channel"));
-  if (evtchnPort === undefined) return "event-channel is not a number";
-  return { layout, ringRefs, evtchnPort, persistent: keys("feature-persistent") === "1" };
+  const queues = readQueues(keys);
+  if (typeof queues === "string") return queues;
+  return { layout, queues, persistent: keys("feature-persistent") === "1" };
+}
+
+/** A single ring has its keys beside the others; of several, each has a directory. */
+function readQueues(keys: Keys): readonly QueueKeys[] | string {
+  const pages = readPageCount(keys);
+  if (typeof pages === "string") return pages;
+  const text = keys("multi-queue-num-queues") ?? "1";
+  const count = parseU32(text) ?? 0;
+  if (count < 1 || count > MAX_QUEUES) {
+    return `multi-queue-num-queues is ${JSON.stringify(text)}, not 1 to ${MAX_QUEUES}`;
+  }
+  const queues: QueueKeys[] = [];
+  for (let i = 0; i < count; i++) {
+    const queue = readQueue(keys, count === 1 ? "" : `queue-${i}/`, pages);
+    if (typeof queue === "string") return queue;
+    queues.push(queue);
+  }
+  return queues;
+}
+
+function readQueue(keys: Keys, directory: string, pages: number): QueueKeys | string {
+  const ringRefs = readRingRefs((key) => keys(`${directory}${key}`), pages);
+  if (typeof ringRefs === "string") return `${directory}${ringRefs}`;
+  const evtchnPort = parseU32(keys(`${directory}event-channel`));
+  if (evtchnPort === undefined) return `${directory}event-channel is not a number`;
+  return { ringRefs, evtchnPort };
 }
 
 /** One page is `ring-ref`; of several, and by some frontends of one, each has its number. */
-function readRingRefs(keys: Keys): readonly number[] | string {
-  const pages = readPageCount(keys);
-  if (typeof pages === "string") return pages;
+function readRingRefs(keys: Keys, pages: number): readonly number[] | string {
   const refs: number[] = [];
   for (let i = 0; i < pages; i++) {
     const name = `ring-ref${i}`;

@@ -137,6 +137,8 @@ export interface GuestOptions {
   readonly layout?: BlkifLayout;
   /** 1 unless given; their grants are {@link ringRef}. */
   readonly ringPages?: number;
+  /** Event channels from {@link PORT} on, 1 unless given. */
+  readonly ports?: number;
 }
 
 /** Grant of a page of a ring. */
@@ -163,12 +165,15 @@ export class BlkfrontGuest {
   suppressed = 0;
   /** Requests that the backend took without an event of their own. */
   unannounced = 0;
-  #onEvent: (() => void) | undefined;
+  readonly #ports: number;
+  /** By port, those that are bound. */
+  readonly #onEvent = new Map<number, () => void>();
 
   constructor(options: GuestOptions) {
     this.clock = options.clock ?? new FakeClock();
     this.dom0 = new FakeDom0(this.clock);
     this.layout = options.layout ?? I386;
+    this.#ports = options.ports ?? 1;
     const pages = options.ringPages ?? 1;
     this.ringPage = new Uint8Array(pages * PAGE_SIZE);
     this.ring = new FrontRing(new DataView(this.ringPage.buffer), this.layout.SIZE);
@@ -218,15 +223,16 @@ export class BlkfrontGuest {
       grants: this.grants,
       store: this.store,
       bindInterdomain: (remotePort, onEvent): EventPort | undefined => {
-        if (remotePort !== PORT || this.#onEvent !== undefined) return undefined;
-        this.#onEvent = onEvent;
-        return { notify: () => this.events++, close: () => this.#onEvent = undefined };
+        const allocated = remotePort >= PORT && remotePort < PORT + this.#ports;
+        if (!allocated || this.#onEvent.has(remotePort)) return undefined;
+        this.#onEvent.set(remotePort, onEvent);
+        return { notify: () => this.events++, close: () => this.#onEvent.delete(remotePort) };
       },
     };
   }
 
   get bound(): boolean {
-    return this.#onEvent !== undefined;
+    return this.#onEvent.size > 0;
   }
 
   /** A page under a fresh grant. */
@@ -310,8 +316,8 @@ export class BlkfrontGuest {
   }
 
   /** The event itself, wanted or not. */
-  kick(): void {
-    this.#onEvent?.();
+  kick(port: number = PORT): void {
+    this.#onEvent.get(port)?.();
   }
 
   /** Takes the responses as an interrupt handler does, the final check included. */

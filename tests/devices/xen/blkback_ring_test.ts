@@ -422,11 +422,17 @@ Deno.test("BlkbackRing survives a ring full of garbage", () => {
       persistent,
     ) => {
       const { guest } = connected({ persistent });
-      for (let gref = 0; gref < 8; gref++) if (gref !== RING_REF) guest.page(gref, gref > 5);
+      for (let gref = 0; gref < 8; gref++) {
+        if (gref !== RING_REF) guest.page(gref, gref > 5).set(bytes);
+      }
       guest.ringPage.set(bytes, SRING.RING);
       for (let i = 0; op !== undefined && i < 32; i++) {
         guest.ringPage[SRING.RING + i * I386.SIZE] = op;
         guest.ringPage[SRING.RING + i * I386.SIZE + REQUEST.NR_SEGMENTS] = i % 13;
+        if (op !== BLKIF_OP.INDIRECT) continue;
+        const at = SRING.RING + i * I386.SIZE;
+        guest.ring.page.setUint16(at + REQUEST.INDIRECT_NR_SEGMENTS, i * 9, true);
+        guest.ring.page.setUint32(at + I386.INDIRECT_GREFS, i % 10, true);
       }
       guest.ring.page.setUint32(SRING.REQ_PROD, requests, true);
       guest.kick();

@@ -22,7 +22,7 @@ function assertServes(guest: BlkfrontGuest): void {
 Deno.test("Blkback waits in InitWait with the keys a frontend reads first", () => {
   const guest = memoryGuest();
   assertEquals(guest.backendKey("state"), "2");
-  assertEquals(guest.backendKey("multi-queue-max-queues"), "1");
+  assertEquals(guest.backendKey("multi-queue-max-queues"), "4");
   assertEquals(guest.backendKey("max-ring-page-order"), "4");
   assertEquals(guest.backendKey("max-ring-pages"), "16");
   assertEquals(guest.backendKey("feature-max-indirect-segments"), undefined);
@@ -84,7 +84,16 @@ const HOSTILE: readonly (readonly [string, Record<string, string>])[] = [
   ["ring-ref that is not granted", { "ring-ref": "999" }],
   ["event-channel that is no number", { "event-channel": "5 " }],
   ["event-channel that is not bound to dom0", { "event-channel": "6" }],
-  ["two queues", { "multi-queue-num-queues": "2" }],
+  ["no queue", { "multi-queue-num-queues": "0" }],
+  ["five queues", { "multi-queue-num-queues": "5" }],
+  ["two queues without their keys", { "multi-queue-num-queues": "2" }],
+  ["second queue whose event channel is the first's", {
+    "multi-queue-num-queues": "2",
+    "queue-0/ring-ref": String(RING_REF),
+    "queue-0/event-channel": String(PORT),
+    "queue-1/ring-ref": String(RING_REF),
+    "queue-1/event-channel": String(PORT),
+  }],
   ["ring of two pages with one grant", { "ring-page-order": "1" }],
   ["ring of 32 pages", { "ring-page-order": "5" }],
   ["ring of 2^32 pages", { "ring-page-order": "4294967295" }],
