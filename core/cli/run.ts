@@ -93,8 +93,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       ...(requests && { onRequest: (request) => requests.add(request) }),
       ...(log && { onBlock: (lines) => writeText(log, `${lines.join("\n")}\n\n`) }),
     });
-    const result = await runToEnd(machine, { console, debug, requests }, options);
-    trace?.finish(machine.now);
+    const result = await runToEnd(machine, { console, debug, requests, trace }, options);
     store?.(machine.inspector);
     reportEnd(result, streams);
     writeRecord(buildRunRecord(inputs, result, names), options, streams);
@@ -210,12 +209,13 @@ interface Sinks {
   readonly console: GuestConsole;
   readonly debug: DebugOutput;
   readonly requests: RequestsFile | undefined;
+  readonly trace: Xentrace | undefined;
 }
 
 /** Runs until the guest, a limit or the user ends it; what was written is durable afterwards. */
 async function runToEnd(
   machine: Machine,
-  { console, debug, requests }: Sinks,
+  { console, debug, requests, trace }: Sinks,
   options: RunOptions,
 ): Promise<RunResult> {
   const flush = () => {
@@ -251,6 +251,7 @@ async function runToEnd(
       machine.close();
     } finally {
       flush();
+      trace?.finish(machine.now);
     }
   }
 }

@@ -135,6 +135,19 @@ processTest(
   },
 );
 
+processTest("run --xentrace writes as many exits as it counts", async (folder) => {
+  const args = ["--xentrace", "exits.trc", "--json", "--quiet"];
+  const { stdout } = await run(folder, "run", guestPath("hello"), ...args);
+  const words = new Uint32Array((await Deno.readFile(`${folder}/exits.trc`)).buffer);
+  assertEquals([...words.subarray(0, 3)], [0x2001f003, 0, words.byteLength - 12]);
+  const count = (head: number) => words.filter((word) => word === head).length;
+  const { total } = JSON.parse(stdout).counters.exits;
+  assertEquals([count(0xa0081002), count(0x80081001), total > 0], [total, total, true]);
+  const nowhere = await run(folder, "run", guestPath("hello"), "--xentrace", "no/where");
+  assertEquals(nowhere.code, 2);
+  assertStringIncludes(nowhere.stderr, 'Cannot write trace "no/where"');
+});
+
 processTest("run --xenstore writes what is in xenstore at the end", async (folder) => {
   await Deno.writeFile(`${folder}/g.bin`, bootDisk(1));
   const args = ["run", "g.bin", "--max-insns", "1k", "--quiet", "--xenstore", "store.txt"];

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ImageError } from "../../../core/errors.ts";
-import type { BlockBackend } from "../../../core/types.ts";
+import { type BlockBackend, EXIT, type ExitObserver, type Ns } from "../../../core/types.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
 import { boot, bootGuest, exitWith, flatGuest, outb } from "../../helpers/small_machine.ts";
 import { COSTS } from "../../helpers/host.ts";
@@ -171,4 +171,38 @@ Deno.test("Machine.runSlice() lets a millisecond pass, and slicing shows in no n
   assertEquals([sliced.runSlice(), sliced.now], [undefined, 1_000_000]);
   assertEquals([sliced.runSlice(), sliced.now], [undefined, 2_000_000]);
   assertEquals(sliced.runSlice(), await boot(guest).run());
+});
+
+Deno.test("MachineConfig.observer sees every exit, its time, and the sleep behind HLT", async () => {
+  const told: string[] = [];
+  let time = 0;
+  let before = 0;
+  const tell = (what: string, at: Ns) => {
+    assertEquals(at >= before, true, `${what} at ${at} after ${before}`);
+    before = at;
+    told.push(what);
+  };
+  const observer: ExitObserver = {
+    exits: ({ reason, at }) => tell(`exit ${reason}`, at),
+    enters: ({ at }, entersAt) => {
+      time += entersAt - at;
+      tell("entry", entersAt);
+    },
+    event: (reason, _rip, at, entersAt) => {
+      time += entersAt - at;
+      tell(`event ${reason}`, at);
+      before = entersAt;
+    },
+    slept: (from, to) => {
+      tell("sleep", from);
+      before = to;
+    },
+  };
+  const guest = bootGuest(...FAST_TIMER, 0xfb, ...HLT, ...exitWith(0));
+  const { counters: { exits, books } } = await boot(guest, { observer }).run();
+  const counted = told.filter((what) => /^(exit|event) /.test(what)).length;
+  assertEquals(counted, exits.total);
+  assertEquals(time, books.exit + books.emulation + books.ioreq + books.device + books.hypercall);
+  const halted = told.indexOf(`exit ${EXIT.HLT}`);
+  assertEquals(told.slice(halted, halted + 3), [`exit ${EXIT.HLT}`, "entry", "sleep"]);
 });
