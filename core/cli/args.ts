@@ -171,7 +171,10 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .option("--xentrace <file>", "write the trace of all VM exits there, for xenalyze")
     .option("--symbols <file>", "vmlinux, System.map or ELF: functions that cause the VM exits")
     .option("--schema", "print the JSON schema of --json and --requests")
-    .option("-d <items>", "log to standard error: in_asm (guest code when it is decoded)")
+    .option(
+      "-d <items>",
+      "log to standard error: in_asm (guest code when it is decoded), xenstore (its messages)",
+    )
     .option("-D <file>", "log there instead")
     .addHelpText("after", "\nExample: deno task run guests/bin/hello.bin --disk a.img -snapshot");
   const drives = new DriveList();

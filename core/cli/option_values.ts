@@ -8,7 +8,7 @@ import { UsageError } from "../errors.ts";
 import { parseBytes, parseCount, parseDate, parseMemory } from "./units.ts";
 
 /** Items of `-d` that there are: a subset of QEMU's. */
-const LOG_ITEMS = ["in_asm"] as const;
+const LOG_ITEMS = ["in_asm", "xenstore"] as const;
 /** One of them. */
 export type LogItem = typeof LOG_ITEMS[number];
 

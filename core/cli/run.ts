@@ -10,7 +10,7 @@ import { loadBios } from "../load/bios.ts";
 import { isBootDisk, loadGuest } from "../load/detect.ts";
 import type { GuestFormat, GuestImage } from "../load/image.ts";
 import { SymbolTable } from "../load/symbols.ts";
-import type { DiskConfig, MachineType, RunResult } from "../machine/config.ts";
+import type { DiskConfig, MachineConfig, MachineType, RunResult } from "../machine/config.ts";
 import type { Inspector } from "../machine/inspect.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
 import { stableJson } from "../report/json.ts";
@@ -33,7 +33,7 @@ import {
   sha256,
 } from "./files.ts";
 import { attachment, closeDrives, type OpenDrive, openDrives } from "./open_drives.ts";
-import { type ByteStream, createFile, type Streams, writeAll, writeText } from "./output.ts";
+import { createFile, type Streams, writeAll, writeText } from "./output.ts";
 import { RequestsFile } from "./requests_file.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
@@ -54,7 +54,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   const [file, guest] = options.bios ? readFirmware(options) : readKernel(options);
   if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);
   const vgaRom = options.bios ? readVgaRom(options, streams) : undefined;
-  const log = options.log?.length ? openLog(options.logFile, streams) : undefined;
+  const log = openLog(options, streams);
   const names = options.symbols === undefined ? undefined : readSymbols(options.symbols);
   const machineType = chooseMachine(options, guest);
   const disks = openDrives(options, isBootDisk(guest, file.length), streams);
@@ -91,7 +91,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       exitSites: names !== undefined,
       ...(trace && { observer: trace }),
       ...(requests && { onRequest: (request) => requests.add(request) }),
-      ...(log && { onBlock: (lines) => writeText(log, `${lines.join("\n")}\n\n`) }),
+      ...log,
     });
     const result = await runToEnd(machine, { console, debug, requests, trace }, options);
     store?.(machine.inspector);
@@ -183,9 +183,19 @@ function openStoreList(
   };
 }
 
-/** The log file, emptied, or standard error. */
-function openLog(path: string | undefined, { stderr }: Streams): ByteStream {
-  return path === undefined ? stderr : createFile(`Cannot write log "${path}"`, path);
+/** What goes to the log, by the items that the user wants there. */
+type LogHooks = Pick<MachineConfig, "onBlock" | "onStoreMessage">;
+
+/** Opens the log: a file, emptied, or standard error. */
+function openLog({ log: items = [], logFile }: RunOptions, { stderr }: Streams): LogHooks {
+  if (items.length === 0) return {};
+  const log = logFile === undefined ? stderr : createFile(`Cannot write log "${logFile}"`, logFile);
+  return {
+    ...(items.includes("in_asm") && {
+      onBlock: (lines) => writeText(log, `${lines.join("\n")}\n\n`),
+    }),
+    ...(items.includes("xenstore") && { onStoreMessage: (line) => writeText(log, `${line}\n`) }),
+  };
 }
 
 /** The guest's console; what it writes leaves standard output to JSON. */

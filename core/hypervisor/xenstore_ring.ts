@@ -9,6 +9,7 @@ import { DOM0_COST } from "../types.ts";
 import type { Dom0, GuestErrors, Ns } from "../types.ts";
 import type { XenStore } from "./xenstore.ts";
 import type { StoreConnection } from "./xenstore_connection.ts";
+import type { StoreObserver } from "./xenstore_trace.ts";
 import {
   byteString,
   decodeHeader,
@@ -56,7 +57,7 @@ const EVENT_BACKLOG_BYTES = 64 * 1024;
 interface Output {
   readonly bytes: Uint8Array;
   /** The payload of a watch event. */
-  readonly event?: string;
+  readonly event: string | undefined;
 }
 
 /** What the server of one guest's ring works with. */
@@ -71,6 +72,7 @@ export interface XenStoreRingParts {
   /** dom0's time for one wake-up: at most one request, and all output that fits. */
   readonly costNs: Ns;
   readonly errors: GuestErrors;
+  readonly observer?: StoreObserver | undefined;
 }
 
 /** xenstored's end of one guest's ring. It lives from INTRODUCE to {@link close}. */
@@ -203,9 +205,10 @@ export class XenStoreRing {
   }
 
   #reply(header: XsHeader, payload: string): void {
+    this.#parts.observer?.("IN", header.type, payload);
     const reply = serveRequest(this.#client, header, payload);
     const { reqId, txId } = header;
-    this.#queue({ bytes: encodeMessage({ type: reply.type, reqId, txId }, reply.payload) });
+    this.#queue({ type: reply.type, reqId, txId }, reply.payload);
     if (reply.event !== undefined) this.#queueEvent(reply.event);
   }
 
@@ -224,13 +227,14 @@ export class XenStoreRing {
       return;
     }
     this.#events.add(payload);
-    const bytes = encodeMessage({ type: XS.WATCH_EVENT, reqId: 0, txId: 0 }, payload);
-    this.#queue({ bytes, event: payload });
+    this.#queue({ type: XS.WATCH_EVENT, reqId: 0, txId: 0 }, payload);
   }
 
-  #queue(message: Output): void {
-    this.#output.push(message);
-    this.#backlog += message.bytes.length;
+  #queue(header: Omit<XsHeader, "length">, payload: string): void {
+    this.#parts.observer?.("OUT", header.type, payload);
+    const bytes = encodeMessage(header, payload);
+    this.#output.push({ bytes, event: header.type === XS.WATCH_EVENT ? payload : undefined });
+    this.#backlog += bytes.length;
   }
 
   /** Moves output into the ring as far as there is space. */

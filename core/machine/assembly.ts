@@ -221,6 +221,7 @@ export class Assembly {
       disks: drives.filter(({ path }) => path !== "ide"),
       exits: this.exits,
       onShutdown: (reason) => this.#events.onShutdown(reason),
+      onStoreMessage: this.#config.onStoreMessage,
     });
   }
 

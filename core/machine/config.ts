@@ -94,6 +94,8 @@ export interface MachineConfig {
   readonly onFirmwareByte?: (byte: number) => void;
   /** A block of guest code that has been decoded, as a listing: once, unless its page changes. */
   readonly onBlock?: (listing: readonly string[]) => void;
+  /** A message between the guest and xenstored, as a line of the daemon's trace. */
+  readonly onStoreMessage?: (line: string) => void;
   /** A byte written to the POST port 0x80; costs the guest no time beyond the instruction. */
   readonly onMark?: (value: number, vcpu: VcpuState) => void;
 }

@@ -18,6 +18,7 @@ import { XenInterface } from "../hypervisor/xen.ts";
 import { XenStore } from "../hypervisor/xenstore.ts";
 import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
 import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
+import { traceLine } from "../hypervisor/xenstore_trace.ts";
 import { COST } from "../types.ts";
 import type {
   BackendHost,
@@ -61,6 +62,8 @@ export interface DomainParts {
   /** Follows the requests of the rings. */
   readonly exits?: ExitBooks;
   readonly onShutdown: (reason: ShutdownReason) => void;
+  /** A message on the guest's xenstore ring. */
+  readonly onStoreMessage?: ((line: string) => void) | undefined;
 }
 
 /** One HVM domain and its backends. */
@@ -148,11 +151,12 @@ export class Domain {
   }
 
   #serveStore({ gfn, evtchnPort }: RingEndpoint): void {
-    const { memory, dom0, errors, costs } = this.#parts;
+    const { clock, memory, dom0, errors, costs, onStoreMessage } = this.#parts;
+    const { domid } = this.xen;
     const port = this.xen.events.bindInterdomain(evtchnPort, () => ring.onEvent());
     const ring: XenStoreRing = new XenStoreRing({
       store: this.#store,
-      domid: this.xen.domid,
+      domid,
       page: () => memory.page(gfn),
       notify: () => {
         const page = memory.page(gfn);
@@ -162,6 +166,8 @@ export class Domain {
       dom0,
       costNs: costs.xenstoreMessage,
       errors,
+      observer: onStoreMessage &&
+        ((...message) => onStoreMessage(traceLine(clock.now, domid, ...message))),
     });
   }
 

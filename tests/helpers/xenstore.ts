@@ -6,6 +6,7 @@
 import type { Dom0, Dom0Cost, GuestErrors, Ns } from "../../core/types.ts";
 import { XenStore } from "../../core/hypervisor/xenstore.ts";
 import { XenStoreRing } from "../../core/hypervisor/xenstore_ring.ts";
+import type { StoreObserver } from "../../core/hypervisor/xenstore_trace.ts";
 
 /** dom0 that works when told to, in order, and counts what it spent. */
 export class FakeDom0 implements Dom0 {
@@ -97,7 +98,7 @@ export class GuestDriver {
   #input: number[] = [];
   #reqId = 100;
 
-  constructor(store: XenStore = new XenStore(), domid: number = 1) {
+  constructor(store: XenStore = new XenStore(), domid: number = 1, observer?: StoreObserver) {
     this.store = store;
     this.page.fill(0xff);
     this.ring = new XenStoreRing({
@@ -108,6 +109,7 @@ export class GuestDriver {
       dom0: this.dom0,
       costNs: 1000,
       errors: this.errors,
+      observer,
     });
   }
 
