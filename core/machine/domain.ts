@@ -172,7 +172,7 @@ export class Domain {
   }
 
   #serveDisk(vdev: string, disk: Disk): void {
-    const { memory, dom0, errors, costs, exits } = this.#parts;
+    const { clock, memory, dom0, errors, costs, exits } = this.#parts;
     const { xen } = this;
     const host: BackendHost = {
       domid: xen.domid,
@@ -181,6 +181,7 @@ export class Domain {
       bindInterdomain: (port, onEvent) => xen.events.bindInterdomain(port, onEvent),
     };
     new Blkback(host, dom0, disk, memory, errors, {
+      clock,
       vdev: vdevNumber(vdev),
       costs: {
         wakeup: costs.backendWakeup,

@@ -18,6 +18,7 @@ import type {
   EventPort,
   GuestErrors,
   GuestMemory,
+  Ns,
 } from "../../core/types.ts";
 import { BlkbackRing } from "./blkback_ring.ts";
 import type { BlkbackCosts, NotificationStats, RingObserver } from "./blkback_ring.ts";
@@ -31,6 +32,7 @@ export type { BlkbackCosts, NotificationStats, RingObserver } from "./blkback_ri
 
 /** What distinguishes one backend from another. */
 export interface BlkbackOptions {
+  readonly clock: { readonly now: Ns };
   /** Number of the virtual device, e.g. 768 for hda. */
   readonly vdev: number;
   readonly costs: BlkbackCosts;
@@ -237,6 +239,7 @@ export class Blkback {
 
   #newRing(pages: readonly Uint8Array[], event: EventPort, keys: FrontendKeys): BlkbackRing {
     return new BlkbackRing({
+      clock: this.#options.clock,
       grants: this.#host.grants,
       dom0: this.#dom0,
       disk: this.#disk,

@@ -23,7 +23,8 @@ import { BLKIF_OP, BLKIF_RSP } from "./blkif.ts";
 import type { BlkifLayout } from "./blkif.ts";
 import { rangeRefusalOf, refusalOf } from "./blkif_checks.ts";
 import type { BlkifLimits, Refusal } from "./blkif_checks.ts";
-import { PersistentPages, RequestPages } from "./granted_pages.ts";
+import { RequestPages } from "./granted_pages.ts";
+import { PersistentPages } from "./persistent_pages.ts";
 import { RequestSlot } from "./request_slot.ts";
 import { BackRing } from "./ring.ts";
 import { RingPages } from "./ring_pages.ts";
@@ -76,6 +77,7 @@ export interface RingObserver {
 
 /** What a ring works with. */
 export interface BlkbackRingParts {
+  readonly clock: { readonly now: Ns };
   readonly grants: GrantMapper;
   readonly dom0: Dom0;
   readonly disk: Disk;
@@ -126,7 +128,7 @@ export class BlkbackRing {
     this.#pages = new RingPages(parts.pages, parts.memory);
     this.#ring = new BackRing(this.#pages, parts.layout.SIZE);
     this.#ring.attach();
-    this.#persistent = parts.persistent ? new PersistentPages() : undefined;
+    this.#persistent = parts.persistent ? new PersistentPages(parts.clock) : undefined;
   }
 
   /** The producer indexes that the frontend left in the page cannot be. */
@@ -175,6 +177,7 @@ export class BlkbackRing {
     if (this.#hasRequest()) {
       this.#parts.dom0.post(DOM0_COST.backend, this.#parts.costs.perRequest, this.#serve);
     } else {
+      this.#persistent?.purge(this.#parts.grants);
       this.#awake = false;
     }
   }

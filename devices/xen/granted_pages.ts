@@ -1,56 +1,11 @@
 /**
- * The guest pages a block backend works on: mapped for one request, or kept mapped between
- * requests.
+ * The guest pages of one request: mapped for it alone, or kept mapped between requests.
  * @module
  */
 
 import type { GrantMapper } from "../../core/types.ts";
 import type { BlkifRequest } from "./blkif_request.ts";
-
-/**
- * Pages of one ring: `max_persistent_grants` of Linux 6.1. A ring of 32 requests with 32 indirect
- * segments, as Linux sends them, fits.
- */
-export const MAX_PERSISTENT = 1056;
-
-/** A page that stays mapped. One segment at a time uses it. */
-interface PersistentPage {
-  readonly page: Uint8Array;
-  busy: boolean;
-}
-
-/** The pages of one ring that stay mapped between requests, by grant reference. */
-export class PersistentPages {
-  readonly #pages: Map<number, PersistentPage> = new Map();
-
-  get size(): number {
-    return this.#pages.size;
-  }
-
-  /** The page of `gref`, now busy; `undefined` if it is not kept or another segment has it. */
-  take(gref: number): PersistentPage | undefined {
-    const entry = this.#pages.get(gref);
-    if (entry === undefined || entry.busy) return undefined;
-    entry.busy = true;
-    return entry;
-  }
-
-  /**
-   * Keeps a freshly mapped page, busy; `undefined` if there is no room or `gref` is kept already.
-   */
-  keep(gref: number, page: Uint8Array): PersistentPage | undefined {
-    if (this.#pages.size >= MAX_PERSISTENT || this.#pages.has(gref)) return undefined;
-    const entry = { page, busy: true };
-    this.#pages.set(gref, entry);
-    return entry;
-  }
-
-  /** Unmaps all pages, as one batch. None may be busy. */
-  unmapAll(grants: GrantMapper): void {
-    if (this.#pages.size > 0) grants.unmapAll([...this.#pages.keys()]);
-    this.#pages.clear();
-  }
-}
+import type { PersistentPage, PersistentPages } from "./persistent_pages.ts";
 
 /** The data pages of one request. Its arrays keep their length from one request to the next. */
 export class RequestPages {
@@ -120,7 +75,7 @@ export class RequestPages {
 
   /** Gives the persistent pages back to the next request. */
   release(): void {
-    for (let i = 0; i < this.#heldCount; i++) this.#held[i]!.busy = false;
+    for (let i = 0; i < this.#heldCount; i++) this.#persistent!.giveBack(this.#held[i]!);
     this.#heldCount = 0;
   }
 

@@ -188,6 +188,7 @@ export class BlkfrontGuest {
       memory as unknown as GuestMemory,
       { guestError: (source, text) => this.errors.push(`${source}: ${text}`) },
       {
+        clock: this.clock,
         vdev: 768,
         costs: COSTS,
         persistent: options.persistent ?? false,
