@@ -9,28 +9,44 @@ import {
   decodeHeader,
   encodeMessage,
   serveRequest,
+  watchEvent,
+  XS,
   XS_HEADER_BYTES,
 } from "../../core/hypervisor/xenstore_wire.ts";
 
-/** There is no `xenstore-ls` (Debian package xenstore-utils): tests against it are to be ignored. */
-export const noXenTools: boolean = !canRun("xenstore-ls");
+/** How a tool is run. */
+export interface ToolOptions {
+  /** Whose right it has, dom0's unless given. */
+  readonly domid?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
 
 /** Runs a tool with `XENSTORED_PATH` at a socket of the store. @returns what it prints */
-export async function runXenTool(store: XenStore, name: string, args: string[]): Promise<string> {
+export async function runXenTool(
+  store: XenStore,
+  name: string,
+  args: readonly string[],
+  { domid = 0, env = {} }: ToolOptions = {},
+): Promise<string> {
   const path = await Deno.makeTempFile();
   await Deno.remove(path);
   using listener = Deno.listen({ transport: "unix", path });
-  const serving = serve(listener, store);
-  const env = { XENSTORED_PATH: path };
-  const { stdout, stderr } = await new Deno.Command(name, { args, env }).output();
+  const serving = serve(listener, store, domid);
+  const { stdout, stderr } = await new Deno.Command(name, {
+    args: [...args],
+    env: { ...env, XENSTORED_PATH: path },
+  }).output();
   listener.close();
   await serving;
   return byteString(stdout) + byteString(stderr);
 }
 
-async function serve(listener: Deno.Listener, store: XenStore): Promise<void> {
+async function serve(listener: Deno.Listener, store: XenStore, domid: number): Promise<void> {
   for await (const socket of listener) {
-    const client = store.connect(0, () => {});
+    const output: Uint8Array[] = [];
+    const event = (payload: string) =>
+      output.push(encodeMessage({ type: XS.WATCH_EVENT, reqId: 0, txId: 0 }, payload));
+    const client = store.connect(domid, (path, token) => event(watchEvent(path, token)));
     for (let input: number[] = [];;) {
       const bytes = new Uint8Array(4096);
       const count = await socket.read(bytes);
@@ -38,16 +54,16 @@ async function serve(listener: Deno.Listener, store: XenStore): Promise<void> {
       input = [...input, ...bytes.subarray(0, count)];
       for (let end = messageEnd(input); end <= input.length; end = messageEnd(input)) {
         const message = Uint8Array.from(input.slice(0, end));
-        const header = decodeHeader(new DataView(message.buffer));
-        const { type, payload } = serveRequest(
-          client,
-          header,
-          byteString(message.subarray(XS_HEADER_BYTES)),
-        );
-        await writeAll(socket, encodeMessage({ ...header, type }, payload));
         input = input.slice(end);
+        const header = decodeHeader(new DataView(message.buffer));
+        const text = byteString(message.subarray(XS_HEADER_BYTES));
+        const reply = serveRequest(client, header, text);
+        output.push(encodeMessage({ ...header, type: reply.type }, reply.payload));
+        if (reply.event !== undefined) event(reply.event);
       }
+      for (const message of output.splice(0)) await writeAll(socket, message);
     }
+    client.reset();
     socket.close();
   }
 }
@@ -60,15 +76,4 @@ function messageEnd(input: readonly number[]): number {
 
 async function writeAll(socket: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await socket.write(bytes.subarray(at));
-}
-
-function canRun(tool: string): boolean {
-  const rights = [{ name: "run" }, { name: "write" }, { name: "net" }] as const;
-  if (rights.some((right) => Deno.permissions.querySync(right).state !== "granted")) return false;
-  try {
-    return new Deno.Command(tool, { args: ["-h"], stderr: "null" }).outputSync() !== undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

@@ -11,6 +11,7 @@
  * | acpica-tools | Debian's acpica-tools | usr/bin/iasl |
  * | libxen-dev | Debian's libxen-dev | usr/include/xen/xen.h |
  * | xen-utils-common | Debian's xen-utils-common | usr/bin/xenalyze |
+ * | xenstore-utils | Debian's xenstore-utils and its libraries | usr/bin/xenstore-ls |
  * @module
  */
 
@@ -27,6 +28,7 @@ export const PARTS = [
   "acpica-tools",
   "libxen-dev",
   "xen-utils-common",
+  "xenstore-utils",
 ] as const;
 export type Part = typeof PARTS[number];
 
@@ -40,6 +42,7 @@ const PROOF: Readonly<Record<Part, string>> = {
   "acpica-tools": "usr/bin/iasl",
   "libxen-dev": "usr/include/xen/xen.h",
   "xen-utils-common": "usr/bin/xenalyze",
+  "xenstore-utils": "usr/bin/xenstore-ls",
 };
 
 /** A file of a part, `undefined` while the part has not been prepared. */
@@ -109,9 +112,16 @@ async function buildCdrom(folder: string): Promise<void> {
   }
 }
 
+async function buildXenstoreUtils(folder: string): Promise<void> {
+  for (const name of ["xenstore-utils", "libxenstore4", "libxentoolcore1"]) {
+    await unpack(name, folder);
+  }
+}
+
 const BUILDERS: Partial<Record<Part, (folder: string) => Promise<void>>> = {
   linux: buildLinux,
   cdrom: buildCdrom,
+  "xenstore-utils": buildXenstoreUtils,
 };
 
 async function unpack(name: string, folder: string): Promise<void> {

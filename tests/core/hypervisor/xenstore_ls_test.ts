@@ -2,7 +2,6 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { XenStore } from "../../../core/hypervisor/xenstore.ts";
 import { StoreError } from "../../../core/hypervisor/xenstore_access.ts";
 import { storeForLs } from "../../helpers/xenstore_ls.ts";
-import { noXenTools, runXenTool } from "../../helpers/xenstore_socket.ts";
 
 /** What xenstore-ls of Xen 4.17 prints of that store. */
 const PLAIN = `
@@ -62,17 +61,3 @@ Deno.test("XenStore.ls() takes the path as dom0 names it", () => {
     assertThrows(() => store.ls(path, { full: true, permissions: false }), StoreError).code;
   assertEquals(["/none", "/a/", ""].map(refusal), ["ENOENT", "EINVAL", "EINVAL"]);
 });
-
-for (const options of ["", "-p", "-f", "-f -p"]) {
-  Deno.test({
-    name: `XenStore.ls() prints what Xen's own xenstore-ls ${options} reads from the store`,
-    ignore: noXenTools,
-    fn: async () => {
-      const store = storeForLs();
-      const [full, permissions] = [options.includes("f"), options.includes("p")];
-      const args = options.split(" ").filter((word) => word !== "");
-      const ours = store.ls("/", { full, permissions }).map((line) => `${line}\n`).join("");
-      assertEquals(ours, await runXenTool(store, "xenstore-ls", args));
-    },
-  });
-}
