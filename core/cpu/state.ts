@@ -181,11 +181,11 @@ export const TLB = {
   WRITE: 4,
   ADDEND: 8,
   EXECUTE: 12,
-  ENTRIES: 2048,
+  ENTRIES: 4096,
   /** Supervisor bank, user bank, and one without entries: every access is checked or watched. */
   BASE: 0x8000,
-  BANK_BYTES: 0x8000,
-  STRICT: 0x18000,
+  BANK_BYTES: 0x10000,
+  STRICT: 0x28000,
 } as const;
 
 /** One entry of the cache that finds the block behind an indirect or cross-page jump. */
@@ -203,7 +203,7 @@ export const JUMP = {
    * of functions are, more would meet.
    */
   HASH_SHIFT: 16,
-  BASE: 0x20000,
+  BASE: 0x38000,
 } as const;
 
 /**
@@ -216,7 +216,7 @@ export const SITES = {
    * lowest two.
    */
   NONE: 0x800,
-  BASE: 0x220000,
+  BASE: 0x238000,
   STRIDE: 8,
   PAGE: 0,
   ADDEND: 4,
@@ -225,7 +225,7 @@ export const SITES = {
 } as const;
 
 /** Decoded records of the first tier. */
-export const RECORDS = { BASE: 0x228000, END: 0x4000000 } as const;
+export const RECORDS = { BASE: 0x240000, END: 0x4000000 } as const;
 
 /** Where guest RAM begins, 64 KiB-aligned. */
 export const RAM_BASE = 0x4000000;
