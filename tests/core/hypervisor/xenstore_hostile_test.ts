@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { XenStore } from "../../../core/hypervisor/xenstore.ts";
 import { StoreError } from "../../../core/hypervisor/xenstore_access.ts";
+import type { StoreConnection } from "../../../core/hypervisor/xenstore_connection.ts";
 import { encode, GuestDriver, TYPE } from "../../helpers/xenstore.ts";
 
 const CONNECTION = 2068;
@@ -188,5 +190,83 @@ Deno.test("XenStoreRing waits for the rest of a message without working meanwhil
     guest.messages().every(({ type, payload }) => {
       return type === TYPE.ERROR && payload === "EINVAL\0";
     }),
+  );
+});
+
+// ---- anything at all ----------------------------------------------------------------------------
+
+const path = fc.constantFrom(
+  "a",
+  "a/b",
+  "a/b/c",
+  "d",
+  "d/e",
+  "",
+  "/",
+  "/shared",
+  "/shared/x",
+  "/x",
+);
+const step = fc.record({
+  domid: fc.constantFrom(1, 2),
+  type: fc.constantFrom(...[1, 2, 3, 4, 5, 6, 7, 7, 11, 11, 11, 12, 13, 13, 14, 14, 21]),
+  path,
+  rest: fc.constantFrom("", "t\0", "n1\0", "b2\0", "b1\0r2\0", "n2\0b1\0", "value"),
+  txId: fc.constantFrom(0, 0, 1, 2, 3),
+  commit: fc.boolean(),
+});
+
+/** The payload of a request that means something for its type. */
+function payloadOf(
+  { type, path, rest, commit }: { type: number } & Record<string, unknown>,
+): string {
+  if (type === TYPE.TRANSACTION_END) return commit ? "T\0" : "F\0";
+  return type === TYPE.TRANSACTION_START ? "\0" : `${path}\0${rest}`;
+}
+
+const DIRECTORIES = 10;
+
+/** Fills the quota of a guest that owns its home and nothing else. */
+function leavesUntilRefused(guest: StoreConnection): number {
+  for (let i = 0; i < DIRECTORIES; i++) guest.makeDirectory(String(i));
+  for (let leaves = 0;; leaves++) {
+    try {
+      guest.makeDirectory(`${leaves % DIRECTORIES}/${leaves}`);
+    } catch (error) {
+      assert(error instanceof StoreError && error.code === "ENOSPC");
+      return leaves;
+    }
+  }
+}
+
+Deno.test("XenStoreRing keeps dom0's nodes and the count of nodes right, whatever two guests do", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const store = new XenStore();
+      const dom0 = store.client();
+      for (const domid of [1, 2]) {
+        dom0.write(`/local/domain/${domid}`, "");
+        dom0.setPermissions(`/local/domain/${domid}`, [`n${domid}`]);
+      }
+      dom0.write("/shared", "");
+      dom0.setPermissions("/shared", ["n0", "b1", "b2"]);
+      dom0.write("/tool/mine", "untouched");
+      const guests = [1, 2].map((domid) => new GuestDriver(store, domid));
+      for (const one of steps) {
+        const answers = guests[one.domid - 1]!.exchange(one.type, payloadOf(one), one.txId);
+        assertEquals(answers.filter(({ type }) => type !== TYPE.WATCH_EVENT).length, 1);
+      }
+      assertEquals(dom0.read("/tool/mine"), "untouched");
+      assertEquals(dom0.list("/").filter((name) => name !== "shared"), ["local", "tool"]);
+      for (const { ring } of guests) ring.close();
+      assertEquals(dom0.list("/local/domain"), []);
+      assert(
+        !store.ls("/", { full: true, permissions: true }).some((line) => /\(.[12]/.test(line)),
+      );
+      dom0.write("/local/domain/1", "");
+      dom0.setPermissions("/local/domain/1", ["n1"]);
+      assertEquals(leavesUntilRefused(store.connect(1, () => {})), 1000 - 1 - DIRECTORIES);
+    }),
+    { numRuns: 20 },
   );
 });
