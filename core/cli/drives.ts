@@ -33,6 +33,8 @@ export interface DriveOptions {
   readonly snapshot: boolean;
   /** What is wrong with some of its sectors. */
   readonly faults?: readonly Fault[];
+  /** What its block backend offers otherwise than by default. */
+  readonly offers?: NonNullable<DiskConfig["offers"]>;
 }
 
 /** A drive whose place may not be decided yet. */
@@ -100,7 +102,8 @@ export class DriveList {
 }
 
 const DRIVE_HELP = "file=F[,if=ide|xen][,index=N][,media=disk|cdrom][,format=raw][,readonly=on]" +
-  "[,snapshot=on][,fault=unc|abort|timeout@SECTOR[+COUNT][*TIMES]]...";
+  "[,snapshot=on][,persistent=off][,indirect=off][,ring-pages=1|2|4|8|16][,queues=1|2|3|4]" +
+  "[,fault=unc|abort|timeout@SECTOR[+COUNT][*TIMES]]...";
 
 /** Values by key; the first of a list is the default. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
@@ -110,6 +113,10 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   format: ["probe", "raw"],
   readonly: ["off", "on"],
   snapshot: ["off", "on"],
+  persistent: ["on", "off"],
+  indirect: ["on", "off"],
+  "ring-pages": ["16", "1", "2", "4", "8"],
+  queues: ["4", "1", "2", "3"],
 };
 
 /** Defaults, which are not spelled out. */
@@ -118,6 +125,7 @@ const UNSPELLED: readonly string[] = ["both", "next", "probe"];
 function readDrive(text: string): DriveRequest {
   const faults: Fault[] = [];
   const values = readKeys(text, faults);
+  const offers = readOffers(values);
   const file = values.get("file");
   if (file === undefined || file === "") throw cannot(text, "it names no file", EXAMPLE);
   const [kind, path, index] = [values.get("media")!, values.get("if")!, values.get("index")!];
@@ -133,6 +141,19 @@ function readDrive(text: string): DriveRequest {
     ...path === "both" ? {} : { path: path as NonNullable<DiskConfig["path"]> },
     ...index === "next" ? {} : { index: Number(index) },
     ...faults.length === 0 ? {} : { faults },
+    ...offers === undefined ? {} : { offers },
+  };
+}
+
+/** Nothing when all keys have their defaults. */
+function readOffers(values: ReadonlyMap<string, string>): DriveRequest["offers"] {
+  const keys = ["persistent", "indirect", "ring-pages", "queues"];
+  if (keys.every((key) => values.get(key) === CHOICES[key]![0])) return undefined;
+  return {
+    persistent: values.get("persistent") === "on",
+    indirect: values.get("indirect") === "on",
+    ringPages: Number(values.get("ring-pages")),
+    queues: Number(values.get("queues")),
   };
 }
 

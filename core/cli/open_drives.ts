@@ -64,13 +64,14 @@ export function closeDrives(drives: readonly OpenDrive[]): void {
 
 /** A drive as a machine takes it. */
 export function attachment(drive: OpenDrive): Omit<DiskConfig, "media"> {
-  const { backend, index, kind, path, faults } = drive;
+  const { backend, index, kind, path, faults, offers } = drive;
   return {
     backend,
     index,
     kind,
     ...path === undefined ? {} : { path },
     ...faults === undefined ? {} : { faults },
+    ...offers === undefined ? {} : { offers },
   };
 }
 

@@ -43,6 +43,7 @@ const EXTRA_FRAMES = 80;
 /** A drive, and the one path to it if not both lead there. */
 interface ConnectedDrive extends PcDrive {
   readonly path: DiskConfig["path"];
+  readonly offers: DiskConfig["offers"];
 }
 
 /** What happens to the parts and concerns the machine. */
@@ -146,12 +147,13 @@ export class Assembly {
     });
   }
 
-  #connect({ index, kind = "disk", path, faults }: DiskConfig, place: number): ConnectedDrive {
+  #connect(config: DiskConfig, place: number): ConnectedDrive {
+    const { index = place, kind = "disk", path, faults, offers } = config;
     const { blockSubmit, blockComplete } = this.#config.cost;
     const costs = { submit: blockSubmit, complete: blockComplete };
     const served = new ServedDisk(this.dom0, this.media[place]!, costs);
     const disk = faults === undefined ? served : new FaultyDisk(served, faults);
-    return { index: index ?? place, kind, path: kind === "cdrom" ? "ide" : path, disk };
+    return { index, kind, path: kind === "cdrom" ? "ide" : path, disk, offers };
   }
 
   /** @param pc called when a device is looked for, not before there is a board */

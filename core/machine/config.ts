@@ -16,6 +16,7 @@ import type { CostPreset } from "../hypervisor/costs.ts";
 import type { GuestImage } from "../load/image.ts";
 import type { Fault } from "../../devices/disk/faulty.ts";
 import type { MediaPreset } from "../../devices/disk/timed.ts";
+import type { BlkbackOffers } from "../../devices/xen/frontend_keys.ts";
 import type { ExitReport, RequestRecord } from "./exit_report.ts";
 import type { RecordedInput } from "./replay.ts";
 
@@ -48,6 +49,8 @@ export interface DiskConfig {
   readonly path?: "ide" | "xen";
   /** What is wrong with some of its sectors. */
   readonly faults?: readonly Fault[];
+  /** What its block backend offers otherwise than by default. */
+  readonly offers?: Partial<BlkbackOffers>;
 }
 
 /**

@@ -7,6 +7,8 @@
  */
 
 import { Blkback } from "../../devices/xen/blkback.ts";
+import { ALL_OFFERS } from "../../devices/xen/frontend_keys.ts";
+import type { BlkbackOffers } from "../../devices/xen/frontend_keys.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import { grantCopyTime, hypercallTime, tlbShootdownTime } from "../hypervisor/costs.ts";
 import { HVM_PARAM } from "../hypervisor/hvm_params.ts";
@@ -48,6 +50,8 @@ export interface DomainDisk {
   /** Index into {@link DRIVE_NAMES}, whether or not the disk is on IDE too. */
   readonly index: number;
   readonly disk: Disk;
+  /** What its backend offers otherwise than by default. */
+  readonly offers?: Partial<BlkbackOffers> | undefined;
 }
 
 /** What the domain is built from. */
@@ -85,7 +89,7 @@ export class Domain {
     params.set(HVM_PARAM.CONSOLE_EVTCHN, BigInt(console.evtchnPort));
     this.#build(store, console);
     this.#serveStore(store);
-    for (const { index, disk } of parts.disks) this.#serveDisk(DRIVE_NAMES[index]!, disk);
+    for (const disk of parts.disks) this.#serveDisk(disk);
   }
 
   /**
@@ -171,7 +175,8 @@ export class Domain {
     });
   }
 
-  #serveDisk(vdev: string, disk: Disk): void {
+  #serveDisk({ index, disk, offers }: DomainDisk): void {
+    const vdev = DRIVE_NAMES[index]!;
     const { clock, memory, dom0, errors, costs, exits } = this.#parts;
     const { xen } = this;
     const host: BackendHost = {
@@ -188,7 +193,7 @@ export class Domain {
         perRequest: costs.backendRequest,
         perResponse: costs.backendResponse,
       },
-      persistent: true,
+      offers: { ...ALL_OFFERS, ...offers },
       observe: () => exits?.watchRing(vdev),
       stats: {
         notifySent: () => {},

@@ -23,8 +23,8 @@ import type {
 import { BlkbackRing } from "./blkback_ring.ts";
 import type { BlkbackCosts, NotificationStats, RingObserver } from "./blkback_ring.ts";
 import { MAX_INDIRECT_SEGMENTS, VDISK } from "./blkif.ts";
-import { MAX_QUEUES, MAX_RING_PAGE_ORDER, readFrontend } from "./frontend_keys.ts";
-import type { FrontendKeys, QueueKeys } from "./frontend_keys.ts";
+import { readFrontend } from "./frontend_keys.ts";
+import type { BlkbackOffers, FrontendKeys, QueueKeys } from "./frontend_keys.ts";
 import { parseU32, XENBUS_STATE } from "./xenbus.ts";
 import type { XenbusState } from "./xenbus.ts";
 
@@ -36,8 +36,7 @@ export interface BlkbackOptions {
   /** Number of the virtual device, e.g. 768 for hda. */
   readonly vdev: number;
   readonly costs: BlkbackCosts;
-  /** Offer feature-persistent. */
-  readonly persistent: boolean;
+  readonly offers: BlkbackOffers;
   readonly stats: NotificationStats;
   /** Makes an observer for each ring that a frontend ever has at once. */
   readonly observe?: (() => RingObserver | undefined) | undefined;
@@ -125,9 +124,10 @@ export class Blkback {
 
   /** Writes what a frontend reads before it makes a ring. */
   #prepare(): void {
-    this.#write("multi-queue-max-queues", MAX_QUEUES);
-    this.#write("max-ring-page-order", MAX_RING_PAGE_ORDER);
-    this.#write("max-ring-pages", 2 ** MAX_RING_PAGE_ORDER);
+    const { queues, ringPages } = this.#options.offers;
+    this.#write("multi-queue-max-queues", queues);
+    this.#write("max-ring-page-order", Math.log2(ringPages));
+    this.#write("max-ring-pages", ringPages);
     this.#switchTo(XENBUS_STATE.INIT_WAIT);
   }
 
@@ -191,7 +191,7 @@ export class Blkback {
 
   #connect(): void {
     if (!this.#disconnect()) return;
-    const keys = readFrontend((key) => this.#readFrontend(key));
+    const keys = readFrontend((key) => this.#readFrontend(key), this.#options.offers);
     if (typeof keys === "string") return this.#fail(keys);
     for (const queue of keys.queues) {
       const connection = this.#attach(queue, keys);
@@ -253,7 +253,8 @@ export class Blkback {
       layout: keys.layout,
       pages,
       event,
-      persistent: this.#options.persistent && keys.persistent,
+      persistent: keys.persistent,
+      indirect: this.#options.offers.indirect,
       onDrained: () => this.#postReaction(),
     });
   }
@@ -262,8 +263,9 @@ export class Blkback {
     this.#write("feature-flush-cache", 1);
     this.#write("feature-barrier", 1);
     this.#publishDiscard();
-    this.#write("feature-max-indirect-segments", MAX_INDIRECT_SEGMENTS);
-    this.#write("feature-persistent", this.#options.persistent ? 1 : 0);
+    const { indirect, persistent } = this.#options.offers;
+    if (indirect) this.#write("feature-max-indirect-segments", MAX_INDIRECT_SEGMENTS);
+    this.#write("feature-persistent", persistent ? 1 : 0);
     this.#write("sectors", this.#disk.sectorCount);
     this.#write("info", this.#readOnly ? VDISK.READONLY : 0);
     this.#write("sector-size", SECTOR_SIZE);

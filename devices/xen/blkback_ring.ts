@@ -83,6 +83,8 @@ export interface BlkbackRingParts {
   readonly disk: Disk;
   /** The vbd may be read-only on a writable disk. */
   readonly readOnly: boolean;
+  /** The guest has been offered INDIRECT. */
+  readonly indirect: boolean;
   /** The guest has been offered DISCARD. */
   readonly canDiscard: boolean;
   readonly memory: GuestMemory;
@@ -123,8 +125,8 @@ export class BlkbackRing {
 
   constructor(parts: BlkbackRingParts) {
     this.#parts = parts;
-    const { disk, readOnly, canDiscard } = parts;
-    this.#limits = { sectorCount: disk.sectorCount, readOnly, canDiscard };
+    const { disk: { sectorCount }, readOnly, indirect, canDiscard } = parts;
+    this.#limits = { sectorCount, readOnly, indirect, canDiscard };
     this.#pages = new RingPages(parts.pages, parts.memory);
     this.#ring = new BackRing(this.#pages, parts.layout.SIZE);
     this.#ring.attach();

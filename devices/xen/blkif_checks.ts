@@ -17,6 +17,7 @@ export interface Refusal {
 export interface BlkifLimits {
   readonly sectorCount: number;
   readonly readOnly: boolean;
+  readonly indirect: boolean;
   readonly canDiscard: boolean;
 }
 
@@ -83,6 +84,7 @@ function writeProtected({ readOnly }: BlkifLimits): Refusal | undefined {
 }
 
 function badIndirect(request: BlkifRequest, limits: BlkifLimits): Refusal | undefined {
+  if (!limits.indirect) return UNSUPPORTED;
   const { dataOperation, segmentCount } = request;
   if (dataOperation !== BLKIF_OP.READ && dataOperation !== BLKIF_OP.WRITE) return BAD_INDIRECT;
   if (segmentCount > MAX_INDIRECT_SEGMENTS) return TOO_MANY_INDIRECT;

@@ -8,11 +8,25 @@ import type { BlkifLayout } from "./blkif.ts";
 import { I386, LAYOUTS } from "./blkif.ts";
 import { parseU32 } from "./xenbus.ts";
 
-/** A ring has at most 2 to this power of pages: what Linux offers, 16 pages. */
-export const MAX_RING_PAGE_ORDER = 4;
+/** What a backend offers to its frontends. */
+export interface BlkbackOffers {
+  /** Grants stay mapped from one request to the next. */
+  readonly persistent: boolean;
+  /** Requests have up to 256 segments. */
+  readonly indirect: boolean;
+  /** A ring has at most so many, a power of two. */
+  readonly ringPages: number;
+  /** A disk has at most so many rings. */
+  readonly queues: number;
+}
 
-/** A disk has at most so many rings, as many as Linux uses. */
-export const MAX_QUEUES = 4;
+/** Rings of 16 pages are what Linux offers, and four queues what it uses. */
+export const ALL_OFFERS: BlkbackOffers = {
+  persistent: true,
+  indirect: true,
+  ringPages: 16,
+  queues: 4,
+};
 
 /** One of a frontend's rings. */
 export interface QueueKeys {
@@ -32,23 +46,24 @@ export interface FrontendKeys {
 type Keys = (key: string) => string | undefined;
 
 /** @returns the frontend's keys, or what is wrong with them */
-export function readFrontend(keys: Keys): FrontendKeys | string {
+export function readFrontend(keys: Keys, offers: BlkbackOffers): FrontendKeys | string {
   const protocol = keys("protocol");
   const layout = protocol === undefined ? I386 : LAYOUTS.get(protocol);
   if (layout === undefined) return `unknown protocol ${JSON.stringify(protocol)}`;
-  const queues = readQueues(keys);
+  const queues = readQueues(keys, offers);
   if (typeof queues === "string") return queues;
-  return { layout, queues, persistent: keys("feature-persistent") === "1" };
+  const persistent = offers.persistent && keys("feature-persistent") === "1";
+  return { layout, queues, persistent };
 }
 
 /** A single ring has its keys beside the others; of several, each has a directory. */
-function readQueues(keys: Keys): readonly QueueKeys[] | string {
-  const pages = readPageCount(keys);
+function readQueues(keys: Keys, offers: BlkbackOffers): readonly QueueKeys[] | string {
+  const pages = readPageCount(keys, offers.ringPages);
   if (typeof pages === "string") return pages;
   const text = keys("multi-queue-num-queues") ?? "1";
   const count = parseU32(text) ?? 0;
-  if (count < 1 || count > MAX_QUEUES) {
-    return `multi-queue-num-queues is ${JSON.stringify(text)}, not 1 to ${MAX_QUEUES}`;
+  if (count < 1 || count > offers.queues) {
+    return `multi-queue-num-queues is ${JSON.stringify(text)}, not 1 to ${offers.queues}`;
   }
   const queues: QueueKeys[] = [];
   for (let i = 0; i < count; i++) {
@@ -80,18 +95,18 @@ function readRingRefs(keys: Keys, pages: number): readonly number[] | string {
 }
 
 /** From `ring-page-order`, or from `num-ring-pages` as frontends called it before. */
-function readPageCount(keys: Keys): number | string {
+function readPageCount(keys: Keys, most: number): number | string {
+  const maxOrder = Math.log2(most);
   const orderText = keys("ring-page-order");
   if (orderText !== undefined) {
     const order = parseU32(orderText);
-    if (order !== undefined && order <= MAX_RING_PAGE_ORDER) return 2 ** order;
-    return `ring-page-order is ${JSON.stringify(orderText)}, not 0 to ${MAX_RING_PAGE_ORDER}`;
+    if (order !== undefined && order <= maxOrder) return 2 ** order;
+    return `ring-page-order is ${JSON.stringify(orderText)}, not 0 to ${maxOrder}`;
   }
   const text = keys("num-ring-pages") ?? "1";
   const pages = parseU32(text);
-  for (let order = 0; order <= MAX_RING_PAGE_ORDER; order++) {
+  for (let order = 0; order <= maxOrder; order++) {
     if (pages === 2 ** order) return pages;
   }
-  const most = 2 ** MAX_RING_PAGE_ORDER;
   return `num-ring-pages is ${JSON.stringify(text)}, not a power of two up to ${most}`;
 }

@@ -12,6 +12,8 @@ import type {
 import { Blkback } from "../../devices/xen/blkback.ts";
 import { BLKIF_OP, I386, REQUEST, RESPONSE, SEGMENT } from "../../devices/xen/blkif.ts";
 import type { BlkifLayout } from "../../devices/xen/blkif.ts";
+import { ALL_OFFERS } from "../../devices/xen/frontend_keys.ts";
+import type { BlkbackOffers } from "../../devices/xen/frontend_keys.ts";
 import { FrontRing } from "../../devices/xen/ring.ts";
 import { FakeClock, FakeDom0 } from "./disk.ts";
 
@@ -135,6 +137,7 @@ export interface GuestOptions {
   readonly mode?: "r" | "w";
   readonly clock?: FakeClock;
   readonly layout?: BlkifLayout;
+  readonly offers?: Partial<BlkbackOffers>;
   /** 1 unless given; their grants are {@link ringRef}. */
   readonly ringPages?: number;
   /** Event channels from {@link PORT} on, 1 unless given. */
@@ -191,7 +194,7 @@ export class BlkfrontGuest {
         clock: this.clock,
         vdev: 768,
         costs: COSTS,
-        persistent: options.persistent ?? false,
+        offers: { ...ALL_OFFERS, persistent: options.persistent ?? false, ...options.offers },
         stats: {
           notifySent: () => this.sent++,
           notifySuppressed: () => this.suppressed++,

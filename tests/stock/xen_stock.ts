@@ -65,17 +65,9 @@ const RINGS = [["", 64], ["max_ring_page_order=4", 256]] as const;
 
 for (const [blkfront, nrRequests] of RINGS) {
   linuxTest(`blkfront "${blkfront}" makes one hypercall for a request`, async (folder) => {
-    const initrd = await Deno.readFile(linuxFile("initramfs.gz"));
-    await Deno.writeFile(join(folder, "initrd.gz"), withInit(initrd, SCRIPT(blkfront)));
-    await using run = new Emulator(folder, [
-      ...["-machine", "xenfv", "-kernel", linuxFile("vmlinuz"), "-initrd", "initrd.gz"],
-      ...["-m", "256", "-append", APPEND, "-hda", "disk.img", "--requests", "requests.jsonl"],
-    ]);
-    const end = await run.end();
-    assertEquals(end.code, 0, tailOf(end));
-    assertStringIncludes(end.serial, FEATURES);
-    assertStringIncludes(end.serial, `nr_requests ${nrRequests}`);
-    const requests = await readRequests(join(folder, "requests.jsonl"));
+    const { serial, requests } = await runReads(folder, SCRIPT(blkfront), "");
+    assertStringIncludes(serial, FEATURES);
+    assertStringIncludes(serial, `nr_requests ${nrRequests}`);
     for (const [op, code, bytes, least] of REQUESTS) {
       const same = requests.filter((request) =>
         request.op === op && request.code === code && request.bytes === bytes
@@ -84,6 +76,34 @@ for (const [blkfront, nrRequests] of RINGS) {
       assert(same.every(hasOneHypercall), `${op} ${bytes}`);
     }
   });
+}
+
+linuxTest("blkfront takes two requests for 64 KiB where nothing is offered", async (folder) => {
+  const drive = ",persistent=off,indirect=off,ring-pages=1,queues=1";
+  const { serial, requests } = await runReads(folder, SCRIPT(""), drive);
+  assertStringIncludes(serial, FEATURES.replace(/(grants|descriptors|buffer): en/g, "$1: dis"));
+  const reads = requests.filter(({ op }) => op === "read");
+  assertEquals(new Set(reads.map(({ code }) => code)), new Set([0]));
+  const ofBytes = (wanted: number) => reads.filter(({ bytes }) => bytes === wanted).length;
+  assertEquals([ofBytes(65536), ofBytes(45056) >= 8, ofBytes(20480) >= 8], [0, true, true]);
+});
+
+/** @param drive further keys of the disk */
+async function runReads(
+  folder: string,
+  script: string,
+  drive: string,
+): Promise<{ serial: string; requests: RequestRecord[] }> {
+  const initrd = await Deno.readFile(linuxFile("initramfs.gz"));
+  await Deno.writeFile(join(folder, "initrd.gz"), withInit(initrd, script));
+  await using run = new Emulator(folder, [
+    ...["-machine", "xenfv", "-kernel", linuxFile("vmlinuz"), "-initrd", "initrd.gz"],
+    ...["-m", "256", "-append", APPEND, "-drive", `file=disk.img${drive}`],
+    ...["--requests", "requests.jsonl"],
+  ]);
+  const end = await run.end();
+  assertEquals(end.code, 0, tailOf(end));
+  return { serial: end.serial, requests: await readRequests(join(folder, "requests.jsonl")) };
 }
 
 function hasOneHypercall({ path, exitsBy }: RequestRecord): boolean {

@@ -32,6 +32,13 @@ Deno.test("DriveList reads every key of -drive, and doubled commas in the file's
   ]);
 });
 
+Deno.test("DriveList reads what a backend offers, all of it unless told otherwise", () => {
+  assertEquals(drives("-drive", "file=a,persistent=on,queues=4")[0]!.offers, undefined);
+  const text = "file=a,persistent=off,indirect=off,ring-pages=2,queues=1";
+  const offers = { persistent: false, indirect: false, ringPages: 2, queues: 1 };
+  assertEquals(drives("-drive", text)[0]!.offers, offers);
+});
+
 Deno.test("DriveList reads faults, one sector and for ever unless they say otherwise", () => {
   const text = "file=a,fault=unc@7,fault=abort@9+8,fault=timeout@0+2*1";
   assertEquals(drives("-drive", text)[0]!.faults, [
@@ -57,6 +64,8 @@ for (
     ["-drive file=a,format=qcow2", 'format is "qcow2"'],
     ["-drive file=a,cache=none", '"cache=none" is none of file, fault, if, index'],
     ["-drive file=a,fault=burn@1", 'fault is "burn@1", not one of unc, abort, timeout'],
+    ["-drive file=a,ring-pages=3", 'ring-pages is "3"'],
+    ["-drive file=a,queues=0", 'queues is "0"'],
     ["-drive file=a,fault=unc", 'fault is "unc"'],
     ["-drive file=a,fault=unc@1+0", 'fault is "unc@1+0"'],
     ["-drive file=a,if=xen,media=cdrom", "a CD-ROM is on IDE alone"],

@@ -76,6 +76,26 @@ Deno.test("Blkback takes an absent protocol for i386 and ring-ref0 for a ring of
   assertServes(guest);
 });
 
+Deno.test("Blkback offers only what it is told to", () => {
+  const offers = { persistent: false, indirect: false, ringPages: 1, queues: 1 };
+  const guest = new BlkfrontGuest({ disk: new ManualDisk(64), offers });
+  guest.connect();
+  const keys = [
+    "max-ring-page-order",
+    "max-ring-pages",
+    "multi-queue-max-queues",
+    "feature-persistent",
+    "feature-max-indirect-segments",
+  ];
+  assertEquals(keys.map((key) => guest.backendKey(key)), ["0", "1", "1", "0", undefined]);
+  const segments = [{ gref: 20 }];
+  guest.putIndirect(0, 1, 0, { gref: 19, page: guest.page(19), segments });
+  assertEquals(guest.serve(), { id: 1, operation: 0, status: -2 });
+  const late = new BlkfrontGuest({ disk: new ManualDisk(64), offers });
+  late.connect({ "ring-page-order": "1" });
+  assertEquals(late.backendKey("state"), "5");
+});
+
 const HOSTILE: readonly (readonly [string, Record<string, string>])[] = [
   ["protocol of another machine", { protocol: "arm-abi" }],
   ["protocol nobody knows", { protocol: "" }],
