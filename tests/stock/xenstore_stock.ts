@@ -86,7 +86,7 @@ const TRANSCRIPT: Readonly<Record<string, readonly string[]>> = {
     ...read(`${BACKEND}/state`, "2"),
     ...read(`${VBD}/trusted`, "1"),
     ...read(`${BACKEND}/max-ring-page-order`, "4"),
-    ...read(`${BACKEND}/multi-queue-max-queues`, "1"),
+    ...read(`${BACKEND}/multi-queue-max-queues`, "\\d+"),
     "IN TRANSACTION_START \\( \\)",
     ...write(`${VBD}/ring-ref`, "\\d+"),
     ...write(`${VBD}/event-channel`, "\\d+"),
