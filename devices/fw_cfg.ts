@@ -65,21 +65,20 @@ export interface FwCfgContents {
 export class FwCfg implements PortDevice {
   /** The DMA interface, at ports of its own. */
   readonly dma: PortDevice;
-  readonly #items: Map<number, Uint8Array>;
+  readonly #contents: () => FwCfgContents;
+  #items: ReadonlyMap<number, Uint8Array> | undefined;
   #item: Uint8Array = NOTHING;
   #at = 0;
 
-  constructor(memory: GuestMemory, { items, files }: FwCfgContents) {
-    this.#items = new Map(items);
-    this.#items.set(FW_CFG.SIGNATURE, SIGNATURE);
-    this.#items.set(FW_CFG.ID, Uint8Array.from(littleEndian(FEATURES, 4)));
-    this.#items.set(FW_CFG.FILE_DIR, directory(files));
-    [...files.values()].forEach((bytes, i) => this.#items.set(FW_CFG.FILE_FIRST + i, bytes));
+  /** @param contents asked for once, when a guest looks: most never do */
+  constructor(memory: GuestMemory, contents: () => FwCfgContents) {
+    this.#contents = contents;
     this.dma = new FwCfgDma(memory, this);
   }
 
   /** Goes to the first byte of an item; an unknown one is empty. */
   select(item: number): void {
+    this.#items ??= allItems(this.#contents());
     this.#item = this.#items.get(item) ?? NOTHING;
     this.#at = 0;
   }
@@ -104,6 +103,16 @@ export class FwCfg implements PortDevice {
     into.fill(0);
     if (offset === 1 && size === 1) into.set(this.next(into.length));
   }
+}
+
+/** The items given, those of the device itself, and the files behind a directory. */
+function allItems({ items, files }: FwCfgContents): Map<number, Uint8Array> {
+  const all = new Map(items);
+  all.set(FW_CFG.SIGNATURE, SIGNATURE);
+  all.set(FW_CFG.ID, Uint8Array.from(littleEndian(FEATURES, 4)));
+  all.set(FW_CFG.FILE_DIR, directory(files));
+  [...files.values()].forEach((bytes, i) => all.set(FW_CFG.FILE_FIRST + i, bytes));
+  return all;
 }
 
 /** Copies items into memory on request. */

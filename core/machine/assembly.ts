@@ -183,7 +183,7 @@ export class Assembly {
       xenPlatform: showsXen(this.#config),
       apic: !showsXen(this.#config),
       rtcBase: this.#config.rtcBase,
-      firmware: firmwareContents({ ramBytes: memory.size, vgaRom, serialScreen }),
+      firmware: () => firmwareContents({ ramBytes: memory.size, vgaRom, serialScreen }),
       events: {
         onSerialByte: (byte) => onSerialByte?.(byte),
         onDebugByte: (byte) => onDebugByte?.(byte),

@@ -98,7 +98,7 @@ export interface PcParts {
   /** What the real-time clock shows at power-on, in seconds since 1970; fixed unless given. */
   readonly rtcBase?: number | undefined;
   /** What fw_cfg tells a BIOS. */
-  readonly firmware: FwCfgContents;
+  readonly firmware: () => FwCfgContents;
   readonly events: PcEvents;
 }
 

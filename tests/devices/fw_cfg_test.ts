@@ -13,10 +13,10 @@ const TEXT = new TextEncoder();
 function makeFwCfg() {
   const memory = makeRam();
   const ports = new IoPortBus();
-  const fwCfg = new FwCfg(memory, {
+  const fwCfg = new FwCfg(memory, () => ({
     items: new Map([[FW_CFG.CPU_COUNT, Uint8Array.of(1, 0)]]),
     files: new Map([["etc/one", TEXT.encode("first")], ["two", TEXT.encode("2")]]),
-  });
+  }));
   ports.map("fw_cfg", SELECT, FW_CFG_PORTS, fwCfg);
   ports.map("fw_cfg dma", DMA, FW_CFG_DMA_PORTS, fwCfg.dma);
   const select = (item: number) => ports.write(SELECT, 2, item);

@@ -23,7 +23,7 @@ function makePc() {
       return { index, kind: index === 3 ? "cdrom" as const : "disk" as const, disk: DISK };
     }),
     xenPlatform: true,
-    firmware: { items: new Map(), files: new Map() },
+    firmware: () => ({ items: new Map(), files: new Map() }),
     apic: true,
     events: {
       onSerialByte: (byte) => seen.push(`serial ${byte}`),
