@@ -7,7 +7,7 @@
 import { join } from "@std/path";
 import { EXIT_CODE, UsageError } from "../errors.ts";
 import { stableJson } from "../report/json.ts";
-import { formatBoot, measureBoot, parseBootArgs } from "./bench_boot.ts";
+import { formatBoot, measureBoot, newestImages, parseBootArgs } from "./bench_boot.ts";
 import { benchCommandLine, parseBenchLine } from "./bench_command.ts";
 import { runHost, TRAPRING, V86 } from "./bench_host.ts";
 import { makeImage } from "./bench_image.ts";
@@ -89,7 +89,7 @@ export async function benchCommand(args: readonly string[], streams: Streams): P
 }
 
 async function bootCommand(args: readonly string[], streams: Streams): Promise<number> {
-  const options = parseBootArgs(args, join(stockFolder(), "linux"));
+  const options = parseBootArgs(args, newestImages(stockFolder()));
   if (typeof options === "string") {
     writeText(streams.stdout, options);
     return EXIT_CODE.POWER_OFF;

@@ -96,6 +96,27 @@ function atLeast(value: number): Target {
 }
 
 /**
+ * The folder of Linux's images that was made last: one for each state of the scripts that make them.
+ * @param folder where `deno task test:stock` keeps what it has made
+ */
+export function newestImages(folder: string): string {
+  const madeAt = (path: string): number => Deno.statSync(path).mtime?.getTime() ?? 0;
+  const found = entries(folder).filter(({ name, isDirectory }) =>
+    isDirectory && name.startsWith("linux-")
+  ).map(({ name }) => join(folder, name)).sort((a, b) => madeAt(b) - madeAt(a));
+  return found[0] ?? join(folder, "linux");
+}
+
+function entries(folder: string): Deno.DirEntry[] {
+  try {
+    return [...Deno.readDirSync(folder)];
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return [];
+  }
+}
+
+/**
  * Reads the arguments.
  * @param folder where the images are that are not named
  * @returns the help text, if that is what the user asked for

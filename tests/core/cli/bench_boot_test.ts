@@ -1,6 +1,11 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { gunzipSync } from "node:zlib";
-import { bootResults, formatBoot, parseBootArgs } from "../../../core/cli/bench_boot.ts";
+import {
+  bootResults,
+  formatBoot,
+  newestImages,
+  parseBootArgs,
+} from "../../../core/cli/bench_boot.ts";
 import { benchInitrd } from "../../../core/cli/bench_initrd.ts";
 import { UsageError } from "../../../core/errors.ts";
 
@@ -55,4 +60,23 @@ Deno.test("benchInitrd() puts an archive with another /init behind the user's", 
   assertStringIncludes(archive, "\0init\0".slice(1));
   assertStringIncludes(archive, "#E dd_4k 00000000 00000800 0000000000000000");
   assertEquals(archive.indexOf("TRAILER!!!") > 0, true);
+});
+
+Deno.test({
+  name: "newestImages() takes the images that were made last",
+  ignore: Deno.permissions.querySync({ name: "write" }).state !== "granted",
+  fn() {
+    const folder = Deno.makeTempDirSync();
+    try {
+      assertEquals(newestImages(folder), `${folder}/linux`);
+      for (const [name, seconds] of [["linux-a", 10], ["linux-b", 20], ["seabios", 30]] as const) {
+        Deno.mkdirSync(`${folder}/${name}`);
+        Deno.utimeSync(`${folder}/${name}`, seconds, seconds);
+      }
+      assertEquals(newestImages(folder), `${folder}/linux-b`);
+      assertEquals(newestImages(`${folder}/none`), `${folder}/none/linux`);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
 });
