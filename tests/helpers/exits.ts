@@ -3,6 +3,7 @@
  * @module
  */
 
+import { newVmExit } from "../../core/cpu/exit.ts";
 import { Accounting } from "../../core/hypervisor/accounting.ts";
 import { ExitBooks } from "../../core/hypervisor/exit_books.ts";
 import type { DeviceRange } from "../../core/hypervisor/exit_table.ts";
@@ -124,19 +125,8 @@ export class BooksBench {
   }
 
   #exit(given: Partial<VmExit>, during?: () => void): this {
-    const exit: VmExit = {
-      ...{
-        reason: EXIT.IO_INSTRUCTION,
-        at: this.#now,
-        rip: 0xc000,
-        write: false,
-        size: 1,
-        port: 0,
-      },
-      ...{ gpa: 0, count: 1, string: false, descending: false, immediate: false, value: 0 },
-      ...{ retired: 0 },
-      ...given,
-    };
+    const io = { reason: EXIT.IO_INSTRUCTION, at: this.#now, rip: 0xc000 };
+    const exit: VmExit = { ...newVmExit(), ...io, ...given };
     this.#accounting.exit(exit);
     const row = this.books.begin(exit);
     during?.();

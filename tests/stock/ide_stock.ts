@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { memoryDisk } from "../../core/machine/storage.ts";
 import { stockFile } from "./kit.ts";
 import { type CommandCost, runScript } from "./script.ts";
+import { DMA_READ_PORTS } from "../helpers/libata.ts";
 
 const ignore = stockFile("linux", "vmlinux") === undefined;
 const MIB = 1 << 20;
@@ -76,22 +77,7 @@ Deno.test({
     assertEquals(costs.map(({ exits }) => exits), [32 * 26, 8 * 26, 16 * 26, 26 + 12, 2 * 31]);
     assertEquals(
       costs[0]!.ports,
-      times(32, {
-        "0x1f1:out": 1,
-        "0x1f2:out": 1,
-        "0x1f3:out": 1,
-        "0x1f4:out": 1,
-        "0x1f5:out": 1,
-        "0x1f6:out": 2,
-        "0x1f7:in": 4,
-        "0x1f7:out": 1,
-        "0x3f6:in": 4,
-        "0xc100:in": 3,
-        "0xc100:out": 3,
-        "0xc102:in": 2,
-        "0xc102:out": 1,
-        "0xc104:out": 1,
-      }),
+      times(32, DMA_READ_PORTS),
     );
   },
 });

@@ -95,6 +95,20 @@ export async function assertImage(folder: string): Promise<void> {
   assertEquals(await read("/written.txt"), "written by the guest\n");
 }
 
+/** A kernel whose libata is told to leave the bus master alone. */
+export function pioTest(kernel: "vmlinux" | "vmlinuz"): void {
+  linuxTest(`${kernel} boots and switches off with its disk in PIO mode`, async (folder) => {
+    const append = "libata.dma=0 rdinit=/modprobe";
+    await using run = startKernel(folder, kernel, append, "--json", "--quiet");
+    const end = await run.end();
+    assertComplete(end);
+    await assertImage(folder);
+    const { exits } = JSON.parse(end.report).counters;
+    assert(exits.byPort["0x1f0:in"] > 0);
+    assertEquals(exits.byPort["0xc100:out"], undefined, "the bus master stays idle");
+  });
+}
+
 /** The requests that a run wrote with `--requests`. */
 export async function readRequests(path: string): Promise<RequestRecord[]> {
   const [, ...lines] = (await Deno.readTextFile(path)).trimEnd().split("\n");

@@ -3,11 +3,19 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { words } from "../helpers/guest_files.ts";
 import { Emulator, type RunEnd, tailOf } from "./emulator.ts";
-import { APPEND, assertComplete, assertImage, linuxFile, linuxTest, startKernel } from "./linux.ts";
+import {
+  APPEND,
+  assertComplete,
+  assertImage,
+  linuxFile,
+  linuxTest,
+  pioTest,
+  startKernel,
+} from "./linux.ts";
 
 /** Of an ELF note: where its type is, "Xen", the type that names the PVH entry, and one of none. */
 const TYPE = 8;
@@ -35,16 +43,7 @@ for (const append of ["acpi=off", "nolapic", "noapic"]) {
   });
 }
 
-linuxTest("vmlinux boots and switches off with its disk in PIO mode", async (folder) => {
-  const append = "libata.dma=0 rdinit=/modprobe";
-  await using run = startKernel(folder, "vmlinux", append, "--json", "--quiet");
-  const end = await run.end();
-  assertComplete(end);
-  await assertImage(folder);
-  const { exits } = JSON.parse(end.report).counters;
-  assert(exits.byPort["0x1f0:in"] > 0);
-  assertEquals(exits.byPort["0xc100:out"], undefined, "the bus master stays idle");
-});
+pioTest("vmlinux");
 
 linuxTest(
   "vmlinux without a PVH note boots by its ELF entry point, and may reset",

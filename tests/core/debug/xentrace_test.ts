@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { newVmExit } from "../../../core/cpu/exit.ts";
 import { Xentrace } from "../../../core/debug/xentrace.ts";
 import { EXIT, type VcpuState, type VmExit } from "../../../core/types.ts";
 
@@ -28,22 +29,7 @@ function traced(act: (trace: Xentrace) => void): Uint8Array[] {
 const vcpu = { regs: Uint32Array.of(0x20, 0, 0, 0, 0, 0, 0, 0) } as unknown as VcpuState;
 
 function exitAt(at: number, fields: Partial<VmExit>): VmExit {
-  return {
-    reason: EXIT.IO_INSTRUCTION,
-    at,
-    rip: 0,
-    write: false,
-    size: 1,
-    port: 0,
-    gpa: 0,
-    count: 1,
-    string: false,
-    descending: false,
-    immediate: false,
-    value: 0,
-    retired: 0,
-    ...fields,
-  };
+  return { ...newVmExit(), reason: EXIT.IO_INSTRUCTION, at, ...fields };
 }
 
 function serve(trace: Xentrace, exit: VmExit, enters: number): void {

@@ -19,6 +19,7 @@ import {
   type Workload,
   writtenPattern,
 } from "../../helpers/machine.ts";
+import { DMA_READ_PORTS } from "../../helpers/libata.ts";
 
 const SECTORS = 4096;
 const PV_PATHS = ["pv", "pv-persistent"] as const;
@@ -131,20 +132,7 @@ Deno.test("a DMA read touches each register as libata does", { ignore }, async (
   assertEquals(Object.fromEntries(each), {
     "0x020:out": 1,
     "0x0a0:out": 1,
-    "0x1f1:out": 1,
-    "0x1f2:out": 1,
-    "0x1f3:out": 1,
-    "0x1f4:out": 1,
-    "0x1f5:out": 1,
-    "0x1f6:out": 2,
-    "0x1f7:in": 4,
-    "0x1f7:out": 1,
-    "0x3f6:in": 4,
-    "0xc100:in": 3,
-    "0xc100:out": 3,
-    "0xc102:in": 2,
-    "0xc102:out": 1,
-    "0xc104:out": 1,
+    ...DMA_READ_PORTS,
   });
   assertEquals([interrupts, portItems], [load.count, load.count * DMA_EXITS]);
 });
