@@ -6,16 +6,12 @@
 
 import { z } from "zod";
 import type { RequestRecord } from "../machine/exit_report.ts";
-import { COST_KINDS, DOM0_COST_KINDS } from "../types.ts";
 import type { RunHeader, RunRecord } from "./run.ts";
+import { count, counterFields, ns, sha256, tally } from "./schema_parts.ts";
 
 const PATHS = ["ide", "ide-pio", "ide-pio-multiple", "ide-dma", "ide-packet", "pv"] as const;
 const OPS = ["read", "write", "flush", "discard", "other"] as const;
 
-const count = z.int().nonnegative();
-const ns = count.describe("virtual nanoseconds");
-const tally = z.record(z.string(), z.int().positive());
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const exitNs = ns.describe("from VM exits to VM entries");
 const exitsBy = tally.describe("by device, or by reason where there is none");
 const code = count.describe("ATA command or blkif operation");
@@ -34,23 +30,8 @@ const inputs = {
 };
 
 const counters = z.strictObject({
-  elapsedNs: ns,
-  instructions: count,
-  books: z.record(z.enum(COST_KINDS), count)
-    .describe("virtual nanoseconds of the vCPU; they add up to elapsedNs"),
-  dom0Books: z.record(z.enum(DOM0_COST_KINDS), count)
-    .describe("virtual nanoseconds of dom0, on its own timeline"),
-  exits: z.strictObject({
-    total: count,
-    byReason: tally.describe("by VMX exit reason"),
-    byPort: tally.describe('by port and direction: "0x1f7:in"'),
-  }),
-  portItems: count.describe("single port accesses; a rep insw of 256 words is 256"),
-  ioreqs: count.describe("round trips to the device model"),
-  hypercalls: z.strictObject({ total: count, byName: tally }),
+  ...counterFields,
   events: z.strictObject({ sent: count, suppressed: count }),
-  grants: z.strictObject({ map: count, unmap: count, copy: count }).describe("pages"),
-  interrupts: count.describe("interrupts and upcalls injected"),
   guestErrors: count.describe("mistakes that got their architectural answer"),
 });
 
