@@ -138,6 +138,8 @@ export interface Counters {
   readonly interrupts: number;
   /** Guest mistakes that got their architectural answer. */
   readonly guestErrors: number;
+  /** What block backends have refused: by disk, then by reason; only what happened. Keys sorted. */
+  readonly refusals: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 /** Why a run ended. */

@@ -13,6 +13,7 @@ import type { CostPreset } from "../hypervisor/costs.ts";
 import { grantCopyTime, hypercallTime, tlbShootdownTime } from "../hypervisor/costs.ts";
 import { HVM_PARAM } from "../hypervisor/hvm_params.ts";
 import type { ExitBooks } from "../hypervisor/exit_books.ts";
+import { type RefusalCounts, Refusals } from "../hypervisor/refusals.ts";
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
 import { buildDomain, vdevNumber } from "../hypervisor/toolstack.ts";
 import type { RingEndpoint } from "../hypervisor/toolstack.ts";
@@ -75,6 +76,7 @@ export class Domain {
   readonly xen: XenInterface;
   readonly #parts: DomainParts;
   readonly #store: XenStore = new XenStore();
+  readonly #refusals: Refusals = new Refusals();
   #suppressed = 0;
 
   constructor(parts: DomainParts) {
@@ -98,6 +100,11 @@ export class Domain {
    */
   get suppressedEvents(): number {
     return this.#suppressed;
+  }
+
+  /** What the backends have refused. */
+  get refusals(): RefusalCounts {
+    return this.#refusals.counts;
   }
 
   /**
@@ -199,6 +206,7 @@ export class Domain {
         notifySent: () => {},
         notifySuppressed: () => this.#suppressed++,
         requestWithoutEvent: () => this.#suppressed++,
+        refused: (reason) => this.#refusals.count(vdev, reason),
       },
     });
   }

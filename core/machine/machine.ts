@@ -154,6 +154,7 @@ export class Machine {
       grants,
       interrupts,
       guestErrors,
+      refusals: this.#domain?.refusals ?? {},
     };
   }
 

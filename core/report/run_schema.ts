@@ -33,6 +33,7 @@ const counters = z.strictObject({
   ...counterFields,
   events: z.strictObject({ sent: count, suppressed: count }),
   guestErrors: count.describe("mistakes that got their architectural answer"),
+  refusals: z.record(z.string(), tally).describe("by block backends, by disk and reason"),
 });
 
 const device = z.string().nullable().describe("null where nobody answers, or the reason has none");

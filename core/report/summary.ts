@@ -126,9 +126,17 @@ export function formatRun(record: RunRecord): string {
     formatExits(exits),
     formatRequests(exits),
     formatFunctions(exits),
+    formatRefusals(counters),
     formatTimes(counters),
   ].filter((table) => table !== "");
   return `${end}${errors}\n\n${tables.join("\n")}`;
+}
+
+function formatRefusals({ refusals }: Counters): string {
+  const rows: Row[] = Object.entries(refusals).flatMap(([disk, reasons]) =>
+    Object.entries(reasons).map(([reason, count]) => [`${disk}: ${reason}`, grouped(count)])
+  );
+  return rows.length === 0 ? "" : formatTable([["REFUSED", "Times"], ...rows]);
 }
 
 function formatTimes({ books, elapsedNs }: Counters): string {

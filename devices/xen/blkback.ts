@@ -20,15 +20,15 @@ import type {
   GuestMemory,
   Ns,
 } from "../../core/types.ts";
-import { BlkbackRing } from "./blkback_ring.ts";
-import type { BlkbackCosts, NotificationStats, RingObserver } from "./blkback_ring.ts";
+import { BlkbackRing, OVERRUN } from "./blkback_ring.ts";
+import type { BlkbackCosts, RingObserver, RingStats } from "./blkback_ring.ts";
 import { MAX_INDIRECT_SEGMENTS, VDISK } from "./blkif.ts";
 import { readFrontend } from "./frontend_keys.ts";
 import type { BlkbackOffers, FrontendKeys, QueueKeys } from "./frontend_keys.ts";
 import { parseU32, XENBUS_STATE } from "./xenbus.ts";
 import type { XenbusState } from "./xenbus.ts";
 
-export type { BlkbackCosts, NotificationStats, RingObserver } from "./blkback_ring.ts";
+export type { BlkbackCosts, RingObserver, RingStats } from "./blkback_ring.ts";
 
 /** What distinguishes one backend from another. */
 export interface BlkbackOptions {
@@ -37,7 +37,7 @@ export interface BlkbackOptions {
   readonly vdev: number;
   readonly costs: BlkbackCosts;
   readonly offers: BlkbackOffers;
-  readonly stats: NotificationStats;
+  readonly stats: RingStats;
   /** Makes an observer for each ring that a frontend ever has at once. */
   readonly observe?: (() => RingObserver | undefined) | undefined;
 }
@@ -219,7 +219,7 @@ export class Blkback {
     if (!ring.overrun) return { ring, event, ringRefs };
     event.close();
     this.#host.grants.unmapAll(ringRefs);
-    return "req_prod claims more than the ring holds";
+    return OVERRUN;
   }
 
   /** @returns the pages of the ring, or what is wrong with them */
@@ -282,6 +282,7 @@ export class Blkback {
 
   /** The frontend's mistake: told where `xenbus_dev_fatal` of Linux tells it, and Closing. */
   #fail(text: string): void {
+    this.#options.stats.refused("connection");
     this.#errors.guestError("blkback", `vbd ${this.#options.vdev}: ${text}`);
     this.#host.store.write(`/local/domain/0/error/${this.#node}/error`, text);
     this.#switchTo(XENBUS_STATE.CLOSING);

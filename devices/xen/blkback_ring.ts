@@ -39,13 +39,15 @@ export interface BlkbackCosts {
   readonly perResponse: Ns;
 }
 
-/** Counts of notifications, sent and saved. */
-export interface NotificationStats {
+/** Counts of notifications, sent and saved, and of refusals. */
+export interface RingStats {
   notifySent(): void;
   /** The guest had not asked for an event at this response. */
   notifySuppressed(): void;
   /** A request was taken without an event of its own: the worker was at it anyway. */
   requestWithoutEvent(): void;
+  /** @param reason one of a few texts */
+  refused(reason: string): void;
 }
 
 /** A request as the guest has written it, which need not make sense. */
@@ -90,7 +92,7 @@ export interface BlkbackRingParts {
   readonly memory: GuestMemory;
   readonly errors: GuestErrors;
   readonly costs: BlkbackCosts;
-  readonly stats: NotificationStats;
+  readonly stats: RingStats;
   readonly observer?: RingObserver | undefined;
   /** Of the guest's requests. */
   readonly layout: BlkifLayout;
@@ -102,6 +104,9 @@ export interface BlkbackRingParts {
   /** The ring was closed while requests were in flight; the last one has been answered. */
   readonly onDrained: () => void;
 }
+
+/** Why a ring is stopped. */
+export const OVERRUN = "req_prod claims more than the ring holds";
 
 /** Serves the requests of one ring until it is closed. */
 export class BlkbackRing {
@@ -195,10 +200,8 @@ export class BlkbackRing {
   #isHostile(): boolean {
     if (!this.#ring.overrun) return false;
     this.#stopped = true;
-    this.#parts.errors.guestError(
-      "blkback",
-      "ring stopped: req_prod claims more than the ring holds",
-    );
+    this.#parts.stats.refused(OVERRUN);
+    this.#parts.errors.guestError("blkback", `ring stopped: ${OVERRUN}`);
     return true;
   }
 
@@ -221,7 +224,7 @@ export class BlkbackRing {
     const legible = refusal !== undefined || request.operation !== BLKIF_OP.INDIRECT ||
       slot.pages.copySegments(request);
     this.#parts.observer?.taken(slot.index, request);
-    if (!legible) return this.#answer(slot, BLKIF_RSP.ERROR); // told by grants
+    if (!legible) return this.#refuseGrant(slot);
     const reason = refusal ?? rangeRefusalOf(request, this.#limits);
     if (reason !== undefined) return this.#refuse(slot, reason);
     if (request.operation === BLKIF_OP.WRITE_BARRIER) this.#barrier = slot;
@@ -230,16 +233,22 @@ export class BlkbackRing {
 
   #start(slot: RequestSlot): void {
     const access = slot.request.dataOperation === BLKIF_OP.READ ? "write" : "read";
-    if (!slot.pages.map(slot.request, access)) {
-      this.#answer(slot, BLKIF_RSP.ERROR); // told by grants
-    } else {
+    if (!slot.pages.map(slot.request, access)) this.#refuseGrant(slot);
+    else {
       slot.prepare();
       this.#parts.dom0.post(DOM0_COST.backend, 0, slot.submit); // after the time that mapping took
     }
   }
 
+  /** The grant table has told which one. */
+  #refuseGrant(slot: RequestSlot): void {
+    this.#parts.stats.refused("grant does not permit access");
+    this.#answer(slot, BLKIF_RSP.ERROR);
+  }
+
   #refuse(slot: RequestSlot, refusal: Refusal): void {
     const { operation, segmentCount, sector } = slot.request;
+    this.#parts.stats.refused(refusal.text);
     const what = `operation ${operation}, ${segmentCount} segments, sector ${sector}`;
     this.#parts.errors.guestError("blkback", `request refused (${what}): ${refusal.text}`);
     this.#answer(slot, refusal.status);

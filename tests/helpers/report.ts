@@ -24,6 +24,7 @@ export function counters(given: Partial<Counters> = {}): Counters {
     grants: { map: 0, unmap: 0, copy: 0 },
     interrupts: 0,
     guestErrors: 0,
+    refusals: {},
     ...given,
     books: { ...zero(COST_KINDS), ...given.books },
   };

@@ -168,6 +168,8 @@ export class BlkfrontGuest {
   suppressed = 0;
   /** Requests that the backend took without an event of their own. */
   unannounced = 0;
+  /** Reasons of refusals. */
+  readonly refused: string[] = [];
   readonly #ports: number;
   /** By port, those that are bound. */
   readonly #onEvent = new Map<number, () => void>();
@@ -199,6 +201,7 @@ export class BlkfrontGuest {
           notifySent: () => this.sent++,
           notifySuppressed: () => this.suppressed++,
           requestWithoutEvent: () => this.unannounced++,
+          refused: (reason) => this.refused.push(reason),
         },
       },
     );

@@ -87,3 +87,15 @@ Deno.test("formatRun() lists exits by number and only the books in use", () => {
   assertEquals(text.includes("BIOS"), false);
   assertEquals(text.indexOf("IO_INSTRUCTION") < text.indexOf("HLT"), true);
 });
+
+Deno.test("formatRun() lists what backends have refused, by disk and reason", () => {
+  const refusals = { hda: { "no segments": 1200 }, hdb: { connection: 2, "no segments": 1 } };
+  const record = buildRunRecord(
+    { cpu: "i686", cost: "xen-4.17", media: "ssd", ramBytes: 1, guest: inputs.guest, disks: [] },
+    { reason: "power-off", code: 0, counters: counters({ refusals }), exits: exitReport() },
+  );
+  const text = formatRun(record);
+  assertEquals(cells(text, "hda: no segments"), ["1,200"]);
+  assertEquals(cells(text, "hdb: connection"), ["2"]);
+  assertEquals(cells(text, "hdb: no segments"), ["1"]);
+});
