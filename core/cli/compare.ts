@@ -54,6 +54,8 @@ export interface CompareDisksOptions {
   readonly maxTime?: number;
   /** Takes what the guest writes to COM1. */
   readonly onSerialByte?: (byte: number) => void;
+  /** Takes the first failure of the host to read the image. */
+  readonly onHostError?: (error: ImageError) => void;
   /** Called between slices. */
   readonly onSlice?: (machine: Machine, recorder: PhaseRecorder) => void;
   /** Asked between slices. */
@@ -99,6 +101,7 @@ export async function compareDisks(options: CompareDisksOptions): Promise<Compar
     disks: [{ backend: disk.backend, media }],
     cost,
     onMark: (value, vcpu) => recorder?.mark(value, vcpu),
+    ...(options.onHostError === undefined ? {} : { onHostError: options.onHostError }),
     ...(options.maxInsns === undefined ? {} : { maxInsns: options.maxInsns }),
     ...(options.maxTime === undefined ? {} : { maxTime: options.maxTime }),
     ...(options.onSerialByte === undefined ? {} : { onSerialByte: options.onSerialByte }),
@@ -204,6 +207,7 @@ async function runToEnd(
       ...disks,
       ...limits(options),
       onSerialByte: (byte) => serial.push(byte),
+      onHostError: ({ message }) => writeError(streams, message),
       interrupted: () => signals.requested,
       onSlice: (machine, recorder) => {
         if (!progress.shown) serial.flush();

@@ -33,7 +33,7 @@ import {
   sha256,
 } from "./files.ts";
 import { attachment, closeDrives, type OpenDrive, openDrives } from "./open_drives.ts";
-import { createFile, type Streams, writeAll, writeText } from "./output.ts";
+import { createFile, type Streams, writeAll, writeError, writeText } from "./output.ts";
 import { RequestsFile } from "./requests_file.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
@@ -41,6 +41,8 @@ import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } fr
 const VGA_ROM = "vgabios-isavga.bin";
 const MISSING_BIOS_HINT = "apt install seabios, or -bios FILE";
 const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
+
+const HOST_ERROR_HINT = "the guest has an I/O error and runs on; the exit code will say so";
 
 /** What guests written for this machine come as. */
 const XEN_GUESTS: readonly GuestFormat[] = ["bootsector", "multiboot", "flat"];
@@ -88,6 +90,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       onSerialByte: (byte) => console.push(byte),
       onDebugByte: debug.onDebugByte,
       onFirmwareByte: debug.onFirmwareByte,
+      onHostError: ({ message }) => writeError(streams, message, HOST_ERROR_HINT),
       exitSites: names !== undefined,
       ...(trace && { observer: trace }),
       ...(requests && { onRequest: (request) => requests.add(request) }),

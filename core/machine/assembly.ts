@@ -54,8 +54,8 @@ export interface AssemblyEvents {
   onShutdown(reason: ShutdownReason): void;
   /** @param by what the guest used, to be read behind "by" */
   onReset(by: string): void;
-  /** The host has failed to read or write an image; the vCPU has been asked to leave. */
-  onHostError(error: ImageError): void;
+  /** The host has failed to read or write an image. */
+  onHostError(image: BlockBackend, error: ImageError): void;
 }
 
 /** The guest sees Xen. */
@@ -141,10 +141,12 @@ export class Assembly {
   }
 
   #makeMedia({ backend, media }: DiskConfig): TimedDisk {
-    return new TimedDisk(this.clock, backend, media, (error) => {
-      this.hypervisor.stop();
-      this.#events.onHostError(error);
-    });
+    return new TimedDisk(
+      this.clock,
+      backend,
+      media,
+      (error) => this.#events.onHostError(backend, error),
+    );
   }
 
   #connect(config: DiskConfig, place: number): ConnectedDrive {
@@ -235,6 +237,7 @@ export class Assembly {
       ledger: this.books,
       costs: this.#config.cost,
       disks: this.#bootDisks(),
+      onHostError: (disk, error) => this.#events.onHostError(disk, error),
       onByte: (byte) => this.#config.onSerialByte?.(byte),
     });
   }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { GuestPanic } from "../errors.ts";
+import { GuestPanic, type ImageError } from "../errors.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import type { PortSpace } from "../hypervisor/port_access.ts";
 import type { BiosTraps } from "../hypervisor/hypervisor.ts";
@@ -76,6 +76,8 @@ export interface BiosOptions {
   readonly costs: CostPreset;
   /** Drives 80h and up. */
   readonly disks: readonly BlockBackend[];
+  /** The host has failed to read or write an image. */
+  readonly onHostError: (disk: BlockBackend, error: ImageError) => void;
   /** Takes what a guest prints by INT 10h. */
   readonly onByte: (byte: number) => void;
 }
@@ -97,7 +99,7 @@ export class Bios implements BiosTraps {
     this.#ports = options.ports;
     this.#ledger = options.ledger;
     this.#costs = options.costs;
-    this.#disks = new BiosDisks(options.memory, options.disks);
+    this.#disks = new BiosDisks(options.memory, options.disks, options.onHostError);
     this.#keyboard = new BiosKeyboard(options.memory, options.ports);
     this.#onByte = options.onByte;
     this.#frame = new BiosFrame(options.memory);

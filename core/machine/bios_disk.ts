@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ImageError } from "../errors.ts";
 import { SECTOR_SIZE } from "../types.ts";
 import type { BlockBackend, Gpa, GuestMemory } from "../types.ts";
 import type { BiosFrame } from "./bios_frame.ts";
@@ -15,6 +16,8 @@ const STATUS = {
   INVALID: 0x01,
   WRITE_PROTECTED: 0x03,
   BOUNDARY: 0x09,
+  BAD_SECTOR: 0x10, // uncorrectable on read
+  WRITE_FAULT: 0xcc,
 } as const;
 
 /** Offsets in a disk address packet. */
@@ -58,15 +61,24 @@ type Service = (frame: BiosFrame, disk: BlockBackend) => number;
 export class BiosDisks {
   readonly #memory: GuestMemory;
   readonly #disks: readonly BlockBackend[];
+  readonly #onHostError: (disk: BlockBackend, error: ImageError) => void;
   readonly #services: Readonly<Record<number, Service>>;
   #moved = 0;
   /** AH after a function that succeeds. */
   #answer: number = STATUS.OK;
 
-  /** @param disks drives 80h and up */
-  constructor(memory: GuestMemory, disks: readonly BlockBackend[]) {
+  /**
+   * @param disks drives 80h and up
+   * @param onHostError told when the host fails to read or write an image; the function fails too
+   */
+  constructor(
+    memory: GuestMemory,
+    disks: readonly BlockBackend[],
+    onHostError: (disk: BlockBackend, error: ImageError) => void,
+  ) {
     this.#memory = memory;
     this.#disks = disks;
+    this.#onHostError = onHostError;
     this.#services = {
       0x00: () => STATUS.OK,
       0x01: () => this.#memory.read8(LAST_STATUS),
@@ -132,7 +144,7 @@ export class BiosDisks {
   }
 
   readonly #read: Move = (disk, first, buffer) => {
-    disk.read(first, buffer);
+    if (!this.#serves(disk, () => disk.read(first, buffer))) return STATUS.BAD_SECTOR;
     this.#memory.wrote(buffer);
     this.#moved = buffer.length / SECTOR_SIZE;
     return STATUS.OK;
@@ -140,10 +152,22 @@ export class BiosDisks {
 
   readonly #write: Move = (disk, first, buffer) => {
     if (disk.readOnly) return STATUS.WRITE_PROTECTED;
-    disk.write(first, buffer);
+    if (!this.#serves(disk, () => disk.write(first, buffer))) return STATUS.WRITE_FAULT;
     this.#moved = buffer.length / SECTOR_SIZE;
     return STATUS.OK;
   };
+
+  /** @returns whether the host could do it */
+  #serves(disk: BlockBackend, access: () => void): boolean {
+    try {
+      access();
+      return true;
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error;
+      this.#onHostError(disk, error);
+      return false;
+    }
+  }
 
   #tellGeometry(frame: BiosFrame, disk: BlockBackend): number {
     const { cylinders, heads } = geometryOf(disk);

@@ -11,6 +11,7 @@ import type {
   Ns,
   VcpuState,
 } from "../types.ts";
+import type { ImageError } from "../errors.ts";
 import type { Profile } from "../cpu/cpuid.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import type { GuestImage } from "../load/image.ts";
@@ -97,6 +98,8 @@ export interface MachineConfig {
   readonly onFirmwareByte?: (byte: number) => void;
   /** A block of guest code that has been decoded, as a listing: once, unless its page changes. */
   readonly onBlock?: (listing: readonly string[]) => void;
+  /** The first failure of the host to read or write an image; the guest has an I/O error of it. */
+  readonly onHostError?: (error: ImageError) => void;
   /** A message between the guest and xenstored, as a line of the daemon's trace. */
   readonly onStoreMessage?: (line: string) => void;
   /** A byte written to the POST port 0x80; costs the guest no time beyond the instruction. */
@@ -140,6 +143,8 @@ export interface Counters {
   readonly guestErrors: number;
   /** What block backends have refused: by disk, then by reason; only what happened. Keys sorted. */
   readonly refusals: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Failures of the host to read, write or flush an image. */
+  readonly hostErrors: number;
 }
 
 /** Why a run ended. */
@@ -149,7 +154,10 @@ export type StopReason = "power-off" | "guest-exit" | "guest-crash" | "limit" | 
 export interface RunResult {
   /** Why it ended. */
   readonly reason: StopReason;
-  /** Exit code for the shell, as `core/errors.ts` and QEMU's isa-debug-exit define it. */
+  /**
+   * Exit code for the shell, as `core/errors.ts` and QEMU's isa-debug-exit define it: that of an image
+   * error when the host has failed to serve one, however the guest ended.
+   */
   readonly code: number;
   /** One line, when there is something to say: which limit, where the guest crashed. */
   readonly message?: string;

@@ -12,7 +12,7 @@ import type { TextScreen } from "../../devices/vga_text.ts";
 import type { VirtualClock } from "../clock.ts";
 import type { Cpu } from "../cpu/cpu.ts";
 import type { Dom0Timeline } from "../dom0.ts";
-import { EXIT_CODE, GuestPanic, type ImageError, InternalError } from "../errors.ts";
+import { EXIT_CODE, GuestPanic, ImageError, InternalError } from "../errors.ts";
 import type { Accounting } from "../hypervisor/accounting.ts";
 import type { ExitBooks } from "../hypervisor/exit_books.ts";
 import type { HiddenXen } from "../hypervisor/hidden_xen.ts";
@@ -20,7 +20,7 @@ import { type Hypervisor, NS_PER_INSTRUCTION } from "../hypervisor/hypervisor.ts
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
 import type { XenInterface } from "../hypervisor/xen.ts";
 import type { Books } from "../ledger.ts";
-import type { GuestMemory, Ns } from "../types.ts";
+import type { BlockBackend, GuestMemory, Ns } from "../types.ts";
 import { COST } from "../types.ts";
 import { Assembly, showsXen } from "./assembly.ts";
 import type { Counters, MachineConfig, RunResult } from "./config.ts";
@@ -28,6 +28,7 @@ import type { Domain } from "./domain.ts";
 import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
 import { type ExitReport, exitReport } from "./exit_report.ts";
+import { HostErrors } from "./host_errors.ts";
 import { HostLoop, type RunHooks } from "./host_loop.ts";
 import type { Inspector } from "./inspect.ts";
 import type { HostInput, InputSource, RecordedInput } from "./replay.ts";
@@ -64,16 +65,17 @@ export class Machine {
   #end: End | undefined;
   /** When the vCPU ran last. */
   #ranAt: Ns = 0;
-  #hostError: ImageError | undefined;
+  readonly #hostErrors: HostErrors;
 
   /** Builds the machine, loads the guest and powers on. Nothing has run yet. */
   constructor(config: MachineConfig) {
     this.#config = config;
+    this.#hostErrors = new HostErrors((error) => config.onHostError?.(error));
     const parts = new Assembly(config, {
       onExit: (value) => this.#finish({ reason: "guest-exit", code: exitCode(value) }),
       onShutdown: (reason) => this.#shutDown(reason),
       onReset: (by) => this.#powerOff(`Guest asked for a reset by ${by}`),
-      onHostError: (error) => this.#hostError ??= error,
+      onHostError: (image, error) => this.#hostErrors.add(image, error),
     });
     this.memory = parts.memory;
     this.inspector = parts.inspector;
@@ -155,6 +157,7 @@ export class Machine {
       interrupts,
       guestErrors,
       refusals: this.#domain?.refusals ?? {},
+      hostErrors: this.#hostErrors.count,
     };
   }
 
@@ -165,8 +168,7 @@ export class Machine {
 
   /**
    * Runs until the machine ends, or the caller interrupts it. Everything that the guest was told is
-   * written is durable then.
-   * @throws {ImageError} when the host fails to read or write an image
+   * written is durable then, unless the result says that the host has failed.
    */
   async run(hooks: RunHooks = {}): Promise<RunResult> {
     if (await this.#loop.run(this, hooks)) {
@@ -179,14 +181,12 @@ export class Machine {
   /**
    * Lets about a millisecond of virtual time pass, without giving way to the event loop.
    * @returns the end of the run, when it has come
-   * @throws {ImageError} when the host fails to read or write an image
    */
   runSlice(): RunResult | undefined {
     const endsAt = this.#clock.now + SLICE;
     this.#hypervisor.sliceEndsAt = endsAt;
     while (this.#end === undefined && this.#clock.now < Math.min(endsAt, this.#loop.horizon)) {
       this.#turn();
-      if (this.#hostError !== undefined) throw this.#hostError;
     }
     return this.#end === undefined ? undefined : this.#result(this.#end);
   }
@@ -194,7 +194,16 @@ export class Machine {
   /** Makes durable what the disks have completed. */
   flush(): void {
     for (const { backend } of this.#config.disks) {
-      if (!backend.readOnly) backend.flush();
+      if (!backend.readOnly) this.#flush(backend);
+    }
+  }
+
+  #flush(backend: BlockBackend): void {
+    try {
+      backend.flush();
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error;
+      this.#hostErrors.add(backend, error);
     }
   }
 
@@ -327,7 +336,7 @@ export class Machine {
     this.#exits.finish();
     const counters = this.counters();
     this.#exits.assertClosed(counters.exits, counters.books);
-    return { ...end, counters, exits: this.exits() };
+    return { ...hasFailed(end, counters.hostErrors), counters, exits: this.exits() };
   }
 
   /** Instructions that have retired or faulted, with those that the vCPU has not reported yet. */
@@ -355,6 +364,15 @@ export class Machine {
 /** Builds and switches on a machine. */
 export function bootMachine(config: MachineConfig): Machine {
   return new Machine(config);
+}
+
+/** A run that the host has failed is no success, whatever the guest made of it. */
+function hasFailed(end: End, hostErrors: number): End {
+  if (hostErrors === 0 || end.reason === "limit" || end.reason === "interrupted") return end;
+  const failures = hostErrors === 1 ? "a disk request" : `${hostErrors} disk requests`;
+  const guests = end.reason === "guest-exit" ? `; the guest's exit code is ${end.code}` : "";
+  const message = `The host failed to serve ${failures}${guests}`;
+  return { message, ...end, code: EXIT_CODE.IMAGE_ERROR };
 }
 
 /** As QEMU's isa-debug-exit: never 0, so that it cannot be taken for power-off. */

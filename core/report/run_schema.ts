@@ -34,6 +34,7 @@ const counters = z.strictObject({
   events: z.strictObject({ sent: count, suppressed: count }),
   guestErrors: count.describe("mistakes that got their architectural answer"),
   refusals: z.record(z.string(), tally).describe("by block backends, by disk and reason"),
+  hostErrors: count.describe("failures of the host to read, write or flush an image"),
 });
 
 const device = z.string().nullable().describe("null where nobody answers, or the reason has none");

@@ -119,9 +119,11 @@ export function formatRun(record: RunRecord): string {
   const { counters, exits } = record;
   const end = `${endOfRun(record)} after ${duration(counters.elapsedNs)} of virtual time: ` +
     `${plural(counters.instructions, "instruction")}, ${plural(counters.exits.total, "VM exit")}`;
-  const errors = counters.guestErrors === 0
-    ? ""
-    : `, ${plural(counters.guestErrors, "guest error")}`;
+  const { guestErrors, hostErrors } = counters;
+  const errors = [[guestErrors, "guest error"], [hostErrors, "host error"]] as const;
+  const told = errors.filter(([count]) => count > 0).map(([count, noun]) =>
+    `, ${plural(count, noun)}`
+  );
   const tables = [
     formatExits(exits),
     formatRequests(exits),
@@ -129,7 +131,7 @@ export function formatRun(record: RunRecord): string {
     formatRefusals(counters),
     formatTimes(counters),
   ].filter((table) => table !== "");
-  return `${end}${errors}\n\n${tables.join("\n")}`;
+  return `${end}${told.join("")}\n\n${tables.join("\n")}`;
 }
 
 function formatRefusals({ refusals }: Counters): string {
@@ -156,8 +158,10 @@ const ENDS: Readonly<Record<RunRecord["reason"], string>> = {
   "interrupted": "interrupted",
 };
 
-function endOfRun({ reason, code }: RunRecord): string {
-  return reason === "guest-exit" ? `${ENDS[reason]} with code ${code}` : ENDS[reason];
+function endOfRun({ reason, code, counters: { hostErrors } }: RunRecord): string {
+  return reason === "guest-exit" && hostErrors === 0
+    ? `${ENDS[reason]} with code ${code}`
+    : ENDS[reason];
 }
 
 function plural(count: number, noun: string): string {

@@ -8,15 +8,7 @@
 
 import { ImageError, InternalError } from "../../core/errors.ts";
 import { SECTOR_SIZE } from "../../core/types.ts";
-import type {
-  BlockBackend,
-  BlockRequest,
-  BlockStatus,
-  Clock,
-  Disk,
-  Ns,
-  Timer,
-} from "../../core/types.ts";
+import type { BlockBackend, BlockRequest, Clock, Disk, Ns, Timer } from "../../core/types.ts";
 import { Actuator } from "./actuator.ts";
 import type { MediaPreset } from "./media.ts";
 import { DiskStats } from "./stats.ts";
@@ -142,34 +134,75 @@ export class TimedDisk implements Disk {
     this.#requests[this.#head] = undefined;
     this.#head = (this.#head + 1) % this.#requests.length;
     if (--this.#inFlight > 0) this.#timer.armAt(this.#deadlines[this.#head]!);
-    request.done(this.#perform(request));
+    const failedAt = this.#perform(request);
+    if (failedAt === undefined) request.done("ok");
+    else request.done("error", failedAt);
   }
 
-  #perform(request: BlockRequest): BlockStatus {
-    try {
-      if (request.op === "flush") this.#backend.flush();
-      else if (request.op === "discard") this.#backend.discard!(request.sector, request.count!);
-      else this.#move(request);
-      return "ok";
-    } catch (error) {
-      if (!(error instanceof ImageError)) throw error;
-      this.#onHostError(error);
-      return "error";
+  /** @returns the sector at which it failed */
+  #perform(request: BlockRequest): number | undefined {
+    const backend = this.#backend;
+    switch (request.op) {
+      case "flush":
+        return this.#serves(() => backend.flush()) ? undefined : request.sector;
+      case "discard":
+        return this.#serves(() => backend.discard!(request.sector, request.count!))
+          ? undefined
+          : request.sector;
+      default:
+        return this.#move(request);
     }
   }
 
-  #move(request: BlockRequest): void {
-    const { segments } = request;
+  #serves(access: () => void): boolean {
+    try {
+      access();
+      return true;
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error;
+      this.#onHostError(error);
+      return false;
+    }
+  }
+
+  #move(request: BlockRequest): number | undefined {
+    const { op, segments } = request;
     let sector = request.sector;
     for (let i = 0; i < segments.length;) {
       const end = endOfRun(segments, i);
       const bytes = end === i + 1 ? segments[i]! : joined(segments[i]!, segments[end - 1]!);
-      if (request.op === "read") this.#backend.read(sector, bytes);
-      else this.#backend.write(sector, bytes);
-      this.stats.countMerged(request.op, end - i - 1);
+      const failedAt = this.#moveRun(op, sector, bytes);
+      if (failedAt !== undefined) return failedAt;
+      this.stats.countMerged(op, end - i - 1);
       sector += bytes.length / SECTOR_SIZE;
       i = end;
     }
+    return undefined;
+  }
+
+  #moveRun(op: BlockRequest["op"], sector: number, bytes: Uint8Array): number | undefined {
+    try {
+      this.#access(op, sector, bytes);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error;
+      return this.#moveSectors(op, sector, bytes);
+    }
+  }
+
+  #access(op: BlockRequest["op"], sector: number, bytes: Uint8Array): void {
+    if (op === "read") this.#backend.read(sector, bytes);
+    else this.#backend.write(sector, bytes);
+  }
+
+  /** Moves what the host has refused as a whole, up to the first bad sector: that one it returns. */
+  #moveSectors(op: BlockRequest["op"], first: number, bytes: Uint8Array): number | undefined {
+    for (let at = 0; at < bytes.length; at += SECTOR_SIZE) {
+      const sector = first + at / SECTOR_SIZE;
+      const part = bytes.subarray(at, at + SECTOR_SIZE);
+      if (!this.#serves(() => this.#access(op, sector, part))) return sector;
+    }
+    return undefined;
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { VirtualClock } from "../../core/clock.ts";
+import type { ImageError } from "../../core/errors.ts";
 import { Books } from "../../core/ledger.ts";
 import { Bios } from "../../core/machine/bios.ts";
 import type { GuestRam } from "../../core/machine/memory.ts";
@@ -33,6 +34,7 @@ export interface TestBios {
   /** Remembers accesses to the master 8259, offset 0 only. */
   readonly pic: NotingPort;
   readonly printed: number[];
+  readonly hostErrors: ImageError[];
   /** Makes a call by its stub; afterwards look at the registers and at the flags. */
   call(vector: number, registers: BiosRegisters): void;
   readonly ax: number;
@@ -49,8 +51,10 @@ export function makeBios(disks: readonly BlockBackend[] = []): TestBios {
   const pic = new NotingPort();
   ports.map("pic", 0x20, 1, pic);
   const printed: number[] = [];
+  const hostErrors: ImageError[] = [];
+  const onHostError = (_disk: BlockBackend, error: ImageError) => hostErrors.push(error);
   const onByte = (byte: number) => printed.push(byte);
-  const bios = new Bios({ memory, ports, ledger: books, costs: COSTS, disks, onByte });
+  const bios = new Bios({ memory, ports, ledger: books, costs: COSTS, disks, onByte, onHostError });
   const flags = () => memory.read16(FRAME + 4);
   return {
     bios,
@@ -60,6 +64,7 @@ export function makeBios(disks: readonly BlockBackend[] = []): TestBios {
     vcpu,
     pic,
     printed,
+    hostErrors,
     call(vector, { ax = 0, bx = 0, cx = 0, dx = 0 }) {
       [vcpu.regs[EAX], vcpu.regs[EBX], vcpu.regs[ECX], vcpu.regs[EDX]] = [ax, bx, cx, dx];
       vcpu.regs[ESP] = FRAME;

@@ -25,6 +25,7 @@ export function counters(given: Partial<Counters> = {}): Counters {
     interrupts: 0,
     guestErrors: 0,
     refusals: {},
+    hostErrors: 0,
     ...given,
     books: { ...zero(COST_KINDS), ...given.books },
   };

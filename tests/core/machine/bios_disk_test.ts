@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { BlockBackend } from "../../../core/types.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
 import { makeBios } from "../../helpers/bios.ts";
+import { BrokenBackend } from "../../helpers/disk.ts";
 import { COSTS } from "../../helpers/host.ts";
 
 const SECTORS = 16 * 63 * 3 + 100; // 16 heads, 63 sectors, 3 cylinders and some more
@@ -26,6 +27,7 @@ function makeCaller(disk: BlockBackend = makeDisk()) {
     books,
     call,
     disk,
+    hostErrors: test.hostErrors,
     status(ax: number, cx: number, dx: number): [ah: number, carry: boolean] {
       test.call(0x13, { ax, bx: BUFFER, cx, dx });
       return [test.ax >> 8, test.carry];
@@ -44,6 +46,13 @@ function makeCaller(disk: BlockBackend = makeDisk()) {
     },
   };
 }
+
+Deno.test("INT 13h fails with the host, reads by 10h and writes by CCh", () => {
+  const { status, hostErrors } = makeCaller(new BrokenBackend());
+  assertEquals(status(0x0201, 1, 0x80), [0x10, true]);
+  assertEquals(status(0x0301, 1, 0x80), [0xcc, true]);
+  assertEquals(hostErrors.length, 2);
+});
 
 Deno.test("INT 13h 02h reads by cylinder, head and sector, for BIOS time only", () => {
   const { status, al, memory, books } = makeCaller();

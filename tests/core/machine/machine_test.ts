@@ -1,7 +1,8 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ImageError } from "../../../core/errors.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { ImageError } from "../../../core/errors.ts";
 import { type BlockBackend, EXIT, type ExitObserver, type Ns } from "../../../core/types.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
+import { BrokenBackend } from "../../helpers/disk.ts";
 import { boot, bootGuest, exitWith, flatGuest, outb } from "../../helpers/small_machine.ts";
 import { COSTS } from "../../helpers/host.ts";
 
@@ -133,19 +134,27 @@ Deno.test("Unplugging takes the emulated disk away", async () => {
   assertEquals((await boot(flatGuest(...unplug, ...tell), {}, [disk()]).run()).code, 1);
 });
 
-Deno.test("Machine.run() rejects when the host cannot read the image", async () => {
-  const broken: BlockBackend = {
-    sectorCount: 8,
-    readOnly: false,
-    read: () => {
-      throw new ImageError("Cannot read a.img: input/output error");
-    },
-    write: () => {},
-    flush: () => {},
-    close: () => {},
+/** Reads port 1F7h until BSY is clear, then leaves with what the given port has. */
+const LEAVE_WITH = (port: number) => [
+  ...[0x66, 0xba, 0xf7, 0x01, 0xec, 0xa8, 0x80, 0x75, 0xfb],
+  ...[0x66, 0xba, port & 0xff, port >> 8, 0xec, 0xe6, 0xf4],
+];
+
+Deno.test("Machine gives the guest an I/O error when the host cannot read, and runs on", async () => {
+  const told: string[] = [];
+  const onHostError = ({ message }: ImageError) => told.push(message);
+  const run = (port: number) => {
+    const guest = flatGuest(...READ_SECTOR, ...LEAVE_WITH(port));
+    return boot(guest, { onHostError }, [new BrokenBackend()]).run();
   };
-  const machine = boot(flatGuest(...READ_SECTOR, ...SPIN), {}, [broken]);
-  await assertRejects(() => machine.run(), ImageError, "a.img");
+  const { reason, code, message, counters } = await run(0x1f7);
+  assertEquals([reason, code, counters.hostErrors], ["guest-exit", 1, 2], "a read, the last flush");
+  assertEquals(told, ["Cannot read disk image: broken"]);
+  assertEquals(
+    message,
+    `The host failed to serve 2 disk requests; the guest's exit code is ${(0x51 << 1 | 1) & 0xff}`,
+  );
+  assertStringIncludes((await run(0x1f1)).message!, `code is ${0x40 << 1 | 1}`);
 });
 
 Deno.test("Machine.run() flushes the disks at the end, Machine.close() closes them", async () => {

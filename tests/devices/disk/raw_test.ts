@@ -1,7 +1,8 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ImageError } from "../../../core/errors.ts";
 import { RawImage } from "../../../devices/disk/raw.ts";
 import { mayUseFiles, pattern, withFolder } from "../../helpers/disk.ts";
+import { mayMount, withSmallDisk } from "../../helpers/full_disk.ts";
 
 const ignore = !mayUseFiles;
 
@@ -148,5 +149,30 @@ Deno.test({
       assertEquals(image.sectorCount, 8);
       assertEquals(ram.subarray(0, 700), pattern(2048 + 700).subarray(2048));
       assertEquals(ram.subarray(700), new Uint8Array(2048 - 700));
+    }),
+});
+
+Deno.test({
+  name:
+    "RawImage.write() stores what fits when the host's disk is full, and the rest when it is not",
+  ignore: !mayMount,
+  fn: () =>
+    withSmallDisk(64 << 10, (folder) => {
+      const path = `${folder}/a.img`;
+      Deno.writeFileSync(path, new Uint8Array(0));
+      Deno.truncateSync(path, 1 << 20);
+      Deno.writeFileSync(`${folder}/other`, new Uint8Array(32 << 10));
+      const image = RawImage.open(path);
+      image.write(0, pattern(16 << 10));
+      const { message } = failure(() => image.write(64, pattern(64 << 10)));
+      assertStringIncludes(message, `Cannot write disk image "${path}": No space left`);
+      Deno.removeSync(`${folder}/other`);
+      image.write(64, pattern(16 << 10, 2));
+      image.flush();
+      image.close();
+      const stored = Deno.readFileSync(path);
+      assertEquals(stored.length, 1 << 20);
+      assertEquals(stored.subarray(0, 16 << 10), pattern(16 << 10));
+      assertEquals(stored.subarray(32 << 10, 48 << 10), pattern(16 << 10, 2));
     }),
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type ImageError, InternalError } from "../../../core/errors.ts";
+import { ImageError, InternalError } from "../../../core/errors.ts";
 import type { BlockBackend, BlockRequest, BlockStatus, Ns } from "../../../core/types.ts";
 import { MEDIA_PRESETS, type MediaPreset, TimedDisk } from "../../../devices/disk/timed.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
@@ -163,6 +163,49 @@ Deno.test("TimedDisk ends a request with error and tells the host when the backe
     "Cannot flush disk image: broken",
   ]);
 });
+
+/** Its sector 5 can be neither read nor written. */
+class Scratched extends MemoryDisk {
+  override read(sector: number, into: Uint8Array): void {
+    refuse(sector, into);
+    super.read(sector, into);
+  }
+  override write(sector: number, from: Uint8Array): void {
+    refuse(sector, from);
+    super.write(sector, from);
+  }
+}
+
+function refuse(sector: number, { length }: Uint8Array): void {
+  if (sector <= 5 && sector + length / 512 > 5) throw new ImageError("Cannot use sector 5");
+}
+
+for (const op of ["read", "write"] as const) {
+  Deno.test(`TimedDisk ends a ${op} at the sector that the host refuses, and serves those before`, () => {
+    const image = new Scratched(pattern(16 * 512));
+    const bench = new Bench(ramdisk, image);
+    const buffer = new Uint8Array(4096).fill(0xee);
+    const ends: unknown[] = [];
+    bench.disk.submit({
+      op,
+      sector: 2,
+      segments: [buffer.subarray(0, 1024), buffer.subarray(1024)],
+      done: (status, failedAt) => ends.push(status, failedAt),
+    });
+    bench.clock.run();
+    assertEquals(ends, ["error", 5]);
+    assertEquals(bench.errors.length, 1);
+    const moved = image.bytes.subarray(2 * 512, 5 * 512);
+    assertEquals(buffer.subarray(0, 3 * 512), moved);
+    const behind = op === "read"
+      ? buffer.subarray(3 * 512)
+      : image.bytes.subarray(5 * 512, 10 * 512);
+    const before = op === "read"
+      ? new Uint8Array(5 * 512).fill(0xee)
+      : pattern(16 * 512).subarray(5 * 512, 10 * 512);
+    assertEquals(behind, before);
+  });
+}
 
 Deno.test("TimedDisk.submit() throws InternalError past the end", () => {
   const bench = new Bench(ramdisk);
