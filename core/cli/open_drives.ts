@@ -42,8 +42,8 @@ export function openDrives(
   }
   const opened: OpenDrive[] = [];
   try {
-    for (const drive of drives) opened.push({ ...drive, backend: openDisk(drive.file, drive) });
     refuseShared(drives);
+    for (const drive of drives) opened.push({ ...drive, backend: openDisk(drive.file, drive) });
     for (const drive of opened) mistaken(drive, drive.backend).forEach(tell);
     if (options.bios) nothingToBoot(opened, showsBios(options)).forEach(tell);
     return opened;
@@ -83,7 +83,7 @@ function guestDrive({ guest, drives }: RunOptions): DriveOptions {
 
 /** Each drive has its own idea of what is on the image: the writes of one would surprise another. */
 function refuseShared(drives: readonly DriveOptions[]): void {
-  const byFile = Map.groupBy(drives, ({ file }) => Deno.realPathSync(file));
+  const byFile = Map.groupBy(drives, ({ file }) => realPath(file));
   for (const sharing of byFile.values()) {
     const [first, second] = sharing;
     if (second === undefined || sharing.every(isUnchanged)) continue;
@@ -93,6 +93,15 @@ function refuseShared(drives: readonly DriveOptions[]): void {
       } is the same image`,
       "-snapshot, or a copy of the image",
     );
+  }
+}
+
+/** That of a missing file is its name: opening it says what is wrong. */
+function realPath(file: string): string {
+  try {
+    return Deno.realPathSync(file);
+  } catch {
+    return file;
   }
 }
 

@@ -3,6 +3,8 @@
  *
  * `node:fs` costs the same as a C program's pread() here; asynchronous calls cost five times as
  * much. It cannot discard: neither `node:fs` nor Deno has a call that punches a hole into a file.
+ * While it is open no other process can write it, or open it at all if this one writes; as with QEMU,
+ * that is agreed by flock() among those who ask.
  * @module
  */
 
@@ -30,17 +32,30 @@ export interface RawOptions {
   readonly padTo?: number;
 }
 
+/** An open file: for its bytes, and for its lock, which ends when it is closed. */
+interface Handles {
+  readonly fd: number;
+  readonly lock: Deno.FsFile;
+}
+
 /** An open image file. Open one with {@link RawImage.open}. */
 export class RawImage implements BlockBackend {
   readonly sectorCount: number;
   readonly readOnly: boolean;
   readonly #path: string;
+  readonly #lock: Deno.FsFile;
   #fd: number | undefined;
   #paddedFrom = Infinity; // bytes of the file
 
-  private constructor(path: string, fd: number, sectorCount: number, readOnly: boolean) {
+  private constructor(
+    path: string,
+    { fd, lock }: Handles,
+    sectorCount: number,
+    readOnly: boolean,
+  ) {
     this.#path = path;
     this.#fd = fd;
+    this.#lock = lock;
     this.sectorCount = sectorCount;
     this.readOnly = readOnly;
   }
@@ -48,12 +63,16 @@ export class RawImage implements BlockBackend {
   /** @throws {ImageError} when the file cannot serve as an image; the file is left as it was */
   static open(path: string, { readOnly = false, padTo }: RawOptions = {}): RawImage {
     const fd = openFile(path, readOnly);
+    let lock: Deno.FsFile | undefined;
     try {
       const { size } = fstatSync(fd);
-      const image = new RawImage(path, fd, sectorsOf(path, size, padTo), readOnly);
+      const sectorCount = sectorsOf(path, size, padTo);
+      lock = lockFile(path, readOnly);
+      const image = new RawImage(path, { fd, lock }, sectorCount, readOnly);
       if (padTo !== undefined) image.#paddedFrom = size;
       return image;
     } catch (error) {
+      lock?.close();
       closeSync(fd);
       throw error;
     }
@@ -100,6 +119,7 @@ export class RawImage implements BlockBackend {
   close(): void {
     if (this.#fd === undefined) return;
     closeSync(this.#fd);
+    this.#lock.close();
     this.#fd = undefined;
   }
 
@@ -127,6 +147,28 @@ function openFile(path: string, readOnly: boolean): number {
     return openSync(path, readOnly ? "r" : "r+");
   } catch (error) {
     throw error instanceof ImageError ? error : explain(path, readOnly, error);
+  }
+}
+
+/** Readers share an image; a writer has it for itself. Where files cannot be locked, none is. */
+function lockFile(path: string, readOnly: boolean): Deno.FsFile {
+  const file = Deno.openSync(path, { read: true, write: !readOnly });
+  if (isTaken(file, !readOnly)) {
+    file.close();
+    throw cannotOpen(
+      path,
+      `failed to get ${readOnly ? "shared " : ""}"write" lock; is another process using the image?`,
+      "end the other process, or use a copy of the image",
+    );
+  }
+  return file;
+}
+
+function isTaken(file: Deno.FsFile, exclusive: boolean): boolean {
+  try {
+    return !file.tryLockSync(exclusive);
+  } catch {
+    return false;
   }
 }
 

@@ -47,6 +47,23 @@ processTest("run answers Ctrl-C with code 130 when the guest spins for ever", as
   assertEquals((await child.output()).code, 130);
 });
 
+processTest("run leaves an image alone that another process writes", async (folder) => {
+  await Deno.writeFile(`${folder}/spin.bin`, bootDisk(1));
+  await Deno.writeFile(`${folder}/a.img`, new Uint8Array(4096));
+  const start = () =>
+    run(folder, "run", "spin.bin", "--quiet", "--disk", "a.img", "--max-insns", "1k");
+  const other = Deno.openSync(`${folder}/a.img`);
+  other.lockSync(true);
+  assertEquals(await start(), {
+    code: 1,
+    stdout: "",
+    stderr: 'trapring: Cannot open disk image "a.img": failed to get "write" lock; is another ' +
+      "process using the image?\nhint: end the other process, or use a copy of the image\n",
+  });
+  other.close();
+  assertEquals((await start()).code, 124);
+});
+
 processTest(
   "run names what is wrong with guest or image in one line and a hint",
   async (folder) => {

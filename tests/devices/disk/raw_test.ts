@@ -123,6 +123,28 @@ Deno.test({
 });
 
 Deno.test({
+  name: "RawImage.open() shares an image among readers, and gives it to one writer alone",
+  ignore,
+  fn: () =>
+    withImage(pattern(512), (path) => {
+      const lock = "lock; is another process using the image?";
+      const readers = [0, 1].map(() => RawImage.open(path, { readOnly: true }));
+      assertEquals(
+        failure(() => RawImage.open(path)).message,
+        `Cannot open disk image "${path}": failed to get "write" ${lock}`,
+      );
+      for (const reader of readers) reader.close();
+      const writer = RawImage.open(path);
+      assertEquals(
+        failure(() => RawImage.open(path, { readOnly: true })).message,
+        `Cannot open disk image "${path}": failed to get shared "write" ${lock}`,
+      );
+      writer.close();
+      RawImage.open(path).close();
+    }),
+});
+
+Deno.test({
   name: "RawImage refuses everything after close()",
   ignore,
   fn: () =>
