@@ -9,6 +9,7 @@
  */
 
 import type { Code, CodeTable } from "./code_table.ts";
+import { CodeMap } from "./code_map.ts";
 import { type Block, CodePage, PageHistory } from "./code_pages.ts";
 import { CodeReader, isComplex, MAX_BLOCK, simpleCount } from "./code_reader.ts";
 import type { Insn } from "./insn.ts";
@@ -69,6 +70,7 @@ export class Blocks {
   readonly #sites = new Sites();
   readonly #reader: CodeReader;
   readonly #jumps: JumpCache;
+  readonly #map: CodeMap;
   readonly #pages: (CodePage | undefined)[];
   /** Pages whose code has changed. */
   readonly #histories = new Map<number, PageHistory>();
@@ -92,9 +94,10 @@ export class Blocks {
     this.enter = this.#threaded.enter;
     this.#jumps = new JumpCache(state);
     this.#reader = new CodeReader(state, mmu, features);
-    this.#pages = new Array(state.bytes.length >> 12);
+    this.#map = new CodeMap(state);
+    this.#pages = new Array(state.get(AT.CODE_MAP) >>> 12);
     mmu.holdsCode = (host) => this.#pages[host >>> 12] !== undefined;
-    mmu.codeWritten = (host, size, value) => this.#codeWritten(host, size, value);
+    mmu.codeWritten = (host, size) => this.#codeWritten(host, size);
   }
 
   /** The instruction that a complex or straddling record stands for. */
@@ -109,7 +112,7 @@ export class Blocks {
 
   /** Writes one instruction, whose jumps come back, to the scratch records. */
   scratch(insn: Insn): number {
-    this.#threaded.write(SCRATCH, insn, 1, true);
+    this.#threaded.write(SCRATCH, insn, 1, true, 0);
     if (!insn.row.branch) this.#threaded.writeSpecial(SCRATCH + REC_STRIDE, STOP, insn.next);
     this.#threaded.flush();
     return SCRATCH;
@@ -154,7 +157,7 @@ export class Blocks {
   #page(number: number): CodePage {
     let page = this.#pages[number];
     if (!page) {
-      page = new CodePage(this.#histories.get(number));
+      page = new CodePage(this.#map, number * 4096, this.#histories.get(number));
       this.#pages[number] = page;
       this.#mmu.watchStores(number);
     }
@@ -171,6 +174,7 @@ export class Blocks {
     const insns = this.#reader.block(eip, mode, linear);
     if (insns.length === 0) return this.#buildStraddling(mode, host, page);
     const count = simpleCount(insns);
+    const offset = host & 0xfff;
     const head = this.#next;
     let at = head;
     // A block that only TypeScript executes needs no head: nothing has to be taken off the budget.
@@ -181,11 +185,13 @@ export class Blocks {
       at += REC_STRIDE;
     }
     for (let i = 0; i < count; i++, at += REC_STRIDE) {
-      this.#threaded.write(at, insns[i]!, count - i, false);
+      const insn = insns[i]!;
+      const patched = page.patchedOperand(insn, offset + insn.next - insns[0]!.pc);
+      this.#threaded.write(at, insn, count - i, false, patched);
     }
     this.#next = this.#buildEnd(at, insns, count);
     this.#threaded.flush();
-    page.mark(host & 0xfff, insns, count, head + REC_STRIDE);
+    page.mark(offset, insns, count);
     this.onBlock(eip, insns[insns.length - 1]!.next);
     return head;
   }
@@ -199,10 +205,10 @@ export class Blocks {
     const insns = [insn];
     this.#threaded.writeSpecial(head, STRADDLING, insn.pc);
     this.#state.set(head + REC_INSN, this.#complex.push(insn) - 1);
-    this.#threaded.write(head + REC_STRIDE, insn, 1, false);
+    this.#threaded.write(head + REC_STRIDE, insn, 1, false, 0);
     this.#next = this.#buildEnd(head + 2 * REC_STRIDE, insns, 1);
     this.#threaded.flush();
-    page.mark(host & 0xfff, insns, 0, head);
+    page.mark(host & 0xfff, insns, 0);
     this.onBlock(insn.pc, insn.next);
     return head;
   }
@@ -234,7 +240,7 @@ export class Blocks {
       return at + REC_STRIDE;
     }
     if (last.row.branch) return at - REC_STRIDE + REC_BRANCH_STRIDE;
-    this.#threaded.write(at, jumpTo(last), 0, false);
+    this.#threaded.write(at, jumpTo(last), 0, false, 0);
     this.#state.set(at + REC_PC, last.next);
     return at + REC_BRANCH_STRIDE;
   }
@@ -296,13 +302,11 @@ export class Blocks {
       mode,
       base,
       bank: mode >> MODE_BANK_SHIFT & 3,
-      isPatched: ({ next, immediateBytes }) =>
-        page.isPatched((base + next - 1 & 0xfff) + 1, immediateBytes),
+      patchedOperand: (insn) => page.patchedOperand(insn, (base + insn.next - 1 & 0xfff) + 1),
       blocks,
       sites: this.#sites,
       returns: new Map(),
     });
-    page.compiled = true;
     for (const block of members) {
       const number = numbers.get(block.head);
       if (number === undefined) continue;
@@ -314,12 +318,14 @@ export class Blocks {
   // ---- invalidation --------------------------------------------------------------------------
 
   /** A guest store of `size` bytes at `host` is about to happen on a page with code. */
-  #codeWritten(host: number, size: number, value?: number): void {
-    const page = this.#pages[host >>> 12]!;
+  #codeWritten(host: number, size: number): void {
+    const number = host >>> 12;
+    const page = this.#pages[number]!;
     const offset = host & 0xfff;
-    if (!page.overlaps(offset, size) || page.patch(offset, size, value, this.#state)) return;
-    if (this.running && this.#runningPage() === host >>> 12) throw RESTART;
-    this.drop(host >>> 12);
+    if (!page.overlaps(offset, size)) return;
+    if (this.running && this.#runningPage() === number) throw RESTART;
+    if (page.learn(offset, size)) this.#forgetPage(number);
+    else this.drop(number);
   }
 
   #runningPage(): number {
@@ -343,11 +349,16 @@ export class Blocks {
     const history = this.#histories.get(number) ?? new PageHistory();
     history.changes++;
     this.#histories.set(number, history);
+    this.#forgetPage(number);
+  }
+
+  #forgetPage(number: number): void {
     this.#forget(this.#pages[number]!);
     this.#pages[number] = undefined;
   }
 
   #forget(page: CodePage): void {
+    page.close();
     for (const block of page.blocks.values()) {
       this.#setHandler(block, STOP);
       if (block.compiled) this.#table.release(block.compiled);

@@ -12,7 +12,7 @@ export const READ: Readonly<Record<1 | 2 | 4, Callee>> = {
   2: callee("read16", 1, 1),
   4: callee("read32", 1, 1),
 };
-/** Stores that miss it. */
+/** Stores that miss it: see watched_stores.ts. */
 export const WRITE: Readonly<Record<1 | 2 | 4, Callee>> = {
   1: callee("write8", 2, 0),
   2: callee("write16", 2, 0),
@@ -23,6 +23,17 @@ export const MODIFY: Readonly<Record<1 | 2 | 4, Callee>> = {
   1: callee("modify8", 1, 1),
   2: callee("modify16", 1, 1),
   4: callee("modify32", 1, 1),
+};
+/** Stores, and reads of {@link MODIFY}, that are more than one to a page with code. */
+export const SLOW_WRITE: typeof WRITE = {
+  1: callee("slowWrite8", 2, 0),
+  2: callee("slowWrite16", 2, 0),
+  4: callee("slowWrite32", 2, 0),
+};
+export const SLOW_MODIFY: typeof MODIFY = {
+  1: callee("slowModify8", 1, 1),
+  2: callee("slowModify16", 1, 1),
+  4: callee("slowModify32", 1, 1),
 };
 /** A port access: port, and size with `IMMEDIATE_PORT` of sem/port.ts. */
 export const PORT_IN: Callee = callee("portIn", 2, 1);

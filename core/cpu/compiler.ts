@@ -174,7 +174,8 @@ export abstract class Compiler extends Emitter {
 
   override get immediate(): Val {
     const { insn } = this;
-    return this.unit.isPatched(insn) ? this.let(word(this.record + REC.IMM)) : num(insn.imm);
+    const at = this.unit.patchedOperand(insn);
+    return at === 0 ? num(insn.imm) : this.patched(num(at));
   }
 
   override get budgetLeft(): Val {

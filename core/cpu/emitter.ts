@@ -22,7 +22,9 @@ import {
   select,
   shl,
   shr,
+  signed,
   sub,
+  unsigned,
   type Val,
   xor,
 } from "./ir.ts";
@@ -39,7 +41,8 @@ const JUMP_SHIFT = Math.log2(JUMP.STRIDE);
 export const word = (at: number): Val => load32(num(at));
 const segmentAddress = (segment: number): Val => num(AT.SEGS + segment * SEG.STRIDE);
 
-const tlbIndex = (linear: Val): Val => and(shr(linear, num(8)), num((TLB.ENTRIES - 1) << 4));
+/** Byte offset of the entry for a linear address in its TLB bank. */
+export const tlbIndex = (linear: Val): Val => and(shr(linear, num(8)), num((TLB.ENTRIES - 1) << 4));
 
 /**
  * Goes to the block at a linear address if the jump cache has it and the TLB agrees; else goes on.
@@ -160,6 +163,14 @@ export abstract class Emitter implements X {
   read(n: number): Val {
     if (this.isMemory(n)) return this.load("operand", this.address(n), this.sizeOf(n));
     return this.direct(n);
+  }
+
+  /** An immediate operand that the guest changes, from its host address. */
+  protected patched(at: Val): Val {
+    const { immediateBytes, operands } = this.insn;
+    const raw = immediateBytes === 4 ? load32(at) : immediateBytes === 2 ? load16(at) : load8(at);
+    const { size } = operands[operands.length - 1]!;
+    return this.let(size > immediateBytes ? unsigned(signed(raw, immediateBytes), size) : raw);
   }
 
   modify(n: number): Val {

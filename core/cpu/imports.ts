@@ -8,21 +8,23 @@ import { Fault, VECTOR } from "./fault.ts";
 import { fpuFunctions } from "./fpu/module.ts";
 import { portIn, portOut } from "./portio.ts";
 import { AT, SEG, SS } from "./state.ts";
+import { watchedStores } from "./watched_stores.ts";
 
 /** What modules of generated code import, beside memory and table. */
 export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue> {
   const { mmu } = cpu;
-  const accesses = {
+  const slow = {
     read8: (linear: number) => mmu.read(linear, 1),
     read16: (linear: number) => mmu.read(linear, 2),
     read32: (linear: number) => mmu.read(linear, 4),
-    write8: (linear: number, value: number) => mmu.write(linear, 1, value),
-    write16: (linear: number, value: number) => mmu.write(linear, 2, value),
-    write32: (linear: number, value: number) => mmu.write(linear, 4, value),
-    modify8: (linear: number) => mmu.modify(linear, 1),
-    modify16: (linear: number) => mmu.modify(linear, 2),
-    modify32: (linear: number) => mmu.modify(linear, 4),
+    slowWrite8: (linear: number, value: number) => mmu.write(linear, 1, value),
+    slowWrite16: (linear: number, value: number) => mmu.write(linear, 2, value),
+    slowWrite32: (linear: number, value: number) => mmu.write(linear, 4, value),
+    slowModify8: (linear: number) => mmu.modify(linear, 1),
+    slowModify16: (linear: number) => mmu.modify(linear, 2),
+    slowModify32: (linear: number) => mmu.modify(linear, 4),
   };
+  const accesses = { ...slow, ...watchedStores.instantiate(cpu.state, slow) };
   return {
     ...accesses,
     ...fpuFunctions(cpu, accesses),

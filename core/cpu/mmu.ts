@@ -53,7 +53,7 @@ export class Mmu implements PhysicalMemory {
   /** Set by the block store: the page at a host offset holds decoded code. */
   holdsCode: (host: number) => boolean = () => false;
   /** Set by the block store: called before a store to such a page. */
-  codeWritten: (host: number, size: number, value?: number) => void = () => {};
+  codeWritten: (host: number, size: number) => void = () => {};
   /** Guest-physical address of the last translation that met no memory. */
   #gpa = 0;
 
@@ -272,7 +272,7 @@ export class Mmu implements PhysicalMemory {
   }
 
   #store(host: number, size: Size, value: number): void {
-    if (this.holdsCode(host)) this.codeWritten(host, size, value);
+    if (this.holdsCode(host)) this.codeWritten(host, size);
     const view = this.#state.view;
     if (size === 4) view.setInt32(host, value, true);
     else if (size === 2) view.setUint16(host, value, true);

@@ -13,6 +13,7 @@ import { CS, FS, MODE } from "./state.ts";
 export const REC = {
   HANDLER: 0,
   PC: 4,
+  /** Immediate operand, or its host address if the guest changes it. */
   IMM: 8,
   /** In a head record: runs left until the block is compiled. */
   HEAT: 8,
@@ -48,6 +49,8 @@ export interface Shape {
   /** Target, and next instruction, lie on the instruction's own page. */
   readonly nearTarget: boolean;
   readonly nearNext: boolean;
+  /** The guest changes the immediate operand. */
+  readonly patched: boolean;
 }
 
 /**
@@ -55,7 +58,13 @@ export interface Shape {
  * @param base linear base of the code segment
  * @param near take all jumps for near ones
  */
-export function shapeOf(insn: Insn, mode: number, base: number, near: boolean): Shape {
+export function shapeOf(
+  insn: Insn,
+  mode: number,
+  base: number,
+  near: boolean,
+  patched: boolean,
+): Shape {
   const flat = (mode & MODE.FLAT) !== 0;
   const samePage = (eip: number): boolean => near || ((base + eip) ^ (base + insn.pc)) >>> 12 === 0;
   return {
@@ -64,6 +73,7 @@ export function shapeOf(insn: Insn, mode: number, base: number, near: boolean): 
     stack32: (mode & MODE.STACK32) !== 0,
     nearTarget: samePage(insn.target),
     nearNext: samePage(insn.next),
+    patched,
   };
 }
 
@@ -81,6 +91,7 @@ export function shapeKey(insn: Insn, shape: Shape): number {
   bit(shape.stack32);
   bit(insn.row.branch && shape.nearTarget);
   bit(insn.row.branch && shape.nearNext);
+  bit(shape.patched);
   for (const operand of insn.operands) bit(operand.kind === KIND.MEM);
   return key * 4 + insn.operands.length;
 }

@@ -46,8 +46,11 @@ export class Recorder extends Emitter {
   protected override readonly target: Val = field(REC.TARGET);
   override readonly pc: Val = field(REC.PC);
   override readonly next: Val = field(REC.NEXT);
-  override readonly immediate: Val = field(REC.IMM);
   override readonly budgetLeft: Val = add(word(AT.BUDGET), load8(RECORD, REC.LEFT));
+
+  override get immediate(): Val {
+    return this.shape.patched ? this.patched(field(REC.IMM)) : field(REC.IMM);
+  }
 
   constructor(insn: Insn, shape: Shape) {
     super();
@@ -73,7 +76,7 @@ export class Recorder extends Emitter {
   }
 
   protected override direct(n: number): Val {
-    if (this.insn.operands[n]!.kind === KIND.IMM) return this.let(field(REC.IMM));
+    if (this.insn.operands[n]!.kind === KIND.IMM) return this.let(this.immediate);
     const address = half(REC.REG + 2 * n);
     const size = this.sizeOf(n);
     return this.let(size === 4 ? load32(address) : size === 2 ? load16(address) : load8(address));

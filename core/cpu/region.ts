@@ -111,7 +111,7 @@ class Region extends Compiler {
 
   #instruction(insn: Insn, record: number): void {
     this.insn = insn;
-    this.shape = shapeOf(insn, this.unit.mode, this.unit.base, false);
+    this.shape = shapeOf(insn, this.unit.mode, this.unit.base, false, false);
     this.record = record;
     this.begin();
     insn.row.sem!(this);

@@ -86,6 +86,8 @@ export const AT = {
   /** A memory operand of an MMX or SSE instruction, and a result not yet written: 16 bytes each. */
   SIMD_SOURCE: 832,
   SIMD_RESULT: 848,
+  /** Address of the map of decoded bytes: see code_map.ts. */
+  CODE_MAP: 864,
 } as const;
 
 /** One segment register in linear memory. */
@@ -249,7 +251,8 @@ export class CpuState implements VcpuState {
 
   /** @param ramBytes guest RAM and extra frames, a multiple of 64 KiB */
   constructor(ramBytes: number) {
-    const pages = (RAM_BASE + ramBytes) / 65536;
+    const codeMap = RAM_BASE + ramBytes;
+    const pages = Math.ceil(codeMap * (1 + 1 / 8) / 65536);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const buffer = this.memory.buffer;
     this.words = new Int32Array(buffer);
@@ -257,6 +260,7 @@ export class CpuState implements VcpuState {
     this.view = new DataView(buffer);
     this.regs = new Uint32Array(buffer, AT.REGS, 8);
     this.cr = new Uint32Array(buffer, AT.CR, 5);
+    this.set(AT.CODE_MAP, codeMap);
   }
 
   get(at: number): number {

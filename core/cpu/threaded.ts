@@ -67,19 +67,21 @@ export class Threaded {
    * Writes the record of an instruction with semantics.
    * @param left instructions of the block from this one on
    * @param isolated its jumps return to the dispatcher
+   * @param patched host address of its immediate if the guest changes it, else 0
    */
-  write(at: number, insn: Insn, left: number, isolated: boolean): void {
+  write(at: number, insn: Insn, left: number, isolated: boolean, patched: number): void {
     const shape = shapeOf(
       insn,
       this.#state.get(AT.MODE),
       this.#state.segmentBase(CS),
       isolated,
+      patched !== 0,
     );
     const words = this.#state.words;
     const w = at >> 2;
     words[w] = this.#handler(insn, shape);
     words[w + (REC.PC >> 2)] = insn.pc;
-    words[w + (REC.IMM >> 2)] = insn.imm;
+    words[w + (REC.IMM >> 2)] = patched || insn.imm;
     words[w + (REC.DISP >> 2)] = insn.disp;
     const { operands, base, index, segment, scale } = insn;
     words[w + (REC.REG >> 2)] = pair(operandWord(operands[0]), operandWord(operands[1]));

@@ -20,8 +20,8 @@ const {
 
 /** A tag that no page has: the access must be looked at. */
 const INVALID = 1;
-/** Bit of a write tag: the page may be written, but TypeScript has to see it. */
-const WATCHED = 2;
+/** Bit of a write tag: the page may be written, but not without a look at the code on it. */
+export const WATCHED = 2;
 /** What an entry allows a store to do. */
 export const STORES = { NONE: 0, WATCHED: 1, FREE: 2 } as const;
 /** A host page that more than one entry may allow writes to. */

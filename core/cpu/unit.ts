@@ -30,8 +30,8 @@ export interface Unit {
   readonly base: number;
   /** Index of the TLB bank. */
   readonly bank: number;
-  /** The guest changes the instruction's immediate: it is read from the record. */
-  readonly isPatched: (insn: Insn) => boolean;
+  /** Host address of an immediate operand that the guest changes, or 0. */
+  readonly patchedOperand: (insn: Insn) => number;
   /** The unit's blocks by EIP. */
   readonly blocks: ReadonlyMap<number, CompilableBlock>;
   /** Sites of memory accesses. */

@@ -6,8 +6,8 @@
 
 import type { Cpu } from "../cpu.ts";
 import { Fault, VECTOR } from "../fault.ts";
+import { type Functions, RuntimeModule } from "../runtime_module.ts";
 import { AT, CR0 } from "../state.ts";
-import { encodeModule } from "../wasm.ts";
 import * as callees from "./callees.ts";
 import { CORE_CODE } from "./core.ts";
 import { loadDecimal, narrowDecimal } from "./decimal.ts";
@@ -20,9 +20,6 @@ import * as special from "./special.ts";
 import { STACK_CODE } from "./stack.ts";
 import * as store from "./store.ts";
 import { type Core, FpuUnit } from "./unit.ts";
-
-/** Functions by the names of their callees. */
-export type Functions = Record<string, WebAssembly.ImportValue>;
 
 /** CR0.NE clear: the error goes to a pin that nothing is connected to, and the x87 goes on. */
 function raisePending(cpu: Cpu): void {
@@ -94,7 +91,7 @@ function slowFunctions(cpu: Cpu, fpu: FpuUnit): Functions {
 export function fpuFunctions(cpu: Cpu, accesses: Functions): Functions {
   const fpu = new FpuUnit(cpu.state);
   const functions = slowFunctions(cpu, fpu);
-  const made = instantiate(cpu, { ...accesses, ...functions });
+  const made = generated.instantiate(cpu.state, { ...accesses, ...functions });
   const core: Record<string, unknown> = {};
   for (const { name } of [...Object.values(callees.CORE), callees.ROUND, callees.RAISE]) {
     core[plainName(name)] = made[name];
@@ -106,29 +103,7 @@ export function fpuFunctions(cpu: Cpu, accesses: Functions): Functions {
 
 const plainName = (name: string): string => name.slice(name.indexOf(".") + 1);
 
-/** The generated half: the same for every CPU. */
-interface Generated {
-  readonly module: WebAssembly.Module;
-  /** Names of its functions, in the order of their export numbers. */
-  readonly names: readonly string[];
-}
-
-let generated: Generated | undefined;
-
-function generate(): Generated {
-  const bodies = [...CORE_CODE, ...OPERATION_CODE, ...STACK_CODE, ...MEMORY_CODE].map((make) =>
-    make()
-  );
-  const module = new WebAssembly.Module(encodeModule(bodies));
-  return { module, names: bodies.map(({ type }) => type.name) };
-}
-
-function instantiate(cpu: Cpu, imports: Functions): Functions {
-  const { module, names } = generated ??= generate();
-  const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
-  const x = { ...imports, memory: cpu.state.memory, table };
-  const { exports } = new WebAssembly.Instance(module, { x });
-  const functions: Functions = {};
-  names.forEach((name, n) => functions[name] = exports[String(n)] as WebAssembly.ImportValue);
-  return functions;
-}
+/** The generated half. */
+const generated = new RuntimeModule(() =>
+  [...CORE_CODE, ...OPERATION_CODE, ...STACK_CODE, ...MEMORY_CODE].map((make) => make())
+);

@@ -57,18 +57,47 @@ const CASES = [
     mode: "protected32",
     code: "c6051f10000090 b91e000000 83f90a 7306 890d18100000 0511111111 49 75ed 90 f4",
   },
+  {
+    // mov ecx,30; again: mov [p+1],ecx; p: add eax,imm32; mov [p+3],cl; dec ecx; jnz again
+    what: "a byte of an operand that has changed as a whole",
+    mode: "protected32",
+    code: "b91e000000 890d0c100000 0500000000 880d0e100000 49 75ec f4",
+  },
+  {
+    // mov ecx,200; again: mov [p+2],cl; p: add eax,imm8; add [r+1],ecx; r: xor ebx,imm32;
+    // dec ecx; jnz again
+    what: "operands that are extended, and that a sum replaces",
+    mode: "protected32",
+    code: "b9c8000000 880d0d100000 83c000 010d16100000 81f300000000 49 75e8 f4",
+  },
+  {
+    // mov ecx,50; again: mov [p+1],ecx; p: add eax,imm32; test cl,3; jnz q; jmp p+1; q: dec ecx;
+    // jnz again: bytes of the operand, inc eax and three nops, run as code as well
+    what: "an operand that is code as well",
+    mode: "protected32",
+    code: "b940909090 890d0c100000 0540909090 f6c103 7502 ebf5 49 80f900 75e8 f4",
+  },
+  {
+    // mov ecx,50; again: mov [data],ecx; add eax,[data]; inc byte [data+3]; dec ecx; jnz again
+    what: "data beside code",
+    mode: "protected32",
+    code: "b932000000 890d40100000 030540100000 fe0543100000 49 75eb f4",
+  },
 ] as const;
 
+const STEPS = 200;
+
 for (const { what, mode, code } of CASES) {
-  Deno.test(`Cpu.run() does the same in every tier with ${what}`, () => {
-    const seen = [0, 1].map((heat) => {
-      const bench = new CpuBench(0x20000, [5], { heat });
+  Deno.test(`Cpu.run() does the same in every tier, and step by step, with ${what}`, () => {
+    const seen = [[0, STEPS], [1, STEPS], [0, 1]].map(([heat, budget]) => {
+      const bench = new CpuBench(0x20000, [5], { heat: heat! });
       bench.load(mode, 0x1000, code);
       for (let n = 0; n < 16; n++) bench.ram[0x500 + n] = 0x10 + n;
       bench.ram.set([0xb0, 0, 0xc3], 0x2000); // mov al,0; ret
-      bench.run(200);
+      for (let left = STEPS; left > 0 && !bench.cpu.halted; left -= budget!) bench.run(budget!);
       return [bench.snapshot(), bench.host.exits.length];
     });
     assertEquals(seen[1], seen[0]);
+    assertEquals(seen[2], seen[0]);
   });
 }
