@@ -113,3 +113,28 @@ export class VirtualClock implements Clock {
     }
   }
 }
+
+/** The clock for parts that end before it does: their timers end with them. */
+export class ClockScope implements Clock {
+  readonly #clock: Clock;
+  readonly #timers: Timer[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get now(): Ns {
+    return this.#clock.now;
+  }
+
+  timer(name: string, fire: () => void): Timer {
+    const timer = this.#clock.timer(name, fire);
+    this.#timers.push(timer);
+    return timer;
+  }
+
+  /** Cancels all timers. Whoever has them must not be reached any more. */
+  end(): void {
+    for (const timer of this.#timers) timer.cancel();
+  }
+}

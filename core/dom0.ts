@@ -55,6 +55,11 @@ export class Dom0Timeline implements Dom0 {
     return this.#accept(cost, ns);
   }
 
+  /** Everything that was posted is done. */
+  get isIdle(): boolean {
+    return this.#tasks.length === 0;
+  }
+
   /** The task at hand, if there is one, brings a disk request further. */
   get servesDisk(): boolean {
     const task = this.#tasks[0];

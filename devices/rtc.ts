@@ -67,7 +67,10 @@ const UPDATE_WARNING = 8;
 
 /** How the clock is set when power comes. */
 export interface RtcSettings {
-  /** Seconds since 1970-01-01T00:00:00; the guest takes them for whatever zone it likes. */
+  /**
+   * Seconds since 1970-01-01T00:00:00 when the clock stood at 0; the guest takes them for whatever
+   * zone it likes.
+   */
   readonly base: number;
   /** {@link CMOS_BYTES} bytes; those of the clock are overwritten. */
   readonly cmos: Uint8Array;
@@ -91,13 +94,16 @@ export class Rtc extends ByteDevice {
     this.#irq = irq;
     this.#timer = clock.timer("rtc", () => this.#settle());
     this.#bytes = settings.cmos.slice();
-    this.#origin = clock.now;
+    const seconds = Math.floor(clock.now / NS_PER_SECOND);
+    const time = settings.base + seconds;
+    this.#origin = seconds * NS_PER_SECOND;
+    this.#tick = ticksIn(clock.now - this.#origin, CRYSTAL_HZ);
     this.#bytes[REG.A] = A_RESET;
     this.#bytes[REG.B] = B_RESET;
     this.#bytes[REG.C] = 0;
     this.#bytes[REG.D] = D_VALID;
-    this.#setTime(settings.base);
-    this.#put(REG.WEEKDAY, weekdayOf(Math.floor(settings.base / SECONDS_PER_DAY)));
+    this.#setTime(time);
+    this.#put(REG.WEEKDAY, weekdayOf(Math.floor(time / SECONDS_PER_DAY)));
   }
 
   override readByte(offset: number): number {

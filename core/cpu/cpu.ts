@@ -116,9 +116,18 @@ export class Cpu {
     this.mmu.attach(frames);
   }
 
-  /** Sets the registers as a reset does, and those of `to`; once, before it runs. */
+  /**
+   * Sets everything inside as power-on does, and the registers of `to`; its pins are the board's.
+   * Not while it runs.
+   */
   reset(to: Reset): void {
+    this.halted = this.shutdown = this.shadow = this.noTrap = false;
+    this.nmiDue = this.#nmiLatched = this.#nmiBlocked = false;
+    this.lastException = -1;
+    this.mmu.breakpoints.hits = 0;
+    this.state.clear();
     setRegisters(this, to);
+    this.forgetCode();
     this.mmu.flush();
   }
 

@@ -90,6 +90,9 @@ export const AT = {
   CODE_MAP: 864,
 } as const;
 
+/** Where the last of them ends. */
+const STATE_BYTES = AT.SIMD_RESULT + 16;
+
 /** One segment register in linear memory. */
 export const SEG = {
   STRIDE: 32,
@@ -261,6 +264,11 @@ export class CpuState implements VcpuState {
     this.regs = new Uint32Array(buffer, AT.REGS, 8);
     this.cr = new Uint32Array(buffer, AT.CR, 5);
     this.set(AT.CODE_MAP, codeMap);
+  }
+
+  /** Zeroes everything that {@link AT} names. */
+  clear(): void {
+    this.bytes.fill(0, 0, STATE_BYTES);
   }
 
   get(at: number): number {

@@ -57,12 +57,13 @@ export class GuestRam implements GuestMemory, Physmap {
   readonly #loads = new Int32Array(FRAME_COUNT).fill(-1);
   readonly #stores = new Int32Array(FRAME_COUNT).fill(-1);
   /** {@link SHADOW} of each frame of the first MiB. */
-  readonly #shadow = new Uint8Array(LOW_FRAMES).fill(SHADOW.LOADS | SHADOW.STORES);
+  readonly #shadow = new Uint8Array(LOW_FRAMES);
   readonly #overlays = new Map<Gfn, Uint8Array>();
   /** Views by host page, made when first asked for. */
   readonly #pages: (Uint8Array | undefined)[];
   readonly #ramFrames: number;
   #nextFrame: number;
+  readonly #freeFrames: Uint8Array[] = [];
   /** Byte offset of the ROM in the buffer, and its pages. */
   #rom = { offset: 0, frames: 0 };
   #onWrote: (offset: number, length: number) => void = () => {};
@@ -77,6 +78,25 @@ export class GuestRam implements GuestMemory, Physmap {
     this.#ramFrames = ramBytes / PAGE_SIZE;
     this.#nextFrame = this.#ramFrames;
     this.#pages = new Array(this.#ramFrames + extraFrames).fill(undefined);
+    this.#layOut();
+  }
+
+  /** As it was made: zeros, nothing laid over them, no frame in use, no ROM. */
+  reset(): void {
+    const words = new Int32Array(this.#buffer, this.#base, this.#pages.length * PAGE_SIZE / 4);
+    for (let page = 0; page < this.#pages.length; page++) clearPage(words, page);
+    this.#nextFrame = this.#ramFrames;
+    this.#freeFrames.length = 0;
+    this.#rom = { offset: 0, frames: 0 };
+    this.#overlays.clear();
+    this.#loads.fill(-1);
+    this.#stores.fill(-1);
+    this.#layOut();
+    this.#onRemap();
+  }
+
+  #layOut(): void {
+    this.#shadow.fill(SHADOW.LOADS | SHADOW.STORES);
     this.#shadow.fill(SHADOW.NONE, VIDEO_HOLE.first, VIDEO_HOLE.end);
     for (let gfn = 0; gfn < this.#ramFrames; gfn++) this.#settle(gfn);
   }
@@ -170,10 +190,17 @@ export class GuestRam implements GuestMemory, Physmap {
   }
 
   allocateFrame(): Uint8Array {
+    const returned = this.#freeFrames.pop();
+    if (returned !== undefined) return returned.fill(0);
     if (this.#nextFrame === this.#pages.length) {
       throw new InternalError(`Cannot allocate a frame: all ${this.#extraFrames()} are in use`);
     }
     return this.#hostPage(this.#nextFrame++);
+  }
+
+  /** Takes a frame of {@link allocateFrame} back, which is mapped nowhere. */
+  freeFrame(frame: Uint8Array): void {
+    this.#freeFrames.push(frame);
   }
 
   mapFrame(gfn: Gfn, frame: Uint8Array | undefined): void {
@@ -253,5 +280,17 @@ export class GuestRam implements GuestMemory, Physmap {
   /** As {@link #offsetOf}; also -1 when the bytes cross into the next page. */
   #offsetWithin(frames: Int32Array, gpa: Gpa, length: number): number {
     return (gpa & OFFSET_MASK) + length > PAGE_SIZE ? -1 : this.#offsetOf(frames, gpa);
+  }
+}
+
+/** Pages that are zero already stay untouched: the host may never have given them. */
+function clearPage(words: Int32Array, page: number): void {
+  const begin = page * PAGE_SIZE / 4;
+  const end = begin + PAGE_SIZE / 4;
+  for (let at = begin; at < end; at++) {
+    if (words[at] !== 0) {
+      words.fill(0, at, end);
+      return;
+    }
   }
 }
