@@ -6,7 +6,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { type FlatPlacement, parsePlacement } from "../load/flat.ts";
-import { MACHINE_TYPES, type MachineType } from "../machine/config.ts";
+import { MACHINE_TYPES, type MachineType, type RebootAction } from "../machine/config.ts";
 import { DEFAULT_COST, DEFAULT_CPU, DEFAULT_MEDIA } from "../machine/storage.ts";
 import { DISK_OPS, type DiskOp } from "../report/compare.ts";
 import { TOOL, VERSION } from "../version.ts";
@@ -22,6 +22,7 @@ import {
   type LogItem,
   logItems,
   memory,
+  rebootAction,
   rtcBase,
 } from "./option_values.ts";
 import { parseCount, parseTime } from "./units.ts";
@@ -57,6 +58,8 @@ export interface RunOptions extends CommonOptions {
   /** Initial RAM disk of a Linux kernel; modules of a Multiboot kernel. */
   readonly initrd?: string;
   readonly snapshot: boolean;
+  /** What a reset does; by whether there is a terminal unless given. */
+  readonly reboot?: RebootAction;
   /** What the real-time clock shows at power-on, seconds since 1970. */
   readonly rtcBase?: number;
   readonly placement?: FlatPlacement;
@@ -161,7 +164,8 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .option("--initrd <file>", 'initial RAM disk; modules of Multiboot: "a.bin arguments,b.bin"')
     .option("--smp <n>", "processors: 1", "1")
     .option("--rtc <base=date>", "what the clock shows at power-on; base=2026-01-01T00:00:00")
-    .option("--no-reboot", "a reset ends the run, as it always does here")
+    .option("--no-reboot", "a reset ends the run; so it does where standard input is no terminal")
+    .option("--action <event=action>", "reboot=reset starts the guest again, reboot=shutdown ends")
     .option("--snapshot", "keep writes in memory, leave the images alone")
     .option("--load <format@address>", "raw code: flat@0x100000 (32-bit) or flat16@0x7c00")
     .option("--disasm [=address[,count]]", "print the guest's instructions instead of running them")
@@ -193,6 +197,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
       console: consoleOptions(flags),
       serialScreen: flags.nographic === true,
       snapshot: flags.snapshot === true,
+      ...rebootOption(flags),
       ...(flags.rtc === undefined ? {} : { rtcBase: rtcBase(flags.rtc as string) }),
       ...(flags.machine === undefined ? {} : { machine: flags.machine as MachineType }),
       ...(flags.append === undefined ? {} : { append: flags.append as string }),
@@ -277,6 +282,13 @@ function common(flags: Flags): CommonOptions {
     quiet: flags.quiet === true,
     progress: flags.progress as boolean,
   };
+}
+
+/** The last word is `-no-reboot`'s. */
+function rebootOption({ reboot, action }: Flags): Pick<RunOptions, "reboot"> {
+  const named = action === undefined ? undefined : rebootAction(action as string);
+  if (reboot === false) return { reboot: "shutdown" };
+  return named === undefined ? {} : { reboot: named };
 }
 
 /** Without a guest the machine starts with its BIOS, if it has a drive to go on from. */

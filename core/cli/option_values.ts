@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
+import { REBOOT_ACTIONS, type RebootAction } from "../machine/config.ts";
 import { parseBytes, parseCount, parseDate, parseMemory } from "./units.ts";
 
 /** Items of `-d` that there are: a subset of QEMU's. */
@@ -59,6 +60,19 @@ export function rtcBase(text: string): number {
   throw new UsageError(
     `Cannot read -rtc "${text}": wanted ${base} and a date`,
     "-rtc base=2026-01-01T00:00:00",
+  );
+}
+
+/** `-action reboot=…`: what a reset does. */
+export function rebootAction(text: string): RebootAction {
+  const event = "reboot=";
+  const action = REBOOT_ACTIONS.find((each) => text === `${event}${each}`);
+  if (action !== undefined) return action;
+  throw new UsageError(
+    `Cannot use -action "${text}": wanted ${
+      REBOOT_ACTIONS.map((each) => `${event}${each}`).join(" or ")
+    }`,
+    "-action reboot=reset starts the guest again when it asks for a reset",
   );
 }
 

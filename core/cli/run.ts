@@ -82,6 +82,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       serialScreen: options.serialScreen,
       ...(options.rtcBase === undefined ? {} : { rtcBase: options.rtcBase }),
       cpu,
+      reboot: options.reboot ?? (streams.stdin?.isTerminal() ? "reset" : "shutdown"),
       ramBytes: options.ramBytes,
       guest,
       disks: attached,

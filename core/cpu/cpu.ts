@@ -121,7 +121,11 @@ export class Cpu {
    * Not while it runs.
    */
   reset(to: Reset): void {
-    this.halted = this.shutdown = this.shadow = this.noTrap = false;
+    this.halted =
+      this.shutdown =
+      this.shadow =
+      this.noTrap =
+        false;
     this.nmiDue = this.#nmiLatched = this.#nmiBlocked = false;
     this.lastException = -1;
     this.mmu.breakpoints.hits = 0;

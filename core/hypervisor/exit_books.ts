@@ -55,7 +55,7 @@ export class ExitBooks {
   readonly #kinds = new RequestKinds();
   readonly #tied = new Tally();
   /** By number of the channel. */
-  readonly #channels: readonly [IdeRequests, IdeRequests];
+  #channels: readonly [IdeRequests, IdeRequests];
   readonly #ideIrqs: readonly [number, number];
   readonly #rings: PvRequests[] = [];
   /** Of a write, known before it is served. */
@@ -90,6 +90,21 @@ export class ExitBooks {
     const ring = new PvRequests(this.#book, name);
     this.#rings.push(ring);
     return ring;
+  }
+
+  /** The rings of a domain are gone: their requests under way end here. */
+  domainEnded(): void {
+    for (const ring of this.#rings) ring.finish();
+    this.#rings.length = 0;
+  }
+
+  /** There is another board: all requests under way end here. */
+  restarted(): void {
+    this.domainEnded();
+    for (const channel of this.#channels) channel.finish();
+    this.#book.finish();
+    this.#channels = [new IdeRequests(this.#book), new IdeRequests(this.#book)];
+    this.#table.remapped();
   }
 
   /** Devices have moved. */

@@ -39,6 +39,7 @@ export interface RingEndpoint {
 type Row = readonly [path: string, value: string, permissions?: readonly string[]];
 
 const XENBUS_STATE_INITIALISING = "1";
+const XENBUS_STATE_CLOSING = "5";
 
 /** Writes the whole tree of a domain: its home, its frontends, their backends. */
 export function buildDomain(store: PrivilegedStore, domain: DomainBuild): void {
@@ -52,6 +53,27 @@ export function buildDomain(store: PrivilegedStore, domain: DomainBuild): void {
   }
 }
 
+/**
+ * Takes the devices of a domain away that is being destroyed: with its frontend gone, a backend
+ * closes.
+ */
+export function closeDevices(store: PrivilegedStore, domid: number): void {
+  for (const vdev of store.list(backendsPath(domid))) {
+    const backend = `${backendsPath(domid)}/${vdev}`;
+    store.remove(store.read(`${backend}/frontend`)!);
+    store.write(`${backend}/online`, "0");
+    store.write(`${backend}/state`, XENBUS_STATE_CLOSING);
+  }
+}
+
+/** Removes all that is left of a destroyed domain, its backends too. */
+export function removeDomain(
+  store: PrivilegedStore,
+  { domid, uuid }: Pick<DomainBuild, "domid" | "uuid">,
+): void {
+  for (const path of [backendsPath(domid), homePath(domid), `/vm/${uuid}`]) store.remove(path);
+}
+
 /** Directory of a virtual disk's frontend. */
 export function frontendPath(domid: number, vdev: number): string {
   return `${homePath(domid)}/device/vbd/${vdev}`;
@@ -59,7 +81,12 @@ export function frontendPath(domid: number, vdev: number): string {
 
 /** Directory of a virtual disk's backend in dom0. */
 export function backendPath(domid: number, vdev: number): string {
-  return `${homePath(DOM0)}/backend/vbd/${domid}/${vdev}`;
+  return `${backendsPath(domid)}/${vdev}`;
+}
+
+/** Directory of all backends that serve a domain. */
+function backendsPath(domid: number): string {
+  return `${homePath(DOM0)}/backend/vbd/${domid}`;
 }
 
 function vmRows({ domid, name, uuid }: DomainBuild): Row[] {

@@ -51,6 +51,11 @@ export class XenStore {
     this.hold(() => this.#watches.fireSpecial("@introduceDomain"));
   }
 
+  /** A domain has shut down and is still there: tells those who wait for that. */
+  domainShutDown(): void {
+    this.hold(() => this.#watches.fireSpecial("@releaseDomain"));
+  }
+
   /** Forgets a domain that is no more: what it owned goes with it, the rest is the toolstack's. */
   release(domid: number): void {
     this.#introduced.delete(domid);

@@ -30,6 +30,17 @@ export const MACHINE_TYPES = ["pc", "xenfv"] as const;
 /** One of {@link MACHINE_TYPES}. */
 export type MachineType = typeof MACHINE_TYPES[number];
 
+/** What a machine can do when its guest asks for a reset, by QEMU's names. */
+export const REBOOT_ACTIONS = ["reset", "shutdown"] as const;
+
+/** One of {@link REBOOT_ACTIONS}. */
+export type RebootAction = typeof REBOOT_ACTIONS[number];
+
+/** The guest sees Xen. */
+export function showsXen({ machine }: Pick<MachineConfig, "machine">): boolean {
+  return machine !== "pc";
+}
+
 /** What guests and reports call the drives, by position on the IDE cables. */
 export const DRIVE_NAMES: readonly string[] = ["hda", "hdb", "hdc", "hdd"];
 
@@ -64,6 +75,8 @@ export interface MachineConfig {
   readonly cpu?: Profile;
   /** Runs before a block of guest code is compiled, 0 = never; the guest sees no difference. */
   readonly heat?: number;
+  /** What a reset does: the machine starts again, or the run ends, as it does unless given. */
+  readonly reboot?: RebootAction;
   /** Guest RAM, a multiple of 64 KiB. */
   readonly ramBytes: number;
   /** What is placed into RAM and entered. */

@@ -15,10 +15,10 @@ import { HVM_PARAM } from "../hypervisor/hvm_params.ts";
 import type { ExitBooks } from "../hypervisor/exit_books.ts";
 import { type RefusalCounts, Refusals } from "../hypervisor/refusals.ts";
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
-import { buildDomain, vdevNumber } from "../hypervisor/toolstack.ts";
+import { buildDomain, closeDevices, removeDomain, vdevNumber } from "../hypervisor/toolstack.ts";
 import type { RingEndpoint } from "../hypervisor/toolstack.ts";
 import { XenInterface } from "../hypervisor/xen.ts";
-import { XenStore } from "../hypervisor/xenstore.ts";
+import type { XenStore } from "../hypervisor/xenstore.ts";
 import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
 import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
 import { traceLine } from "../hypervisor/xenstore_trace.ts";
@@ -59,13 +59,19 @@ export interface DomainDisk {
 export interface DomainParts {
   readonly clock: Clock;
   readonly ledger: Ledger;
-  readonly memory: GuestMemory & Physmap;
+  readonly memory: GuestMemory;
+  /** Has pages for Xen, and lays them over the memory. */
+  readonly physmap: Physmap;
+  readonly store: XenStore;
+  readonly domid: number;
   readonly dom0: Dom0;
   readonly errors: GuestErrors;
   readonly costs: CostPreset;
   readonly disks: readonly DomainDisk[];
   /** Follows the requests of the rings. */
   readonly exits?: ExitBooks;
+  /** Counts what the backends refuse. */
+  readonly refusals?: Refusals;
   readonly onShutdown: (reason: ShutdownReason) => void;
   /** A message on the guest's xenstore ring. */
   readonly onStoreMessage?: ((line: string) => void) | undefined;
@@ -75,12 +81,15 @@ export interface DomainParts {
 export class Domain {
   readonly xen: XenInterface;
   readonly #parts: DomainParts;
-  readonly #store: XenStore = new XenStore();
-  readonly #refusals: Refusals = new Refusals();
+  readonly #store: XenStore;
+  readonly #storeRing: XenStoreRing;
+  readonly #refusals: Refusals;
   #suppressed = 0;
 
   constructor(parts: DomainParts) {
     this.#parts = parts;
+    this.#store = parts.store;
+    this.#refusals = parts.refusals ?? new Refusals();
     this.xen = this.#makeXen();
     const store = this.#specialPage(SPECIAL_GFN.STORE, RESERVED_GREF.STORE);
     const console = this.#specialPage(SPECIAL_GFN.CONSOLE, RESERVED_GREF.CONSOLE);
@@ -90,7 +99,7 @@ export class Domain {
     params.set(HVM_PARAM.CONSOLE_PFN, BigInt(console.gfn));
     params.set(HVM_PARAM.CONSOLE_EVTCHN, BigInt(console.evtchnPort));
     this.#build(store, console);
-    this.#serveStore(store);
+    this.#storeRing = this.#serveStore(store);
     for (const disk of parts.disks) this.#serveDisk(disk);
   }
 
@@ -115,14 +124,30 @@ export class Domain {
     return this.#store.ls(path, style);
   }
 
+  /**
+   * Takes its devices away, as its vCPU runs no more: each backend closes when it has finished what
+   * it has begun.
+   */
+  closeDevices(): void {
+    this.#store.domainShutDown();
+    closeDevices(this.#store.client(), this.xen.domid);
+  }
+
+  /** Ends it, when dom0 has nothing left to do: xenstored forgets it, and all of its nodes go. */
+  end(): void {
+    this.#storeRing.close();
+    removeDomain(this.#store.client(), { domid: this.xen.domid, uuid: UUID });
+  }
+
   #makeXen(): XenInterface {
-    const { clock, ledger, memory, dom0, errors, costs, onShutdown } = this.#parts;
+    const { clock, ledger, memory, physmap, dom0, domid, errors, costs } = this.#parts;
     const batch = costs.dom0Hypercall;
     return new XenInterface({
       memory,
-      physmap: memory,
+      physmap,
       clock,
       dom0,
+      domid,
       errors,
       grantCosts: {
         mapNs: costs.grantMap,
@@ -134,14 +159,14 @@ export class Domain {
       },
       notifyNs: costs.dom0Hypercall + costs.eventSend,
       tscHz: TSC_HZ,
-      onShutdown,
+      onShutdown: this.#parts.onShutdown,
       onHypercall: (name) => ledger.charge(COST.hypercall, hypercallTime(costs, name)),
     });
   }
 
   #specialPage(gfn: Gfn, gref: number): RingEndpoint {
-    const { memory } = this.#parts;
-    memory.mapFrame(gfn, memory.allocateFrame());
+    const { physmap } = this.#parts;
+    physmap.mapFrame(gfn, physmap.allocateFrame());
     this.xen.grants.grantToDom0(gref, gfn);
     return { gfn, evtchnPort: this.xen.events.allocateToolstackPort() };
   }
@@ -161,7 +186,7 @@ export class Domain {
     });
   }
 
-  #serveStore({ gfn, evtchnPort }: RingEndpoint): void {
+  #serveStore({ gfn, evtchnPort }: RingEndpoint): XenStoreRing {
     const { clock, memory, dom0, errors, costs, onStoreMessage } = this.#parts;
     const { domid } = this.xen;
     const port = this.xen.events.bindInterdomain(evtchnPort, () => ring.onEvent());
@@ -180,6 +205,7 @@ export class Domain {
       observer: onStoreMessage &&
         ((...message) => onStoreMessage(traceLine(clock.now, domid, ...message))),
     });
+    return ring;
   }
 
   #serveDisk({ index, disk, offers }: DomainDisk): void {

@@ -31,11 +31,12 @@ export interface InspectorParts {
   readonly clock: Clock;
   readonly cpu: Cpu;
   readonly memory: GuestRam;
-  readonly pc: Pc;
+  /** The board that there is. */
+  readonly pc: () => Pc;
   readonly input: HostInput;
   readonly disks: readonly NamedDisk[];
   /** Absent when the machine hides Xen. */
-  readonly domain: Domain | undefined;
+  readonly domain: () => Domain | undefined;
 }
 
 /** Everything a monitor may ask of a machine. */
@@ -90,21 +91,21 @@ export class MachineInspector implements Inspector {
   }
 
   pic(): string[] {
-    const { pic, ioApic } = this.#parts.pc;
+    const { pic, ioApic } = this.#parts.pc();
     return [...ioApic === undefined ? [] : ioApicLines(ioApic), ...picLines(pic)];
   }
 
   localApic(): string[] {
-    const { localApic } = this.#parts.pc;
+    const { localApic } = this.#parts.pc();
     return localApic === undefined ? ["Local APIC not available"] : localApicLines(localApic);
   }
 
   irq(): string[] {
-    return irqLines(this.#parts.pc.pic);
+    return irqLines(this.#parts.pc().pic);
   }
 
   pci(): string[] {
-    return pciLines(this.#parts.pc.pci);
+    return pciLines(this.#parts.pc().pci);
   }
 
   blockStats(): string[] {
@@ -112,7 +113,7 @@ export class MachineInspector implements Inspector {
   }
 
   xenstore(path: string, style: ListStyle): string[] {
-    return storeLines(this.#parts.domain, path, style);
+    return storeLines(this.#parts.domain(), path, style);
   }
 
   linearToGpa(linear: number): Gpa | undefined {
@@ -120,7 +121,8 @@ export class MachineInspector implements Inspector {
   }
 
   read8(gpa: Gpa): number | undefined {
-    const { memory, pc } = this.#parts;
+    const { memory } = this.#parts;
+    const pc = this.#parts.pc();
     if (memory.frameOffset(Math.floor(gpa / PAGE_SIZE)) >= 0) return memory.read8(gpa);
     const bus = [pc.mmio, pc.hypervisorMmio].find((bus: MmioBus) => bus.ownerOf(gpa) !== undefined);
     return bus?.read(gpa, 1);

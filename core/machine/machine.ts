@@ -22,15 +22,15 @@ import type { XenInterface } from "../hypervisor/xen.ts";
 import type { Books } from "../ledger.ts";
 import type { BlockBackend, GuestMemory, Ns } from "../types.ts";
 import { COST } from "../types.ts";
-import { Assembly, showsXen } from "./assembly.ts";
-import type { Counters, MachineConfig, RunResult } from "./config.ts";
-import type { Domain } from "./domain.ts";
+import { Assembly } from "./assembly.ts";
+import { type Counters, type MachineConfig, type RunResult, showsXen } from "./config.ts";
 import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
 import { type ExitReport, exitReport } from "./exit_report.ts";
 import { HostErrors } from "./host_errors.ts";
 import { HostLoop, type RunHooks } from "./host_loop.ts";
 import type { Inspector } from "./inspect.ts";
+import { NO_STATS } from "./xen_totals.ts";
 import type { HostInput, InputSource, RecordedInput } from "./replay.ts";
 
 /** 25 hours: no alarm of the board is further away, but timers may tick for ever behind a mask. */
@@ -55,14 +55,19 @@ export class Machine {
   readonly #exceptions = new ExceptionWatch();
   readonly #cpu: Cpu;
   readonly #media: readonly TimedDisk[];
-  /** Absent on a board that hides Xen. */
-  readonly #domain: Domain | undefined;
-  readonly #xen: XenInterface | HiddenXen;
-  readonly #hypervisor: Hypervisor;
-  readonly #vga: Vga;
+  readonly #parts: Assembly;
+  #xen: XenInterface | HiddenXen;
+  #hypervisor: Hypervisor;
+  #vga: Vga;
+  /** Of boards that are no more. */
+  #pastScreenChanges = 0;
   readonly #input: HostInput;
   readonly #loop = new HostLoop();
   #end: End | undefined;
+  /** The guest has asked for a reset. */
+  #mustRestart = false;
+  /** The host is to be given way: a start takes it some time. */
+  #sliceEnds = false;
   /** When the vCPU ran last. */
   #ranAt: Ns = 0;
   readonly #hostErrors: HostErrors;
@@ -74,9 +79,10 @@ export class Machine {
     const parts = new Assembly(config, {
       onExit: (value) => this.#finish({ reason: "guest-exit", code: exitCode(value) }),
       onShutdown: (reason) => this.#shutDown(reason),
-      onReset: (by) => this.#powerOff(`Guest asked for a reset by ${by}`),
+      onReset: (by) => this.#reset(`Guest asked for a reset by ${by}`),
       onHostError: (image, error) => this.#hostErrors.add(image, error),
     });
+    this.#parts = parts;
     this.memory = parts.memory;
     this.inspector = parts.inspector;
     this.#clock = parts.clock;
@@ -86,10 +92,9 @@ export class Machine {
     this.#exits = parts.exits;
     this.#cpu = parts.cpu;
     this.#media = parts.media;
-    this.#domain = parts.domain;
-    this.#xen = parts.xen;
-    this.#hypervisor = parts.hypervisor;
-    this.#vga = parts.pc.vga;
+    this.#xen = parts.cycle.xen;
+    this.#hypervisor = parts.cycle.hypervisor;
+    this.#vga = parts.cycle.pc.vga;
     this.#input = parts.input;
     this.#cpu.onException = (vector, code) =>
       this.#exceptions.take(vector, code, this.#cpu.state, this.#attempted());
@@ -133,13 +138,14 @@ export class Machine {
 
   /** Grows whenever something is written to the video card: the screen may have changed since. */
   get screenChanges(): number {
-    return this.#vga.changes;
+    return this.#pastScreenChanges + this.#vga.changes;
   }
 
   /** Sums since power-on. */
   counters(): Counters {
     const { instructions, portItems, ioreqs, interrupts, guestErrors } = this.#accounting;
-    const { hypercalls, grants, events } = this.#xen.stats();
+    const { domains } = this.#parts;
+    const { hypercalls, grants, events } = domains?.stats() ?? NO_STATS;
     return {
       elapsedNs: this.#clock.now,
       instructions,
@@ -151,12 +157,12 @@ export class Machine {
       hypercalls,
       events: {
         sent: events.sentByGuest + events.sentByDom0,
-        suppressed: this.#domain?.suppressedEvents ?? 0,
+        suppressed: domains?.suppressedEvents ?? 0,
       },
       grants,
       interrupts,
       guestErrors,
-      refusals: this.#domain?.refusals ?? {},
+      refusals: domains?.refusals ?? {},
       hostErrors: this.#hostErrors.count,
     };
   }
@@ -185,10 +191,14 @@ export class Machine {
   runSlice(): RunResult | undefined {
     const endsAt = this.#clock.now + SLICE;
     this.#hypervisor.sliceEndsAt = endsAt;
-    while (this.#end === undefined && this.#clock.now < Math.min(endsAt, this.#loop.horizon)) {
-      this.#turn();
-    }
+    this.#sliceEnds = false;
+    while (this.#mayTurn(endsAt)) this.#turn();
     return this.#end === undefined ? undefined : this.#result(this.#end);
+  }
+
+  #mayTurn(endsAt: Ns): boolean {
+    if (this.#end !== undefined || this.#sliceEnds) return false;
+    return this.#clock.now < endsAt && this.#clock.now < this.#loop.horizon;
   }
 
   /** Makes durable what the disks have completed. */
@@ -217,7 +227,8 @@ export class Machine {
   #turn(): void {
     this.#fireTimers();
     if (this.#end !== undefined || this.#isAtLimit()) return;
-    if (this.#isAsleep()) this.#sleep();
+    if (this.#mustRestart) this.#restart();
+    else if (this.#isAsleep()) this.#sleep();
     else this.#runVcpu();
   }
 
@@ -250,6 +261,7 @@ export class Machine {
   /** In HLT or in a blocking hypercall, and nothing that the guest can take is pending. */
   #isAsleep(): boolean {
     const cpu = this.#cpu;
+    if (this.#mustRestart) return true;
     if ((!cpu.halted && !this.#xen.blocked) || cpu.nmiDue) return false;
     return !(this.#hypervisor.interruptPending && cpu.canTakeInterrupt);
   }
@@ -263,10 +275,14 @@ export class Machine {
     const { now, nextDeadline } = this.#clock;
     const isOverdue = now - this.#ranAt >= LONGEST_SLEEP && maxTime === Infinity;
     const wakesAt = isOverdue ? Infinity : Math.min(nextDeadline, maxTime, this.#loop.horizon);
-    if (wakesAt < Infinity) {
-      this.#books.charge(this.#isDiskBusy() ? COST.media : COST.idle, wakesAt - now);
-      this.#config.observer?.slept(now, wakesAt);
-    } else if (!this.#loop.awaitInput(now)) this.#crash("the guest waits for ever");
+    if (wakesAt < Infinity) this.#idle(wakesAt);
+    else if (!this.#loop.awaitInput(now)) this.#crash("the guest waits for ever");
+  }
+
+  #idle(until: Ns): void {
+    const { now } = this.#clock;
+    this.#books.charge(this.#isDiskBusy() ? COST.media : COST.idle, until - now);
+    this.#config.observer?.slept(now, until);
   }
 
   #isDiskBusy(): boolean {
@@ -288,6 +304,33 @@ export class Machine {
     }
     if (panic !== undefined) this.#crash(panic.message);
     else if (cpu.shutdown) this.#crash("triple fault");
+  }
+
+  // ---- a new start ------------------------------------------------------------------------------
+
+  /** The vCPU runs no more; what the disks and dom0 have begun is finished first. */
+  #reset(cause: string): void {
+    if (this.#config.reboot !== "reset") return this.#powerOff(cause);
+    if (this.#mustRestart) return;
+    this.#mustRestart = true;
+    this.#hypervisor.stop();
+    this.#parts.beginRestart();
+  }
+
+  #restart(): void {
+    if (this.#isDiskBusy() || !this.#dom0.isIdle) {
+      const { maxTime = Infinity } = this.#config;
+      return this.#idle(Math.min(this.#clock.nextDeadline, maxTime, this.#loop.horizon));
+    }
+    this.flush();
+    this.#pastScreenChanges = this.screenChanges + 1;
+    this.#parts.restart();
+    const { cycle } = this.#parts;
+    this.#xen = cycle.xen;
+    this.#hypervisor = cycle.hypervisor;
+    this.#vga = cycle.pc.vga;
+    this.#mustRestart = false;
+    this.#sliceEnds = true;
   }
 
   // ---- the end ----------------------------------------------------------------------------------
@@ -323,7 +366,7 @@ export class Machine {
     if (reason === "crash" || reason === "watchdog") this.#crash(`it shut down, reason ${reason}`);
     else if (reason === "poweroff") {
       this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF });
-    } else this.#powerOff(`Guest asked for ${reason}`);
+    } else this.#reset(`Guest asked for ${reason}`);
   }
 
   #powerOff(cause: string): void {

@@ -66,6 +66,9 @@ export interface InputSink {
   receive(byte: number): void;
 }
 
+/** The ends of all lines. */
+export type InputSinks = Readonly<Record<InputSource, InputSink>>;
+
 /** Time of one byte: ten bits at 115200 baud; a hundred keys a second. */
 const BYTE_TIME: Readonly<Record<InputSource, Ns>> = {
   serial: 86_806,
@@ -77,7 +80,7 @@ const BYTE_TIME: Readonly<Record<InputSource, Ns>> = {
 export class HostInput {
   readonly #clock: Clock;
   readonly #lines: Readonly<Record<InputSource, Line>>;
-  readonly #ports: PortSpace;
+  #ports: PortSpace;
   readonly #inputs: RecordedInput[] = [];
   /** Ends the vCPU's budget where a recorded input came. */
   readonly #arrival: Timer;
@@ -86,7 +89,7 @@ export class HostInput {
   /** @param recorded inputs of an earlier run, in their order */
   constructor(
     clock: Clock,
-    sinks: Readonly<Record<InputSource, InputSink>>,
+    sinks: InputSinks,
     ports: PortSpace,
     recorded: readonly RecordedInput[] = [],
   ) {
@@ -100,6 +103,14 @@ export class HostInput {
     this.#inputs.push(...recorded);
     this.#arrival = clock.timer("host input", () => {});
     this.#awaitNext();
+  }
+
+  /** The machine has a new board. What its lines carry goes there. */
+  connect(sinks: InputSinks, ports: PortSpace): void {
+    this.#ports = ports;
+    for (const source of Object.keys(sinks) as InputSource[]) {
+      this.#lines[source].connect(sinks[source]);
+    }
   }
 
   /** Everything that has come in or will. */
@@ -158,16 +169,21 @@ export class HostInput {
 
 /** One line: bytes on their way to a device. */
 class Line {
-  readonly #sink: InputSink;
+  #sink!: InputSink;
   readonly #byteTime: Ns;
   readonly #timer: Timer;
   #bytes: Uint8Array = new Uint8Array(0);
 
   constructor(clock: Clock, source: InputSource, sink: InputSink) {
-    this.#sink = sink;
     this.#byteTime = BYTE_TIME[source];
     this.#timer = clock.timer(`${source} line`, () => this.#arrive());
+    this.connect(sink);
+  }
+
+  connect(sink: InputSink): void {
+    this.#sink = sink;
     sink.onRoom = () => this.#send();
+    this.#send();
   }
 
   get waiting(): number {

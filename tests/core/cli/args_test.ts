@@ -91,6 +91,18 @@ Deno.test("parseArgs() takes a kernel and its files as QEMU does", () => {
   assertEquals(run("g", "-no-reboot", "-M", "pc").machine, "pc");
 });
 
+Deno.test("parseArgs() takes -action and -no-reboot as QEMU does", () => {
+  assertEquals(run("g").reboot, undefined);
+  assertEquals(run("g", "-no-reboot").reboot, "shutdown");
+  assertEquals(run("g", "-action", "reboot=reset").reboot, "reset");
+  assertEquals(run("g", "-action", "reboot=reset", "-no-reboot").reboot, "shutdown");
+  assertThrows(
+    () => run("g", "-action", "panic=none"),
+    UsageError,
+    'Cannot use -action "panic=none"',
+  );
+});
+
 Deno.test("parseArgs() starts a BIOS when there are drives and no guest", () => {
   const { guest, bios, drives } = run("-hda", "d.img");
   assertEquals([guest, bios, drives.length], ["/usr/share/seabios/bios-256k.bin", true, 1]);

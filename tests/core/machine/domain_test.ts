@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { VirtualClock } from "../../../core/clock.ts";
 import { Dom0Timeline } from "../../../core/dom0.ts";
 import { Accounting } from "../../../core/hypervisor/accounting.ts";
+import { XenStore } from "../../../core/hypervisor/xenstore.ts";
 import { HVM_PARAM } from "../../../core/hypervisor/hvm_params.ts";
 import { Books } from "../../../core/ledger.ts";
 import { Domain } from "../../../core/machine/domain.ts";
@@ -21,6 +22,9 @@ function makeDomain() {
     clock,
     ledger: books,
     memory,
+    physmap: memory,
+    store: new XenStore(),
+    domid: 1,
     dom0: new Dom0Timeline(clock),
     errors: new Accounting(),
     costs: COSTS,

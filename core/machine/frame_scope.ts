@@ -1,0 +1,43 @@
+/**
+ * Pages of Xen's own for one domain: given back when the domain ends.
+ * @module
+ */
+
+import type { Gfn, Physmap } from "../types.ts";
+
+/** Where the pages come from. */
+export interface FramePool extends Physmap {
+  /** Takes a page back, which is mapped nowhere. */
+  freeFrame(frame: Uint8Array): void;
+}
+
+/** The pages that one domain has of a pool, and the frames that they are laid over. */
+export class FrameScope implements Physmap {
+  readonly #pool: FramePool;
+  readonly #frames: Uint8Array[] = [];
+  readonly #mapped = new Set<Gfn>();
+
+  constructor(pool: FramePool) {
+    this.#pool = pool;
+  }
+
+  allocateFrame(): Uint8Array {
+    const frame = this.#pool.allocateFrame();
+    this.#frames.push(frame);
+    return frame;
+  }
+
+  mapFrame(gfn: Gfn, frame: Uint8Array | undefined): void {
+    if (frame === undefined) this.#mapped.delete(gfn);
+    else this.#mapped.add(gfn);
+    this.#pool.mapFrame(gfn, frame);
+  }
+
+  /** Shows again what is under the pages, and gives them back. */
+  end(): void {
+    for (const gfn of this.#mapped) this.#pool.mapFrame(gfn, undefined);
+    for (const frame of this.#frames) this.#pool.freeFrame(frame);
+    this.#mapped.clear();
+    this.#frames.length = 0;
+  }
+}

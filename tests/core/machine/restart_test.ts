@@ -1,0 +1,80 @@
+import { assertEquals } from "@std/assert";
+import type { MachineConfig, RunResult } from "../../../core/machine/config.ts";
+import type { BlockBackend } from "../../../core/types.ts";
+import { MemoryDisk } from "../../../devices/disk/memory.ts";
+import { boot, exitWith, flatGuest, outb } from "../../helpers/small_machine.ts";
+
+/** AH = AL; sector 0, one sector; DX = 1f7h; out AH; until DRQ; DX = 1f0h; return. */
+const COMMAND = [
+  ...[0x88, 0xc4, 0x66, 0xba, 0xf2, 0x01, 0xb0, 0x01, 0xee, 0x30, 0xc0, 0x66, 0x42, 0xee],
+  ...[0x66, 0x42, 0xee, 0x66, 0x42, 0xee, 0x66, 0x42, 0xb0, 0xe0, 0xee, 0x66, 0x42, 0x88],
+  ...[0xe0, 0xee, 0xec, 0xa8, 0x08, 0x74, 0xfb, 0x66, 0xba, 0xf0, 0x01, 0xc3],
+];
+/**
+ * Ends with code 45h if its memory is not that of a first start. Counts starts in the first byte of
+ * the disk, and ends with code 23h at the third, before that is written; at the others it goes on
+ * behind its end, while the disk still writes.
+ */
+const COUNT_STARTS: readonly number[] = [
+  ...[0xeb, 0x2c], // jmp main
+  ...exitWith(0x22),
+  ...COMMAND,
+  ...[0xbc, 0, 0x70, 0, 0], // main: mov esp, 7000h
+  ...[0x80, 0x3d, 0, 0x50, 0, 0, 0, 0x75, 0xc6], // cmp byte [5000h], 0; jne
+  ...[0xfe, 0x05, 0, 0x50, 0, 0], // inc byte [5000h]
+  ...[0xbf, 0, 0x60, 0, 0, 0xb0, 0x20, 0xe8, 0xb8, 0xff, 0xff, 0xff], // edi; READ SECTORS
+  ...[0xb9, 0, 1, 0, 0, 0xf3, 0x66, 0x6d], // rep insw
+  ...[0xfe, 0x05, 0, 0x60, 0, 0], // inc byte [6000h]
+  ...[0xbe, 0, 0x60, 0, 0, 0xb0, 0x30, 0xe8, 0x9e, 0xff, 0xff, 0xff], // esi; WRITE SECTORS
+  ...[0xb9, 0, 1, 0, 0, 0xf3, 0x66, 0x6f], // rep outsw
+  ...[0x80, 0x3d, 0, 0x60, 0, 0, 3, 0x75, 4], // cmp byte [6000h], 3; jne
+  ...exitWith(0x11),
+];
+const HLT = [0xf4, 0xeb, 0xfd];
+
+/** Code that asks for a reset, by what a message would say of it. */
+const RESETS: Readonly<Record<string, readonly number[]>> = {
+  "by port 64h": outb(0x64, 0xfe),
+  "by port CF9h": [...outb(0xcf9, 2), ...outb(0xcf9, 6)],
+  "by port 92h": outb(0x92, 1),
+  // sched_op shutdown with the reason at 7000h
+  "reboot": [
+    ...[0xc6, 0x05, 0, 0x70, 0, 0, 1, 0xb8, 29, 0, 0, 0, 0xbb, 2, 0, 0, 0, 0xb9, 0, 0x70, 0, 0],
+    ...[0x0f, 0x01, 0xc1],
+  ],
+};
+
+function run(code: readonly number[], config: Partial<MachineConfig>, disk: BlockBackend) {
+  const machine = boot(flatGuest(...code), { maxTime: 1e9, ...config }, [disk]);
+  let result: RunResult | undefined;
+  let slices = 0;
+  for (; result === undefined; slices++) result = machine.runSlice();
+  return { result, slices };
+}
+
+for (const [by, reset] of Object.entries(RESETS)) {
+  Deno.test(`A reset (${by}) starts the machine again, and loses nothing that was written`, () => {
+    const bytes = new Uint8Array(4096);
+    const { result } = run(
+      [...COUNT_STARTS, ...reset, ...HLT],
+      { reboot: "reset" },
+      new MemoryDisk(bytes),
+    );
+    assertEquals([result.reason, result.code, bytes[0]], ["guest-exit", 0x23, 2]);
+    const { elapsedNs, books, exits } = result.counters;
+    assertEquals(Object.values(books).reduce((sum, ns) => sum + ns, 0), elapsedNs);
+    const { requests } = result.exits;
+    assertEquals(requests.map(({ op, requests }) => [op, requests]), [["read", 3], ["write", 3]]);
+    assertEquals(exits.byPort["0x1f0:in"], 3);
+  });
+}
+
+Deno.test("A reset ends the run unless the machine is to start again", () => {
+  const code = [...COUNT_STARTS, ...outb(0x64, 0xfe), ...HLT];
+  const { result } = run(code, {}, new MemoryDisk(new Uint8Array(4096)));
+  assertEquals([result.reason, result.code], ["power-off", 0]);
+  assertEquals(
+    result.message,
+    "Guest asked for a reset by port 64h: this machine does not start again",
+  );
+});
