@@ -22,7 +22,7 @@ import type { XenStore } from "../hypervisor/xenstore.ts";
 import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
 import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
 import { traceLine } from "../hypervisor/xenstore_trace.ts";
-import { COST } from "../types.ts";
+import { COST, SECTOR_SIZE } from "../types.ts";
 import type {
   BackendHost,
   Clock,
@@ -227,6 +227,7 @@ export class Domain {
         perResponse: costs.backendResponse,
       },
       offers: { ...ALL_OFFERS, ...offers },
+      blockSize: { logical: SECTOR_SIZE, physical: SECTOR_SIZE },
       observe: () => exits?.watchRing(vdev),
       stats: {
         notifySent: () => {},

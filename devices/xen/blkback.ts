@@ -13,30 +13,38 @@ import { InternalError } from "../../core/errors.ts";
 import { DOM0_COST, SECTOR_SIZE } from "../../core/types.ts";
 import type {
   BackendHost,
+  Clock,
   Disk,
   Dom0,
   EventPort,
   GuestErrors,
   GuestMemory,
-  Ns,
 } from "../../core/types.ts";
 import { BlkbackRing, OVERRUN } from "./blkback_ring.ts";
-import type { BlkbackCosts, RingObserver, RingStats } from "./blkback_ring.ts";
+import type { BlkbackCosts } from "./blkback_ring.ts";
 import { MAX_INDIRECT_SEGMENTS, VDISK } from "./blkif.ts";
 import { readFrontend } from "./frontend_keys.ts";
 import type { BlkbackOffers, FrontendKeys, QueueKeys } from "./frontend_keys.ts";
+import type { RingObserver, RingStats } from "./ring_observer.ts";
 import { parseU32, XENBUS_STATE } from "./xenbus.ts";
 import type { XenbusState } from "./xenbus.ts";
 
-export type { BlkbackCosts, RingObserver, RingStats } from "./blkback_ring.ts";
+/** Bytes of a disk's blocks, powers of two from 512 up. */
+export interface BlockSize {
+  /** What requests must be aligned to. */
+  readonly logical: number;
+  /** What the disk reads and writes as a whole; no less than `logical`. */
+  readonly physical: number;
+}
 
 /** What distinguishes one backend from another. */
 export interface BlkbackOptions {
-  readonly clock: { readonly now: Ns };
+  readonly clock: Clock;
   /** Number of the virtual device, e.g. 768 for hda. */
   readonly vdev: number;
   readonly costs: BlkbackCosts;
   readonly offers: BlkbackOffers;
+  readonly blockSize: BlockSize;
   readonly stats: RingStats;
   /** Makes an observer for each ring that a frontend ever has at once. */
   readonly observe?: (() => RingObserver | undefined) | undefined;
@@ -203,14 +211,14 @@ export class Blkback {
     }
     this.#publish();
     this.#switchTo(XENBUS_STATE.CONNECTED);
-    for (const { ring } of this.#connections) ring.wake();
+    for (const { ring } of this.#connections) ring.start();
   }
 
   /** @returns the connection, or why there is none; then nothing of it stays mapped or bound */
   #attach({ ringRefs, evtchnPort }: QueueKeys, keys: FrontendKeys): Connection | string {
     const pages = this.#mapRing(ringRefs);
     if (typeof pages === "string") return pages;
-    const event = this.#host.bindInterdomain(evtchnPort, () => ring.wake());
+    const event = this.#host.bindInterdomain(evtchnPort, () => ring.onEvent());
     if (event === undefined) {
       this.#host.grants.unmapAll(ringRefs);
       return `cannot bind event-channel ${evtchnPort}`;
@@ -243,6 +251,7 @@ export class Blkback {
       grants: this.#host.grants,
       dom0: this.#dom0,
       disk: this.#disk,
+      blockSectors: this.#options.blockSize.logical / SECTOR_SIZE,
       readOnly: this.#readOnly,
       canDiscard: this.#canDiscard,
       memory: this.#memory,
@@ -267,15 +276,22 @@ export class Blkback {
     if (indirect) this.#write("feature-max-indirect-segments", MAX_INDIRECT_SEGMENTS);
     this.#write("feature-persistent", persistent ? 1 : 0);
     this.#write("sectors", this.#disk.sectorCount);
-    this.#write("info", this.#readOnly ? VDISK.READONLY : 0);
-    this.#write("sector-size", SECTOR_SIZE);
-    this.#write("physical-sector-size", SECTOR_SIZE);
+    this.#write("info", this.#info());
+    this.#write("sector-size", this.#options.blockSize.logical);
+    this.#write("physical-sector-size", this.#options.blockSize.physical);
+  }
+
+  #info(): number {
+    const isCdrom = this.#host.store.read(`${this.#path}/device-type`) === "cdrom";
+    const isRemovable = this.#host.store.read(`${this.#path}/removable`) === "1";
+    return (isCdrom ? VDISK.CDROM : 0) | (isRemovable ? VDISK.REMOVABLE : 0) |
+      (this.#readOnly ? VDISK.READONLY : 0);
   }
 
   #publishDiscard(): void {
     this.#write("feature-discard", this.#canDiscard ? 1 : 0);
     if (!this.#canDiscard) return;
-    this.#write("discard-granularity", SECTOR_SIZE);
+    this.#write("discard-granularity", this.#options.blockSize.logical);
     this.#write("discard-alignment", 0);
     this.#write("discard-secure", 0);
   }

@@ -11,6 +11,7 @@ import { InternalError } from "../../core/errors.ts";
 import { DOM0_COST } from "../../core/types.ts";
 import type {
   BlockStatus,
+  Clock,
   Disk,
   Dom0,
   EventPort,
@@ -18,15 +19,18 @@ import type {
   GuestErrors,
   GuestMemory,
   Ns,
+  Timer,
 } from "../../core/types.ts";
 import { BLKIF_OP, BLKIF_RSP } from "./blkif.ts";
 import type { BlkifLayout } from "./blkif.ts";
 import { rangeRefusalOf, refusalOf } from "./blkif_checks.ts";
 import type { BlkifLimits, Refusal } from "./blkif_checks.ts";
 import { RequestPages } from "./granted_pages.ts";
+import { LateEoi } from "./late_eoi.ts";
 import { PersistentPages } from "./persistent_pages.ts";
 import { RequestSlot } from "./request_slot.ts";
 import { BackRing } from "./ring.ts";
+import type { RingObserver, RingStats } from "./ring_observer.ts";
 import { RingPages } from "./ring_pages.ts";
 
 /** What the worker's steps take of dom0's time, grant operations and block layer apart. */
@@ -39,50 +43,14 @@ export interface BlkbackCosts {
   readonly perResponse: Ns;
 }
 
-/** Counts of notifications, sent and saved, and of refusals. */
-export interface RingStats {
-  notifySent(): void;
-  /** The guest had not asked for an event at this response. */
-  notifySuppressed(): void;
-  /** A request was taken without an event of its own: the worker was at it anyway. */
-  requestWithoutEvent(): void;
-  /** @param reason one of a few texts */
-  refused(reason: string): void;
-}
-
-/** A request as the guest has written it, which need not make sense. */
-export interface TakenRequest {
-  /** See `BLKIF_OP`. */
-  readonly operation: number;
-  /** The same, but that of the data for INDIRECT. */
-  readonly dataOperation: number;
-  readonly sector: number;
-  /** Negative when its segments make no sense. */
-  readonly sectors: number;
-}
-
-/** Follows requests from the guest's event to their response. */
-export interface RingObserver {
-  /**
-   * The guest has sent its event, or the backend looks for the first time.
-   * @param waiting requests on the ring that have not been taken
-   */
-  event(waiting: number): void;
-  /**
-   * The next request has been taken.
-   * @param slot the backend's place for it, until it is answered
-   */
-  taken(slot: number, request: TakenRequest): void;
-  /** The response is on the ring. @param notified with an event */
-  answered(slot: number, notified: boolean): void;
-}
-
 /** What a ring works with. */
 export interface BlkbackRingParts {
-  readonly clock: { readonly now: Ns };
+  readonly clock: Clock;
   readonly grants: GrantMapper;
   readonly dom0: Dom0;
   readonly disk: Disk;
+  /** 512-byte sectors of a logical block. */
+  readonly blockSectors: number;
   /** The vbd may be read-only on a writable disk. */
   readonly readOnly: boolean;
   /** The guest has been offered INDIRECT. */
@@ -105,6 +73,9 @@ export interface BlkbackRingParts {
   readonly onDrained: () => void;
 }
 
+/** The worker sleeps so long after a request that makes no sense: a bad client is a slow one. */
+const BACK_OFF: Ns = 1e6;
+
 /** Why a ring is stopped. */
 export const OVERRUN = "req_prod claims more than the ring holds";
 
@@ -118,8 +89,12 @@ export class BlkbackRing {
   readonly #free: RequestSlot[] = [];
   readonly #resume: () => void = () => this.#next();
   readonly #serve: () => void = () => this.#serveOne();
+  readonly #eoi: LateEoi;
+  readonly #backOff: Timer;
   #slots = 0;
   #awake = false;
+  /** Requests have been taken since the worker woke. */
+  #useful = false;
   /** A barrier: it waits for all requests before it, and none is taken until it is answered. */
   #barrier: RequestSlot | undefined;
   /** An event has come since the last request was taken. */
@@ -130,12 +105,14 @@ export class BlkbackRing {
 
   constructor(parts: BlkbackRingParts) {
     this.#parts = parts;
-    const { disk: { sectorCount }, readOnly, indirect, canDiscard } = parts;
-    this.#limits = { sectorCount, readOnly, indirect, canDiscard };
+    const { disk: { sectorCount }, blockSectors, readOnly, indirect, canDiscard } = parts;
+    this.#limits = { sectorCount, blockSectors, readOnly, indirect, canDiscard };
+    this.#eoi = new LateEoi(parts.clock, () => this.#serveEvent());
+    this.#backOff = parts.clock.timer("blkback", this.#resume);
     this.#pages = new RingPages(parts.pages, parts.memory);
     this.#ring = new BackRing(this.#pages, parts.layout.SIZE);
     this.#ring.attach();
-    this.#persistent = parts.persistent ? new PersistentPages(parts.clock) : undefined;
+    this.#persistent = parts.persistent ? this.#newPersistent() : undefined;
   }
 
   /** The producer indexes that the frontend left in the page cannot be. */
@@ -143,12 +120,30 @@ export class BlkbackRing {
     return this.#ring.overrun;
   }
 
-  /** The guest's event, or the first look after connecting. */
-  wake(): void {
+  /** The guest's event. */
+  onEvent(): void {
     this.#announced = true;
     if (this.#stopped) return;
     this.#parts.observer?.event(this.#ring.unconsumed());
-    if (this.#awake) return;
+    this.#eoi.arrive();
+  }
+
+  /** The first look after connecting. */
+  start(): void {
+    this.#announced = true;
+    this.#parts.observer?.event(this.#ring.unconsumed());
+    this.#useful = true; // no event, so no spurious one
+    this.#wake();
+  }
+
+  /** A hostile frontend is stopped at once, though the worker may be backing off. */
+  #serveEvent(): void {
+    if (this.#stopped || this.#isHostile() || this.#awake) return;
+    this.#useful = false;
+    this.#wake();
+  }
+
+  #wake(): void {
     this.#awake = true;
     this.#parts.dom0.post(DOM0_COST.backend, this.#parts.costs.wakeup, this.#resume);
   }
@@ -159,10 +154,18 @@ export class BlkbackRing {
    */
   close(): boolean {
     this.#stopped = true;
+    this.#eoi.close();
+    this.#backOff.cancel();
     this.#closing = this.#ring.outstanding > 0;
     if (this.#closing) return false;
-    this.#persistent?.unmapAll(this.#parts.grants);
+    this.#persistent?.close();
     return true;
+  }
+
+  #newPersistent(): PersistentPages {
+    const { clock, grants, errors, dom0 } = this.#parts;
+    const post = (task: () => void) => dom0.post(DOM0_COST.backend, 0, task);
+    return new PersistentPages({ clock, grants, errors, post });
   }
 
   #newSlot(): RequestSlot {
@@ -180,12 +183,13 @@ export class BlkbackRing {
 
   /** The worker's loop: one more request, or sleep. */
   #next(): void {
-    if (this.#barrier !== undefined) return;
+    if (this.#barrier !== undefined || this.#backOff.deadline !== undefined) return;
     if (this.#hasRequest()) {
       this.#parts.dom0.post(DOM0_COST.backend, this.#parts.costs.perRequest, this.#serve);
     } else {
-      this.#persistent?.purge(this.#parts.grants);
+      this.#persistent?.look();
       this.#awake = false;
+      if (!this.#stopped) this.#eoi.end(!this.#useful);
     }
   }
 
@@ -215,6 +219,7 @@ export class BlkbackRing {
     slot.request.copyFrom(this.#pages, this.#ring.takeRequest());
     if (!this.#announced) this.#parts.stats.requestWithoutEvent();
     this.#announced = false;
+    this.#useful = true;
     return slot;
   }
 
@@ -243,7 +248,7 @@ export class BlkbackRing {
   /** The grant table has told which one. */
   #refuseGrant(slot: RequestSlot): void {
     this.#parts.stats.refused("grant does not permit access");
-    this.#answer(slot, BLKIF_RSP.ERROR);
+    this.#fail(slot, BLKIF_RSP.ERROR);
   }
 
   #refuse(slot: RequestSlot, refusal: Refusal): void {
@@ -251,7 +256,12 @@ export class BlkbackRing {
     this.#parts.stats.refused(refusal.text);
     const what = `operation ${operation}, ${segmentCount} segments, sector ${sector}`;
     this.#parts.errors.guestError("blkback", `request refused (${what}): ${refusal.text}`);
-    this.#answer(slot, refusal.status);
+    this.#fail(slot, refusal.status);
+  }
+
+  #fail(slot: RequestSlot, status: number): void {
+    this.#answer(slot, status);
+    if (status === BLKIF_RSP.ERROR) this.#backOff.armAfter(BACK_OFF);
   }
 
   #answer(slot: RequestSlot, status: number): void {

@@ -16,6 +16,8 @@ export interface Refusal {
 /** What a backend offers. */
 export interface BlkifLimits {
   readonly sectorCount: number;
+  /** 512-byte sectors of a logical block. */
+  readonly blockSectors: number;
   readonly readOnly: boolean;
   readonly indirect: boolean;
   readonly canDiscard: boolean;
@@ -29,6 +31,7 @@ const TOO_MANY_INDIRECT: Refusal = refusal(`more than ${MAX_INDIRECT_SEGMENTS} i
 const NO_SEGMENTS: Refusal = refusal("no segments");
 const BAD_SEGMENT: Refusal = refusal("segment outside its page");
 const WRITE_PROTECTED: Refusal = refusal("write to a read-only disk");
+const UNALIGNED: Refusal = refusal("not aligned to the logical block");
 const PAST_END: Refusal = refusal("sectors past the end of the disk");
 
 function refusal(text: string): Refusal {
@@ -63,12 +66,14 @@ export function refusalOf(request: BlkifRequest, limits: BlkifLimits): Refusal |
  */
 export function rangeRefusalOf(
   request: BlkifRequest,
-  { sectorCount }: BlkifLimits,
+  { sectorCount, blockSectors }: BlkifLimits,
 ): Refusal | undefined {
   const { sectors } = request;
   if (sectors === NO_SECTORS) return BAD_SEGMENT;
   if (sectors === 0 && request.operation !== BLKIF_OP.DISCARD) return undefined;
-  return request.sector + sectors > sectorCount ? PAST_END : undefined;
+  if (request.sector + sectors > sectorCount) return PAST_END;
+  const isAligned = request.sector % blockSectors === 0 && request.granule % blockSectors === 0;
+  return isAligned ? undefined : UNALIGNED;
 }
 
 function badCount({ segmentCount }: BlkifRequest): Refusal | undefined {

@@ -28,6 +28,8 @@ export class BlkifRequest {
    * those of an indirect page have not been copied.
    */
   sectors: number = NO_SECTORS;
+  /** The largest power of two that divides the sectors of each segment, or of a DISCARD; or 0. */
+  granule = 0;
   readonly #layout: BlkifLayout;
   readonly #view: DataView;
   readonly #indirect: Uint8Array = new Uint8Array(MAX_INDIRECT_SEGMENTS * SEGMENT.SIZE);
@@ -51,7 +53,7 @@ export class BlkifRequest {
     this.#segments = this.#view;
     this.#segmentsAt = this.#layout.SEG;
     if (this.operation === BLKIF_OP.INDIRECT) this.sectors = NO_SECTORS;
-    else if (this.operation === BLKIF_OP.DISCARD) this.sectors = this.#u64(this.#layout.NR_SECTORS);
+    else if (this.operation === BLKIF_OP.DISCARD) this.#measureDiscard();
     else this.sectors = this.segmentCount <= MAX_SEGMENTS ? this.#measure() : NO_SECTORS;
   }
 
@@ -133,15 +135,27 @@ export class BlkifRequest {
     return this.#view.getUint32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
   }
 
+  #measureDiscard(): void {
+    this.sectors = this.#u64(this.#layout.NR_SECTORS);
+    this.granule = lowestBit(this.#view.getUint32(this.#layout.NR_SECTORS, true));
+  }
+
   #measure(): number {
     let bytes = 0;
+    let lengths = 0;
     const count = this.segmentCount;
     for (let i = 0; i < count; i++) {
       const start = this.start(i);
       const end = this.end(i);
       if (start >= end || end > SECTORS_PER_PAGE * SECTOR_SIZE) return NO_SECTORS;
       bytes += end - start;
+      lengths |= (end - start) / SECTOR_SIZE;
     }
+    this.granule = lowestBit(lengths);
     return bytes / SECTOR_SIZE;
   }
+}
+
+function lowestBit(bits: number): number {
+  return (bits & -bits) >>> 0;
 }

@@ -21,6 +21,9 @@ interface Alarm {
   readonly fire: () => void;
 }
 
+/** What is alarmed later does not belong to the work at hand. */
+const REST: Ns = 10e9;
+
 /** A clock that moves when the test says so. */
 export class FakeClock implements Clock {
   now: Ns = 0;
@@ -72,10 +75,24 @@ export class FakeClock implements Clock {
     return true;
   }
 
-  /** Fires alarms until none is left. */
-  run(): void {
-    for (let steps = 0; this.step(); steps++) {
+  /** Fires the alarms up to a time, which it is then. */
+  runTo(time: Ns): void {
+    for (let steps = 0; this.#firstAt() <= time; steps++) {
       if (steps > 100_000) throw new Error("the clock never comes to rest");
+      this.step();
+    }
+    this.now = Math.max(this.now, time);
+  }
+
+  #firstAt(): Ns {
+    return Math.min(Infinity, ...[...this.#alarms].map(({ at }) => at));
+  }
+
+  /** Fires alarms until none is left for the next seconds. */
+  run(): void {
+    for (let steps = 0; this.#firstAt() <= this.now + REST; steps++) {
+      if (steps > 100_000) throw new Error("the clock never comes to rest");
+      this.step();
     }
   }
 }

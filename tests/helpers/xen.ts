@@ -9,7 +9,7 @@ import type {
   GuestMemory,
   StoreClient,
 } from "../../core/types.ts";
-import { Blkback } from "../../devices/xen/blkback.ts";
+import { Blkback, type BlockSize } from "../../devices/xen/blkback.ts";
 import { BLKIF_OP, I386, REQUEST, RESPONSE, SEGMENT } from "../../devices/xen/blkif.ts";
 import type { BlkifLayout } from "../../devices/xen/blkif.ts";
 import { ALL_OFFERS } from "../../devices/xen/frontend_keys.ts";
@@ -138,6 +138,9 @@ export interface GuestOptions {
   readonly clock?: FakeClock;
   readonly layout?: BlkifLayout;
   readonly offers?: Partial<BlkbackOffers>;
+  readonly blockSize?: BlockSize;
+  /** The toolstack has made it a CD-ROM. */
+  readonly cdrom?: boolean;
   /** 1 unless given; their grants are {@link ringRef}. */
   readonly ringPages?: number;
   /** Event channels from {@link PORT} on, 1 unless given. */
@@ -182,7 +185,7 @@ export class BlkfrontGuest {
     const pages = options.ringPages ?? 1;
     this.ringPage = new Uint8Array(pages * PAGE_SIZE);
     this.ring = new FrontRing(new DataView(this.ringPage.buffer), this.layout.SIZE);
-    this.#writeDirectories(options.mode ?? "w");
+    this.#writeDirectories(options.mode ?? "w", options.cdrom ?? false);
     this.ring.initialise();
     this.#grantRing(pages);
     const memory = { wrote: (view: Uint8Array) => this.wrote.push(view) };
@@ -197,6 +200,7 @@ export class BlkfrontGuest {
         vdev: 768,
         costs: COSTS,
         offers: { ...ALL_OFFERS, persistent: options.persistent ?? false, ...options.offers },
+        blockSize: options.blockSize ?? { logical: 512, physical: 512 },
         stats: {
           notifySent: () => this.sent++,
           notifySuppressed: () => this.suppressed++,
@@ -216,11 +220,13 @@ export class BlkfrontGuest {
     }
   }
 
-  #writeDirectories(mode: string): void {
+  #writeDirectories(mode: string, cdrom: boolean): void {
     this.store.write(`${FRONTEND}/state`, "1");
     this.store.write(`${BACKEND}/frontend`, FRONTEND);
     this.store.write(`${BACKEND}/mode`, mode);
     this.store.write(`${BACKEND}/online`, "1");
+    this.store.write(`${BACKEND}/device-type`, cdrom ? "cdrom" : "disk");
+    this.store.write(`${BACKEND}/removable`, cdrom ? "1" : "0");
     this.store.write(`${BACKEND}/state`, "1");
   }
 

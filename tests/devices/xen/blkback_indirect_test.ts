@@ -135,7 +135,8 @@ for (const persistent of [false, true]) {
     assertEquals(guest.serve().status, 0);
     assertEquals(list.subarray(0, 512), IMAGE.subarray(16 * 512, 17 * 512));
     assertEquals(list.subarray(512), IMAGE.subarray(512, 4096));
-    assertEquals(guest.errors, []);
+    const twice = `blkback: requesting a grant already in use: ${LIST}`;
+    assertEquals(guest.errors, persistent ? [twice] : []);
     guest.setState(6);
     assertEquals(guest.grants.totalMapped, 0);
   });

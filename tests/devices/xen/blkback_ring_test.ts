@@ -276,11 +276,13 @@ Deno.test("BlkbackRing maps a persistent page apart while another segment has it
 
 Deno.test("BlkbackRing keeps at most 1056 persistent pages", () => {
   const { guest } = connected({ persistent: true });
+  let most = 0;
   for (let gref = 100; gref < 1200; gref++) {
     guest.page(gref);
     assertEquals(guest.read(0, { gref }).status, 0);
+    most = Math.max(most, guest.grants.totalMapped);
   }
-  assertEquals(guest.grants.totalMapped, 1056 + 1);
+  assertEquals(most, 1056 + 1, "the ring's page too");
   guest.setState(6);
   assertEquals(guest.grants.totalMapped, 0);
 });
