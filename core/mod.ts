@@ -3,8 +3,12 @@
  * @module
  */
 
-export { compareDisks } from "./cli/compare.ts";
-export type { CompareDisksOptions, CompareOutcome } from "./cli/compare.ts";
+export { compareDisks } from "./cli/compare_disks.ts";
+export type { CompareDisksOptions } from "./cli/compare_disks.ts";
+export { compareLinux } from "./cli/compare_linux.ts";
+export type { CompareLinuxOptions } from "./cli/compare_linux.ts";
+export type { CompareHooks } from "./cli/compare_run.ts";
+export type { CompareOutcome, CompareWorkload } from "./cli/compare_workload.ts";
 export { GuestPanic, ImageError, InternalError, UsageError } from "./errors.ts";
 export { loadBios } from "./load/bios.ts";
 export { loadGuest } from "./load/detect.ts";
@@ -50,6 +54,7 @@ export type {
   PathRecord,
 } from "./report/compare.ts";
 export { DISK_OPS } from "./report/compare.ts";
+export type { DiskRecord, DiskSums } from "./report/disk_sums.ts";
 export { DISK_PATHS } from "./report/phases.ts";
 export type { DiskPath, Phase, PhaseRecorder, PhaseSource } from "./report/phases.ts";
 export type { Profile } from "./cpu/cpuid.ts";

@@ -7,7 +7,15 @@
 
 import { hashFile, type Manifest, MANIFEST_PATH, type ManifestEntry } from "./manifest.ts";
 
-const GUESTS = ["blkfront", "diskcmp", "hello", "hostile", "ide_dma", "ide_pio"] as const;
+const GUESTS = [
+  "blkfront",
+  "diskcmp",
+  "hello",
+  "hostile",
+  "ide_dma",
+  "ide_pio",
+  "linuxcmp",
+] as const;
 const MAX_BYTES = 64 * 1024;
 const folder = new URL("./", import.meta.url);
 

@@ -83,10 +83,20 @@ export interface RunOptions extends CommonOptions {
   readonly logFile?: string;
 }
 
+/** `compare -kernel F`: what the user says of it. */
+export interface LinuxOptions {
+  readonly kernel: string;
+  /** Has the drivers. */
+  readonly initrd?: string;
+  readonly append?: string;
+}
+
 /** `compare [GUEST]`. */
 export interface CompareOptions extends CommonOptions {
   readonly command: "compare";
   readonly guest?: string;
+  /** A kernel that the benchmark runs under, instead of a guest. */
+  readonly linux?: LinuxOptions;
   readonly disk?: string;
   readonly op: DiskOp;
   readonly bs: number;
@@ -111,6 +121,9 @@ export interface TextRequest {
 export type Invocation = RunOptions | CompareOptions | ListRequest | TextRequest;
 
 const GUEST_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
+/** MiB of guests, and of Linux. */
+const DEFAULT_RAM = "32";
+const LINUX_RAM = "256";
 /** Where Debian's package `seabios` has it. */
 const DEFAULT_BIOS = "/usr/share/seabios/bios-256k.bin";
 
@@ -184,7 +197,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
   const drives = new DriveList();
   drives.addOptions(command);
   addConsoleOptions(command);
-  addCommon(command);
+  addCommon(command, DEFAULT_RAM);
   command.on("option:schema", () => {
     throw new Listing("run-schema");
   });
@@ -213,7 +226,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
       ...(flags.symbols === undefined ? {} : { symbols: flags.symbols as string }),
       ...(flags.d === undefined ? {} : { log: logItems(flags.d as string) }),
       ...(flags.D === undefined ? {} : { logFile: flags.D as string }),
-      ...common(flags),
+      ...common(flags, DEFAULT_RAM),
     });
   });
 }
@@ -222,6 +235,9 @@ function compareCommand(done: (options: CompareOptions) => void): Command {
   const command = new Command("compare")
     .description("Move the same sectors over five paths to one disk and compare what it costs.")
     .argument("[guest]", "benchmark guest; the bundled guests/bin/diskcmp.bin unless given")
+    .option("--kernel <file>", "Linux, to boot twice: with IDE drivers, then with blkfront")
+    .option("--initrd <file>", "has the kernel's drivers; its own programs are not needed")
+    .option("--append <text>", "more for the kernel's command line")
     .option("--disk <file>", "raw image, never modified; out/compare.img unless given")
     .addOption(new Option("--op <op>", "what to do").choices(DISK_OPS).default("read"))
     .option("--bs <bytes>", "bytes of a request, a multiple of 512", "4k")
@@ -230,30 +246,56 @@ function compareCommand(done: (options: CompareOptions) => void): Command {
     .option("--out <folder>", "also write compare.json there")
     .option("--schema", "print the JSON schema of --json")
     .addHelpText("after", "\nExample: deno task compare --op randread --depth 16 --cost xen-2007");
-  addCommon(command);
+  addCommon(command, "32; 256 with --kernel");
   command.on("option:schema", () => {
     throw new Listing("schema");
   });
   return command.action((guest: string | undefined, flags: Flags) => {
     done({
       command: "compare",
-      ...(guest === undefined ? {} : { guest }),
+      ...whatCompares(guest, flags),
       ...(flags.disk === undefined ? {} : { disk: flags.disk as string }),
       ...(flags.out === undefined ? {} : { out: flags.out as string }),
       op: flags.op as DiskOp,
       bs: blockSize(flags.bs as string),
       count: parseCount("--count", flags.count as string),
       depth: depth(flags.depth as string),
-      ...common(flags),
+      ...common(flags, flags.kernel === undefined ? DEFAULT_RAM : LINUX_RAM),
     });
   });
 }
 
+/** A guest with marks of its own, or the kernel that the benchmark runs under. */
+function whatCompares(
+  guest: string | undefined,
+  flags: Flags,
+): Pick<CompareOptions, "guest" | "linux"> {
+  const { kernel, initrd, append } = flags as Readonly<Record<string, string>>;
+  if (kernel !== undefined) {
+    oneGuest(guest, kernel);
+    return {
+      linux: {
+        kernel,
+        ...(initrd === undefined ? {} : { initrd }),
+        ...(append === undefined ? {} : { append }),
+      },
+    };
+  }
+  const extra = Object.entries({ append, initrd }).find(([, value]) => value !== undefined);
+  if (extra !== undefined) {
+    throw new UsageError(
+      `Cannot use --${extra[0]} without --kernel`,
+      "deno task compare --kernel vmlinuz --initrd initrd.img",
+    );
+  }
+  return guest === undefined ? {} : { guest };
+}
+
 type Flags = Readonly<Record<string, unknown>>;
 
-function addCommon(command: Command): void {
+function addCommon(command: Command, ram: string): void {
   command
-    .option("-m <size>", "guest memory in MiB, or with unit K, M, G", "32")
+    .option("-m <size>", `guest memory in MiB, or with unit K, M, G (default: ${ram})`)
     .option("--cpu <processor>", "what CPUID reports; help lists them", DEFAULT_CPU)
     .option("--cost <preset>", "prices of the hypervisor; help lists them", DEFAULT_COST)
     .option("--media <preset>", "latency of the disk; help lists them", DEFAULT_MEDIA)
@@ -269,13 +311,13 @@ function addCommon(command: Command): void {
   }
 }
 
-function common(flags: Flags): CommonOptions {
+function common(flags: Flags, ram: string): CommonOptions {
   const { maxInsns, maxTime } = flags;
   return {
     cpu: flags.cpu as string,
     cost: flags.cost as string,
     media: flags.media as string,
-    ramBytes: memory(flags.m as string),
+    ramBytes: memory((flags.m ?? ram) as string),
     ...(maxInsns === undefined ? {} : { maxInsns: parseCount("--max-insns", `${maxInsns}`) }),
     ...(maxTime === undefined ? {} : { maxTime: parseTime("--max-time", `${maxTime}`) }),
     json: flags.json === true,

@@ -1,11 +1,10 @@
 /**
  * The initial RAM disk of the boot benchmark: the user's, with another `/init` behind it. Linux
  * unpacks archives one after the other, so the last `/init` counts.
- * Source: Documentation/driver-api/early-userspace/buffer-format.rst of Linux, for the format newc.
  * @module
  */
 
-import { gzipSync } from "node:zlib";
+import { withFiles } from "../load/cpio.ts";
 
 /** Reads with O_DIRECT: name of the section, bytes of a read, how many. */
 export const DD_SECTIONS = [
@@ -44,43 +43,15 @@ function endMark(name: string, units: number): string {
 }
 
 /** The user's RAM disk, and the benchmark's `/init`. */
-export function benchInitrd(initrd: Uint8Array): Uint8Array {
+export function benchInitrd(initrd: Uint8Array): Uint8Array<ArrayBuffer> {
   return withInit(initrd, INIT);
 }
 
 /** A RAM disk with another `/init`. */
-export function withInit(initrd: Uint8Array, script: string): Uint8Array {
-  const archive = gzipSync(newc("init", new TextEncoder().encode(script)));
-  const whole = new Uint8Array(align4(initrd.length) + archive.length);
-  whole.set(initrd);
-  whole.set(archive, align4(initrd.length));
-  return whole;
-}
-
-/** An archive of one executable file. */
-function newc(name: string, content: Uint8Array): Uint8Array {
-  const parts = [entry(name, 0o100755, content), entry("TRAILER!!!", 0, new Uint8Array())];
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
-}
-
-/** Header, name and content, each padded to four bytes. */
-function entry(name: string, mode: number, content: Uint8Array): Uint8Array {
-  const [inode, links] = [1, 1];
-  const fields = [
-    ...[inode, mode, 0, 0, links, 0, content.length],
-    ...[0, 0, 0, 0, name.length + 1, 0],
-  ];
-  const head = `070701${fields.map((field) => hex(field, 8)).join("")}${name}\0`;
-  const bytes = new Uint8Array(align4(head.length) + align4(content.length));
-  bytes.set(new TextEncoder().encode(head));
-  bytes.set(content, align4(head.length));
-  return bytes;
+export function withInit(initrd: Uint8Array, script: string): Uint8Array<ArrayBuffer> {
+  return withFiles(initrd, { init: script });
 }
 
 function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, "0");
-}
-
-function align4(length: number): number {
-  return Math.ceil(length / 4) * 4;
 }

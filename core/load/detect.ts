@@ -31,6 +31,11 @@ export interface LoadOptions {
   readonly readFile?: (path: string) => Uint8Array;
   /** Skips detection. */
   readonly placement?: FlatPlacement;
+  /**
+   * `false` enters a Linux kernel by the boot protocol even if it has a PVH note: entered by that, and
+   * finding Xen, it takes itself for a PVH domain, which has no emulated devices.
+   */
+  readonly pvh?: boolean;
 }
 
 /** Formats of kernels, which have a command line and may be given files. */
@@ -59,7 +64,7 @@ export function isBootDisk(image: GuestImage, fileBytes: number): boolean {
 }
 
 function readImage(file: Uint8Array, options: LoadOptions): GuestImage {
-  const { name, ramBytes, append = "", initrd = "", placement } = options;
+  const { name, ramBytes, append = "", initrd = "", placement, pvh = true } = options;
   if (file.length === 0) {
     throw new UsageError(
       `Cannot load guest "${name}": the file is empty`,
@@ -74,9 +79,10 @@ function readImage(file: Uint8Array, options: LoadOptions): GuestImage {
     const modules = readModules(initrd, reader(options));
     return loadMultiboot(file, header, { name, ramBytes, append, modules });
   }
-  const entry = findPvhEntry(file);
+  const isLinux = isLinuxElf(file);
+  const entry = pvh || !isLinux ? findPvhEntry(file) : undefined;
   if (entry !== undefined) return loadPvh(file, entry, linuxOptions(options));
-  if (isLinuxElf(file)) return loadLinuxElf(file, linuxOptions(options));
+  if (isLinux) return loadLinuxElf(file, linuxOptions(options));
   if (hasBootSignature(file)) return loadBootSector(file, name);
   if (isIso(file)) throw cdRomAsGuest(name);
   throw unknownFormat(file, name);

@@ -9,6 +9,7 @@ import type { CostKind, Dom0CostKind, Ns } from "../types.ts";
 import { InternalError } from "../errors.ts";
 import type { Counters } from "../machine/config.ts";
 import { TOOL, VERSION } from "../version.ts";
+import type { DiskRecord } from "./disk_sums.ts";
 import type { DiskPath, Phase } from "./phases.ts";
 
 /** What the guest does on every path. */
@@ -52,6 +53,8 @@ export interface PathRecord {
   grants: { map: number; unmap: number; copy: number };
   /** Interrupts and upcalls injected. */
   interrupts: number;
+  /** What the disk got: an operating system merges and splits requests. */
+  disk: DiskRecord;
   /** Where the vCPU's time went; adds up to `elapsedNs`. */
   books: Record<CostKind, Ns>;
   /** What dom0 did meanwhile, on its own timeline. */
@@ -88,8 +91,12 @@ export interface CompareInputs {
   count: number;
   /** Requests in flight. */
   depth: number;
-  /** The benchmark guest. */
+  /** The benchmark guest, or the kernel that the benchmark runs under. */
   guest: FileRecord;
+  /** Where a kernel's drivers come from, if it has been given any. */
+  initrd?: FileRecord;
+  /** What a kernel was told. */
+  append?: string;
   /** The image as it was before the run. */
   disk: FileRecord & { sectors: number };
 }
@@ -117,7 +124,7 @@ export function buildCompareRecord(inputs: CompareInputs, phases: readonly Phase
 
 /** @throws {InternalError} when the books do not add up to the elapsed time */
 export function buildPathRecord(phase: Phase): PathRecord {
-  const { path, before, after, requests, bytes, sha256, latencies } = phase;
+  const { path, before, after, requests, bytes, sha256, latencies, disk } = phase;
   const elapsedNs = after.elapsedNs - before.elapsedNs;
   const books = subtractBooks(COST_KINDS, after.books, before.books);
   assertBooksClose(path, books, elapsedNs);
@@ -129,6 +136,7 @@ export function buildPathRecord(phase: Phase): PathRecord {
     sha256,
     elapsedNs,
     ...subtractCounts(after, before),
+    disk: disk.record(),
     books,
     dom0Books: subtractBooks(DOM0_COST_KINDS, after.dom0Books, before.dom0Books),
     latencyNs: summarizeLatencies(latencies),

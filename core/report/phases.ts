@@ -6,17 +6,22 @@
  * | 0x10 + p | path p begins (1 ide-pio, 2 ide-pio-multiple, 3 ide-dma, 4 pv, 5 pv-persistent) |
  * | 0x20 + p | path p ends |
  * | 0x40 + t | the request with tag t begins, t below 32 |
- * | 0x60 + t | it ends; EBX = guest-physical address of its data, ECX = their length in bytes |
+ * | 0x60 + t | it ends; EBX = linear address of its data, ECX = their length in bytes |
  *
  * Other values are POST codes and are ignored. The data of each request is hashed at its end mark, so
  * that the paths can be compared, and with the image itself, without trusting the guest's checksum.
+ *
+ * What the guest's requests are is not always what its disk gets: an operating system merges, splits
+ * and caches. So the requests of the disk that were submitted in a phase are summed beside the marks.
  * @module
  */
 
 import { createHash, type Hash } from "node:crypto";
 import { PAGE_SIZE } from "../types.ts";
-import type { GuestMemory, Ns, VcpuState } from "../types.ts";
+import type { Gpa, GuestMemory, Ns, VcpuState } from "../types.ts";
 import type { Counters } from "../machine/config.ts";
+import type { RequestRecord } from "../machine/exit_report.ts";
+import { DiskSums } from "./disk_sums.ts";
 
 /** The paths of a comparison, in the order of their numbers in a mark, from 1. */
 export const DISK_PATHS = [
@@ -45,7 +50,9 @@ export interface PhaseSource {
   /** Virtual time. */
   readonly now: Ns;
   /** Where the data of requests lie. */
-  readonly memory: GuestMemory;
+  readonly memory: Pick<GuestMemory, "page">;
+  /** Walks the page tables; `undefined` where nothing is mapped. */
+  linearToGpa(linear: number): Gpa | undefined;
   /** All sums up to now. */
   counters(): Counters;
 }
@@ -66,6 +73,8 @@ export interface Phase {
   readonly sha256: string;
   /** End minus begin of each request, in the order of the end marks. */
   readonly latencies: readonly Ns[];
+  /** What the disk was asked for meanwhile; complete once the machine has ended. */
+  readonly disk: DiskSums;
 }
 
 /** Turns the stream of marks into phases. The first mark out of place ends the recording. */
@@ -114,6 +123,21 @@ export class PhaseRecorder {
     else if (isPhase(value, PHASE_END)) this.#endPhase(DISK_PATHS[(value & 0xf) - 1]!);
   }
 
+  /**
+   * Takes a request of the disk to which no further exit can belong. The last ones of a phase may
+   * come when it is over.
+   */
+  request(request: RequestRecord): void {
+    const at = request.submitNs;
+    const open = this.#open;
+    const phase = open !== undefined && at >= open.before.elapsedNs
+      ? open
+      : this.#phases.findLast(({ before, after }) =>
+        at >= before.elapsedNs && at <= after.elapsedNs
+      );
+    phase?.disk.add(request);
+  }
+
   #beginPhase(path: DiskPath): void {
     if (this.#open !== undefined) {
       this.#fault = `phase ${path} begins inside phase ${this.#open.path}`;
@@ -125,6 +149,7 @@ export class PhaseRecorder {
       bytes: 0,
       hash: createHash("sha256"),
       latencies: [],
+      disk: new DiskSums(),
     };
   }
 
@@ -138,11 +163,11 @@ export class PhaseRecorder {
       this.#fault = `phase ${path} ends while a request is open`;
       return;
     }
-    const { before, bytes, hash, latencies } = open;
+    const { before, bytes, hash, latencies, disk } = open;
     const requests = latencies.length;
     const sha256 = hash.digest("hex");
     const after = this.#source.counters();
-    this.#phases.push({ path, before, after, requests, bytes, sha256, latencies });
+    this.#phases.push({ path, before, after, requests, bytes, sha256, latencies, disk });
     this.#open = undefined;
   }
 
@@ -160,7 +185,7 @@ export class PhaseRecorder {
       return;
     }
     const length = regs[ECX]!;
-    if (!hashMemory(open.hash, this.#source.memory, regs[EBX]!, length)) {
+    if (!hashMemory(open.hash, this.#source, regs[EBX]!, length)) {
       this.#fault = `request ${tag} names data outside RAM`;
       return;
     }
@@ -177,23 +202,20 @@ interface OpenPhase {
   bytes: number;
   readonly hash: Hash;
   readonly latencies: Ns[];
+  readonly disk: DiskSums;
 }
 
 function isPhase(value: number, base: number): boolean {
   return value > base && value <= base + DISK_PATHS.length;
 }
 
-/** @returns false when some of the range is not RAM */
-function hashMemory(hash: Hash, memory: GuestMemory, gpa: number, length: number): boolean {
-  const whole = memory.range(gpa, length);
-  if (whole !== undefined) {
-    hash.update(whole);
-    return true;
-  }
-  for (let at = gpa; at < gpa + length;) {
+/** @returns false when some of the range is not mapped, or not to RAM */
+function hashMemory(hash: Hash, source: PhaseSource, linear: number, length: number): boolean {
+  for (let at = linear; at < linear + length;) {
     const offset = at % PAGE_SIZE;
-    const size = Math.min(PAGE_SIZE - offset, gpa + length - at);
-    const page = memory.page((at - offset) / PAGE_SIZE);
+    const size = Math.min(PAGE_SIZE - offset, linear + length - at);
+    const gpa = source.linearToGpa(at - offset);
+    const page = gpa === undefined ? undefined : source.memory.page(gpa / PAGE_SIZE);
     if (page === undefined) return false;
     hash.update(page.subarray(offset, offset + size));
     at += size;

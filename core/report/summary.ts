@@ -27,6 +27,7 @@ export function formatCompare(record: CompareRecord): string {
     [],
     ["per request"],
     ...countRows(paths),
+    ...diskRows(paths),
     [],
     ["time per request, us"],
     ...bookRows(paths),
@@ -67,6 +68,17 @@ function countRows(paths: readonly PathRecord[]): Row[] {
     perRequest(paths, "grant copies", (p) => p.grants.copy),
     perRequest(paths, "interrupts", (p) => p.interrupts),
     perRequest(paths, "instructions", (p) => p.instructions),
+  ];
+}
+
+/** What the disk was asked for, and the exits that can be tied to that. */
+function diskRows(paths: readonly PathRecord[]): Row[] {
+  const services = sortedUnion(paths.map((p) => p.disk.exitsBy));
+  return [
+    perRequest(paths, "disk requests", (p) => p.disk.requests),
+    perRequest(paths, "VM exits that served them", (p) => p.disk.exits),
+    ...services.map((name) => perRequest(paths, `  ${name}`, (p) => p.disk.exitsBy[name] ?? 0)),
+    perRequest(paths, "of those, the driver's own", (p) => p.disk.driverExits),
   ];
 }
 

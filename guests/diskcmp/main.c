@@ -14,6 +14,7 @@
  *   depth=1      requests at a time, 1-32; IDE queues them in the driver
  *   seed=1       of random positions and of the data written
  *   start=0      first sector that may be touched
+ *   sum=1        0: checksums of nothing, for the host hashes the data at its marks
  *
  * Prints one line a path: name, requests, bytes, checksum. Checksums that differ are a failure.
  */

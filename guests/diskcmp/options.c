@@ -80,8 +80,10 @@ static void set_option(struct options *options, const char *name, const char *va
         options->seed = number(name, value, 0, UINT32_MAX);
     else if (strcmp(name, "start") == 0)
         options->start = number(name, value, 0, UINT32_MAX);
+    else if (strcmp(name, "sum") == 0)
+        options->is_summed = number(name, value, 0, 1);
     else
-        fail("option %s is unknown: want path, op, bs, count, depth, seed or start", name);
+        fail("option %s is unknown: want path, op, bs, count, depth, seed, start or sum", name);
 }
 
 /* Takes the next word off the command line; false at its end. */
@@ -100,7 +102,8 @@ static bool next_word(const char **text, char word[WORD_MAX])
 
 void options_parse(const char *command_line, struct options *options)
 {
-    *options = (struct options){.block_bytes = 4096, .count = 256, .depth = 1, .seed = 1};
+    *options = (struct options){.block_bytes = 4096, .count = 256, .depth = 1, .seed = 1,
+                                 .is_summed = true};
     set_paths(options, "all");
     char word[WORD_MAX];
     for (bool first = true; next_word(&command_line, word); first = false) {

@@ -12,6 +12,7 @@ struct options {
     uint32_t paths; /* bit n: path_table[n] is run */
     bool is_write;
     bool is_random;
+    bool is_summed;       /* the guest looks at all data that it has moved */
     uint32_t block_bytes; /* of one request, a multiple of 512 */
     uint32_t count;       /* requests on each path */
     uint32_t depth;       /* requests at a time */

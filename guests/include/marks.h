@@ -7,7 +7,7 @@
  *   0x40 + t   request t is handed to the driver       t: tag 0-31, free again after its 0x60
  *   0x60 + t   request t is complete
  *
- * At a request mark EBX is the guest-physical address of the request's data and ECX its length in
+ * At a request mark EBX is the linear address of the request's data and ECX its length in
  * bytes: at 0x60 they are what a read has brought or a write has carried. The data are contiguous.
  * Within a phase, requests are marked complete in the order in which they were handed over.
  */

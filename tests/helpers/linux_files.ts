@@ -65,3 +65,8 @@ export function notedKernel(...notes: readonly number[][]): Uint8Array {
   new DataView(file.buffer).setUint32(SECOND_HEADER, PT_NOTE, true);
   return file;
 }
+
+/** As much of a kernel module as its dependencies are read from. */
+export function moduleNeeding(depends: string): Uint8Array {
+  return new TextEncoder().encode(`\x7fELF\0license=GPL\0depends=${depends}\0name=x\0`);
+}

@@ -4,7 +4,8 @@
  */
 
 import { OverlayDisk } from "../../devices/disk/overlay.ts";
-import { compareDisks, type CompareOutcome } from "../../core/cli/compare.ts";
+import { compareDisks } from "../../core/cli/compare_disks.ts";
+import type { CompareOutcome } from "../../core/cli/compare_workload.ts";
 import { sha256 } from "../../core/cli/files.ts";
 import { loadGuest } from "../../core/load/detect.ts";
 import type { Counters, MachineConfig, RunResult } from "../../core/machine/config.ts";

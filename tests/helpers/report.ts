@@ -4,8 +4,9 @@
  */
 
 import { COST_KINDS, DOM0_COST_KINDS, type GuestMemory, PAGE_SIZE } from "../../core/types.ts";
-import type { ExitReport } from "../../core/machine/exit_report.ts";
+import type { ExitReport, RequestRecord } from "../../core/machine/exit_report.ts";
 import type { Counters } from "../../core/machine/config.ts";
+import { DiskSums } from "../../core/report/disk_sums.ts";
 import type { Phase, PhaseSource } from "../../core/report/phases.ts";
 
 /** All zero but for what is given. */
@@ -61,6 +62,17 @@ export function exitReport(): ExitReport {
 
 const SITE = { samples: 15, timeNs: 30_000 };
 
+/** One read of 4096 bytes by DMA that took 26 exits. */
+export function requestRecord(given: Partial<RequestRecord> = {}): RequestRecord {
+  return {
+    ...{ id: 1, disk: "hda", path: "ide-dma", op: "read", code: 0xc8, command: "READ DMA" },
+    ...{ sector: 0, bytes: 4096, submitNs: 0, completeNs: 100 },
+    ...{ exits: 28, driverExits: 26, exitsBy: { "ide command": 26, "pic master": 2 } },
+    ...{ exitNs: 52_000, interrupts: 1 },
+    ...given,
+  };
+}
+
 /** A phase of `requests` requests of 512 bytes in `elapsedNs`, all of it guest time. */
 export function phase(given: Partial<Phase> & { elapsedNs: number }): Phase {
   const { elapsedNs, ...rest } = given;
@@ -74,6 +86,7 @@ export function phase(given: Partial<Phase> & { elapsedNs: number }): Phase {
     bytes: requests * 512,
     sha256: "0".repeat(64),
     latencies: Array.from({ length: requests }, () => Math.floor(elapsedNs / requests)),
+    disk: new DiskSums(),
     ...rest,
   };
 }
@@ -105,6 +118,14 @@ export class FakeSource implements PhaseSource {
 
   constructor(pages: readonly (Uint8Array | undefined)[]) {
     this.memory = new PagedMemory(pages) as unknown as GuestMemory;
+  }
+
+  /** Pages whose linear address is another, by the number of the linear page. */
+  readonly mapped: Map<number, number> = new Map();
+
+  linearToGpa(linear: number): number {
+    const page = Math.floor(linear / PAGE_SIZE);
+    return linear + ((this.mapped.get(page) ?? page) - page) * PAGE_SIZE;
   }
 
   counters(): Counters {

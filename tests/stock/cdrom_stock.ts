@@ -8,7 +8,7 @@ import { join } from "@std/path";
 import { sha256 } from "../../core/cli/files.ts";
 import { makeIso } from "../helpers/iso.ts";
 import { imageBytes } from "../helpers/machine.ts";
-import { withFiles } from "./cpio.ts";
+import { withFiles } from "../../core/load/cpio.ts";
 import { Emulator, tailOf } from "./emulator.ts";
 import { stockFile } from "./kit.ts";
 import { APPEND, linuxFile } from "./linux.ts";

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import type { RequestRecord } from "../../core/machine/exit_report.ts";
 import { Emulator, type RunEnd, tailOf } from "./emulator.ts";
-import { withFiles } from "./cpio.ts";
+import { withFiles } from "../../core/load/cpio.ts";
 import { type Part, stockFile, tool } from "./kit.ts";
 
 /** The serial console, no waiting after a panic, and no self-tests that take minutes. */

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { withFiles } from "./cpio.ts";
+import { withFiles } from "../../core/load/cpio.ts";
 import { linuxFile } from "./linux.ts";
 import { loadGuest } from "../../core/load/detect.ts";
 import type { Counters, DiskConfig } from "../../core/machine/config.ts";

@@ -153,6 +153,15 @@ Deno.test("parseArgs() reads every option of compare", () => {
   );
 });
 
+Deno.test("parseArgs() gives compare a kernel instead of a guest, and that more memory", () => {
+  const { guest, linux, ramBytes } = compare(
+    ..."-kernel vmlinuz -initrd i.gz -append libata.dma=0".split(" "),
+  );
+  assertEquals([guest, ramBytes], [undefined, 256 * MIB]);
+  assertEquals(linux, { kernel: "vmlinuz", initrd: "i.gz", append: "libata.dma=0" });
+  assertEquals(compare("--kernel", "k", "-m", "128").ramBytes, 128 * MIB);
+});
+
 Deno.test("parseArgs() suggests the option that was meant", () => {
   const error = usageError("run", "g", "--dsik", "a.img");
   assertEquals(error.message, "unknown option '--dsik'");
@@ -181,6 +190,9 @@ const refused: readonly [string, string][] = [
   ["compare --bs 1000", "wanted a multiple of 512"],
   ["compare --bs 256k", "wanted a multiple of 512 up to 128k"],
   ["compare --depth 33", "the ring has 32 slots"],
+  ["compare g --kernel k", 'Cannot run both "g" and -kernel "k"'],
+  ["compare --initrd i", "Cannot use --initrd without --kernel"],
+  ["compare g --append x", "Cannot use --append without --kernel"],
   ["compare --count many", 'Cannot read --count "many"'],
 ];
 for (const [args, message] of refused) {

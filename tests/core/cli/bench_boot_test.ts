@@ -1,5 +1,4 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { gunzipSync } from "node:zlib";
 import {
   bootResults,
   formatBoot,
@@ -54,7 +53,7 @@ Deno.test("parseBootArgs() has help, whatever the environment may be asked", () 
 Deno.test("benchInitrd() puts an archive with another /init behind the user's", () => {
   const bytes = benchInitrd(Uint8Array.of(1, 2, 3, 4, 5));
   assertEquals([...bytes.subarray(0, 8)], [1, 2, 3, 4, 5, 0, 0, 0]);
-  const archive = new TextDecoder().decode(gunzipSync(bytes.subarray(8)));
+  const archive = new TextDecoder().decode(bytes.subarray(8));
   assertEquals(archive.slice(0, 22), "07070100000001000081ed");
   assertEquals(archive.length % 4, 0);
   assertStringIncludes(archive, "\0init\0".slice(1));

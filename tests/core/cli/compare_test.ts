@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { compareDisks, type CompareDisksOptions } from "../../../core/cli/compare.ts";
+import { compareDisks, type CompareDisksOptions } from "../../../core/cli/compare_disks.ts";
 import { costPresets, mediaPresets, memoryDisk } from "../../../core/machine/storage.ts";
 import { bootDisk, elf32, multibootHeader } from "../../helpers/guest_files.ts";
 

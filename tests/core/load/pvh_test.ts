@@ -42,6 +42,16 @@ Deno.test("loadGuest() enters a PVH kernel by its note with EBX at the start inf
   assertEquals(ram, [MIB, 63 * MIB, 1]);
 });
 
+Deno.test("loadGuest() enters Linux as the boot protocol says where a PVH note is to be ignored", () => {
+  const banner = [...new TextEncoder().encode("Linux version 6.1.0\0")];
+  const linux = kernel(note("Xen", PHYS32_ENTRY, ENTRY), banner);
+  const load = (pvh: boolean) => loadGuest(linux, { name: "vmlinux", ramBytes: 64 * MIB, pvh });
+  assertEquals([load(true).format, load(true).eip], ["pvh", ENTRY]);
+  assertEquals([load(false).format, load(false).eip], ["linux-elf", 0x1000]);
+  const other = loadGuest(PVH, { name: "unikernel", ramBytes: 64 * MIB, pvh: false });
+  assertEquals(other.format, "pvh", "what is not Linux has no other way");
+});
+
 Deno.test("loadGuest() gives a PVH kernel its initrd as the only module", () => {
   const image = load({ initrd: "i.gz", append: "quiet" });
   const field = (offset: number) => readAt(image, image.regs[3]! + offset, 4);

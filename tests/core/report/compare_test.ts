@@ -3,6 +3,9 @@ import { InternalError } from "../../../core/errors.ts";
 import { buildCompareRecord, buildPathRecord } from "../../../core/report/compare.ts";
 import { counters, phase } from "../../helpers/report.ts";
 import { inputs } from "../../helpers/compare_inputs.ts";
+import { DiskSums } from "../../../core/report/disk_sums.ts";
+
+const NO_REQUESTS = new DiskSums().record();
 
 Deno.test("buildPathRecord() subtracts the snapshots and drops what did not happen", () => {
   const books = counters().books;
@@ -54,6 +57,7 @@ Deno.test("buildPathRecord() subtracts the snapshots and drops what did not happ
     events: { sent: 2, suppressed: 1 },
     grants: { map: 3, unmap: 2, copy: 2 },
     interrupts: 7,
+    disk: NO_REQUESTS,
     books: { ...books, guest: 200, exit: 600, media: 200 },
     dom0Books: { ...counters().dom0Books, ioreq: 55 },
     latencyNs: { mean: 450, p50: 400, p99: 500 },

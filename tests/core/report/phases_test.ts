@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
+import { DiskSums } from "../../../core/report/disk_sums.ts";
 import { PhaseRecorder } from "../../../core/report/phases.ts";
-import { counters, FakeSource } from "../../helpers/report.ts";
+import { counters, FakeSource, requestRecord } from "../../helpers/report.ts";
 
 const page = (byte: number) => new Uint8Array(4096).fill(byte);
 
@@ -38,6 +39,7 @@ Deno.test("PhaseRecorder.mark() takes counters at both ends of a phase", () => {
     bytes: 0,
     sha256: sha256(),
     latencies: [],
+    disk: new DiskSums(),
   }]);
 });
 
@@ -68,6 +70,42 @@ Deno.test("PhaseRecorder.mark() follows data over pages that lie apart on the ho
   recorder.mark(0x24, none);
   const expected = sha256(page(1).subarray(4000), page(2), page(3).subarray(0, 104));
   assertEquals(recorder.phases[0]?.sha256, expected);
+});
+
+Deno.test("PhaseRecorder.mark() finds data by the guest's page tables", () => {
+  const source = new FakeSource([page(1), page(2), page(3)]);
+  source.mapped.set(7, 2).set(8, 0);
+  const recorder = new PhaseRecorder(source);
+  recorder.mark(0x14, none);
+  recorder.mark(0x40, none);
+  recorder.mark(0x60, data(7 * 4096 + 4000, 4096));
+  recorder.mark(0x24, none);
+  const expected = sha256(page(3).subarray(4000), page(1).subarray(0, 4000));
+  assertEquals(recorder.phases[0]?.sha256, expected);
+});
+
+Deno.test("PhaseRecorder.request() takes what was submitted in a phase, even when that is over", () => {
+  const source = new FakeSource([]);
+  const recorder = new PhaseRecorder(source);
+  const mark = (value: number, elapsedNs: number): void => {
+    source.current = counters({ elapsedNs });
+    recorder.mark(value, none);
+  };
+  recorder.request(requestRecord({ submitNs: 50 }));
+  mark(0x13, 100);
+  recorder.request(requestRecord({ submitNs: 99 }));
+  recorder.request(requestRecord({ submitNs: 100 }));
+  mark(0x23, 200);
+  recorder.request(requestRecord({ submitNs: 150 }));
+  recorder.request(requestRecord({ submitNs: 250 }));
+  mark(0x14, 300);
+  recorder.request(requestRecord({ submitNs: 190 }));
+  recorder.request(requestRecord({ submitNs: 310, path: "pv" }));
+  mark(0x24, 400);
+  assertEquals(recorder.phases.map(({ disk }) => disk.record().byPath), [
+    { "ide-dma": 3 },
+    { pv: 1 },
+  ]);
 });
 
 Deno.test("PhaseRecorder.mark() ignores POST codes", () => {
