@@ -15,6 +15,7 @@ export { loadGuest } from "./load/detect.ts";
 export type { LoadOptions } from "./load/detect.ts";
 export type { FlatPlacement } from "./load/flat.ts";
 export type { GuestFormat, GuestImage, GuestSegment, StartGdt } from "./load/image.ts";
+export type { NamedFile } from "./load/initrd.ts";
 export type * from "./machine/config.ts";
 export type {
   DeviceExits,

@@ -12,7 +12,9 @@ const MIB = 1 << 20;
 
 /** A file that the kernel is given, and its name for messages. */
 export interface NamedFile {
+  /** As the user named it. */
   readonly name: string;
+  /** All of it. */
   readonly bytes: Uint8Array;
 }
 
