@@ -66,6 +66,7 @@ export type { ServiceName, SERVICES } from "./hypervisor/tally.ts";
 export type { ListStyle } from "./hypervisor/xenstore_ls.ts";
 export type { Fault, FaultKind } from "../devices/disk/faulty.ts";
 export type { MediaPreset, Spindle } from "../devices/disk/timed.ts";
+export type { XenOffers } from "./hypervisor/xen_offers.ts";
 export type { BlkbackOffers } from "../devices/xen/frontend_keys.ts";
 export type { ScreenPlace, TextScreen } from "../devices/vga_text.ts";
 export type * from "./types.ts";

@@ -145,6 +145,15 @@ export class LocalApic implements MmioDevice, MessageBus {
     this.#vectors.write(LVT.LINT1, DELIVERY.NMI << 8);
   }
 
+  /**
+   * The hypervisor requests a vector, edge-triggered: Xen's vlapic_set_irq. Nobody sends it again,
+   * so it waits while software has the APIC switched off.
+   * @param vector from 16 on
+   */
+  request(vector: number): void {
+    if (this.#isEnabled) this.#requests.add(vector, false);
+  }
+
   get #isEnabled(): boolean {
     return (this.#base & BASE_ENABLED) !== 0;
   }

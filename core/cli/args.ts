@@ -6,12 +6,13 @@
 import { Command, CommanderError, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { type FlatPlacement, parsePlacement } from "../load/flat.ts";
-import { MACHINE_TYPES, type MachineType, type RebootAction } from "../machine/config.ts";
+import type { RebootAction } from "../machine/config.ts";
 import { DEFAULT_COST, DEFAULT_CPU, DEFAULT_MEDIA } from "../machine/storage.ts";
 import { DISK_OPS, type DiskOp } from "../report/compare.ts";
 import { TOOL, VERSION } from "../version.ts";
 import { addConsoleOptions, type ConsoleOptions, consoleOptions } from "./console_options.ts";
 import { DriveList, type DriveOptions } from "./drives.ts";
+import { type MachineOption, machineOption } from "./machine_option.ts";
 import {
   blockSize,
   checkProcessors,
@@ -51,7 +52,7 @@ export interface RunOptions extends CommonOptions {
   /** The guest is a BIOS: the machine starts as it does at power-on. */
   readonly bios: boolean;
   /** The board; by the guest's format unless given. */
-  readonly machine?: MachineType;
+  readonly machine?: MachineOption;
   readonly drives: readonly DriveOptions[];
   readonly console: ConsoleOptions;
   readonly append?: string;
@@ -120,6 +121,8 @@ export interface TextRequest {
 /** What the user asked for. */
 export type Invocation = RunOptions | CompareOptions | ListRequest | TextRequest;
 
+const MACHINE_HELP = "hide Xen (pc) or show it (xenfv); by the guest's format. Xen's features by " +
+  "on|off: xenfv,evtchn-fifo=,upcall-vector=,callback-vector=,pvclock=,console=,xenstore=";
 const GUEST_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
 /** MiB of guests, and of Linux. */
 const DEFAULT_RAM = "32";
@@ -167,10 +170,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
   const command = new Command("run")
     .description("Boot a guest: its serial port is standard output.")
     .argument("[guest]", "boot sector, bootable disk image, Linux or Multiboot kernel, raw code")
-    .addOption(
-      new Option("-M, --machine <type>", "hide Xen (pc) or show it (xenfv); by the guest's format")
-        .choices(MACHINE_TYPES),
-    )
+    .option("-M, --machine <type>", MACHINE_HELP)
     .option("--kernel <file>", "the guest, as QEMU spells it")
     .option("--bios <file>", `starts what is on the drives, without a guest; ${DEFAULT_BIOS}`)
     .option("--append <text>", "command line of a Linux or Multiboot kernel")
@@ -212,7 +212,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
       snapshot: flags.snapshot === true,
       ...rebootOption(flags),
       ...(flags.rtc === undefined ? {} : { rtcBase: rtcBase(flags.rtc as string) }),
-      ...(flags.machine === undefined ? {} : { machine: flags.machine as MachineType }),
+      ...(flags.machine === undefined ? {} : { machine: machineOption(flags.machine as string) }),
       ...(flags.append === undefined ? {} : { append: flags.append as string }),
       ...(flags.initrd === undefined ? {} : { initrd: flags.initrd as string }),
       ...(flags.load === undefined ? {} : { placement: parsePlacement(flags.load as string) }),
@@ -354,7 +354,7 @@ function whatStarts(
   if (extra !== undefined) {
     throw new UsageError(`Cannot use -${extra[0]} without a guest`, GUEST_HINT);
   }
-  if (machine === "xenfv") {
+  if (machine !== undefined && machineOption(machine).type === "xenfv") {
     throw new UsageError(
       "Cannot show Xen to a BIOS: it would wait for hvmloader to set the machine up",
       "-machine pc, or leave it out",

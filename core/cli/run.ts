@@ -78,6 +78,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));
     const machine = bootMachine({
       machine: machineType,
+      ...(options.machine && { xen: options.machine.xen }),
       ...(vgaRom === undefined ? {} : { vgaRom }),
       serialScreen: options.serialScreen,
       ...(options.rtcBase === undefined ? {} : { rtcBase: options.rtcBase }),
@@ -144,14 +145,14 @@ function readVgaRom(
  * it would behave otherwise, is not.
  */
 function chooseMachine({ machine, guest: name }: RunOptions, { format }: GuestImage): MachineType {
-  if (machine === "xenfv" && format === "pvh") {
+  if (machine?.type === "xenfv" && format === "pvh") {
     throw new UsageError(
       `Cannot show Xen to "${name}": entered by its PVH note, it takes itself for a PVH domain, ` +
         "which has no emulated devices",
       "-machine pc, or the bzImage of the same kernel",
     );
   }
-  return machine ?? (XEN_GUESTS.includes(format) ? "xenfv" : "pc");
+  return machine?.type ?? (XEN_GUESTS.includes(format) ? "xenfv" : "pc");
 }
 
 function readSymbols(path: string): SymbolTable {

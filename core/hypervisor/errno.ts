@@ -18,6 +18,7 @@ export const ERRNO = {
   ENOSYS: 38,
   ENODATA: 61,
   ETIME: 62,
+  EOPNOTSUPP: 95,
 } as const;
 
 /** The control domain. */

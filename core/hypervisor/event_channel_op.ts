@@ -5,26 +5,32 @@
  */
 
 import { checkTarget, ERRNO } from "./errno.ts";
+import { EVTCHN_FIFO } from "./event_fifo.ts";
 import { CHANNEL_STATUS } from "./events.ts";
 import type { EventChannels } from "./events.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 
-/** One command: how much it reads, which part of the structure it gives back, what it does. */
+/** One command: its structure, which part of it is given back, what is done. */
 interface Command {
-  readonly length: number;
-  /** Offset of the port it answers, when `run` returns one. */
-  readonly portAt?: number;
-  /** Returns the port or 0, or a negative error number. */
+  /** Bytes of the structure, all of which the guest must have. */
+  readonly size: number;
+  /** First byte given back, up to the end of the structure; nothing unless given. */
+  readonly answersFrom?: number;
+  /** Returns 0 or a negative error number. */
   readonly run: (events: EventChannels, fields: DataView) => number;
 }
 
 const u16 = (fields: DataView, at: number): number => fields.getUint16(at, true);
 const u32 = (fields: DataView, at: number): number => fields.getUint32(at, true);
+/** A 64-bit frame number; those beyond 2^53 name no memory either. */
+const gfn = (fields: DataView, at: number): number =>
+  u32(fields, at) + u32(fields, at + 4) * 2 ** 32;
 
 /** Offsets of the commands' structures, by the names of the commands. */
 export const EVTCHN = {
   BIND_INTERDOMAIN: { REMOTE_DOM: 0, REMOTE_PORT: 4, LOCAL_PORT: 8, SIZE: 12 },
   BIND_VIRQ: { VIRQ: 0, VCPU: 4, PORT: 8, SIZE: 12 },
+  BIND_PIRQ: { PIRQ: 0, FLAGS: 4, PORT: 8, SIZE: 12 },
   CLOSE: { PORT: 0, SIZE: 4 },
   SEND: { PORT: 0, SIZE: 4 },
   STATUS: {
@@ -43,15 +49,19 @@ export const EVTCHN = {
   BIND_VCPU: { PORT: 0, VCPU: 4, SIZE: 8 },
   UNMASK: { PORT: 0, SIZE: 4 },
   RESET: { DOM: 0, SIZE: 2 },
+  INIT_CONTROL: { CONTROL_GFN: 0, OFFSET: 8, VCPU: 12, LINK_BITS: 16, SIZE: 24 },
+  EXPAND_ARRAY: { ARRAY_GFN: 0, SIZE: 8 },
+  SET_PRIORITY: { PORT: 0, PRIORITY: 4, SIZE: 8 },
 } as const;
 
-const { BIND_INTERDOMAIN, BIND_VIRQ, CLOSE, SEND, STATUS } = EVTCHN;
-const { ALLOC_UNBOUND, BIND_IPI, BIND_VCPU, UNMASK, RESET } = EVTCHN;
+const { BIND_INTERDOMAIN, BIND_VIRQ, BIND_PIRQ, CLOSE, SEND, STATUS, ALLOC_UNBOUND } = EVTCHN;
+const { BIND_IPI, BIND_VCPU, UNMASK, RESET, INIT_CONTROL, EXPAND_ARRAY, SET_PRIORITY } = EVTCHN;
 
 /** Numbers of the commands. */
 export const EVTCHNOP = {
   BIND_INTERDOMAIN: 0,
   BIND_VIRQ: 1,
+  BIND_PIRQ: 2,
   CLOSE: 3,
   SEND: 4,
   STATUS: 5,
@@ -60,44 +70,53 @@ export const EVTCHNOP = {
   BIND_VCPU: 8,
   UNMASK: 9,
   RESET: 10,
+  INIT_CONTROL: 11,
+  EXPAND_ARRAY: 12,
+  SET_PRIORITY: 13,
 } as const;
 
-/** Not here: bind_pirq (2) and the FIFO commands (11 to 13). */
 const COMMANDS: Readonly<Record<number, Command>> = {
-  [EVTCHNOP.BIND_INTERDOMAIN]: {
-    length: BIND_INTERDOMAIN.LOCAL_PORT,
-    portAt: BIND_INTERDOMAIN.LOCAL_PORT,
-    run: (e, f) =>
-      e.connect(u16(f, BIND_INTERDOMAIN.REMOTE_DOM), u32(f, BIND_INTERDOMAIN.REMOTE_PORT)),
-  },
-  [EVTCHNOP.BIND_VIRQ]: {
-    length: BIND_VIRQ.PORT,
-    portAt: BIND_VIRQ.PORT,
-    run: (e, f) => e.bindVirq(u32(f, BIND_VIRQ.VIRQ), u32(f, BIND_VIRQ.VCPU)),
-  },
-  [EVTCHNOP.CLOSE]: { length: CLOSE.SIZE, run: (e, f) => e.close(u32(f, CLOSE.PORT)) },
-  [EVTCHNOP.SEND]: { length: SEND.SIZE, run: (e, f) => e.send(u32(f, SEND.PORT)) },
-  [EVTCHNOP.STATUS]: { length: STATUS.STATUS, run: status },
-  [EVTCHNOP.ALLOC_UNBOUND]: {
-    length: ALLOC_UNBOUND.PORT,
-    portAt: ALLOC_UNBOUND.PORT,
-    run: (e, f) =>
+  [EVTCHNOP.BIND_INTERDOMAIN]: givingPort(
+    BIND_INTERDOMAIN.LOCAL_PORT,
+    (e, f) => e.connect(u16(f, BIND_INTERDOMAIN.REMOTE_DOM), u32(f, BIND_INTERDOMAIN.REMOTE_PORT)),
+  ),
+  [EVTCHNOP.BIND_VIRQ]: givingPort(
+    BIND_VIRQ.PORT,
+    (e, f) => e.bindVirq(u32(f, BIND_VIRQ.VIRQ), u32(f, BIND_VIRQ.VCPU)),
+  ),
+  // Interrupts of a guest without hvm_pirqs have no numbers: none is in range.
+  [EVTCHNOP.BIND_PIRQ]: { size: BIND_PIRQ.SIZE, run: () => -ERRNO.EINVAL },
+  [EVTCHNOP.CLOSE]: { size: CLOSE.SIZE, run: (e, f) => e.close(u32(f, CLOSE.PORT)) },
+  [EVTCHNOP.SEND]: { size: SEND.SIZE, run: (e, f) => e.send(u32(f, SEND.PORT)) },
+  [EVTCHNOP.STATUS]: { size: STATUS.SIZE, answersFrom: STATUS.STATUS, run: status },
+  [EVTCHNOP.ALLOC_UNBOUND]: givingPort(
+    ALLOC_UNBOUND.PORT,
+    (e, f) =>
       checkTarget(u16(f, ALLOC_UNBOUND.DOM), e.domid) ||
       e.allocateUnbound(u16(f, ALLOC_UNBOUND.REMOTE_DOM)),
-  },
-  [EVTCHNOP.BIND_IPI]: {
-    length: BIND_IPI.PORT,
-    portAt: BIND_IPI.PORT,
-    run: (e, f) => e.bindIpi(u32(f, BIND_IPI.VCPU)),
-  },
+  ),
+  [EVTCHNOP.BIND_IPI]: givingPort(BIND_IPI.PORT, (e, f) => e.bindIpi(u32(f, BIND_IPI.VCPU))),
   [EVTCHNOP.BIND_VCPU]: {
-    length: BIND_VCPU.SIZE,
+    size: BIND_VCPU.SIZE,
     run: (e, f) => e.bindVcpu(u32(f, BIND_VCPU.PORT), u32(f, BIND_VCPU.VCPU)),
   },
-  [EVTCHNOP.UNMASK]: { length: UNMASK.SIZE, run: (e, f) => e.unmask(u32(f, UNMASK.PORT)) },
+  [EVTCHNOP.UNMASK]: { size: UNMASK.SIZE, run: (e, f) => e.unmask(u32(f, UNMASK.PORT)) },
   [EVTCHNOP.RESET]: {
-    length: RESET.SIZE,
+    size: RESET.SIZE,
     run: (e, f) => checkTarget(u16(f, RESET.DOM), e.domid) || e.reset(),
+  },
+  [EVTCHNOP.INIT_CONTROL]: {
+    size: INIT_CONTROL.SIZE,
+    answersFrom: INIT_CONTROL.LINK_BITS,
+    run: initControl,
+  },
+  [EVTCHNOP.EXPAND_ARRAY]: {
+    size: EXPAND_ARRAY.SIZE,
+    run: (e, f) => e.expandArray(gfn(f, EXPAND_ARRAY.ARRAY_GFN)),
+  },
+  [EVTCHNOP.SET_PRIORITY]: {
+    size: SET_PRIORITY.SIZE,
+    run: (e, f) => e.setPriority(u32(f, SET_PRIORITY.PORT), u32(f, SET_PRIORITY.PRIORITY)),
   },
 };
 
@@ -105,23 +124,37 @@ const COMMANDS: Readonly<Record<number, Command>> = {
 export function eventChannelOp(events: EventChannels, call: GuestCall): number {
   const command = COMMANDS[call.first];
   if (command === undefined) return -ERRNO.ENOSYS;
-  if (!call.load(call.second, command.length)) return -ERRNO.EFAULT;
+  const { size, answersFrom } = command;
+  if (!call.load(call.second, size)) return -ERRNO.EFAULT;
   const result = command.run(events, call.fields);
-  if (result < 0) return result;
-  if (command.portAt !== undefined) {
-    call.fields.setUint32(command.portAt, result, true);
-    return call.store(call.second + command.portAt, 4, command.portAt) ? 0 : -ERRNO.EFAULT;
-  }
-  // It has several fields to give back.
-  if (call.first === EVTCHNOP.STATUS) {
-    const stored = call.store(
-      call.second + STATUS.STATUS,
-      STATUS.SIZE - STATUS.STATUS,
-      STATUS.STATUS,
-    );
-    return stored ? 0 : -ERRNO.EFAULT;
-  }
-  return result;
+  if (result < 0 || answersFrom === undefined) return result;
+  const stored = call.store(call.second + answersFrom, size - answersFrom, answersFrom);
+  return stored ? 0 : -ERRNO.EFAULT;
+}
+
+/** A command whose last field is the new port. @param run returns it, or a negative error number */
+function givingPort(at: number, run: Command["run"]): Command {
+  return {
+    size: at + 4,
+    answersFrom: at,
+    run: (events, fields) => {
+      const port = run(events, fields);
+      if (port < 0) return port;
+      fields.setUint32(at, port, true);
+      return 0;
+    },
+  };
+}
+
+function initControl(events: EventChannels, fields: DataView): number {
+  fields.setUint32(INIT_CONTROL.LINK_BITS, EVTCHN_FIFO.LINK_BITS, true);
+  fields.setUint32(INIT_CONTROL.LINK_BITS + 4, 0, true);
+  const frame = gfn(fields, INIT_CONTROL.CONTROL_GFN);
+  return events.initControl(
+    u32(fields, INIT_CONTROL.VCPU),
+    frame,
+    u32(fields, INIT_CONTROL.OFFSET),
+  );
 }
 
 function status(events: EventChannels, fields: DataView): number {

@@ -1,7 +1,7 @@
 /**
- * Event channels of one guest, 2-level ABI: 1024 ports, a bitmap each for pending and masked.
- * Source: Xen public header event_channel.h; state changes as in xen/common/event_2l.c. There is no
- * FIFO ABI: init_control answers -ENOSYS, which makes a guest choose this one.
+ * Event channels of one guest: what is behind its ports, and who binds and signals them. How the
+ * guest sees their state is the business of an ABI: the 2-level one, until the guest asks for FIFO.
+ * Source: Xen public header event_channel.h; xen/common/event_channel.c.
  *
  * Port 0 is never valid. The guest's unbound ports that name dom0 are bound by backends through
  * {@link EventChannels.bindInterdomain}; dom0's own ports are callbacks.
@@ -9,13 +9,19 @@
  */
 
 import { DOM0_COST } from "../types.ts";
-import type { Dom0, EventPort, Ns } from "../types.ts";
+import type { Dom0, EventPort, GuestMemory, Ns } from "../types.ts";
 import { DOM0, DOMID_SELF, ERRNO } from "./errno.ts";
-import { EVENT_CHANNEL_LIMIT } from "./shared_info.ts";
+import { Event2l } from "./event_2l.ts";
+import { EventFifo } from "./event_fifo.ts";
+import type { EvtchnPortOps } from "./evtchn_port_ops.ts";
 import type { SharedInfo } from "./shared_info.ts";
+import type { Upcall } from "./upcall.ts";
 
 /** The timer of a vCPU. */
 export const VIRQ_TIMER = 0;
+
+/** VIRQs that each vCPU has for itself: TIMER, DEBUG, XENOPROF, XENPMU. The rest are global. */
+const VCPU_VIRQS: ReadonlySet<number> = new Set([0, 1, 7, 13]);
 
 /** VIRQs that a guest may bind are below this number (NR_VIRQS). */
 const VIRQ_LIMIT = 24;
@@ -49,33 +55,51 @@ export interface EventCounters {
 
 /** What event channels work with. */
 export interface EventChannelsOptions {
+  readonly memory: GuestMemory;
   readonly shared: SharedInfo;
+  readonly upcall: Upcall;
   readonly dom0: Dom0;
   /** The guest's own. */
   readonly domid: number;
   /** EVTCHNOP_send by dom0, all of it. */
   readonly notifyNs: Ns;
+  /** The guest may go over to the FIFO ABI. */
+  readonly fifo: boolean;
 }
 
 /** The event channels of one guest with one vCPU, and dom0's ends of them. */
 export class EventChannels {
   readonly domid: number;
+  readonly #memory: GuestMemory;
   readonly #shared: SharedInfo;
+  readonly #upcall: Upcall;
   readonly #dom0: Dom0;
   readonly #notifyNs: Ns;
-  readonly #channels: (Channel | undefined)[];
+  readonly #hasFifo: boolean;
+  readonly #twoLevel: Event2l;
+  #fifo: EventFifo | undefined;
+  /** Of the ABI in use. */
+  #ops: EvtchnPortOps;
+  /** By port. Grows with the ports in use. */
+  readonly #channels: (Channel | undefined)[] = [undefined];
+  /** No port below is free. */
+  #mayBeFree = 1;
   /** By VIRQ: the port it is bound to, 0 = none. */
-  readonly #virqPorts: Uint16Array = new Uint16Array(VIRQ_LIMIT);
+  readonly #virqPorts: Uint32Array = new Uint32Array(VIRQ_LIMIT);
   #nextDom0Port = 1;
   #sentByGuest = 0;
   #sentByDom0 = 0;
 
-  constructor({ shared, dom0, domid, notifyNs }: EventChannelsOptions) {
-    this.domid = domid;
-    this.#shared = shared;
-    this.#dom0 = dom0;
-    this.#notifyNs = notifyNs;
-    this.#channels = new Array(EVENT_CHANNEL_LIMIT).fill(undefined);
+  constructor(options: EventChannelsOptions) {
+    this.domid = options.domid;
+    this.#memory = options.memory;
+    this.#shared = options.shared;
+    this.#upcall = options.upcall;
+    this.#dom0 = options.dom0;
+    this.#notifyNs = options.notifyNs;
+    this.#hasFifo = options.fifo;
+    this.#twoLevel = new Event2l(options.memory, options.shared, options.upcall);
+    this.#ops = this.#twoLevel;
   }
 
   /** The guest has an event that it has not taken note of. */
@@ -94,11 +118,11 @@ export class EventChannels {
 
   /** A number that a port can have. */
   isPort(evtchnPort: number): boolean {
-    return evtchnPort > 0 && evtchnPort < EVENT_CHANNEL_LIMIT;
+    return evtchnPort > 0 && evtchnPort < this.#ops.limit;
   }
 
   isPending(evtchnPort: number): boolean {
-    return this.#shared.isPending(evtchnPort);
+    return this.#channels[evtchnPort] !== undefined && this.#ops.isPending(evtchnPort);
   }
 
   // ---- the guest's operations: a port or 0, or a negative error number --------------------------
@@ -117,18 +141,17 @@ export class EventChannels {
     if (remote !== this.domid) return remote === DOM0 ? -ERRNO.EINVAL : -ERRNO.ESRCH;
     const peer = this.#channels[remotePort];
     if (peer?.state !== "unbound" || peer.remoteDomid !== this.domid) return -ERRNO.EINVAL;
-    const port = this.#free();
+    const port = this.#open(this.#loopback(remotePort));
     if (port < 0) return port;
-    this.#channels[port] = this.#loopback(remotePort);
     this.#channels[remotePort] = this.#loopback(port);
-    this.#raise(port);
+    this.#ops.setPending(port);
     return port;
   }
 
   /** EVTCHNOP_bind_virq. */
   bindVirq(virq: number, vcpu: number): number {
     if (virq >= VIRQ_LIMIT) return -ERRNO.EINVAL;
-    if (vcpu !== 0) return -ERRNO.ENOENT;
+    if (vcpu !== 0) return VCPU_VIRQS.has(virq) ? -ERRNO.ENOENT : -ERRNO.EINVAL;
     if (this.#virqPorts[virq] !== 0) return -ERRNO.EEXIST;
     const port = this.#open({ state: "virq", virq });
     if (port > 0) this.#virqPorts[virq] = port;
@@ -143,8 +166,16 @@ export class EventChannels {
   /** EVTCHNOP_bind_vcpu: with one vCPU only the checks remain. */
   bindVcpu(evtchnPort: number, vcpu: number): number {
     if (vcpu !== 0) return -ERRNO.ENOENT;
-    const state = this.#channels[evtchnPort]?.state;
-    return state === "unbound" || state === "interdomain" ? 0 : -ERRNO.EINVAL;
+    const channel = this.#channels[evtchnPort];
+    switch (channel?.state) {
+      case "unbound":
+      case "interdomain":
+        return 0;
+      case "virq":
+        return VCPU_VIRQS.has(channel.virq) ? -ERRNO.EINVAL : 0;
+      default:
+        return -ERRNO.EINVAL;
+    }
   }
 
   /** EVTCHNOP_close. Takes a pending event away, so that a later owner of the port sees none. */
@@ -152,7 +183,8 @@ export class EventChannels {
     const channel = this.#channels[evtchnPort];
     if (channel === undefined) return -ERRNO.EINVAL;
     this.#channels[evtchnPort] = undefined;
-    this.#shared.setPending(evtchnPort, false);
+    this.#mayBeFree = Math.min(this.#mayBeFree, evtchnPort);
+    this.#ops.clearPending(evtchnPort);
     if (channel.state === "interdomain") channel.hangUp();
     if (channel.state === "virq") this.#virqPorts[channel.virq] = 0;
     return 0;
@@ -167,7 +199,7 @@ export class EventChannels {
         channel.signal();
         return 0;
       case "ipi":
-        this.#raise(evtchnPort);
+        this.#ops.setPending(evtchnPort);
         return 0;
       case "unbound":
         return 0;
@@ -176,19 +208,46 @@ export class EventChannels {
     }
   }
 
-  /** EVTCHNOP_unmask: delivers what became pending while masked. */
+  /** EVTCHNOP_unmask: delivers what became pending while masked. A closed port is left alone. */
   unmask(evtchnPort: number): number {
     if (!this.isPort(evtchnPort)) return -ERRNO.EINVAL;
-    if (!this.#shared.isMasked(evtchnPort)) return 0;
-    this.#shared.clearMask(evtchnPort);
-    if (this.#shared.isPending(evtchnPort)) this.#select(evtchnPort);
+    if (this.#channels[evtchnPort] !== undefined) this.#ops.unmask(evtchnPort);
     return 0;
   }
 
-  /** EVTCHNOP_reset: closes every port. */
+  /** EVTCHNOP_reset: closes every port, and goes back to the 2-level ABI. */
   reset(): number {
-    for (let port = 1; port < EVENT_CHANNEL_LIMIT; port++) this.close(port);
+    for (let port = 1; port < this.#channels.length; port++) this.close(port);
+    this.#fifo = undefined;
+    this.#ops = this.#twoLevel;
     return 0;
+  }
+
+  /** EVTCHNOP_init_control: the first one goes over to the FIFO ABI. */
+  initControl(vcpu: number, gfn: number, offset: number): number {
+    if (!this.#hasFifo) return -ERRNO.ENOSYS;
+    if (vcpu !== 0) return -ERRNO.ENOENT;
+    const fifo = this.#fifo ?? new EventFifo(this.#memory, this.#upcall);
+    const result = fifo.mapControlBlock(gfn, offset);
+    if (result !== 0) return result;
+    for (let port = 1; port < this.#channels.length; port++) {
+      if (this.isPending(port)) fifo.setPending(port);
+    }
+    this.#fifo = fifo;
+    this.#ops = fifo;
+    return 0;
+  }
+
+  /** EVTCHNOP_expand_array. */
+  expandArray(gfn: number): number {
+    if (!this.#hasFifo) return -ERRNO.ENOSYS;
+    return this.#fifo === undefined ? -ERRNO.EOPNOTSUPP : this.#fifo.expandArray(gfn);
+  }
+
+  /** EVTCHNOP_set_priority. */
+  setPriority(evtchnPort: number, priority: number): number {
+    if (!this.isPort(evtchnPort)) return -ERRNO.EINVAL;
+    return this.#ops.setPriority(evtchnPort, priority);
   }
 
   // ---- Xen's and dom0's side --------------------------------------------------------------------
@@ -196,7 +255,7 @@ export class EventChannels {
   /** Raises a VIRQ; nothing happens while the guest has not bound it. */
   raiseVirq(virq: number): void {
     const port = this.#virqPorts[virq] ?? 0;
-    if (port !== 0) this.#raise(port);
+    if (port !== 0) this.#ops.setPending(port);
   }
 
   /** A port that the toolstack opens in the guest for dom0, for xenstore or the console. */
@@ -230,7 +289,7 @@ export class EventChannels {
         if (!isBound()) return;
         this.#sentByDom0++;
         this.#dom0.charge(DOM0_COST.notify, this.#notifyNs);
-        this.#raise(remotePort);
+        this.#ops.setPending(remotePort);
       },
       close: () => {
         if (isBound()) this.#channels[remotePort] = waiting;
@@ -243,33 +302,24 @@ export class EventChannels {
       state: "interdomain",
       remoteDomid: this.domid,
       remotePort: peerPort,
-      signal: () => this.#raise(peerPort),
+      signal: () => this.#ops.setPending(peerPort),
       hangUp: () => {
         this.#channels[peerPort] = { state: "unbound", remoteDomid: this.domid };
       },
     };
   }
 
-  /** event_2l.c, evtchn_2l_set_pending: an event that is already pending says nothing new. */
-  #raise(evtchnPort: number): void {
-    if (this.#shared.isPending(evtchnPort)) return;
-    this.#shared.setPending(evtchnPort, true);
-    if (!this.#shared.isMasked(evtchnPort)) this.#select(evtchnPort);
-  }
-
-  #select(evtchnPort: number): void {
-    if (!this.#shared.testAndSetSelector(evtchnPort >>> 5)) this.#shared.setUpcallPending();
-  }
-
+  /** Takes the lowest free port. @returns the port, or -ENOSPC */
   #open(channel: Channel): number {
-    const port = this.#free();
-    if (port > 0) this.#channels[port] = channel;
+    let port = this.#mayBeFree;
+    while (this.#channels[port] !== undefined) port++;
+    this.#mayBeFree = port;
+    while (this.#channels[port] !== undefined || this.#ops.isBusy(port)) port++;
+    if (port >= this.#ops.limit) return -ERRNO.ENOSPC;
+    while (this.#channels.length < port) this.#channels.push(undefined);
+    this.#channels[port] = channel;
+    this.#ops.init(port);
     return port;
-  }
-
-  #free(): number {
-    const port = this.#channels.indexOf(undefined, 1);
-    return port < 0 ? -ERRNO.ENOSPC : port;
   }
 
   #resolve(domid: number): number {

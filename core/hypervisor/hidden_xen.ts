@@ -20,6 +20,7 @@ const NOTHING: XenStats = {
 /** No leaf, no MSR, no hypercall, no upcall. */
 export class HiddenXen implements Paravirt {
   readonly upcallPending: boolean = false;
+  readonly upcallVector: undefined = undefined;
   readonly callbackVector: undefined = undefined;
   readonly blocked: boolean = false;
 

@@ -1,13 +1,11 @@
 /**
  * HVM parameters: 64-bit values by which toolstack, hypervisor and guest tell each other where
- * things are. And the hvm_op hypercall: EBX = operation, ECX = pointer.
- * Source: Xen public headers hvm/params.h and hvm/hvm_op.h; permissions of xen/arch/x86/hvm/hvm.c.
+ * things are.
+ * Source: Xen public header hvm/params.h; permissions of xen/arch/x86/hvm/hvm.c.
  * @module
  */
 
-import type { Clock } from "../types.ts";
-import { checkTarget, ERRNO } from "./errno.ts";
-import type { GuestCall } from "./guest_pointer.ts";
+import { ERRNO } from "./errno.ts";
 
 /** Indices of the parameters that this machine gives a meaning. */
 export const HVM_PARAM = {
@@ -77,47 +75,4 @@ export class HvmParams {
     this.#callbackVector = Number(value & 0xffn);
     return true;
   }
-}
-
-/** Numbers of the operations. */
-export const HVMOP = {
-  SET_PARAM: 0,
-  GET_PARAM: 1,
-  GET_TIME: 10,
-} as const;
-
-/** Offsets of xen_hvm_param. */
-export const XEN_HVM_PARAM = { DOMID: 0, INDEX: 4, VALUE: 8, SIZE: 16 } as const;
-
-/**
- * Serves one hvm_op. All other operations answer -ENOSYS: pagetable_dying so that the guest does
- * not call it at each process exit, set_evtchn_upcall_vector so that it takes the global vector.
- */
-export function hvmOp(params: HvmParams, clock: Clock, domid: number, call: GuestCall): number {
-  switch (call.first) {
-    case HVMOP.SET_PARAM:
-    case HVMOP.GET_PARAM:
-      return accessParam(params, domid, call);
-    case HVMOP.GET_TIME:
-      call.fields.setBigUint64(0, BigInt(clock.now), true);
-      return call.store(call.second, 8) ? 0 : -ERRNO.EFAULT;
-    default:
-      return -ERRNO.ENOSYS;
-  }
-}
-
-function accessParam(params: HvmParams, domid: number, call: GuestCall): number {
-  const { fields } = call;
-  if (!call.load(call.second, XEN_HVM_PARAM.SIZE)) return -ERRNO.EFAULT;
-  const index = fields.getUint32(XEN_HVM_PARAM.INDEX, true);
-  if (index >= HVM_PARAM_COUNT) return -ERRNO.EINVAL;
-  const foreign = checkTarget(fields.getUint16(XEN_HVM_PARAM.DOMID, true), domid);
-  if (foreign !== 0) return foreign;
-  if (call.first === HVMOP.SET_PARAM) {
-    return params.setByGuest(index, fields.getBigUint64(XEN_HVM_PARAM.VALUE, true));
-  }
-  const denied = params.checkGet(index);
-  if (denied !== 0) return denied;
-  fields.setBigUint64(XEN_HVM_PARAM.VALUE, params.get(index), true);
-  return call.store(call.second + XEN_HVM_PARAM.VALUE, 8, XEN_HVM_PARAM.VALUE) ? 0 : -ERRNO.EFAULT;
 }

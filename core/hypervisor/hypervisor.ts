@@ -94,7 +94,14 @@ export interface ApicBase {
 /** Xen's own interface to the guest, as exits and VM entries reach it. */
 export type Paravirt = Pick<
   XenInterface,
-  "upcallPending" | "callbackVector" | "blocked" | "hypercall" | "cpuid" | "readMsr" | "writeMsr"
+  | "upcallPending"
+  | "upcallVector"
+  | "callbackVector"
+  | "blocked"
+  | "hypercall"
+  | "cpuid"
+  | "readMsr"
+  | "writeMsr"
 >;
 
 /** The built-in BIOS services. */
@@ -261,7 +268,8 @@ export class Hypervisor implements VcpuHost {
       return upcall;
     }
     const vector = this.#interrupts.acknowledge();
-    this.#exits?.interrupt(this.#interrupts.irq);
+    if (vector === this.#xen.upcallVector) this.#exits?.upcall();
+    else this.#exits?.interrupt(this.#interrupts.irq);
     return vector;
   }
 

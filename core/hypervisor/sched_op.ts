@@ -11,7 +11,6 @@ import type { Clock, Timer } from "../types.ts";
 import { ERRNO } from "./errno.ts";
 import type { EventChannels } from "./events.ts";
 import type { GuestCall } from "./guest_pointer.ts";
-import { EVENT_CHANNEL_LIMIT } from "./shared_info.ts";
 import { deadlineOf } from "./vcpu_op.ts";
 
 /** Numbers of the operations. */
@@ -50,7 +49,7 @@ export class SchedOps {
   readonly #events: EventChannels;
   readonly #onShutdown: (reason: ShutdownReason) => void;
   readonly #pollTimer: Timer;
-  readonly #pollPorts: Uint16Array = new Uint16Array(POLL_LIMIT);
+  readonly #pollPorts: Uint32Array = new Uint32Array(POLL_LIMIT);
   #pollCount = 0;
   #waitingFor: "nothing" | "upcall" | "ports" = "nothing";
 
@@ -119,14 +118,16 @@ export class SchedOps {
     const deadline = deadlineOf(low, fields.getUint32(SCHED_POLL.TIMEOUT + 4, true));
     if (count > POLL_LIMIT) return -ERRNO.EINVAL;
     if (!call.load(ports, count * 4)) return -ERRNO.EFAULT;
+    this.unblock();
+    this.#pollCount = 0;
     for (let i = 0; i < count; i++) {
       const port = fields.getUint32(i * 4, true);
-      if (port >= EVENT_CHANNEL_LIMIT) return -ERRNO.EINVAL;
+      if (port !== 0 && !this.#events.isPort(port)) return -ERRNO.EINVAL;
+      if (this.#events.isPending(port)) return 0;
       this.#pollPorts[i] = port;
     }
-    this.unblock();
     this.#pollCount = count;
-    if (!this.#polledPortPending()) this.#waitUntil(deadline);
+    this.#waitUntil(deadline);
     return 0;
   }
 

@@ -7,6 +7,8 @@
 import { PAGE_SIZE } from "../types.ts";
 import type { Gfn, GuestMemory, Physmap } from "../types.ts";
 import { ERRNO } from "./errno.ts";
+import { tscScale, VCPU_TIME, writeVcpuTime } from "./pvclock.ts";
+import type { TscScale } from "./pvclock.ts";
 
 /** Byte offsets in shared_info. */
 export const SHARED_INFO = {
@@ -31,51 +33,17 @@ export const VCPU_INFO = {
 
 const { UPCALL_PENDING } = VCPU_INFO; // read at every exit
 
-/** Byte offsets in vcpu_time_info, the pvclock record. */
-export const VCPU_TIME = {
-  VERSION: 0,
-  TSC_TIMESTAMP: 8,
-  SYSTEM_TIME: 16,
-  TSC_TO_SYSTEM_MUL: 24,
-  TSC_SHIFT: 28,
-  FLAGS: 29,
-  SIZE: 32,
-} as const;
-
 /** UTC at power-on in seconds since 1970: 2026-01-01T00:00:00Z. The same in every run. */
 export const WALL_CLOCK_AT_POWER_ON = 1_767_225_600;
 
-/** Event channels of the 2-level ABI: 32 selector bits of 32 ports. */
-export const EVENT_CHANNEL_LIMIT = 1024;
-
-/**
- * How TSC ticks become nanoseconds: `((ticks << shift) * mul) >> 32`; a negative shift goes right.
- */
-export interface TscScale {
-  /** 32 bits with the top bit set. */
-  readonly mul: number;
-  readonly shift: number;
-}
-
-/**
- * The pvclock scale of a TSC.
- * @param tscHz ticks per second, a positive integer
- */
-export function tscScale(tscHz: number): TscScale {
-  let shift = 0;
-  while (tscHz * 2 ** shift > 2e9) shift--;
-  while (tscHz * 2 ** shift <= 1e9) shift++;
-  return { mul: Number((1_000_000_000n << BigInt(32 - shift)) / BigInt(tscHz)), shift };
-}
-
 /** The shared_info page and the vcpu_info of vCPU 0, wherever the guest has put them. */
 export class SharedInfo {
+  /** Of the guest's TSC. */
+  readonly scale: TscScale;
   /** The page itself, zeroed but for its live fields. Placed by XENMEM_add_to_physmap. */
   readonly frame: Uint8Array;
   readonly #memory: GuestMemory;
-  readonly #scale: TscScale;
   readonly #shared: DataView;
-  readonly #bitmaps: Uint8Array;
   #vcpuBytes: Uint8Array;
   #vcpu: DataView;
   #vcpuMoved = false;
@@ -83,14 +51,13 @@ export class SharedInfo {
   /** @param tscHz rate of the guest's TSC, which is 0 when the clock is 0 */
   constructor(memory: GuestMemory, physmap: Physmap, tscHz: number) {
     this.#memory = memory;
-    this.#scale = tscScale(tscHz);
+    this.scale = tscScale(tscHz);
     this.frame = physmap.allocateFrame();
     this.#shared = viewOf(this.frame);
-    this.#bitmaps = this.frame.subarray(SHARED_INFO.EVTCHN_PENDING, SHARED_INFO.WC_VERSION);
     this.#vcpuBytes = this.frame.subarray(0, VCPU_INFO.SIZE);
     this.#vcpu = viewOf(this.#vcpuBytes);
     this.#writeWallClock();
-    this.#writeTime();
+    writeVcpuTime(viewOf(this.#timeRecord()), this.scale);
   }
 
   /** The guest's evtchn_upcall_pending of vCPU 0, as it is now. */
@@ -114,25 +81,9 @@ export class SharedInfo {
     return false;
   }
 
-  isPending(evtchnPort: number): boolean {
-    return this.#bit(SHARED_INFO.EVTCHN_PENDING, evtchnPort);
-  }
-
-  isMasked(evtchnPort: number): boolean {
-    return this.#bit(SHARED_INFO.EVTCHN_MASK, evtchnPort);
-  }
-
-  setPending(evtchnPort: number, pending: boolean): void {
-    this.#setBit(SHARED_INFO.EVTCHN_PENDING, evtchnPort, pending);
-  }
-
-  clearMask(evtchnPort: number): void {
-    this.#setBit(SHARED_INFO.EVTCHN_MASK, evtchnPort, false);
-  }
-
   /**
    * VCPUOP_register_vcpu_info: from now on vcpu_info of vCPU 0 is in a page of the guest's. It
-   * takes its contents along, with everything marked pending so that nothing gets lost.
+   * takes its contents along, with every selector bit set so that nothing gets lost.
    * @returns 0; -EBUSY the second time; -EINVAL where it does not fit into one page of memory
    */
   moveVcpuInfo(gfn: Gfn, offset: number): number {
@@ -144,22 +95,15 @@ export class SharedInfo {
     this.#vcpuBytes = bytes;
     this.#vcpu = viewOf(bytes);
     this.#vcpuMoved = true;
-    this.#writeTime();
+    writeVcpuTime(viewOf(this.#timeRecord()), this.scale);
     this.#vcpu.setUint32(VCPU_INFO.PENDING_SEL, 0xffffffff, true);
-    this.setUpcallPending();
+    this.#memory.wrote(bytes);
     return 0;
   }
 
   // The TSC counts from power-on, so one record holds for the whole run.
-  #writeTime(): void {
-    const time = VCPU_INFO.TIME;
-    const version = this.#vcpu.getUint32(time + VCPU_TIME.VERSION, true) & ~1;
-    this.#vcpu.setBigUint64(time + VCPU_TIME.TSC_TIMESTAMP, 0n, true);
-    this.#vcpu.setBigUint64(time + VCPU_TIME.SYSTEM_TIME, 0n, true);
-    this.#vcpu.setUint32(time + VCPU_TIME.TSC_TO_SYSTEM_MUL, this.#scale.mul, true);
-    this.#vcpu.setInt8(time + VCPU_TIME.TSC_SHIFT, this.#scale.shift);
-    this.#vcpu.setUint8(time + VCPU_TIME.FLAGS, 0);
-    this.#vcpu.setUint32(time + VCPU_TIME.VERSION, version + 2, true);
+  #timeRecord(): Uint8Array {
+    return this.#vcpuBytes.subarray(VCPU_INFO.TIME, VCPU_INFO.TIME + VCPU_TIME.SIZE);
   }
 
   #writeWallClock(): void {
@@ -167,19 +111,6 @@ export class SharedInfo {
     this.#shared.setUint32(SHARED_INFO.WC_NSEC, 0, true);
     this.#shared.setUint32(SHARED_INFO.WC_SEC_HI, 0, true);
     this.#shared.setUint32(SHARED_INFO.WC_VERSION, 2, true);
-  }
-
-  #bit(bitmap: number, evtchnPort: number): boolean {
-    const byte = this.frame[bitmap + (evtchnPort >>> 3)] ?? 0;
-    return (byte & (1 << (evtchnPort & 7))) !== 0;
-  }
-
-  #setBit(bitmap: number, evtchnPort: number, set: boolean): void {
-    const at = bitmap + (evtchnPort >>> 3);
-    const bit = 1 << (evtchnPort & 7);
-    const byte = this.frame[at] ?? 0;
-    this.frame[at] = set ? byte | bit : byte & ~bit;
-    this.#memory.wrote(this.#bitmaps);
   }
 }
 

@@ -11,6 +11,7 @@ import { VIRQ_TIMER } from "./events.ts";
 import type { EventChannels } from "./events.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 import type { SharedInfo } from "./shared_info.ts";
+import type { Upcall } from "./upcall.ts";
 
 /** Numbers of the operations. */
 export const VCPUOP = {
@@ -43,20 +44,30 @@ export const VCPU_RUNSTATE_INFO = { STATE: 0, STATE_ENTRY_TIME: 4, TIME: 12, SIZ
 const SHORTEST_PERIOD: Ns = 1_000_000;
 const LONGEST_PERIOD: Ns = 2 ** 50;
 
+/** What vcpu_op works on. */
+export interface VcpuOpTargets {
+  readonly clock: Clock;
+  readonly events: EventChannels;
+  readonly shared: SharedInfo;
+  readonly upcall: Upcall;
+}
+
 /** The operations of vCPU 0, the only one. */
 export class VcpuOps {
   readonly #clock: Clock;
   readonly #events: EventChannels;
   readonly #shared: SharedInfo;
+  readonly #upcall: Upcall;
   readonly #singleshot: Timer;
   readonly #periodic: Timer;
   #period: Ns = 0;
   #nextTick: Ns = 0;
 
-  constructor(clock: Clock, events: EventChannels, shared: SharedInfo) {
+  constructor({ clock, events, shared, upcall }: VcpuOpTargets) {
     this.#clock = clock;
     this.#events = events;
     this.#shared = shared;
+    this.#upcall = upcall;
     this.#singleshot = clock.timer("xen singleshot", () => events.raiseVirq(VIRQ_TIMER));
     this.#periodic = clock.timer("xen periodic", () => this.#tick());
   }
@@ -146,10 +157,12 @@ export class VcpuOps {
     const { fields } = call;
     if (!call.load(call.third, VCPU_REGISTER_VCPU_INFO.SIZE)) return -ERRNO.EFAULT;
     if (fields.getUint32(VCPU_REGISTER_VCPU_INFO.MFN + 4, true) !== 0) return -ERRNO.EINVAL;
-    return this.#shared.moveVcpuInfo(
+    const result = this.#shared.moveVcpuInfo(
       fields.getUint32(VCPU_REGISTER_VCPU_INFO.MFN, true),
       fields.getUint32(VCPU_REGISTER_VCPU_INFO.OFFSET, true),
     );
+    if (result === 0) this.#upcall.markPending();
+    return result;
   }
 }
 

@@ -15,15 +15,19 @@ import type { GrantCosts, GrantCounters } from "./grants.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 import { Hypercalls } from "./hypercall.ts";
 import type { HypercallCounters, HypercallHandlers } from "./hypercall.ts";
-import { hvmOp, HvmParams } from "./hvm_params.ts";
+import { hvmOp } from "./hvm_op.ts";
+import { HvmParams } from "./hvm_params.ts";
 import { memoryOp } from "./memory_op.ts";
 import { SchedOps } from "./sched_op.ts";
 import type { ShutdownReason } from "./sched_op.ts";
 import { SharedInfo } from "./shared_info.ts";
+import { Upcall } from "./upcall.ts";
 import { VcpuOps } from "./vcpu_op.ts";
 import { writeHypercallPage, XEN_HYPERCALL_MSR, XenCpuid } from "./xen_cpuid.ts";
 import { XenFrames } from "./xen_frames.ts";
-import { xenVersion } from "./xen_version.ts";
+import { XEN_OFFERS } from "./xen_offers.ts";
+import type { XenOffers } from "./xen_offers.ts";
+import { xenFeatures, xenVersion } from "./xen_version.ts";
 
 /** The domid of the one guest, unless told otherwise. */
 export const FIRST_DOMID = 1;
@@ -41,6 +45,10 @@ export interface XenOptions {
   /** Rate of the guest's TSC, which is 0 when the clock is 0. */
   readonly tscHz: number;
   readonly domid?: number;
+  /** What this Xen offers otherwise than by default. */
+  readonly offers?: Partial<XenOffers>;
+  /** Requests a vector of the vCPU's local APIC, edge-triggered; absent where there is none. */
+  readonly onUpcallVector?: (vector: number) => void;
   /** The guest ended itself; its vCPU must not run on. */
   readonly onShutdown: (reason: ShutdownReason) => void;
   /** Told the name of each hypercall before its work is done, to charge it. */
@@ -62,20 +70,29 @@ export class XenInterface {
   readonly params: HvmParams = new HvmParams();
   readonly #memory: GuestMemory;
   readonly #shared: SharedInfo;
+  readonly #upcall: Upcall;
   readonly #sched: SchedOps;
   readonly #cpuid: XenCpuid;
   readonly #hypercalls: Hypercalls;
 
   constructor(options: XenOptions) {
     const { memory, physmap, clock, dom0, errors, notifyNs, tscHz, domid = FIRST_DOMID } = options;
+    const offers = { ...XEN_OFFERS, ...options.offers };
     this.domid = domid;
     this.#memory = memory;
-    this.#shared = new SharedInfo(memory, physmap, tscHz);
-    this.events = new EventChannels({ shared: this.#shared, dom0, domid, notifyNs });
+    const shared = this.#shared = new SharedInfo(memory, physmap, tscHz);
+    const upcall = this.#upcall = new Upcall(
+      shared,
+      offers.upcallVector ? options.onUpcallVector : undefined,
+    );
+    this.events = new EventChannels({
+      ...{ memory, shared, upcall, dom0, domid, notifyNs },
+      fifo: offers.evtchnFifo,
+    });
     this.grants = new GrantTable({ memory, physmap, dom0, errors, costs: options.grantCosts });
     this.#sched = new SchedOps(clock, this.events, options.onShutdown);
-    this.#cpuid = new XenCpuid(domid, tscHz);
-    const handlers = this.#handlers(clock, new XenFrames(physmap));
+    this.#cpuid = new XenCpuid(domid, tscHz, upcall.canInterrupt);
+    const handlers = this.#handlers(clock, new XenFrames(physmap), xenFeatures(offers));
     const { onHypercall } = options;
     this.#hypercalls = new Hypercalls(
       onHypercall === undefined
@@ -92,6 +109,11 @@ export class XenInterface {
   /** The guest's evtchn_upcall_pending, as it is now. */
   get upcallPending(): boolean {
     return this.#shared.upcallPending;
+  }
+
+  /** Vector of the vCPU's own, which the local APIC injects; `undefined` while it has none. */
+  get upcallVector(): number | undefined {
+    return this.#upcall.vector;
   }
 
   /** Vector that an upcall injects; `undefined` while the guest has not asked for upcalls. */
@@ -147,20 +169,22 @@ export class XenInterface {
    * Everything else answers -ENOSYS: console_io, so that an early console writes to port 0xe9
    * instead; physdev_op, as the guest has no pirqs; and what only PV guests or dom0 may call.
    */
-  #handlers(clock: Clock, frames: XenFrames): HypercallHandlers {
+  #handlers(clock: Clock, frames: XenFrames, features: number): HypercallHandlers {
     const { domid, events, grants, params } = this;
-    const vcpu = new VcpuOps(clock, events, this.#shared);
-    const targets = { domid, memory: this.#memory, frames, shared: this.#shared, grants };
+    const [memory, shared, upcall] = [this.#memory, this.#shared, this.#upcall];
+    const vcpu = new VcpuOps({ clock, events, shared, upcall });
+    const targets = { domid, memory, frames, shared, grants };
+    const hvm = { domid, clock, params, upcall };
     return {
       memory_op: (call) => memoryOp(targets, call),
       set_timer_op: (call) => vcpu.setTimerOp(call),
-      xen_version: xenVersion,
+      xen_version: (call) => xenVersion(features, call),
       grant_table_op: (call) => grantTableOp(grants, domid, call),
       vm_assist: vmAssist,
       vcpu_op: (call) => vcpu.vcpuOp(call),
       sched_op: (call) => this.#sched.schedOp(call),
       event_channel_op: (call) => eventChannelOp(events, call),
-      hvm_op: (call) => hvmOp(params, clock, domid, call),
+      hvm_op: (call) => hvmOp(hvm, call),
     };
   }
 }

@@ -7,7 +7,7 @@
 import { PAGE_SIZE } from "../types.ts";
 import type { GuestMemory } from "../types.ts";
 import { HYPERCALLS } from "./hypercall.ts";
-import { tscScale } from "./shared_info.ts";
+import { tscScale } from "./pvclock.ts";
 import { XEN_VERSION } from "./xen_version.ts";
 
 /** First of Xen's CPUID leaves. */
@@ -25,11 +25,15 @@ const SIGNATURE = [0x566e6558, 0x65584d4d, 0x4d4d566e] as const;
 /** Leaf 3, EAX bit 1: the host's TSC is reliable. RDTSC is not trapped (bit 0 clear). */
 const HOST_TSC_RELIABLE = 2;
 
-/**
- * Leaf 4: IOMMU_MAPPINGS (2), VCPU_ID_PRESENT (3), DOMID_PRESENT (4). UPCALL_VECTOR (6) is clear: a
- * guest takes the global callback vector.
- */
-const HVM_FEATURES = 0x1c;
+/** Leaf 4 EAX. */
+export const XEN_HVM_CPUID = {
+  IOMMU_MAPPINGS: 0x4,
+  VCPU_ID_PRESENT: 0x8,
+  DOMID_PRESENT: 0x10,
+  UPCALL_VECTOR: 0x40,
+} as const;
+
+const { IOMMU_MAPPINGS, VCPU_ID_PRESENT, DOMID_PRESENT, UPCALL_VECTOR } = XEN_HVM_CPUID;
 
 type Registers = readonly [eax: number, ebx: number, ecx: number, edx: number];
 
@@ -40,8 +44,13 @@ export class XenCpuid {
   readonly #subLeaves: readonly (readonly Registers[])[];
   readonly #answer: Uint32Array = new Uint32Array(4);
 
-  /** @param tscHz rate of the guest's TSC */
-  constructor(domid: number, tscHz: number) {
+  /**
+   * @param tscHz rate of the guest's TSC
+   * @param upcallVector without, a guest takes the domain's callback vector
+   */
+  constructor(domid: number, tscHz: number, upcallVector: boolean) {
+    const features = IOMMU_MAPPINGS | VCPU_ID_PRESENT | DOMID_PRESENT |
+      (upcallVector ? UPCALL_VECTOR : 0);
     const { mul, shift } = tscScale(tscHz);
     const kHz = Math.floor(tscHz / 1000);
     this.#subLeaves = [
@@ -49,7 +58,7 @@ export class XenCpuid {
       [[XEN_VERSION, 0, 0, 0]],
       [[1, XEN_HYPERCALL_MSR, 0, 0]],
       [[HOST_TSC_RELIABLE, 0, kHz, 0], [0, 0, mul, shift], [kHz, 0, 0, 0]],
-      [[HVM_FEATURES, 0, domid, 0]],
+      [[features, 0, domid, 0]],
       [ZEROS],
     ];
   }

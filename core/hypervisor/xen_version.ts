@@ -4,17 +4,21 @@
  * @module
  */
 
+import { PAGE_SIZE } from "../types.ts";
 import { ERRNO } from "./errno.ts";
 import type { GuestCall } from "./guest_pointer.ts";
+import type { XenOffers } from "./xen_offers.ts";
 
 /** 4.17, as CPUID leaf 0x40000001 and XENVER_version give it. */
 export const XEN_VERSION: number = 4 << 16 | 17;
 
-/**
- * Submap 0: writable_page_tables (0), auto_translated_physmap (2), hvm_callback_vector (8),
- * hvm_safe_pvclock (9). Not hvm_pirqs (10): it would move each interrupt line to an event channel.
- */
-export const XEN_FEATURES = 0x305;
+/** Bits of submap 0 (XENFEAT_*). */
+export const XENFEAT = {
+  WRITABLE_PAGE_TABLES: 0,
+  AUTO_TRANSLATED_PHYSMAP: 2,
+  HVM_CALLBACK_VECTOR: 8,
+  HVM_SAFE_PVCLOCK: 9,
+} as const;
 
 /** Numbers of the commands. */
 export const XENVER = {
@@ -75,15 +79,22 @@ const TEXTS: Readonly<Record<number, Text>> = {
   [XENVER.COMMANDLINE]: { length: 1024, strings: [[0, DENIED]] },
 };
 
-/** Serves one xen_version. */
-export function xenVersion(call: GuestCall): number {
+/** Submap 0. Not hvm_pirqs (10): it would move each interrupt line to an event channel. */
+export function xenFeatures({ callbackVector, pvclock }: XenOffers): number {
+  return 1 << XENFEAT.WRITABLE_PAGE_TABLES | 1 << XENFEAT.AUTO_TRANSLATED_PHYSMAP |
+    Number(callbackVector) << XENFEAT.HVM_CALLBACK_VECTOR |
+    Number(pvclock) << XENFEAT.HVM_SAFE_PVCLOCK;
+}
+
+/** Serves one xen_version. @param features of submap 0 */
+export function xenVersion(features: number, call: GuestCall): number {
   switch (call.first) {
     case XENVER.VERSION:
       return XEN_VERSION;
     case XENVER.GET_FEATURES:
-      return getFeatures(call);
+      return getFeatures(features, call);
     case XENVER.PAGESIZE:
-      return 4096;
+      return PAGE_SIZE;
     case XENVER.BUILD_ID:
       return -ERRNO.ENODATA;
     default:
@@ -91,11 +102,11 @@ export function xenVersion(call: GuestCall): number {
   }
 }
 
-function getFeatures(call: GuestCall): number {
+function getFeatures(features: number, call: GuestCall): number {
   const { SUBMAP_IDX, SUBMAP, SIZE } = XEN_FEATURE_INFO;
-  if (!call.load(call.second, SUBMAP)) return -ERRNO.EFAULT;
+  if (!call.load(call.second, SIZE)) return -ERRNO.EFAULT;
   if (call.fields.getUint32(SUBMAP_IDX, true) !== 0) return -ERRNO.EINVAL;
-  call.fields.setUint32(SUBMAP, XEN_FEATURES, true);
+  call.fields.setUint32(SUBMAP, features, true);
   return call.store(call.second + SUBMAP, SIZE - SUBMAP, SUBMAP) ? 0 : -ERRNO.EFAULT;
 }
 

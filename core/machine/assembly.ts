@@ -17,7 +17,7 @@ import { HiddenXen } from "../hypervisor/hidden_xen.ts";
 import { Books } from "../ledger.ts";
 import { PAGE_SIZE } from "../types.ts";
 import { IRQ } from "./address_map.ts";
-import { type DiskConfig, type MachineConfig, showsXen } from "./config.ts";
+import { type DiskConfig, hasApics, type MachineConfig, showsXen } from "./config.ts";
 import { Domains } from "./domains.ts";
 import { requestRecord } from "./exit_report.ts";
 import { type Inspector, MachineInspector } from "./inspect.ts";
@@ -95,7 +95,7 @@ export class Assembly {
     const { ramBytes, cpu: profile = DEFAULT_PROFILE, heat, onBlock } = this.#config;
     const cpu = new Cpu(ramBytes + this.#extraFrames() * PAGE_SIZE, {
       profile,
-      features: profileFeatures(profile) | (showsXen(this.#config) ? 0 : FEATURE.APIC),
+      features: profileFeatures(profile) | (hasApics(this.#config) ? FEATURE.APIC : 0),
       ...heat !== undefined && { heat },
     });
     if (onBlock) {
@@ -160,6 +160,8 @@ export class Assembly {
       costs: this.#config.cost,
       disks: this.#drives.filter(({ path }) => path !== "ide"),
       exits: this.exits,
+      offers: this.#config.xen,
+      onUpcallVector: (vector) => this.#cycle.pc.localApic?.request(vector),
       onShutdown: (reason) => this.#events.onShutdown(reason),
       onStoreMessage: this.#config.onStoreMessage,
     });

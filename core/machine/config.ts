@@ -14,6 +14,7 @@ import type {
 import type { ImageError } from "../errors.ts";
 import type { Profile } from "../cpu/cpuid.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
+import type { XenOffers } from "../hypervisor/xen_offers.ts";
 import type { GuestImage } from "../load/image.ts";
 import type { Fault } from "../../devices/disk/faulty.ts";
 import type { MediaPreset } from "../../devices/disk/timed.ts";
@@ -39,6 +40,14 @@ export type RebootAction = typeof REBOOT_ACTIONS[number];
 /** The guest sees Xen. */
 export function showsXen({ machine }: Pick<MachineConfig, "machine">): boolean {
   return machine !== "pc";
+}
+
+/**
+ * There are APICs. Kernels made for Xen are shown the 8259A pair alone, but for those that want
+ * upcalls through their local APIC.
+ */
+export function hasApics(config: Pick<MachineConfig, "machine" | "xen">): boolean {
+  return !showsXen(config) || config.xen?.upcallVector === true;
 }
 
 /** What guests and reports call the drives, by position on the IDE cables. */
@@ -71,6 +80,8 @@ export interface DiskConfig {
 export interface MachineConfig {
   /** Whether the guest may see Xen; `xenfv` unless given. */
   readonly machine?: MachineType;
+  /** What Xen offers otherwise than by default, where the guest may see it. */
+  readonly xen?: Partial<XenOffers>;
   /** The processor; `i686` unless given. */
   readonly cpu?: Profile;
   /** Runs before a block of guest code is compiled, 0 = never; the guest sees no difference. */

@@ -18,6 +18,8 @@ import type { ShutdownReason } from "../hypervisor/sched_op.ts";
 import { buildDomain, closeDevices, removeDomain, vdevNumber } from "../hypervisor/toolstack.ts";
 import type { RingEndpoint } from "../hypervisor/toolstack.ts";
 import { XenInterface } from "../hypervisor/xen.ts";
+import { XEN_OFFERS } from "../hypervisor/xen_offers.ts";
+import type { XenOffers } from "../hypervisor/xen_offers.ts";
 import type { XenStore } from "../hypervisor/xenstore.ts";
 import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
 import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
@@ -72,6 +74,10 @@ export interface DomainParts {
   readonly exits?: ExitBooks;
   /** Counts what the backends refuse. */
   readonly refusals?: Refusals;
+  /** What this Xen offers otherwise than by default. */
+  readonly offers?: Partial<XenOffers> | undefined;
+  /** Requests a vector of the local APIC, if there is one. */
+  readonly onUpcallVector?: (vector: number) => void;
   readonly onShutdown: (reason: ShutdownReason) => void;
   /** A message on the guest's xenstore ring. */
   readonly onStoreMessage?: ((line: string) => void) | undefined;
@@ -94,10 +100,15 @@ export class Domain {
     const store = this.#specialPage(SPECIAL_GFN.STORE, RESERVED_GREF.STORE);
     const console = this.#specialPage(SPECIAL_GFN.CONSOLE, RESERVED_GREF.CONSOLE);
     const { params } = this.xen;
-    params.set(HVM_PARAM.STORE_PFN, BigInt(store.gfn));
-    params.set(HVM_PARAM.STORE_EVTCHN, BigInt(store.evtchnPort));
-    params.set(HVM_PARAM.CONSOLE_PFN, BigInt(console.gfn));
-    params.set(HVM_PARAM.CONSOLE_EVTCHN, BigInt(console.evtchnPort));
+    const offers = { ...XEN_OFFERS, ...parts.offers };
+    if (offers.xenstore) {
+      params.set(HVM_PARAM.STORE_PFN, BigInt(store.gfn));
+      params.set(HVM_PARAM.STORE_EVTCHN, BigInt(store.evtchnPort));
+    }
+    if (offers.console) {
+      params.set(HVM_PARAM.CONSOLE_PFN, BigInt(console.gfn));
+      params.set(HVM_PARAM.CONSOLE_EVTCHN, BigInt(console.evtchnPort));
+    }
     this.#build(store, console);
     this.#storeRing = this.#serveStore(store);
     for (const disk of parts.disks) this.#serveDisk(disk);
@@ -141,6 +152,7 @@ export class Domain {
 
   #makeXen(): XenInterface {
     const { clock, ledger, memory, physmap, dom0, domid, errors, costs } = this.#parts;
+    const { offers, onUpcallVector } = this.#parts;
     const batch = costs.dom0Hypercall;
     return new XenInterface({
       memory,
@@ -159,6 +171,8 @@ export class Domain {
       },
       notifyNs: costs.dom0Hypercall + costs.eventSend,
       tscHz: TSC_HZ,
+      ...(offers && { offers }),
+      ...(onUpcallVector && { onUpcallVector }),
       onShutdown: this.#parts.onShutdown,
       onHypercall: (name) => ledger.charge(COST.hypercall, hypercallTime(costs, name)),
     });

@@ -345,3 +345,15 @@ Deno.test("LocalApic timer counts while its vector is masked, and interrupts nob
   board.runTo(1000);
   assertEquals(board.take(), undefined);
 });
+
+Deno.test("LocalApic.request() waits where a message would be lost, but not through a reset", () => {
+  const board = new ApicBoard();
+  board.lapic.request(0xf3); // software has not switched it on
+  assertEquals(board.vectors(LAPIC.IRR), [0xf3]);
+  board.enable();
+  assertEquals([board.take(), board.vectors(LAPIC.TMR)], [0xf3, []]);
+  board.end();
+  board.lapic.setBase(0xfee00000 | 0x100, 0);
+  board.lapic.request(0xf3);
+  assertEquals(board.lapic.pending, false);
+});

@@ -84,6 +84,7 @@ export class NotingMmio implements MmioDevice {
 /** Xen as the hypervisor sees it, without a guest interface behind it. */
 export class FakeXen implements Paravirt {
   upcallPending = false;
+  upcallVector: number | undefined = undefined;
   callbackVector: number | undefined = undefined;
   blocked = false;
   readonly calls: VcpuState[] = [];

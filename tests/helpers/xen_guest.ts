@@ -20,6 +20,7 @@ import type {
 } from "../../core/types.ts";
 import { DOM0_COST_KINDS, PAGE_SIZE } from "../../core/types.ts";
 import { XenInterface } from "../../core/hypervisor/xen.ts";
+import type { XenOffers } from "../../core/hypervisor/xen_offers.ts";
 
 /** Pages by frame; Xen's frames are pages of their own. */
 export class PagedMemory implements GuestMemory, Physmap {
@@ -183,10 +184,12 @@ export class XenGuest {
   readonly errors: string[] = [];
   readonly shutdowns: string[] = [];
   readonly charged: string[] = [];
+  /** Vectors requested of the local APIC. */
+  readonly vectors: number[] = [];
   readonly vcpu: RegisterFile = new RegisterFile();
   readonly xen: XenInterface;
 
-  constructor(tscHz: number = 1_000_000_000) {
+  constructor(tscHz: number = 1_000_000_000, offers: Partial<XenOffers> = {}) {
     const errors: GuestErrors = {
       guestError: (source, text) => this.errors.push(`${source}: ${text}`),
     };
@@ -206,6 +209,8 @@ export class XenGuest {
       },
       notifyNs: 7,
       tscHz,
+      offers,
+      onUpcallVector: (vector) => this.vectors.push(vector),
       onShutdown: (reason) => this.shutdowns.push(reason),
       onHypercall: (name) => this.charged.push(name),
     });

@@ -18,6 +18,7 @@ const HEADERS: readonly string[] = [
   "vcpu",
   "version",
   "features",
+  "arch-x86/cpuid",
   "arch-x86/hvm/start_info",
   "hvm/hvm_op",
   "hvm/ioreq",

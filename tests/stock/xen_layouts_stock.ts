@@ -18,12 +18,11 @@ import {
   GNTTABOP,
 } from "../../core/hypervisor/grant_table_op.ts";
 import * as grants from "../../core/hypervisor/grants.ts";
-import {
-  HVM_PARAM,
-  HVM_PARAM_COUNT,
-  HVMOP,
-  XEN_HVM_PARAM,
-} from "../../core/hypervisor/hvm_params.ts";
+import { EVTCHN_FIFO, EVTCHN_FIFO_CONTROL_BLOCK } from "../../core/hypervisor/event_fifo.ts";
+import { EVTCHN_FIFO_PRIORITY } from "../../core/hypervisor/event_fifo.ts";
+import { HVMOP, XEN_HVM_EVTCHN_UPCALL_VECTOR } from "../../core/hypervisor/hvm_op.ts";
+import { XEN_HVM_PARAM } from "../../core/hypervisor/hvm_op.ts";
+import { HVM_PARAM, HVM_PARAM_COUNT } from "../../core/hypervisor/hvm_params.ts";
 import { HYPERCALLS } from "../../core/hypervisor/hypercall.ts";
 import {
   IOREQ_BYTES,
@@ -39,14 +38,21 @@ import {
   XENMEM,
 } from "../../core/hypervisor/memory_op.ts";
 import { SCHED_POLL, SCHEDOP, SHUTDOWN_REASONS } from "../../core/hypervisor/sched_op.ts";
-import { SHARED_INFO, VCPU_INFO, VCPU_TIME } from "../../core/hypervisor/shared_info.ts";
+import { VCPU_TIME } from "../../core/hypervisor/pvclock.ts";
+import { SHARED_INFO, VCPU_INFO } from "../../core/hypervisor/shared_info.ts";
+import { XEN_HVM_CPUID } from "../../core/hypervisor/xen_cpuid.ts";
 import {
   VCPU_REGISTER_VCPU_INFO,
   VCPU_RUNSTATE_INFO,
   VCPU_SET_SINGLESHOT_TIMER,
   VCPUOP,
 } from "../../core/hypervisor/vcpu_op.ts";
-import { XEN_COMPILE_INFO, XEN_FEATURE_INFO, XENVER } from "../../core/hypervisor/xen_version.ts";
+import {
+  XEN_COMPILE_INFO,
+  XEN_FEATURE_INFO,
+  XENFEAT,
+  XENVER,
+} from "../../core/hypervisor/xen_version.ts";
 import { XS_RING, XS_RING_BYTES, XS_RING_ERROR } from "../../core/hypervisor/xenstore_ring.ts";
 import { XS, XS_PAYLOAD_MAX, XSD_SOCKMSG } from "../../core/hypervisor/xenstore_wire.ts";
 import { HVM_MEMMAP_TABLE_ENTRY, HVM_MODLIST_ENTRY, HVM_START_INFO } from "../../core/load/pvh.ts";
@@ -110,6 +116,8 @@ const LAYOUTS: readonly Layout[] = [
   { ours: XEN_ADD_TO_PHYSMAP, type: "struct xen_add_to_physmap", abis: ONLY_I386 },
   { ours: XEN_REMOVE_FROM_PHYSMAP, type: "struct xen_remove_from_physmap", abis: ONLY_I386 },
   { ours: XEN_HVM_PARAM, type: "struct xen_hvm_param" },
+  { ours: XEN_HVM_EVTCHN_UPCALL_VECTOR, type: "struct xen_hvm_evtchn_upcall_vector" },
+  { ours: EVTCHN_FIFO_CONTROL_BLOCK, type: "struct evtchn_fifo_control_block" },
   { ours: XEN_FEATURE_INFO, type: "struct xen_feature_info" },
   { ours: XEN_COMPILE_INFO, type: "struct xen_compile_info" },
   { ours: grants.GRANT_ENTRY, type: "struct grant_entry_v1" },
@@ -204,6 +212,10 @@ const NUMBERS: readonly Numbers[] = [
   { ours: numbered(HYPERCALLS), theirs: (name) => `__HYPERVISOR_${name}` },
   ...prefixed({ EVTCHNOP, GNTTABOP, GNTST, HVMOP, RUNSTATE, SCHEDOP, VCPUOP }),
   ...prefixed({ XENMAPSPACE, XENMEM, XENVER }),
+  ...prefixed({ XENFEAT }),
+  { ours: EVTCHN_FIFO, theirs: (name) => `EVTCHN_FIFO_${name}` },
+  { ours: EVTCHN_FIFO_PRIORITY, theirs: (name) => `EVTCHN_FIFO_PRIORITY_${name}` },
+  { ours: XEN_HVM_CPUID, theirs: (name) => `XEN_HVM_CPUID_${name}` },
   { ours: XENTRACE_EVENT, theirs: (name) => `TRC_${name}` },
   { ours: numbered(SHUTDOWN_REASONS), theirs: (name) => `SHUTDOWN_${name}` },
   { ours: CHANNEL_STATUS, theirs: (name) => `EVTCHNSTAT_${name}` },

@@ -88,7 +88,12 @@ Deno.test("parseArgs() takes a kernel and its files as QEMU does", () => {
   );
   assertEquals([guest, initrd, append], ["vmlinuz", "i.gz", "quiet"]);
   assertEquals(run("g", "-smp", "cpus=1").guest, "g");
-  assertEquals(run("g", "-no-reboot", "-M", "pc").machine, "pc");
+  assertEquals(run("g", "-no-reboot", "-M", "pc").machine, { type: "pc", xen: {} });
+  const features = "xenfv,evtchn-fifo=on,upcall-vector=on,pvclock=off";
+  assertEquals(run("g", "-machine", features).machine, {
+    type: "xenfv",
+    xen: { evtchnFifo: true, upcallVector: true, pvclock: false },
+  });
 });
 
 Deno.test("parseArgs() takes -action and -no-reboot as QEMU does", () => {
@@ -181,9 +186,12 @@ const refused: readonly [string, string][] = [
   ["run --bios b --append x", "Cannot use -append without a guest"],
   ["run --hda d --machine xenfv", "Cannot show Xen to a BIOS"],
   ["run g --debugcon file:", "wanted stdio, null or file:F"],
+  ["run g --machine q35", 'Cannot make a machine "q35": wanted pc or xenfv'],
+  ["run g --machine xenfv,fifo=on", 'Cannot use -machine property "fifo": wanted evtchn-fifo, '],
+  ["run g --machine xenfv,pvclock", 'Cannot use -machine property "pvclock": wanted on or off'],
+  ["run g --machine pc,pvclock=off", "Cannot use -machine pc,pvclock=off: the machine hides Xen"],
   ["run g --smp 2", "a machine has one processor"],
   ["run g --rtc utc", 'Cannot read -rtc "utc"'],
-  ["run g -M q35", "Allowed choices are pc, xenfv"],
   ["run g --max-insns 0", 'Cannot read --max-insns "0"'],
   ["run g --max-time 5", 'Cannot read --max-time "5"'],
   ["compare --op erase", "Allowed choices are read, write, randread, randwrite"],

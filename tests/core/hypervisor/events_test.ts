@@ -4,6 +4,7 @@ import { SHARED, XenGuest } from "../../helpers/xen_guest.ts";
 const EPERM = -1;
 const ENOENT = -2;
 const ESRCH = -3;
+const EFAULT = -14;
 const EEXIST = -17;
 const EINVAL = -22;
 const ENOSPC = -28;
@@ -162,12 +163,48 @@ Deno.test("EVTCHNOP_close, bind_ipi, bind_vcpu and unmask refuse what is not the
   assertEquals(bindVcpu(unbound, 0), 0);
 });
 
-Deno.test("event_channel_op has no FIFO ABI and no pirqs", () => {
+Deno.test("event_channel_op has no FIFO ABI unless it is offered", () => {
   const guest = mappedGuest();
-  assertEquals([2, 11, 12, 13].map((command) => guest.call(32, command, guest.struct())), [
-    ...[ENOSYS, ENOSYS, ENOSYS, ENOSYS],
-  ]);
+  assertEquals(guest.call(32, 11, guest.struct()), ENOSYS);
+  assertEquals(guest.call(32, 12, guest.struct()), ENOSYS);
+  assertEquals(guest.call(32, 13, guest.struct([0, 4, 1], [4, 4, 0])), ENOSYS);
   assertEquals(guest.errors, []);
+});
+
+Deno.test("EVTCHNOP_bind_pirq refuses every number: the guest has none", () => {
+  const guest = mappedGuest();
+  for (const pirq of [0, 1, 16, 0xffffffff]) {
+    assertEquals(guest.call(32, 2, guest.struct([0, 4, pirq], [4, 4, 1])), EINVAL);
+  }
+});
+
+Deno.test("EVTCHNOP_bind_virq and bind_vcpu know which VIRQs are the domain's", () => {
+  const guest = mappedGuest();
+  const bindVcpu = (port: number) => guest.call(32, 8, guest.struct([0, 4, port], [4, 4, 0]));
+  // Of a vCPU that is not there: no such vCPU; a global one belongs to vCPU 0.
+  const foreign = [ENOENT, ENOENT, EINVAL, EINVAL, EINVAL, EINVAL, EINVAL, ENOENT];
+  assertEquals(foreign.map((_, virq) => bindVirq(guest, virq, 1)), foreign);
+  const own = foreign.map((error) => error === ENOENT ? EINVAL : 0);
+  assertEquals(own.map((_, virq) => bindVirq(guest, virq)), own.map(() => 0));
+  assertEquals(own.map((_, virq) => bindVcpu(virq + 1)), own);
+});
+
+Deno.test("event_channel_op takes nothing from a structure that is not there to its end", () => {
+  const guest = mappedGuest();
+  guest.vcpu.mapped.set(0xc0001, undefined);
+  const last = 4096 * 10 + 4092;
+  guest.vcpu.mapped.set(0xc0000, 10);
+  guest.memory.write32(last, 0); // vcpu; the port would come behind the page
+  assertEquals(guest.call(32, 7, 0xc0000ffc), EFAULT);
+  bindIpi(guest);
+  assertEquals(guest.u32(4), 1);
+});
+
+Deno.test("EVTCHNOP_unmask leaves the mask of a closed port alone", () => {
+  const guest = mappedGuest();
+  setBit(guest, MASK, 9);
+  assertEquals(unmask(guest, 9), 0);
+  assertEquals(getBit(guest, MASK, 9), 1);
 });
 
 Deno.test("EVTCHNOP_status tells states by their numbers", () => {

@@ -1,11 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { SHARED, XenGuest } from "../../helpers/xen_guest.ts";
-import {
-  SHARED_INFO,
-  tscScale,
-  VCPU_INFO,
-  VCPU_TIME,
-} from "../../../core/hypervisor/shared_info.ts";
+import { tscScale, VCPU_TIME } from "../../../core/hypervisor/pvclock.ts";
+import { SHARED_INFO, VCPU_INFO } from "../../../core/hypervisor/shared_info.ts";
 
 const EBUSY = -16;
 const EINVAL = -22;

@@ -69,7 +69,8 @@ Deno.test("HVM_PARAM_CALLBACK_IRQ takes a vector or nothing", () => {
 Deno.test("hvm_op has no pagetable_dying and no per-vCPU vector, and tells the time", () => {
   const guest = new XenGuest();
   guest.clock.now = 123_456;
-  assertEquals([5, 9, 15, 23].map((op) => guest.call(34, op, 0)), [ENOSYS, ENOSYS, ENOSYS, ENOSYS]);
+  assertEquals([9, 15, 23].map((op) => guest.call(34, op, SCRATCH)), [ENOSYS, ENOSYS, ENOSYS]);
+  assertEquals([guest.call(34, 5), guest.call(34, 5, SCRATCH)], [0, EINVAL]);
   assertEquals(guest.call(34, 10, SCRATCH), 0);
   assertEquals(guest.memory.read64(SCRATCH), 123_456n);
 });
@@ -226,8 +227,10 @@ function poll(guest: XenGuest, ports: readonly number[], timeout = 0n): number {
 Deno.test("SCHEDOP_poll returns at once when a port is pending, masked or not", () => {
   const guest = timedGuest();
   guest.memory.write32(SHARED + 2176, 0xffffffff);
-  guest.memory.write32(PENDING, 1 << 5);
-  assertEquals(poll(guest, [3, 5]), 0);
+  guest.memory.write32(PENDING, 1 << 1 | 1 << 5);
+  assertEquals(poll(guest, [5]), 0);
+  assertEquals(guest.xen.blocked, true); // nobody has bound port 5
+  assertEquals(poll(guest, [5, 1, 1024]), 0);
   assertEquals(guest.xen.blocked, false);
 });
 

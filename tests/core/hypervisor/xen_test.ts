@@ -177,3 +177,15 @@ Deno.test("XenInterface.upcallPending is the guest's own byte", () => {
   guest.memory.write8(SHARED, 0);
   assertEquals(guest.xen.upcallPending, false);
 });
+
+Deno.test("XENVER_get_features leaves out what a Xen does not offer", () => {
+  const rows = [[{}, 0x305], [{ pvclock: false }, 0x105], [
+    { callbackVector: false },
+    0x205,
+  ]] as const;
+  for (const [offers, features] of rows) {
+    const guest = new XenGuest(1_000_000_000, offers);
+    assertEquals(guest.call(17, 6, guest.struct([0, 4, 0])), 0);
+    assertEquals(guest.u32(4), features);
+  }
+});
