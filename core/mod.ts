@@ -34,6 +34,7 @@ export type {
   PortAccess,
   RecordedAccess,
   RecordedBytes,
+  RecordedCommand,
   RecordedInput,
 } from "./machine/replay.ts";
 export {

@@ -1,21 +1,13 @@
 /**
  * What the toolstack writes into xenstore when it builds an HVM domain, as xl does.
- * Source: tree of a domain built by xl on Xen 4.17; xen/docs/man/xen-vbd-interface.7.pandoc.
+ * Source: tree of a domain built by xl on Xen 4.17.
  * @module
  */
 
-import { UsageError } from "../errors.ts";
+import { type StoreRow, writeRows } from "./toolstack_rows.ts";
+import { backendsPath } from "./toolstack_vbd.ts";
 import type { PrivilegedStore } from "./xenstore.ts";
-import { DOM0, homePath } from "./xenstore_access.ts";
-
-/** A virtual disk as the domain's configuration names it. */
-export interface VirtualDisk {
-  /** Name in the guest's configuration, such as `"hda"`. */
-  readonly vdev: string;
-  readonly readOnly: boolean;
-  /** What stands behind the disk; shown only. */
-  readonly params: string;
-}
+import { homePath } from "./xenstore_access.ts";
 
 /** What the toolstack knows of a new domain. */
 export interface DomainBuild {
@@ -26,7 +18,6 @@ export interface DomainBuild {
   /** The two special pages and the guest's ends of their event channels. */
   readonly store: RingEndpoint;
   readonly console: RingEndpoint;
-  readonly disks: readonly VirtualDisk[];
 }
 
 /** A ring page and its event channel. */
@@ -35,35 +26,11 @@ export interface RingEndpoint {
   readonly evtchnPort: number;
 }
 
-/** A node: path below the directory at hand, value, and permissions if they are not inherited. */
-type Row = readonly [path: string, value: string, permissions?: readonly string[]];
-
-const XENBUS_STATE_INITIALISING = "1";
-const XENBUS_STATE_CLOSING = "5";
-
-/** Writes the whole tree of a domain: its home, its frontends, their backends. */
+/** Writes a domain's home. Its devices are added to it one by one: see `toolstack_vbd.ts`. */
 export function buildDomain(store: PrivilegedStore, domain: DomainBuild): void {
   const home = homePath(domain.domid);
   writeRows(store, `/vm/${domain.uuid}`, vmRows(domain));
   writeRows(store, home, homeRows(domain));
-  for (const [index, disk] of domain.disks.entries()) {
-    const vdev = vdevNumber(disk.vdev);
-    writeRows(store, backendPath(domain.domid, vdev), backendRows(domain.domid, disk, index));
-    writeRows(store, frontendPath(domain.domid, vdev), frontendRows(domain.domid, vdev));
-  }
-}
-
-/**
- * Takes the devices of a domain away that is being destroyed: with its frontend gone, a backend
- * closes.
- */
-export function closeDevices(store: PrivilegedStore, domid: number): void {
-  for (const vdev of store.list(backendsPath(domid))) {
-    const backend = `${backendsPath(domid)}/${vdev}`;
-    store.remove(store.read(`${backend}/frontend`)!);
-    store.write(`${backend}/online`, "0");
-    store.write(`${backend}/state`, XENBUS_STATE_CLOSING);
-  }
 }
 
 /** Removes all that is left of a destroyed domain, its backends too. */
@@ -74,22 +41,7 @@ export function removeDomain(
   for (const path of [backendsPath(domid), homePath(domid), `/vm/${uuid}`]) store.remove(path);
 }
 
-/** Directory of a virtual disk's frontend. */
-export function frontendPath(domid: number, vdev: number): string {
-  return `${homePath(domid)}/device/vbd/${vdev}`;
-}
-
-/** Directory of a virtual disk's backend in dom0. */
-export function backendPath(domid: number, vdev: number): string {
-  return `${backendsPath(domid)}/${vdev}`;
-}
-
-/** Directory of all backends that serve a domain. */
-function backendsPath(domid: number): string {
-  return `${homePath(DOM0)}/backend/vbd/${domid}`;
-}
-
-function vmRows({ domid, name, uuid }: DomainBuild): Row[] {
+function vmRows({ domid, name, uuid }: DomainBuild): StoreRow[] {
   return [
     ["", "", ["n0", `r${domid}`]],
     ["uuid", uuid],
@@ -97,7 +49,7 @@ function vmRows({ domid, name, uuid }: DomainBuild): Row[] {
   ];
 }
 
-function homeRows({ domid, name, uuid, memoryKiB, store, console }: DomainBuild): Row[] {
+function homeRows({ domid, name, uuid, memoryKiB, store, console }: DomainBuild): StoreRow[] {
   const readable = ["n0", `r${domid}`];
   const owned = [`n${domid}`];
   return [
@@ -142,97 +94,4 @@ function homeRows({ domid, name, uuid, memoryKiB, store, console }: DomainBuild)
     ["console/output", "pty"],
     ["console/limit", "1048576"],
   ];
-}
-
-function frontendRows(domid: number, vdev: number): Row[] {
-  return [
-    ["", "", [`n${domid}`, "r0"]],
-    ["backend", backendPath(domid, vdev)],
-    ["backend-id", String(DOM0)],
-    ["state", XENBUS_STATE_INITIALISING],
-    ["virtual-device", String(vdev)],
-    ["device-type", "disk"],
-    ["trusted", "1"],
-  ];
-}
-
-/** The last three rows are the hotplug script's, which has run when the domain starts. */
-function backendRows(domid: number, disk: VirtualDisk, index: number): Row[] {
-  const params = utf8(disk.params);
-  return [
-    ["", "", ["n0", `r${domid}`]],
-    ["frontend", frontendPath(domid, vdevNumber(disk.vdev))],
-    ["frontend-id", String(domid)],
-    ["online", "1"],
-    ["removable", "0"],
-    ["bootable", "1"],
-    ["state", XENBUS_STATE_INITIALISING],
-    ["dev", disk.vdev],
-    ["type", "phy"],
-    ["mode", disk.readOnly ? "r" : "w"],
-    ["device-type", "disk"],
-    ["discard-enable", "1"],
-    ["specification", "xen"],
-    ["script", "/etc/xen/scripts/block"],
-    ["params", params],
-    ["physical-device", `7:${index.toString(16)}`],
-    ["physical-device-path", params],
-    ["hotplug-status", "connected"],
-  ];
-}
-
-function writeRows(store: PrivilegedStore, directory: string, rows: readonly Row[]): void {
-  for (const [path, value, permissions] of rows) {
-    const node = path === "" ? directory : `${directory}/${path}`;
-    store.write(node, value);
-    if (permissions !== undefined) store.setPermissions(node, permissions);
-  }
-}
-
-/** A value of the store is a string of bytes. */
-function utf8(text: string): string {
-  return String.fromCharCode(...new TextEncoder().encode(text));
-}
-
-/** How a family of disk names is numbered. */
-interface VdevScheme {
-  readonly prefix: string;
-  /** First and last disk, `a` being 0, and the highest partition. */
-  readonly disks: readonly [number, number];
-  readonly partitions: number;
-  number(disk: number, partition: number): number;
-}
-
-const VDEV_SCHEMES: readonly VdevScheme[] = [
-  { prefix: "xvd", disks: [0, 15], partitions: 15, number: (d, p) => 202 << 8 | d << 4 | p },
-  { prefix: "xvd", disks: [0, 0xfffff], partitions: 255, number: (d, p) => 1 << 28 | d << 8 | p },
-  { prefix: "sd", disks: [0, 15], partitions: 15, number: (d, p) => 8 << 8 | d << 4 | p },
-  { prefix: "hd", disks: [0, 1], partitions: 63, number: (d, p) => 3 << 8 | d << 6 | p },
-  { prefix: "hd", disks: [2, 3], partitions: 63, number: (d, p) => 22 << 8 | (d - 2) << 6 | p },
-];
-
-const VDEV_NAME = /^(xvd|sd|hd)([a-z]{1,4})([1-9]\d{0,2})?$/;
-
-/**
- * The number of a virtual block device: `hda` is 768, `hdb` 832, `xvda` 51712.
- * @throws {UsageError} when no numbering has such a disk
- */
-export function vdevNumber(name: string): number {
-  const [, prefix, letters = "", digits = "0"] = VDEV_NAME.exec(name) ?? [];
-  const disk = diskIndex(letters);
-  const partition = Number(digits);
-  const scheme = VDEV_SCHEMES.find(({ prefix: family, disks: [first, last], partitions }) =>
-    family === prefix && disk >= first && disk <= last && partition <= partitions
-  );
-  if (scheme === undefined) {
-    throw new UsageError(`No virtual disk is named "${name}"`, "hda, hdb, sda or xvda");
-  }
-  return scheme.number(disk, partition);
-}
-
-/** a … z, aa, ab …: 0, 1 … */
-function diskIndex(letters: string): number {
-  let index = 0;
-  for (const letter of letters) index = index * 26 + letter.charCodeAt(0) - 96;
-  return index - 1;
 }

@@ -12,10 +12,17 @@ import { StoreTree } from "./xenstore_tree.ts";
 import type { StoreChange } from "./xenstore_view.ts";
 import { type WatchSink, WatchTable } from "./xenstore_watch.ts";
 
-/** A dom0 client that also builds domains. */
-export interface PrivilegedStore extends StoreClient {
+/** What a dom0 client that builds domains does within a transaction, or without. */
+export interface StoreTransactionClient
+  extends Pick<StoreClient, "read" | "write" | "list" | "remove"> {
   /** @param permissions owner first, such as `["n0", "r1"]` */
   setPermissions(path: string, permissions: readonly string[]): void;
+}
+
+/** A dom0 client that also builds domains. */
+export interface PrivilegedStore extends StoreClient, StoreTransactionClient {
+  /** All that `update` does is seen at once, and watches fire then; nothing of it if it throws. */
+  transaction(update: (store: StoreTransactionClient) => void): void;
 }
 
 /** xenstored without its transports. */
@@ -138,7 +145,7 @@ class Dom0Client implements PrivilegedStore {
   }
 
   list(path: string): readonly string[] {
-    return unlessMissing(() => [...this.#connection.directory(path).children.keys()]) ?? [];
+    return listOf(this.#connection, path, 0);
   }
 
   remove(path: string): void {
@@ -147,6 +154,25 @@ class Dom0Client implements PrivilegedStore {
 
   setPermissions(path: string, permissions: readonly string[]): void {
     this.#connection.setPermissions(path, parsePermissions(permissions));
+  }
+
+  transaction(update: (store: StoreTransactionClient) => void): void {
+    const connection = this.#connection;
+    const id = connection.startTransaction();
+    let done = false;
+    try {
+      update({
+        read: (path) => unlessMissing(() => connection.read(path, id)),
+        write: (path, value) => connection.write(path, value, id),
+        list: (path) => listOf(connection, path, id),
+        remove: (path) => unlessMissing(() => connection.remove(path, id)),
+        setPermissions: (path, permissions) =>
+          connection.setPermissions(path, parsePermissions(permissions), id),
+      });
+      done = true;
+    } finally {
+      connection.endTransaction(id, done);
+    }
   }
 
   watch(path: string, fire: (path: string) => void): () => void {
@@ -168,6 +194,10 @@ function removeOwned(tree: StoreTree, domid: number): StoreChange[] {
   const paths = tree.topmostOf(domid);
   for (const path of paths) tree.remove(path);
   return paths.map((path) => ({ path, removed: true }));
+}
+
+function listOf(connection: StoreConnection, path: string, transaction: number): string[] {
+  return unlessMissing(() => [...connection.directory(path, transaction).children.keys()]) ?? [];
 }
 
 function unlessMissing<T>(answer: () => T): T | undefined {

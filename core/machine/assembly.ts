@@ -4,29 +4,27 @@
  * @module
  */
 
-import { FaultyDisk } from "../../devices/disk/faulty.ts";
-import { ServedDisk } from "../../devices/disk/served.ts";
-import { TimedDisk } from "../../devices/disk/timed.ts";
 import { VirtualClock } from "../clock.ts";
 import { Cpu } from "../cpu/cpu.ts";
 import { DEFAULT_PROFILE, FEATURE, profileFeatures } from "../cpu/cpuid.ts";
 import { Dom0Timeline } from "../dom0.ts";
+import { UsageError } from "../errors.ts";
 import { Accounting } from "../hypervisor/accounting.ts";
 import { ExitBooks } from "../hypervisor/exit_books.ts";
 import { HiddenXen } from "../hypervisor/hidden_xen.ts";
 import { Books } from "../ledger.ts";
 import { PAGE_SIZE } from "../types.ts";
 import { IRQ } from "./address_map.ts";
-import { type DiskConfig, hasApics, type MachineConfig, showsXen } from "./config.ts";
+import { hasApics, type MachineConfig, showsXen, type ToolstackCommand } from "./config.ts";
 import { Domains } from "./domains.ts";
+import { Drives } from "./drives.ts";
 import { requestRecord } from "./exit_report.ts";
 import { type Inspector, MachineInspector } from "./inspect.ts";
-import { driveName } from "./inspect_board.ts";
 import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
 import type { Pc } from "./pc.ts";
-import { type AssemblyEvents, type ConnectedDrive, PowerCycle } from "./power_cycle.ts";
-import { HostInput, type InputSink, type InputSinks } from "./replay.ts";
+import { type AssemblyEvents, PowerCycle } from "./power_cycle.ts";
+import { type HostActors, HostInput, type InputSink, type InputSinks } from "./replay.ts";
 
 /** Pages of Xen's own: grant table, shared_info, ioreq, xenstore, console. Makes 64 KiB units. */
 const EXTRA_FRAMES = 80;
@@ -40,14 +38,13 @@ export class Assembly {
   readonly exits: ExitBooks;
   readonly cpu: Cpu;
   readonly memory: GuestRam;
-  readonly media: readonly TimedDisk[];
+  readonly drives: Drives;
   /** Absent on a board that hides Xen. */
   readonly domains: Domains | undefined;
   readonly input: HostInput;
   readonly inspector: Inspector;
   readonly #config: MachineConfig;
   readonly #events: AssemblyEvents;
-  readonly #drives: readonly ConnectedDrive[];
   #cycle: PowerCycle;
 
   constructor(config: MachineConfig, events: AssemblyEvents) {
@@ -55,13 +52,12 @@ export class Assembly {
     this.#events = events;
     this.cpu = this.#makeCpu();
     this.memory = this.#makeMemory();
-    this.media = config.disks.map((disk) => this.#makeMedia(disk));
-    this.#drives = config.disks.map((disk, place) => this.#connect(disk, place));
+    this.drives = this.#makeDrives();
     this.exits = this.#makeExitBooks();
     if (showsXen(config)) this.domains = this.#makeDomains();
     this.#cycle = this.#switchOn();
-    const { ports } = this.cycle.pc;
-    this.input = new HostInput(this.clock, inputSinks(this.cycle.pc), ports, config.inputs);
+    const sinks = inputSinks(this.cycle.pc);
+    this.input = new HostInput(this.clock, sinks, this.#hostActors(), config.inputs);
     this.inspector = this.#makeInspector();
   }
 
@@ -81,13 +77,14 @@ export class Assembly {
     this.#cycle.end();
     this.memory.reset();
     this.#cycle = this.#switchOn();
-    this.input.connect(inputSinks(this.#cycle.pc), this.#cycle.pc.ports);
+    this.input.connect(inputSinks(this.#cycle.pc));
   }
 
   #switchOn(): PowerCycle {
     const { clock, books, dom0, accounting, exits, cpu, memory } = this;
     const lasting = { clock, books, dom0, accounting, exits, cpu, memory };
-    const parts = { ...lasting, config: this.#config, events: this.#events, drives: this.#drives };
+    const drives = this.drives.all;
+    const parts = { ...lasting, config: this.#config, events: this.#events, drives };
     return new PowerCycle(parts, () => this.domains?.build().xen ?? new HiddenXen());
   }
 
@@ -117,22 +114,39 @@ export class Assembly {
     return EXTRA_FRAMES + Math.ceil((this.#config.guest.rom?.length ?? 0) / PAGE_SIZE);
   }
 
-  #makeMedia({ backend, media }: DiskConfig): TimedDisk {
-    return new TimedDisk(
-      this.clock,
-      backend,
-      media,
-      (error) => this.#events.onHostError(backend, error),
-    );
+  #makeDrives(): Drives {
+    const { clock, dom0 } = this;
+    const { cost: costs, disks } = this.#config;
+    const { onHostError } = this.#events;
+    return new Drives({ clock, dom0, costs, onHostError }, disks);
   }
 
-  #connect(config: DiskConfig, place: number): ConnectedDrive {
-    const { index = place, kind = "disk", path, faults, offers } = config;
-    const { blockSubmit, blockComplete } = this.#config.cost;
-    const costs = { submit: blockSubmit, complete: blockComplete };
-    const served = new ServedDisk(this.dom0, this.media[place]!, costs);
-    const disk = faults === undefined ? served : new FaultyDisk(served, faults);
-    return { index, kind, path: kind === "cdrom" ? "ide" : path, disk, offers };
+  /** Whatever board there is. */
+  #hostActors(): HostActors {
+    const ports = () => this.#cycle.pc.ports;
+    return {
+      ports: {
+        read: (port, size) => ports().read(port, size),
+        write: (port, size, value) => ports().write(port, size, value),
+      },
+      toolstack: { run: (command) => this.#runToolstack(command) },
+    };
+  }
+
+  #runToolstack(command: ToolstackCommand): void {
+    const vbds = this.domains?.current.vbds;
+    if (vbds === undefined) throw new UsageError(`Cannot ${command.verb}: the machine hides Xen`);
+    switch (command.verb) {
+      case "block-attach": {
+        vbds.checkFree(command.disk.vdev);
+        const drive = this.drives.add({ ...command.disk, path: "xen" });
+        return vbds.attach(this.drives.vbd(drive));
+      }
+      case "block-detach":
+        return vbds.detach(command.device, command.force);
+      case "backend-restart":
+        return vbds.restartDriver(command.device, command.afresh);
+    }
   }
 
   #makeExitBooks(): ExitBooks {
@@ -158,27 +172,24 @@ export class Assembly {
       dom0: this.dom0,
       errors: this.accounting,
       costs: this.#config.cost,
-      disks: this.#drives.filter(({ path }) => path !== "ide"),
+      drives: this.drives,
       exits: this.exits,
       offers: this.#config.xen,
       onUpcallVector: (vector) => this.#cycle.pc.localApic?.request(vector),
       onShutdown: (reason) => this.#events.onShutdown(reason),
       onStoreMessage: this.#config.onStoreMessage,
+      onToolstack: this.#config.onToolstack,
     });
   }
 
   #makeInspector(): Inspector {
-    const disks = this.#config.disks.map(({ index, kind = "disk" }, place) => ({
-      name: driveName(index ?? place, kind),
-      disk: this.media[place]!,
-    }));
     return new MachineInspector({
       clock: this.clock,
       cpu: this.cpu,
       memory: this.memory,
       pc: () => this.#cycle.pc,
       input: this.input,
-      disks,
+      drives: this.drives,
       domain: () => this.domains?.current,
     });
   }

@@ -68,11 +68,23 @@ export interface DiskConfig {
   readonly kind?: "disk" | "cdrom";
   /** The one path to it. */
   readonly path?: "ide" | "xen";
+  /** What it is called over blkfront, such as `"xvda"`: the name of its position unless given. */
+  readonly vdev?: string;
   /** What is wrong with some of its sectors. */
   readonly faults?: readonly Fault[];
   /** What its block backend offers otherwise than by default. */
   readonly offers?: Partial<BlkbackOffers>;
 }
+
+/** A drive that comes over blkfront alone, under a name of its own. */
+export type VbdConfig = Omit<DiskConfig, "index" | "kind" | "path"> & { readonly vdev: string };
+
+/** What a user asks of the toolstack while the domain runs, by xl's names where it has one. */
+export type ToolstackCommand =
+  | { readonly verb: "block-attach"; readonly disk: VbdConfig }
+  | { readonly verb: "block-detach"; readonly device: string; readonly force: boolean }
+  /** The backend driver dies and starts again; `afresh` makes the frontend do so too. */
+  | { readonly verb: "backend-restart"; readonly device: string; readonly afresh: boolean };
 
 /**
  * Everything that decides what a machine does. The same config gives the same run, byte for byte.
@@ -96,7 +108,7 @@ export interface MachineConfig {
   readonly vgaRom?: Uint8Array;
   /** A BIOS shows its screen on COM1, and takes keys from there. */
   readonly serialScreen?: boolean;
-  /** At most four, every position at most once. */
+  /** On IDE at most four; every position, and every name, at most once. */
   readonly disks: readonly DiskConfig[];
   /** Prices of exits, hypercalls and everything else that takes virtual time. */
   readonly cost: CostPreset;
@@ -124,6 +136,8 @@ export interface MachineConfig {
   readonly onBlock?: (listing: readonly string[]) => void;
   /** The first failure of the host to read or write an image; the guest has an I/O error of it. */
   readonly onHostError?: (error: ImageError) => void;
+  /** What the toolstack has to say some time after it was asked for something. */
+  readonly onToolstack?: (line: string) => void;
   /** A message between the guest and xenstored, as a line of the daemon's trace. */
   readonly onStoreMessage?: (line: string) => void;
   /** A byte written to the POST port 0x80; costs the guest no time beyond the instruction. */

@@ -1,21 +1,17 @@
 /**
- * The Xen side of the machine: the domain as the toolstack builds it, with a block backend in dom0
- * for each disk.
+ * The Xen side of the machine: the domain as the toolstack builds it.
  * Source: special pages as tools/libs/guest/xg_dom_x86.c of Xen places them; reserved grants of
  * Xen's public header grant_table.h.
  * @module
  */
 
-import { Blkback } from "../../devices/xen/blkback.ts";
-import { ALL_OFFERS } from "../../devices/xen/frontend_keys.ts";
-import type { BlkbackOffers } from "../../devices/xen/frontend_keys.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import { grantCopyTime, hypercallTime, tlbShootdownTime } from "../hypervisor/costs.ts";
 import { HVM_PARAM } from "../hypervisor/hvm_params.ts";
 import type { ExitBooks } from "../hypervisor/exit_books.ts";
 import { type RefusalCounts, Refusals } from "../hypervisor/refusals.ts";
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
-import { buildDomain, closeDevices, removeDomain, vdevNumber } from "../hypervisor/toolstack.ts";
+import { buildDomain, removeDomain } from "../hypervisor/toolstack.ts";
 import type { RingEndpoint } from "../hypervisor/toolstack.ts";
 import { XenInterface } from "../hypervisor/xen.ts";
 import { XEN_OFFERS } from "../hypervisor/xen_offers.ts";
@@ -24,19 +20,9 @@ import type { XenStore } from "../hypervisor/xenstore.ts";
 import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
 import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
 import { traceLine } from "../hypervisor/xenstore_trace.ts";
-import { COST, SECTOR_SIZE } from "../types.ts";
-import type {
-  BackendHost,
-  Clock,
-  Disk,
-  Dom0,
-  Gfn,
-  GuestErrors,
-  GuestMemory,
-  Ledger,
-  Physmap,
-} from "../types.ts";
-import { DRIVE_NAMES } from "./config.ts";
+import { COST } from "../types.ts";
+import type { Clock, Dom0, Gfn, GuestErrors, GuestMemory, Ledger, Physmap } from "../types.ts";
+import { type DomainDisk, Vbds } from "./vbds.ts";
 
 /** Special pages, below the end of the 32-bit space. */
 const SPECIAL_GFN = { STORE: 0xfeffc, CONSOLE: 0xfefff } as const;
@@ -47,15 +33,6 @@ const NAME = "guest";
 const UUID = "00000000-0000-4000-8000-000000000001";
 /** The TSC counts nanoseconds, so one an instruction. */
 const TSC_HZ = 1_000_000_000;
-
-/** A disk that the domain sees over blkfront. */
-export interface DomainDisk {
-  /** Index into {@link DRIVE_NAMES}, whether or not the disk is on IDE too. */
-  readonly index: number;
-  readonly disk: Disk;
-  /** What its backend offers otherwise than by default. */
-  readonly offers?: Partial<BlkbackOffers> | undefined;
-}
 
 /** What the domain is built from. */
 export interface DomainParts {
@@ -79,6 +56,8 @@ export interface DomainParts {
   /** Requests a vector of the local APIC, if there is one. */
   readonly onUpcallVector?: (vector: number) => void;
   readonly onShutdown: (reason: ShutdownReason) => void;
+  /** What the toolstack has to say some time after it was asked. */
+  readonly onToolstack?: ((line: string) => void) | undefined;
   /** A message on the guest's xenstore ring. */
   readonly onStoreMessage?: ((line: string) => void) | undefined;
 }
@@ -86,6 +65,7 @@ export interface DomainParts {
 /** One HVM domain and its backends. */
 export class Domain {
   readonly xen: XenInterface;
+  readonly vbds: Vbds;
   readonly #parts: DomainParts;
   readonly #store: XenStore;
   readonly #storeRing: XenStoreRing;
@@ -111,7 +91,8 @@ export class Domain {
     }
     this.#build(store, console);
     this.#storeRing = this.#serveStore(store);
-    for (const disk of parts.disks) this.#serveDisk(disk);
+    this.vbds = this.#makeVbds();
+    for (const disk of parts.disks) this.vbds.attach(disk);
   }
 
   /**
@@ -141,7 +122,7 @@ export class Domain {
    */
   closeDevices(): void {
     this.#store.domainShutDown();
-    closeDevices(this.#store.client(), this.xen.domid);
+    this.vbds.abandon();
   }
 
   /** Ends it, when dom0 has nothing left to do: xenstored forgets it, and all of its nodes go. */
@@ -186,7 +167,7 @@ export class Domain {
   }
 
   #build(store: RingEndpoint, console: RingEndpoint): void {
-    const { memory, disks } = this.#parts;
+    const { memory } = this.#parts;
     buildDomain(this.#store.client(), {
       domid: this.xen.domid,
       name: NAME,
@@ -194,9 +175,6 @@ export class Domain {
       memoryKiB: memory.size / 1024,
       store,
       console,
-      disks: disks.map(({ index, disk: { readOnly } }) => {
-        return { vdev: DRIVE_NAMES[index]!, readOnly, params: DRIVE_NAMES[index]! };
-      }),
     });
   }
 
@@ -222,33 +200,20 @@ export class Domain {
     return ring;
   }
 
-  #serveDisk({ index, disk, offers }: DomainDisk): void {
-    const vdev = DRIVE_NAMES[index]!;
-    const { clock, memory, dom0, errors, costs, exits } = this.#parts;
-    const { xen } = this;
-    const host: BackendHost = {
-      domid: xen.domid,
-      grants: xen.grants,
-      store: this.#store.client(),
-      bindInterdomain: (port, onEvent) => xen.events.bindInterdomain(port, onEvent),
-    };
-    new Blkback(host, dom0, disk, memory, errors, {
+  #makeVbds(): Vbds {
+    const { clock, memory, dom0, errors, costs, exits, onToolstack } = this.#parts;
+    return new Vbds({
       clock,
-      vdev: vdevNumber(vdev),
-      costs: {
-        wakeup: costs.backendWakeup,
-        perRequest: costs.backendRequest,
-        perResponse: costs.backendResponse,
-      },
-      offers: { ...ALL_OFFERS, ...offers },
-      blockSize: { logical: SECTOR_SIZE, physical: SECTOR_SIZE },
-      observe: () => exits?.watchRing(vdev),
-      stats: {
-        notifySent: () => {},
-        notifySuppressed: () => this.#suppressed++,
-        requestWithoutEvent: () => this.#suppressed++,
-        refused: (reason) => this.#refusals.count(vdev, reason),
-      },
+      dom0,
+      memory,
+      errors,
+      costs,
+      exits,
+      xen: this.xen,
+      store: this.#store,
+      refusals: this.#refusals,
+      onSuppressed: () => this.#suppressed++,
+      tell: (line) => onToolstack?.(line),
     });
   }
 }

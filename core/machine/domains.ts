@@ -12,12 +12,15 @@ import type { XenStats } from "../hypervisor/xen.ts";
 import { XenStore } from "../hypervisor/xenstore.ts";
 import type { GuestMemory } from "../types.ts";
 import { Domain, type DomainParts } from "./domain.ts";
+import type { Drives } from "./drives.ts";
 import { type FramePool, FrameScope } from "./frame_scope.ts";
 import { addStats, NO_STATS } from "./xen_totals.ts";
 
 /** What all domains are built from. */
-export interface DomainsParts extends Omit<DomainParts, "domid" | "physmap" | "store"> {
+export interface DomainsParts extends Omit<DomainParts, "domid" | "physmap" | "store" | "disks"> {
   readonly memory: GuestMemory & FramePool;
+  /** Those that there are when a domain is built. */
+  readonly drives: Drives;
 }
 
 /** What ends with a domain. */
@@ -74,6 +77,7 @@ export class Domains {
       store: this.#store,
       refusals: this.#refusals,
       domid: ++this.#lastDomid,
+      disks: parts.drives.vbds,
     });
     this.#current = { domain, clock, frames };
     return domain;

@@ -14,8 +14,10 @@ import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
 import type { AccessSize, Clock, Gpa } from "../types.ts";
 import { PAGE_SIZE } from "../types.ts";
 import type { Domain } from "./domain.ts";
+import type { Drives } from "./drives.ts";
 import { ioApicLines, localApicLines } from "./inspect_apic.ts";
-import { blockStatLines, irqLines, type NamedDisk, pciLines, picLines } from "./inspect_board.ts";
+import { blockStatLines, irqLines, pciLines, picLines } from "./inspect_board.ts";
+import { blockListLines } from "./inspect_vbds.ts";
 import { registerLines, registerValue } from "./inspect_cpu.ts";
 import { storeLines } from "./inspect_xenstore.ts";
 import { listCode, type Listed } from "./listing.ts";
@@ -34,7 +36,7 @@ export interface InspectorParts {
   /** The board that there is. */
   readonly pc: () => Pc;
   readonly input: HostInput;
-  readonly disks: readonly NamedDisk[];
+  readonly drives: Drives;
   /** Absent when the machine hides Xen. */
   readonly domain: () => Domain | undefined;
 }
@@ -55,6 +57,8 @@ export interface Inspector {
   pci(): string[];
   /** What the disks have done. */
   blockStats(): string[];
+  /** What `xl block-list` prints. */
+  blockList(): string[];
   /** What `xenstore-ls` prints of a path, or why it prints nothing. */
   xenstore(path: string, style: ListStyle): string[];
   /** Walks the page tables; `undefined` where nothing is mapped. */
@@ -109,7 +113,11 @@ export class MachineInspector implements Inspector {
   }
 
   blockStats(): string[] {
-    return blockStatLines(this.#parts.disks, this.#parts.clock.now);
+    return blockStatLines(this.#parts.drives.named, this.#parts.clock.now);
+  }
+
+  blockList(): string[] {
+    return blockListLines(this.#parts.domain());
   }
 
   xenstore(path: string, style: ListStyle): string[] {

@@ -6,13 +6,12 @@
  * @module
  */
 
-import type { TimedDisk } from "../../devices/disk/timed.ts";
 import type { Vga } from "../../devices/vga.ts";
 import type { TextScreen } from "../../devices/vga_text.ts";
 import type { VirtualClock } from "../clock.ts";
 import type { Cpu } from "../cpu/cpu.ts";
 import type { Dom0Timeline } from "../dom0.ts";
-import { EXIT_CODE, GuestPanic, ImageError, InternalError } from "../errors.ts";
+import { EXIT_CODE, GuestPanic, InternalError } from "../errors.ts";
 import type { Accounting } from "../hypervisor/accounting.ts";
 import type { ExitBooks } from "../hypervisor/exit_books.ts";
 import type { HiddenXen } from "../hypervisor/hidden_xen.ts";
@@ -20,10 +19,12 @@ import { type Hypervisor, NS_PER_INSTRUCTION } from "../hypervisor/hypervisor.ts
 import type { ShutdownReason } from "../hypervisor/sched_op.ts";
 import type { XenInterface } from "../hypervisor/xen.ts";
 import type { Books } from "../ledger.ts";
-import type { BlockBackend, GuestMemory, Ns } from "../types.ts";
+import type { GuestMemory, Ns } from "../types.ts";
 import { COST } from "../types.ts";
 import { Assembly } from "./assembly.ts";
-import { type Counters, type MachineConfig, type RunResult, showsXen } from "./config.ts";
+import type { Counters, MachineConfig, RunResult, ToolstackCommand } from "./config.ts";
+import { showsXen } from "./config.ts";
+import type { Drives } from "./drives.ts";
 import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
 import { type ExitReport, exitReport } from "./exit_report.ts";
@@ -54,7 +55,7 @@ export class Machine {
   readonly #exits: ExitBooks;
   readonly #exceptions = new ExceptionWatch();
   readonly #cpu: Cpu;
-  readonly #media: readonly TimedDisk[];
+  readonly #drives: Drives;
   readonly #parts: Assembly;
   #xen: XenInterface | HiddenXen;
   #hypervisor: Hypervisor;
@@ -91,7 +92,7 @@ export class Machine {
     this.#accounting = parts.accounting;
     this.#exits = parts.exits;
     this.#cpu = parts.cpu;
-    this.#media = parts.media;
+    this.#drives = parts.drives;
     this.#xen = parts.cycle.xen;
     this.#hypervisor = parts.cycle.hypervisor;
     this.#vga = parts.cycle.pc.vga;
@@ -128,6 +129,16 @@ export class Machine {
   /** Types on one of the machine's lines, now; not from inside one of the machine's callbacks. */
   input(source: InputSource, bytes: Uint8Array): void {
     this.#input.add(source, bytes);
+    this.#loop.wake();
+  }
+
+  /**
+   * Asks the toolstack for something, now; not from inside one of the machine's callbacks. The
+   * machine closes the image of a disk that it gets when the disk is detached, or with itself.
+   * @throws {UsageError} when it cannot be
+   */
+  toolstack(command: ToolstackCommand): void {
+    this.#input.command(command);
     this.#loop.wake();
   }
 
@@ -203,23 +214,12 @@ export class Machine {
 
   /** Makes durable what the disks have completed. */
   flush(): void {
-    for (const { backend } of this.#config.disks) {
-      if (!backend.readOnly) this.#flush(backend);
-    }
-  }
-
-  #flush(backend: BlockBackend): void {
-    try {
-      backend.flush();
-    } catch (error) {
-      if (!(error instanceof ImageError)) throw error;
-      this.#hostErrors.add(backend, error);
-    }
+    this.#drives.flush();
   }
 
   /** Closes the disk images. The machine cannot run on. */
   close(): void {
-    for (const { backend } of this.#config.disks) backend.close();
+    this.#drives.close();
   }
 
   // ---- the loop ---------------------------------------------------------------------------------
@@ -286,7 +286,7 @@ export class Machine {
   }
 
   #isDiskBusy(): boolean {
-    return this.#dom0.servesDisk || this.#media.some(({ inFlight }) => inFlight > 0);
+    return this.#dom0.servesDisk || this.#drives.isBusy;
   }
 
   #runVcpu(): void {

@@ -20,18 +20,13 @@ import type { BlockBackend, Disk } from "../types.ts";
 import { HYPERVISOR_PORTS } from "./address_map.ts";
 import { Bios } from "./bios.ts";
 import { setUpBoard } from "./bios_setup.ts";
-import { type DiskConfig, DRIVE_NAMES, hasApics, type MachineConfig, showsXen } from "./config.ts";
+import { DRIVE_NAMES, hasApics, type MachineConfig, showsXen } from "./config.ts";
+import type { Drive } from "./drives.ts";
 import { placeTables } from "./firmware.ts";
 import { firmwareContents } from "./fw_cfg_items.ts";
 import type { GuestRam } from "./memory.ts";
-import { Pc, type PcDrive } from "./pc.ts";
+import { Pc } from "./pc.ts";
 import { RomBios } from "./rom.ts";
-
-/** A drive, and the one path to it if not both lead there. */
-export interface ConnectedDrive extends PcDrive {
-  readonly path: DiskConfig["path"];
-  readonly offers: DiskConfig["offers"];
-}
 
 /** What happens to the parts and concerns the machine. */
 export interface AssemblyEvents {
@@ -56,7 +51,7 @@ export interface LastingParts {
   readonly exits: ExitBooks;
   readonly cpu: Cpu;
   readonly memory: GuestRam;
-  readonly drives: readonly ConnectedDrive[];
+  readonly drives: readonly Drive[];
 }
 
 /** The machine from one start to the next. Nothing has run yet. */
@@ -136,7 +131,7 @@ export class PowerCycle {
     onMark(value, this.#parts.cpu.state);
   }
 
-  #watch(drive: ConnectedDrive): ConnectedDrive {
+  #watch(drive: Drive): Drive {
     const { index, disk } = drive;
     return { ...drive, disk: this.#parts.exits.watchIde(index, DRIVE_NAMES[index]!, disk) };
   }
@@ -157,8 +152,7 @@ export class PowerCycle {
 
   /** The disks that a BIOS finds on IDE, in the order of their positions. */
   #bootDisks(): BlockBackend[] {
-    return this.#config.disks
-      .map((disk, place) => ({ ...disk, index: disk.index ?? place }))
+    return this.#parts.drives
       .filter(({ kind, path }) => kind !== "cdrom" && path !== "xen")
       .sort((a, b) => a.index - b.index)
       .map(({ backend }) => backend);

@@ -12,6 +12,7 @@
  */
 
 import type { AccessSize, Clock, Ns, Timer } from "../types.ts";
+import type { ToolstackCommand } from "./config.ts";
 
 /**
  * A line on which a host can type: COM1, breaks on it (one for each byte), or the keyboard as a
@@ -47,13 +48,29 @@ export interface RecordedAccess extends PortAccess {
   readonly source: "ports";
 }
 
+/** A command of the toolstack, and when. A disk that it attaches needs the same bytes again. */
+export interface RecordedCommand {
+  /** Virtual time at which the machine stood. */
+  readonly at: Ns;
+  /** Not a line. */
+  readonly source: "toolstack";
+  /** What was asked for. */
+  readonly command: ToolstackCommand;
+}
+
 /** One thing that came from outside. */
-export type RecordedInput = RecordedBytes | RecordedAccess;
+export type RecordedInput = RecordedBytes | RecordedAccess | RecordedCommand;
 
 /** The guest's ports. */
 export interface PortSpace {
   read(port: number, size: AccessSize): number;
   write(port: number, size: AccessSize, value: number): void;
+}
+
+/** Who acts on what comes from outside on no line. */
+export interface HostActors {
+  readonly ports: PortSpace;
+  readonly toolstack: { run(command: ToolstackCommand): void };
 }
 
 /** The device at the machine's end of a line. */
@@ -80,7 +97,7 @@ const BYTE_TIME: Readonly<Record<InputSource, Ns>> = {
 export class HostInput {
   readonly #clock: Clock;
   readonly #lines: Readonly<Record<InputSource, Line>>;
-  #ports: PortSpace;
+  readonly #actors: HostActors;
   readonly #inputs: RecordedInput[] = [];
   /** Ends the vCPU's budget where a recorded input came. */
   readonly #arrival: Timer;
@@ -90,11 +107,11 @@ export class HostInput {
   constructor(
     clock: Clock,
     sinks: InputSinks,
-    ports: PortSpace,
+    actors: HostActors,
     recorded: readonly RecordedInput[] = [],
   ) {
     this.#clock = clock;
-    this.#ports = ports;
+    this.#actors = actors;
     this.#lines = {
       serial: new Line(clock, "serial", sinks.serial),
       break: new Line(clock, "break", sinks.break),
@@ -106,8 +123,7 @@ export class HostInput {
   }
 
   /** The machine has a new board. What its lines carry goes there. */
-  connect(sinks: InputSinks, ports: PortSpace): void {
-    this.#ports = ports;
+  connect(sinks: InputSinks): void {
     for (const source of Object.keys(sinks) as InputSource[]) {
       this.#lines[source].connect(sinks[source]);
     }
@@ -139,24 +155,39 @@ export class HostInput {
   /** Accesses a port, behind everything that has come in. @returns what was read */
   access(access: PortAccess): number {
     this.deliver();
-    const input: RecordedAccess = { ...access, at: this.#clock.now, source: "ports" };
-    this.#inputs.splice(this.#delivered++, 0, input);
-    return this.#perform(input);
+    this.#record({ ...access, at: this.#clock.now, source: "ports" });
+    return this.#access(access);
+  }
+
+  /**
+   * Asks the toolstack, behind everything that has come in.
+   * @throws {UsageError} when it refuses; then nothing has come in
+   */
+  command(command: ToolstackCommand): void {
+    this.deliver();
+    this.#actors.toolstack.run(command);
+    this.#record({ at: this.#clock.now, source: "toolstack", command });
   }
 
   /** Passes on what is due, at the begin of a turn. */
   deliver(): void {
     while (this.isDue) {
       const input = this.#inputs[this.#delivered++]!;
-      if (input.source === "ports") this.#perform(input);
+      if (input.source === "ports") this.#access(input);
+      else if (input.source === "toolstack") this.#actors.toolstack.run(input.command);
       else this.#lines[input.source].carry(input.bytes);
     }
     this.#awaitNext();
   }
 
-  #perform({ port, size, value }: PortAccess): number {
-    if (value === undefined) return this.#ports.read(port, size);
-    this.#ports.write(port, size, value);
+  #record(input: RecordedInput): void {
+    this.#inputs.splice(this.#delivered++, 0, input);
+  }
+
+  #access({ port, size, value }: PortAccess): number {
+    const { ports } = this.#actors;
+    if (value === undefined) return ports.read(port, size);
+    ports.write(port, size, value);
     return value;
   }
 

@@ -11,20 +11,13 @@
 
 import { InternalError } from "../../core/errors.ts";
 import { DOM0_COST, SECTOR_SIZE } from "../../core/types.ts";
-import type {
-  BackendHost,
-  Clock,
-  Disk,
-  Dom0,
-  EventPort,
-  GuestErrors,
-  GuestMemory,
-} from "../../core/types.ts";
-import { BlkbackRing, OVERRUN } from "./blkback_ring.ts";
-import type { BlkbackCosts } from "./blkback_ring.ts";
+import type { BackendHost, Clock, Disk, Dom0, GuestErrors, GuestMemory } from "../../core/types.ts";
+import { BlkbackConnection } from "./blkback_connection.ts";
+import type { SharedRingParts } from "./blkback_connection.ts";
+import type { BlkbackCosts, RingEnding } from "./blkback_ring.ts";
 import { MAX_INDIRECT_SEGMENTS, VDISK } from "./blkif.ts";
 import { readFrontend } from "./frontend_keys.ts";
-import type { BlkbackOffers, FrontendKeys, QueueKeys } from "./frontend_keys.ts";
+import type { BlkbackOffers, FrontendKeys } from "./frontend_keys.ts";
 import type { RingObserver, RingStats } from "./ring_observer.ts";
 import { parseU32, XENBUS_STATE } from "./xenbus.ts";
 import type { XenbusState } from "./xenbus.ts";
@@ -46,15 +39,15 @@ export interface BlkbackOptions {
   readonly offers: BlkbackOffers;
   readonly blockSize: BlockSize;
   readonly stats: RingStats;
-  /** Makes an observer for each ring that a frontend ever has at once. */
-  readonly observe?: (() => RingObserver | undefined) | undefined;
-}
-
-/** A ring that is connected, and what ends it. */
-interface Connection {
-  readonly ring: BlkbackRing;
-  readonly event: EventPort;
-  readonly ringRefs: readonly number[];
+  /** Who follows the rings, by number of the queue. */
+  readonly observe?: ((queue: number) => RingObserver | undefined) | undefined;
+  /**
+   * A frontend that is connected already is made to close and to start again, instead of going on
+   * with its ring.
+   */
+  readonly startsAfresh?: boolean;
+  /** The device has been removed, and the backend has let go of everything for good. */
+  readonly onGone?: () => void;
 }
 
 /** Block backend of one vbd. The toolstack has written both directories before it is made. */
@@ -72,11 +65,15 @@ export class Blkback {
   readonly #canDiscard: boolean;
   #state: XenbusState = XENBUS_STATE.INITIALISING;
   /** The rings of a frontend that is connected. */
-  #connections: Connection[] = [];
-  readonly #observers: (RingObserver | undefined)[] = [];
+  #connections: BlkbackConnection[] = [];
   #endWatch: () => void;
   #reactionPending = false;
+  /** The frontend must close before it may connect. */
+  #awaitsClosing: boolean;
+  /** Reacts to nothing any more. */
   #gone = false;
+  /** The driver has died; called when nothing of the guest's is left in its hands. */
+  #onBuried: (() => void) | undefined;
 
   constructor(
     host: BackendHost,
@@ -98,13 +95,33 @@ export class Blkback {
     this.#readOnly = disk.readOnly || !this.#required("mode").includes("w");
     this.#canDiscard = !this.#readOnly && (disk.canDiscard ?? false) &&
       host.store.read(`${this.#path}/discard-enable`) !== "0";
-    this.#prepare();
+    this.#awaitsClosing = options.startsAfresh === true && this.#frontendRuns();
+    if (this.#awaitsClosing) this.#switchTo(XENBUS_STATE.CLOSING);
+    else this.#prepare();
     this.#endWatch = host.store.watch(`${this.#frontend}/state`, () => this.#postReaction());
   }
 
   /** The backend's own XenBus state. */
   get state(): XenbusState {
     return this.#state;
+  }
+
+  /**
+   * The driver dies: no request is taken, none is answered, xenstore stays as it is. What the disk
+   * is doing it does; then pages are unmapped.
+   * @param onBuried a driver that starts now finds nothing in the hands of this one
+   */
+  crash(onBuried: () => void): void {
+    if (this.#gone) throw new InternalError("blkback cannot crash twice");
+    this.#gone = true;
+    this.#endWatch();
+    this.#onBuried = onBuried;
+    this.#bury();
+  }
+
+  #bury(): void {
+    if (!this.#disconnect("crashed")) return;
+    this.#dom0.post(DOM0_COST.backend, this.#options.costs.wakeup, this.#onBuried!);
   }
 
   #required(key: string): string {
@@ -121,6 +138,12 @@ export class Blkback {
 
   #readFrontend(key: string): string | undefined {
     return this.#host.store.read(`${this.#frontend}/${key}`);
+  }
+
+  /** The other end has a ring, or says so. */
+  #frontendRuns(): boolean {
+    const state = parseU32(this.#readFrontend("state"));
+    return state === XENBUS_STATE.INITIALISED || state === XENBUS_STATE.CONNECTED;
   }
 
   /** Does nothing when the node has vanished: the toolstack has removed the device. */
@@ -158,13 +181,14 @@ export class Blkback {
       case XENBUS_STATE.UNKNOWN:
         return this.#close(true);
       case XENBUS_STATE.INITIALISING:
+        this.#awaitsClosing = false;
         if (this.#state === XENBUS_STATE.CLOSED) this.#prepare();
         return;
       case XENBUS_STATE.INIT_WAIT:
         return;
       case XENBUS_STATE.INITIALISED:
       case XENBUS_STATE.CONNECTED:
-        if (this.#state !== XENBUS_STATE.CONNECTED) this.#connect();
+        if (this.#state !== XENBUS_STATE.CONNECTED && !this.#awaitsClosing) this.#connect();
         return;
       case XENBUS_STATE.CLOSING:
         return this.#switchTo(XENBUS_STATE.CLOSING);
@@ -176,79 +200,46 @@ export class Blkback {
   }
 
   #close(forGood: boolean): void {
-    if (!this.#disconnect()) return;
+    this.#awaitsClosing = false;
+    if (!this.#disconnect(forGood ? "removed" : "closed")) return;
     this.#switchTo(XENBUS_STATE.CLOSED);
     if (!forGood) return;
     this.#gone = true;
     this.#endWatch();
+    this.#options.onGone?.();
   }
 
-  /** @returns false while requests are in flight; the reaction is repeated when they are not */
-  #disconnect(): boolean {
-    this.#connections = this.#connections.filter((connection) => !this.#end(connection));
+  /** @returns false while requests are in flight; it is tried again when they are not */
+  #disconnect(how: RingEnding): boolean {
+    this.#connections = this.#connections.filter((connection) => !connection.end(how));
     return this.#connections.length === 0;
   }
 
-  /** @returns whether its pages are unmapped now */
-  #end({ ring, event, ringRefs }: Connection): boolean {
-    if (!ring.close()) return false;
-    event.close();
-    this.#host.grants.unmapAll(ringRefs);
-    return true;
+  #drained(): void {
+    if (this.#onBuried === undefined) this.#postReaction();
+    else this.#bury();
   }
 
   #connect(): void {
-    if (!this.#disconnect()) return;
+    if (!this.#disconnect("closed")) return;
     const keys = readFrontend((key) => this.#readFrontend(key), this.#options.offers);
     if (typeof keys === "string") return this.#fail(keys);
     for (const queue of keys.queues) {
-      const connection = this.#attach(queue, keys);
+      const connection = BlkbackConnection.open(this.#host, queue, this.#ringParts(keys));
       if (typeof connection === "string") {
-        this.#disconnect();
+        this.#disconnect("closed");
         return this.#fail(connection);
       }
       this.#connections.push(connection);
     }
     this.#publish();
     this.#switchTo(XENBUS_STATE.CONNECTED);
-    for (const { ring } of this.#connections) ring.start();
+    for (const connection of this.#connections) connection.start();
   }
 
-  /** @returns the connection, or why there is none; then nothing of it stays mapped or bound */
-  #attach({ ringRefs, evtchnPort }: QueueKeys, keys: FrontendKeys): Connection | string {
-    const pages = this.#mapRing(ringRefs);
-    if (typeof pages === "string") return pages;
-    const event = this.#host.bindInterdomain(evtchnPort, () => ring.onEvent());
-    if (event === undefined) {
-      this.#host.grants.unmapAll(ringRefs);
-      return `cannot bind event-channel ${evtchnPort}`;
-    }
-    const ring: BlkbackRing = this.#newRing(pages, event, keys);
-    if (!ring.overrun) return { ring, event, ringRefs };
-    event.close();
-    this.#host.grants.unmapAll(ringRefs);
-    return OVERRUN;
-  }
-
-  /** @returns the pages of the ring, or what is wrong with them */
-  #mapRing(ringRefs: readonly number[]): readonly Uint8Array[] | string {
-    const { grants } = this.#host;
-    const pages: Uint8Array[] = [];
-    for (const gref of ringRefs) {
-      const page = grants.map(gref, "write");
-      if (page === undefined) {
-        if (pages.length > 0) grants.unmapAll(ringRefs.slice(0, pages.length));
-        return `cannot map ring-ref ${gref}`;
-      }
-      pages.push(page);
-    }
-    return pages;
-  }
-
-  #newRing(pages: readonly Uint8Array[], event: EventPort, keys: FrontendKeys): BlkbackRing {
-    return new BlkbackRing({
+  #ringParts(keys: FrontendKeys): SharedRingParts {
+    return {
       clock: this.#options.clock,
-      grants: this.#host.grants,
       dom0: this.#dom0,
       disk: this.#disk,
       blockSectors: this.#options.blockSize.logical / SECTOR_SIZE,
@@ -258,14 +249,12 @@ export class Blkback {
       errors: this.#errors,
       costs: this.#options.costs,
       stats: this.#options.stats,
-      observer: this.#observers[this.#connections.length] ??= this.#options.observe?.(),
+      observer: this.#options.observe?.(this.#connections.length),
       layout: keys.layout,
-      pages,
-      event,
       persistent: keys.persistent,
       indirect: this.#options.offers.indirect,
-      onDrained: () => this.#postReaction(),
-    });
+      onDrained: () => this.#drained(),
+    };
   }
 
   #publish(): void {

@@ -7,7 +7,6 @@
  * @module
  */
 
-import { InternalError } from "../../core/errors.ts";
 import { DOM0_COST } from "../../core/types.ts";
 import type {
   BlockStatus,
@@ -29,6 +28,7 @@ import { RequestPages } from "./granted_pages.ts";
 import { LateEoi } from "./late_eoi.ts";
 import { PersistentPages } from "./persistent_pages.ts";
 import { RequestSlot } from "./request_slot.ts";
+import { RequestSlots } from "./request_slots.ts";
 import { BackRing } from "./ring.ts";
 import type { RingObserver, RingStats } from "./ring_observer.ts";
 import { RingPages } from "./ring_pages.ts";
@@ -69,12 +69,18 @@ export interface BlkbackRingParts {
   readonly event: EventPort;
   /** Both sides said feature-persistent. */
   readonly persistent: boolean;
-  /** The ring was closed while requests were in flight; the last one has been answered. */
+  /** The ring was closed while requests were in flight; none is any more. */
   readonly onDrained: () => void;
 }
 
 /** The worker sleeps so long after a request that makes no sense: a bad client is a slow one. */
 const BACK_OFF: Ns = 1e6;
+
+/**
+ * How a ring is closed: its frontend has let go of it; its device goes away, so that what waits on
+ * it is refused; or its driver has died, and answers nothing.
+ */
+export type RingEnding = "closed" | "removed" | "crashed";
 
 /** Why a ring is stopped. */
 export const OVERRUN = "req_prod claims more than the ring holds";
@@ -86,12 +92,11 @@ export class BlkbackRing {
   readonly #pages: RingPages;
   readonly #ring: BackRing;
   readonly #persistent: PersistentPages | undefined;
-  readonly #free: RequestSlot[] = [];
+  readonly #slots: RequestSlots;
   readonly #resume: () => void = () => this.#next();
   readonly #serve: () => void = () => this.#serveOne();
   readonly #eoi: LateEoi;
   readonly #backOff: Timer;
-  #slots = 0;
   #awake = false;
   /** Requests have been taken since the worker woke. */
   #useful = false;
@@ -99,9 +104,11 @@ export class BlkbackRing {
   #barrier: RequestSlot | undefined;
   /** An event has come since the last request was taken. */
   #announced = false;
-  /** No request is taken any more: closed, or the frontend is hostile. */
-  #stopped = false;
-  #closing = false;
+  /** Requests that may still be taken: none when the ring is closed or the frontend is hostile. */
+  #admitted = Infinity;
+  /** Requests in the hands of the disk. */
+  #onDisk = 0;
+  #ending: RingEnding | undefined;
 
   constructor(parts: BlkbackRingParts) {
     this.#parts = parts;
@@ -113,6 +120,7 @@ export class BlkbackRing {
     this.#ring = new BackRing(this.#pages, parts.layout.SIZE);
     this.#ring.attach();
     this.#persistent = parts.persistent ? this.#newPersistent() : undefined;
+    this.#slots = new RequestSlots(this.#ring.entries, (index) => this.#newSlot(index));
   }
 
   /** The producer indexes that the frontend left in the page cannot be. */
@@ -123,7 +131,7 @@ export class BlkbackRing {
   /** The guest's event. */
   onEvent(): void {
     this.#announced = true;
-    if (this.#stopped) return;
+    if (this.#admitted === 0) return;
     this.#parts.observer?.event(this.#ring.unconsumed());
     this.#eoi.arrive();
   }
@@ -138,7 +146,7 @@ export class BlkbackRing {
 
   /** A hostile frontend is stopped at once, though the worker may be backing off. */
   #serveEvent(): void {
-    if (this.#stopped || this.#isHostile() || this.#awake) return;
+    if (this.#admitted === 0 || this.#isHostile() || this.#awake) return;
     this.#useful = false;
     this.#wake();
   }
@@ -149,17 +157,40 @@ export class BlkbackRing {
   }
 
   /**
-   * Takes no more requests. Pages of requests in flight cannot be unmapped before they complete.
+   * Serves no more requests. Pages of requests in flight cannot be unmapped before they complete.
    * @returns whether all pages but those of the ring are unmapped now; if not, `onDrained` will be called
    */
-  close(): boolean {
-    this.#stopped = true;
+  close(how: RingEnding): boolean {
     this.#eoi.close();
+    if (this.#admitted === Infinity) this.#admitted = how === "removed" ? this.#waiting() : 0;
     this.#backOff.cancel();
-    this.#closing = this.#ring.outstanding > 0;
-    if (this.#closing) return false;
+    if (how === "crashed") this.#admitted = 0;
+    this.#ending = how;
+    if (!this.#isDrained()) return false;
+    for (const { pages } of this.#slots.all) {
+      pages.unmap();
+      pages.release();
+    }
     this.#persistent?.close();
     return true;
+  }
+
+  /** Requests on the ring that are to be refused; more may come, and are left alone. */
+  #waiting(): number {
+    const waiting = this.#isHostile() ? 0 : this.#ring.unconsumed();
+    const isAtWork = this.#awake && this.#backOff.deadline === undefined;
+    if (waiting > 0 && !isAtWork) this.#wake();
+    return waiting;
+  }
+
+  /** Nothing has a hold on the guest's pages any more. */
+  #isDrained(): boolean {
+    if (this.#ending === "crashed") return this.#onDisk === 0;
+    return this.#admitted === 0 && this.#ring.outstanding === 0;
+  }
+
+  #tellDrained(): void {
+    if (this.#ending !== undefined && this.#isDrained()) this.#parts.onDrained();
   }
 
   #newPersistent(): PersistentPages {
@@ -168,13 +199,10 @@ export class BlkbackRing {
     return new PersistentPages({ clock, grants, errors, post });
   }
 
-  #newSlot(): RequestSlot {
-    if (this.#slots === this.#ring.entries) {
-      throw new InternalError("blkback took more requests than the ring has");
-    }
+  #newSlot(index: number): RequestSlot {
     const { layout, grants } = this.#parts;
-    return new RequestSlot(this.#slots++, layout, new RequestPages(grants, this.#persistent), {
-      submit: (slot) => this.#parts.disk.submit(slot),
+    return new RequestSlot(index, layout, new RequestPages(grants, this.#persistent), {
+      submit: (slot) => this.#submit(slot),
       done: (slot, status) => this.#done(slot, status),
       unmap: (slot) => this.#unmap(slot),
       respond: (slot) => this.#respond(slot),
@@ -183,18 +211,19 @@ export class BlkbackRing {
 
   /** The worker's loop: one more request, or sleep. */
   #next(): void {
+    if (this.#ending === "crashed") return;
     if (this.#barrier !== undefined || this.#backOff.deadline !== undefined) return;
     if (this.#hasRequest()) {
       this.#parts.dom0.post(DOM0_COST.backend, this.#parts.costs.perRequest, this.#serve);
     } else {
       this.#persistent?.look();
       this.#awake = false;
-      if (!this.#stopped) this.#eoi.end(!this.#useful);
+      if (this.#admitted > 0) this.#eoi.end(!this.#useful);
     }
   }
 
   #hasRequest(): boolean {
-    if (this.#stopped || this.#isHostile()) return false;
+    if (this.#admitted === 0 || this.#isHostile()) return false;
     if (this.#ring.unconsumed() > 0) return true;
     const more = this.#ring.finalCheck();
     this.#pages.wroteHeader();
@@ -203,7 +232,7 @@ export class BlkbackRing {
 
   #isHostile(): boolean {
     if (!this.#ring.overrun) return false;
-    this.#stopped = true;
+    this.#admitted = 0;
     this.#parts.stats.refused(OVERRUN);
     this.#parts.errors.guestError("blkback", `ring stopped: ${OVERRUN}`);
     return true;
@@ -215,7 +244,8 @@ export class BlkbackRing {
   }
 
   #take(): RequestSlot {
-    const slot = this.#free.pop() ?? this.#newSlot();
+    const slot = this.#slots.take();
+    this.#admitted--;
     slot.request.copyFrom(this.#pages, this.#ring.takeRequest());
     if (!this.#announced) this.#parts.stats.requestWithoutEvent();
     this.#announced = false;
@@ -225,6 +255,10 @@ export class BlkbackRing {
 
   #admit(slot: RequestSlot): void {
     const { request } = slot;
+    if (this.#ending === "removed") {
+      this.#parts.observer?.taken(slot.index, request);
+      return this.#answer(slot, BLKIF_RSP.ERROR);
+    }
     const refusal = refusalOf(request, this.#limits);
     const legible = refusal !== undefined || request.operation !== BLKIF_OP.INDIRECT ||
       slot.pages.copySegments(request);
@@ -243,6 +277,12 @@ export class BlkbackRing {
       slot.prepare();
       this.#parts.dom0.post(DOM0_COST.backend, 0, slot.submit); // after the time that mapping took
     }
+  }
+
+  #submit(slot: RequestSlot): void {
+    if (this.#ending === "crashed") return;
+    this.#onDisk++;
+    this.#parts.disk.submit(slot);
   }
 
   /** The grant table has told which one. */
@@ -271,32 +311,42 @@ export class BlkbackRing {
 
   /** The disk is done with it, at a time of its own. */
   #done(slot: RequestSlot, status: BlockStatus): void {
+    this.#onDisk--;
     if (slot.op === "read") {
       for (let i = 0; i < slot.segments.length; i++) this.#parts.memory.wrote(slot.segments[i]!);
     }
-    if (status === "ok" && slot.advance()) return this.#parts.disk.submit(slot);
+    if (this.#ending === "crashed") return this.#tellDrained();
+    if (status === "ok" && slot.advance()) return this.#submit(slot);
     slot.status = status === "ok" ? BLKIF_RSP.OKAY : BLKIF_RSP.ERROR;
     if (slot.pages.mustUnmap) this.#parts.dom0.post(DOM0_COST.backend, 0, slot.unmap);
     else this.#answer(slot, slot.status);
   }
 
   #unmap(slot: RequestSlot): void {
+    if (this.#ending === "crashed") return;
     slot.pages.unmap();
-    this.#parts.dom0.post(DOM0_COST.backend, this.#parts.costs.perResponse, slot.respond);
+    this.#answer(slot, slot.status);
   }
 
-  #respond(slot: RequestSlot): void {
-    slot.pages.release();
+  #respond(served: RequestSlot): void {
+    if (this.#ending === "crashed") return;
+    served.pages.release();
+    served.isServed = true;
+    for (let slot = this.#slots.nextServed(); slot !== undefined; slot = this.#slots.nextServed()) {
+      this.#push(slot);
+    }
+    this.#tellDrained();
+  }
+
+  #push(slot: RequestSlot): void {
     const at = this.#ring.nextResponse();
     slot.request.respond(this.#pages, at, slot.status);
-    this.#free.push(slot);
     const wanted = this.#ring.pushResponses();
     this.#pages.wroteHeader();
     this.#pages.wrote(at, this.#parts.layout.RESPONSE_SIZE);
     this.#notify(wanted);
     this.#parts.observer?.answered(slot.index, wanted);
     if (this.#barrier !== undefined) this.#passBarrier(slot);
-    if (this.#closing && this.#ring.outstanding === 0) this.#parts.onDrained();
   }
 
   #passBarrier(answered: RequestSlot): void {

@@ -39,6 +39,8 @@ export class RequestSlot implements BlockRequest {
   readonly index: number;
   /** Of the response. */
   status: number = BLKIF_RSP.OKAY;
+  /** It may be answered as soon as those before it are. */
+  isServed = false;
   readonly request: BlkifRequest;
   readonly pages: RequestPages;
   readonly submit: () => void;

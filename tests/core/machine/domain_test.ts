@@ -28,7 +28,7 @@ function makeDomain() {
     dom0: new Dom0Timeline(clock),
     errors: new Accounting(),
     costs: COSTS,
-    disks: [{ index: 0, disk }],
+    disks: [{ vdev: "hda", disk }],
     onShutdown: () => {},
   });
   const param = (index: number) => Number(domain.xen.params.get(index));

@@ -1,0 +1,130 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { buildDomain } from "../../../core/hypervisor/toolstack.ts";
+import {
+  addVbd,
+  closeVbd,
+  connectVbd,
+  destroyVbd,
+  vbdInfo,
+  type VirtualDisk,
+} from "../../../core/hypervisor/toolstack_vbd.ts";
+import { XenStore } from "../../../core/hypervisor/xenstore.ts";
+
+const DISK: VirtualDisk = { vdev: "xvdb", devid: 51728, readOnly: false, params: "disk-ü.img" };
+const FRONTEND = "/local/domain/1/device/vbd/51728";
+const BACKEND = "/local/domain/0/backend/vbd/1/51728";
+
+function emptyDomain(): XenStore {
+  const store = new XenStore();
+  buildDomain(store.client(), {
+    domid: 1,
+    name: "g1",
+    uuid: "00000000-0000-0000-0000-000000000001",
+    memoryKiB: 262144,
+    store: { gfn: 0xfeffc, evtchnPort: 1 },
+    console: { gfn: 0xfefff, evtchnPort: 2 },
+  });
+  return store;
+}
+
+Deno.test("addVbd() writes what libxl writes, in its order", () => {
+  const store = emptyDomain();
+  addVbd(store.client(), 1, DISK);
+  connectVbd(store.client(), 1, DISK, 10);
+  assertEquals(store.ls(FRONTEND, { full: false, permissions: false }), [
+    `backend = "${BACKEND}"`,
+    'backend-id = "0"',
+    'state = "1"',
+    'virtual-device = "51728"',
+    'device-type = "disk"',
+    'trusted = "1"',
+  ]);
+  assertEquals(store.ls(BACKEND, { full: false, permissions: false }), [
+    `frontend = "${FRONTEND}"`,
+    'params = "disk-\\xc3\\xbc.img"',
+    'script = "/etc/xen/scripts/block"',
+    'frontend-id = "1"',
+    'online = "1"',
+    'removable = "0"',
+    'bootable = "1"',
+    'state = "1"',
+    'dev = "xvdb"',
+    'type = "phy"',
+    'mode = "w"',
+    'device-type = "disk"',
+    'discard-enable = "1"',
+    'specification = "xen"',
+    'physical-device = "7:a"',
+    'physical-device-path = "disk-\\xc3\\xbc.img"',
+    'hotplug-status = "connected"',
+  ]);
+});
+
+Deno.test("addVbd() gives the frontend to the guest, and lets each end read the other", () => {
+  const store = emptyDomain();
+  addVbd(store.client(), 1, { ...DISK, readOnly: true });
+  const lines = store.ls("/local/domain", { full: true, permissions: true });
+  const line = (path: string) => lines.find((text) => text.startsWith(`${path} =`));
+  assertMatch(line(`${FRONTEND}/state`)!, / = "1" +\(n1,r0\)$/);
+  assertMatch(line(`${BACKEND}/mode`)!, / = "r" +\(n0,r1\)$/);
+});
+
+Deno.test("addVbd() is one transaction: no watch fires before both ends are there", () => {
+  const store = emptyDomain();
+  const guest = store.client();
+  const seen: boolean[] = [];
+  guest.watch("/local/domain/1/device", () => {
+    seen.push(guest.read(`${FRONTEND}/state`) === guest.read(`${BACKEND}/state`));
+  });
+  addVbd(store.client(), 1, DISK);
+  assertEquals(new Set(seen), new Set([true]));
+  assertEquals(seen.length > 1, true);
+});
+
+Deno.test("closeVbd() takes the backend offline and asks for Closing, unless it is Closed", () => {
+  const store = emptyDomain();
+  const client = store.client();
+  const keys = () => ["online", "state"].map((key) => client.read(`${BACKEND}/${key}`));
+  addVbd(client, 1, DISK);
+  closeVbd(client, 1, 51728, false);
+  assertEquals(keys(), ["0", "5"]);
+  client.write(`${BACKEND}/state`, "6");
+  closeVbd(client, 1, 51728, false);
+  assertEquals(keys(), ["0", "6"]);
+  assertEquals(client.read(`${FRONTEND}/state`), "1");
+});
+
+Deno.test("closeVbd() by force takes the frontend's end away", () => {
+  const client = emptyDomain().client();
+  addVbd(client, 1, DISK);
+  closeVbd(client, 1, 51728, true);
+  assertEquals(client.list("/local/domain/1/device"), ["suspend"]);
+  assertEquals(client.read(`${BACKEND}/state`), "5");
+});
+
+Deno.test("destroyVbd() takes both ends away, with directories that held nothing else", () => {
+  const client = emptyDomain().client();
+  addVbd(client, 1, DISK);
+  addVbd(client, 1, { ...DISK, devid: 768, vdev: "hda" });
+  destroyVbd(client, 1, 51728);
+  assertEquals(client.list("/local/domain/1/device/vbd"), ["768"]);
+  assertEquals(client.list("/local/domain/0/backend/vbd/1"), ["768"]);
+  destroyVbd(client, 1, 768);
+  assertEquals(client.list("/local/domain/1/device"), ["suspend"]);
+  assertEquals(client.read("/local/domain/0"), undefined);
+});
+
+Deno.test("vbdInfo() has -1 for what the frontend has not written or has written wrong", () => {
+  const client = emptyDomain().client();
+  addVbd(client, 1, DISK);
+  client.write(`${FRONTEND}/ring-ref`, "eight");
+  assertEquals(vbdInfo(client, 1, 51728), {
+    devid: 51728,
+    backendDomid: 0,
+    frontendDomid: 1,
+    state: 1,
+    evtchnPort: -1,
+    ringRef: -1,
+    backendPath: BACKEND,
+  });
+});
