@@ -32,7 +32,7 @@ const {
   PC: REC_PC,
   STRIDE: REC_STRIDE,
 } = REC;
-const { COMPLEX, HEAD, STOP, STRADDLING } = HANDLER;
+const { HEAD, STOP, STRADDLING } = HANDLER;
 const { BANK_SHIFT: MODE_BANK_SHIFT } = MODE;
 
 /** Bytes of the records of the longest block: head, instructions, jump to the rest. */
@@ -235,7 +235,7 @@ export class Blocks {
   #buildEnd(at: number, insns: readonly Insn[], count: number): number {
     const last = insns[insns.length - 1]!;
     if (count < insns.length) {
-      this.#threaded.writeSpecial(at, COMPLEX, last.pc);
+      this.#threaded.writeComplex(at, last);
       this.#state.set(at + REC_INSN, this.#complex.push(last) - 1);
       return at + REC_STRIDE;
     }

@@ -43,6 +43,11 @@ export const PORT_OUT: Callee = callee("portOut", 3, 0);
 export const LOOK_AT_CLOCK: Callee = callee("lookAtClock", 0, 0);
 /** Executes the instruction of a complex record; 0 when generated code must not go on by itself. */
 export const EXECUTE: Callee = callee("execute", 1, 1);
+/** Enters a handler, returns from one, in the same ring: see same_ring.ts. */
+export const ENTER_SAME_RING: Callee = callee("enterSameRing", 4, 1);
+export const RETURN_SAME_RING: Callee = callee("returnSameRing", 0, 1);
+/** Something comes before the next instruction. */
+export const HELD_UP: Callee = callee("heldUp", 0, 1);
 /** Takes the instruction behind a straddling record off the budget; 0 when it must not run. */
 export const LOOK_AGAIN: Callee = callee("lookAgain", 1, 1);
 /** Raises an exception without error code. */

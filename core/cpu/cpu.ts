@@ -9,6 +9,7 @@ import { Blocks, RESTART } from "./blocks.ts";
 import { isComplex } from "./code_reader.ts";
 import { CodeTable } from "./code_table.ts";
 import { betweenInstructions, isHeldUp, isWatched, liftShadow } from "./boundary.ts";
+import { ENTER_SAME_RING } from "./callees.ts";
 import { DEFAULT_PROFILE, type Profile, profileFeatures, profileSignature } from "./cpuid.ts";
 import { newVmExit } from "./exit.ts";
 import { raise } from "./deliver.ts";
@@ -18,9 +19,10 @@ import type { Insn } from "./insn.ts";
 import { type Frames, Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
 import { type Reset, setRegisters } from "./reset.ts";
+import { type SameRing } from "./same_ring.ts";
 import { AT, CpuState, CS, FLAG, RAM_BASE, SEG, SS } from "./state.ts";
 
-const { BUDGET, HOT, RECORD, TSC_END, TSC_KNOWN, TSC_OFFSET } = AT;
+const { BUDGET, HOT, NMI_BLOCKED, RECORD, TSC_END, TSC_KNOWN, TSC_OFFSET } = AT;
 const { LIMIT: SEG_LIMIT, LOW: SEG_LOW, RIGHTS: SEG_RIGHTS, SPAN: SEG_SPAN } = SEG;
 const { IF } = FLAG;
 const { COUNT: REC_COUNT, LEFT: REC_LEFT, PC: REC_PC } = REC;
@@ -57,6 +59,8 @@ export class Cpu {
   readonly features: number;
   /** The local APIC is switched off: CPUID does not show it. */
   hidesApic = false;
+  /** Generated code for what is usual in deliveries. */
+  readonly sameRing: SameRing;
   readonly #blocks: Blocks;
   /** Ids of (CS base, CS limit) pairs of modes that are not flat. */
   readonly #codeSegments = new Map<number, number>();
@@ -79,8 +83,6 @@ export class Cpu {
   /** An NMI has come that can be taken. */
   nmiDue = false;
   #nmiLatched = false;
-  /** The handler of an NMI runs, until IRET. */
-  #nmiBlocked = false;
   /** Vector of the last exception, for crash reports. -1 = none yet. */
   lastException = -1;
   /** Sees every exception before its delivery, with the state as it is at the fault; may throw. */
@@ -97,8 +99,10 @@ export class Cpu {
     this.features = options.features ?? profileFeatures(this.profile);
     this.state = new CpuState(memoryBytes);
     this.mmu = new Mmu(this.state, this.features);
+    const imports = runtimeImports(this);
+    this.sameRing = { enter: imports[ENTER_SAME_RING.name] as SameRing["enter"] };
     this.#blocks = new Blocks(this.state, this.mmu, {
-      table: new CodeTable(this.state, runtimeImports(this)),
+      table: new CodeTable(this.state, imports),
       features: this.features,
       heat: options.heat ?? DEFAULT_HEAT,
     });
@@ -126,7 +130,7 @@ export class Cpu {
       this.shadow =
       this.noTrap =
         false;
-    this.nmiDue = this.#nmiLatched = this.#nmiBlocked = false;
+    this.nmiDue = this.#nmiLatched = false;
     this.lastException = -1;
     this.mmu.breakpoints.hits = 0;
     this.state.clear();
@@ -187,19 +191,19 @@ export class Cpu {
   raiseNmi(): void {
     this.#nmiLatched = true;
     this.#disturbed = true;
-    this.nmiDue = !this.#nmiBlocked;
+    this.nmiDue = this.state.get(NMI_BLOCKED) === 0;
   }
 
   /** Takes the NMI that is due; the next has to wait for IRET. */
   takeNmi(): void {
     this.#nmiLatched = this.nmiDue = false;
-    this.#nmiBlocked = true;
+    this.state.set(NMI_BLOCKED, 1);
     this.host.acknowledgeNmi();
   }
 
   /** IRET. */
   unblockNmi(): void {
-    this.#nmiBlocked = false;
+    this.state.set(NMI_BLOCKED, 0);
     this.nmiDue = this.#nmiLatched;
   }
 

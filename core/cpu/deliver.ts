@@ -23,12 +23,11 @@ import {
 } from "./descriptor.ts";
 import { dropDataSegments, setCodeSegment, setRealSegment, setStackSegment } from "./segment.ts";
 import { Frame, pushAll, setStackPointer, writeInner } from "./stack.ts";
-import { PassedCode } from "./passed.ts";
-import { AT, CR0, CS, DS, ES, ESP, FLAG, FS, GS, SEG, SS } from "./state.ts";
+import { rememberCode } from "./same_ring.ts";
+import { AT, CR0, CS, DS, ES, ESP, FLAG, FS, GS, SS } from "./state.ts";
 import { readTask, switchTask } from "./task.ts";
 
 const { CR: AT_CR, IDT_BASE, IDT_LIMIT } = AT;
-const { LIMIT: SEG_LIMIT } = SEG;
 const { AC, IF, NT, RF, TF, VM } = FLAG;
 const { PE: CR0_PE } = CR0;
 const { DB, DF, GP, NP } = VECTOR;
@@ -51,8 +50,6 @@ const entry = new Entry();
 const code = new Descriptor();
 const stack = new Descriptor();
 const frame = new Frame();
-/** Code segment of the last entry that stayed in its ring. */
-const sameRing = new PassedCode();
 
 /** Exceptions in a row that reach no handler: those of #AC on the handler's own stack never end. */
 const MAX_CHAIN = 8;
@@ -131,18 +128,16 @@ function deliverProtected(
   eip: number,
 ): void {
   const { state } = cpu;
-  readGate(cpu, vector, source);
   const isException = source === "exception";
   const pushed = isException && hasErrorCode(vector) ? errorCode : undefined;
   // A fault's image has RF set, so that the instruction can be gone on with.
   const resume = isException && vector !== DB ? RF : 0;
+  // Generated code has tried software ones itself.
+  const usual = source !== "software" && pushed === undefined;
+  if (usual && cpu.sameRing.enter(vector, eip, 0, resume)) return cpu.jump(state.eip);
+  readGate(cpu, vector, source);
   if (gate.type === TYPE.TASK_GATE) return enterTask(cpu, resume, eip, pushed);
   frame.clear();
-  if (isNull(gate.selector ^ cpu.state.selector(CS)) && sameRing.holds(cpu)) {
-    frame.add(state.eflags | resume).add(state.selector(CS)).add(eip);
-    if (pushed !== undefined) frame.add(pushed);
-    return enterAgain(cpu);
-  }
   checkHandler(cpu);
   const inner = !isConforming(code) && dplOf(code) < state.cpl;
   if (inner) addStack(cpu);
@@ -196,15 +191,7 @@ function enterSame(cpu: Cpu): void {
   markAccessed(cpu, code);
   pushAll(cpu, wordSize(), frame);
   enterHandler(cpu, cpu.state.cpl);
-  sameRing.remember(cpu);
-}
-
-/** As {@link enterSame}, in the code segment that it entered last and that is running. */
-function enterAgain(cpu: Cpu): void {
-  checkOffset(cpu.state.seg(CS, SEG_LIMIT));
-  pushAll(cpu, wordSize(), frame);
-  clearFlags(cpu);
-  cpu.jump(gate.offset);
+  rememberCode(cpu);
 }
 
 function enterInner(cpu: Cpu): void {

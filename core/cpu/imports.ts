@@ -3,10 +3,12 @@
  * @module
  */
 
+import { isHeldUp } from "./boundary.ts";
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { fpuFunctions } from "./fpu/module.ts";
 import { portIn, portOut } from "./portio.ts";
+import { sameRing } from "./same_ring.ts";
 import { AT, SEG, SS } from "./state.ts";
 import { watchedStores } from "./watched_stores.ts";
 
@@ -29,6 +31,8 @@ export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue
     ...accesses,
     ...fpuFunctions(cpu, accesses),
     execute: (record: number) => cpu.executeRecord(record),
+    ...sameRing.instantiate(cpu.state, {}),
+    heldUp: () => isHeldUp(cpu) ? 1 : 0,
     lookAgain: (record: number) => cpu.lookAgain(record),
     lookAtClock: () => cpu.lookAtClock(),
     portIn: (port: number, access: number) => portIn(cpu, port, access),

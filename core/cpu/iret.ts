@@ -12,7 +12,7 @@ import type { Insn } from "./insn.ts";
 import { isProtected } from "./operand.ts";
 import { Descriptor } from "./descriptor.ts";
 import { setCodeSegment, setRealSegment, setV86Segment, updateMode } from "./segment.ts";
-import { PassedCode } from "./passed.ts";
+import { rememberCode } from "./same_ring.ts";
 import { Frame, peekAll, setStackPointer } from "./stack.ts";
 import { AT, CS, DS, ES, ESP, FLAG, FS, GS, SEG, SS } from "./state.ts";
 import { returnToTask } from "./task.ts";
@@ -23,8 +23,6 @@ const { NT, RF, VM } = FLAG;
 
 const code = new Descriptor();
 const frame = new Frame();
-/** Code segment of the last return that stayed in its ring. */
-const sameRing = new PassedCode();
 
 /** EIP, CS and EFLAGS, from the top of the stack up. */
 const EIP = 0, SELECTOR = 1, EFLAGS = 2;
@@ -45,10 +43,6 @@ export function iret(cpu: Cpu, insn: Insn): void {
   if (size === 4 && flags & VM && state.cpl === 0) return enterV86(cpu);
   const offset = frame.at(EIP);
   const selector = frame.at(SELECTOR) & 0xffff;
-  if (selector === state.selector(CS) && sameRing.holds(cpu)) {
-    checkOffset(offset, state.seg(CS, SEG_LIMIT));
-    return finish(cpu, offset, flags, size);
-  }
   readReturn(cpu, selector, code);
   const { cpl } = state;
   if ((selector & 3) > cpl) {
@@ -57,12 +51,7 @@ export function iret(cpu: Cpu, insn: Insn): void {
   }
   checkOffset(offset, code.limit);
   setCodeSegment(cpu, code, cpl);
-  sameRing.remember(cpu);
-  finish(cpu, offset, flags, size);
-}
-
-function finish(cpu: Cpu, offset: number, flags: number, size: 2 | 4): void {
-  const { state } = cpu;
+  rememberCode(cpu);
   setStackPointer(cpu, state.regs[ESP]! + WORDS * size);
   setFlags(cpu, flags, size, state.cpl, RF);
   cpu.jump(offset);

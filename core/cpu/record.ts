@@ -24,6 +24,8 @@ export const REC = {
   REG: 16,
   /** In a head record: instructions of the block. */
   COUNT: 16,
+  /** In the record of INT: EIP behind it. */
+  RETURN: 16,
   /** Instructions of the block from this one on: 8 bits. */
   LEFT: 22,
   /** Byte addresses of the base and the index register, 16 bits each. */

@@ -5,30 +5,29 @@
  * @module
  */
 
-import { EXECUTE, LOOK_AGAIN } from "./callees.ts";
+import { ENTER_SAME_RING, EXECUTE, HELD_UP, LOOK_AGAIN, RETURN_SAME_RING } from "./callees.ts";
 import { Emitter, jumpThroughCache, word } from "./emitter.ts";
 import { type Insn, KIND } from "./insn.ts";
 import {
   add,
   and,
+  eq,
   eqz,
   load16,
   load32,
   load8,
   local,
   ltS,
-  ltU,
   num,
   shl,
-  shr,
   sub,
   type Val,
-  xor,
 } from "./ir.ts";
+import { MEMORY_FLAGS } from "./memory_flags.ts";
 import { byteRegister, REC, type Shape } from "./record.ts";
-import { parityOf } from "./sem/flags.ts";
+import { SAME_RING } from "./same_ring.ts";
 import { AT, CS, SEG } from "./state.ts";
-import { FunctionBody } from "./wasm.ts";
+import { type Callee, FunctionBody } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
 
 const RECORD: Val = local(0);
@@ -121,13 +120,13 @@ export class Recorder extends Emitter {
     put(AT.FX, words.fx);
   }
 
-  override readonly carry: Val = ltU(word(AT.CA), word(AT.CB));
-  override readonly zero: Val = eqz(word(AT.FR));
-  override readonly parity: Val = parityOf(xor(word(AT.FR), shr(word(AT.FX), num(8))));
-  override readonly adjust: Val = and(shr(xor(word(AT.FX), word(AT.FR)), num(4)), num(1));
-  override readonly sign: Val = xor(word(AT.FR), word(AT.FX));
-  override readonly overflow: Val = word(AT.FO);
-  override readonly less: Val = ltS(xor(this.sign, this.overflow), num(0));
+  override readonly carry: Val = MEMORY_FLAGS.carry;
+  override readonly zero: Val = MEMORY_FLAGS.zero;
+  override readonly parity: Val = MEMORY_FLAGS.parity;
+  override readonly adjust: Val = MEMORY_FLAGS.adjust;
+  override readonly sign: Val = MEMORY_FLAGS.sign;
+  override readonly overflow: Val = MEMORY_FLAGS.overflow;
+  override readonly less: Val = MEMORY_FLAGS.less;
 
   // ---- control flow --------------------------------------------------------------------------
 
@@ -148,6 +147,35 @@ export class Recorder extends Emitter {
     if (near) this.follow(field(target), add(RECORD, num(link)));
     else this.jumpTo(field(target));
   }
+}
+
+/** Goes to the block at EIP if the jump cache has it. */
+function goToEip(body: FunctionBody): void {
+  const keep = (v: Val): Val => {
+    const index = body.local();
+    body.setLocal(index, v);
+    return local(index);
+  };
+  const linear = keep(add(word(AT.EIP), word(AT.SEGS + CS * SEG.STRIDE + SEG.BASE)));
+  jumpThroughCache(body, keep, linear, word(AT.MODE), word(AT.BANK));
+}
+
+/** Calls one of the functions of same_ring.ts; where it refuses, TypeScript executes the record. */
+function transfer(body: FunctionBody, callee: Callee, ...args: Val[]): void {
+  const outcome = body.local();
+  body.if(ltS(num(0), word(AT.BUDGET)), () => {
+    body.callTo(outcome, callee, ...args);
+    body.if(local(outcome), () => {
+      body.store(num(AT.BUDGET), 0, sub(word(AT.BUDGET), num(1)), 4);
+      body.if(eq(local(outcome), num(SAME_RING.OPENED)), () => {
+        body.callTo(outcome, HELD_UP);
+        body.if(local(outcome), () => body.return());
+      });
+      goToEip(body);
+      body.return();
+    });
+  });
+  SPECIAL.complex(body);
 }
 
 /** Handlers that belong to no instruction. */
@@ -177,13 +205,15 @@ export const SPECIAL = {
     const goesOn = body.local();
     body.callTo(goesOn, EXECUTE, RECORD);
     body.if(eqz(local(goesOn)), () => body.return());
-    const keep = (v: Val): Val => {
-      const index = body.local();
-      body.setLocal(index, v);
-      return local(index);
-    };
-    const linear = keep(add(word(AT.EIP), word(AT.SEGS + CS * SEG.STRIDE + SEG.BASE)));
-    jumpThroughCache(body, keep, linear, word(AT.MODE), word(AT.BANK));
+    goToEip(body);
+  },
+  /** INT n. */
+  interrupt(body: FunctionBody): void {
+    transfer(body, ENTER_SAME_RING, field(REC.IMM), field(REC.RETURN), word(AT.CPL), num(0));
+  },
+  /** IRET. */
+  interruptReturn(body: FunctionBody): void {
+    transfer(body, RETURN_SAME_RING);
   },
   /** In front of an instruction that lies on two pages. */
   straddling(body: FunctionBody): void {

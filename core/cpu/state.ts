@@ -86,12 +86,25 @@ export const AT = {
   /** A memory operand of an MMX or SSE instruction, and a result not yet written: 16 bytes each. */
   SIMD_SOURCE: 832,
   SIMD_RESULT: 848,
+  /** The handler of an NMI runs, until IRET. */
+  NMI_BLOCKED: 864,
+  /**
+   * A code segment that CS was loaded with after all checks: its descriptor's two words, the ring,
+   * and what CS held then. See same_ring.ts.
+   */
+  PASSED_LOW: 868,
+  PASSED_HIGH: 872,
+  PASSED_CPL: 876,
+  PASSED_SELECTOR: 880,
+  PASSED_BASE: 884,
+  PASSED_LIMIT: 888,
+  PASSED_ATTR: 892,
   /** Address of the map of decoded bytes: see code_map.ts. */
-  CODE_MAP: 864,
+  CODE_MAP: 896,
 } as const;
 
-/** Where the last of them ends. */
-const STATE_BYTES = AT.SIMD_RESULT + 16;
+/** Where those that a reset clears end. */
+const STATE_BYTES = AT.CODE_MAP;
 
 /** One segment register in linear memory. */
 export const SEG = {
@@ -266,7 +279,7 @@ export class CpuState implements VcpuState {
     this.set(AT.CODE_MAP, codeMap);
   }
 
-  /** Zeroes everything that {@link AT} names. */
+  /** Zeroes everything that {@link AT} names, but for the map's address. */
   clear(): void {
     this.bytes.fill(0, 0, STATE_BYTES);
   }

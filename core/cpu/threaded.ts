@@ -12,7 +12,15 @@ import { AT, type CpuState, CS, SEG } from "./state.ts";
 import { FunctionBody } from "./wasm.ts";
 
 /** Handler numbers of {@link SPECIAL}, fixed by the order in which they are made. */
-export const HANDLER = { STOP: 0, HEAD: 1, COMPLEX: 2, ENTER: 3, STRADDLING: 4 } as const;
+export const HANDLER = {
+  STOP: 0,
+  HEAD: 1,
+  COMPLEX: 2,
+  ENTER: 3,
+  STRADDLING: 4,
+  INTERRUPT: 5,
+  INTERRUPT_RETURN: 6,
+} as const;
 
 /** Makes handlers and writes records. */
 export class Threaded {
@@ -27,8 +35,9 @@ export class Threaded {
   constructor(state: CpuState, table: CodeTable) {
     this.#state = state;
     this.#table = table;
-    const { stop, head, complex, enter, straddling } = SPECIAL;
-    for (const write of [stop, head, complex, enter, straddling]) {
+    const { stop, head, complex, enter, straddling, interrupt, interruptReturn } = SPECIAL;
+    const all = [stop, head, complex, enter, straddling, interrupt, interruptReturn];
+    for (const write of all) {
       const body = new FunctionBody();
       write(body);
       this.#promise(body);
@@ -95,6 +104,13 @@ export class Threaded {
     words[w + (REC.FALL >> 2)] = 0;
   }
 
+  /** Writes the record of an instruction that TypeScript executes, if need be. */
+  writeComplex(at: number, insn: Insn): void {
+    this.writeSpecial(at, complexHandler(insn), insn.pc);
+    this.#state.set(at + REC.IMM, insn.imm);
+    this.#state.set(at + REC.RETURN, insn.next);
+  }
+
   /** Writes a record of {@link HANDLER}, its other fields 0. */
   writeSpecial(at: number, handler: number, pc: number): void {
     const words = this.#state.words;
@@ -102,6 +118,12 @@ export class Threaded {
     words[at >> 2] = handler;
     words[(at + REC.PC) >> 2] = pc;
   }
+}
+
+function complexHandler({ row, operandSize }: Insn): number {
+  if (row.mnemonic === "int") return HANDLER.INTERRUPT;
+  if (row.mnemonic === "iret" && operandSize === 4) return HANDLER.INTERRUPT_RETURN;
+  return HANDLER.COMPLEX;
 }
 
 /** Two 16-bit fields. */

@@ -20,8 +20,20 @@ export interface FlagWords {
   less?: Val;
 }
 
+/** The arithmetic flags, as 0 or 1, except `sign`, `overflow`: negative when set. */
+export interface Flags {
+  readonly carry: Val;
+  readonly zero: Val;
+  readonly parity: Val;
+  readonly adjust: Val;
+  readonly sign: Val;
+  readonly overflow: Val;
+  /** SF differs from OF, as 0 or 1. */
+  readonly less: Val;
+}
+
 /** Recorder of one instruction. Operand numbers count from 0 as in the opcode row. */
-export interface X {
+export interface X extends Flags {
   /** Bytes of operand 0. */
   readonly size: 1 | 2 | 4;
   /** Bytes of operand `n`. */
@@ -70,15 +82,6 @@ export interface X {
   setStack(v: Val): void;
 
   setFlags(words: FlagWords): void;
-  /** Flags as 0 or 1, except `sign`, `overflow`: negative when set. */
-  readonly carry: Val;
-  readonly zero: Val;
-  readonly parity: Val;
-  readonly adjust: Val;
-  readonly sign: Val;
-  readonly overflow: Val;
-  /** SF differs from OF, as 0 or 1. */
-  readonly less: Val;
   /** Negative when DF is set: +1 or -1 times `size`. */
   step(size: number): Val;
 

@@ -24,7 +24,7 @@ import {
   type Val,
   xor,
 } from "../ir.ts";
-import type { Sem, X } from "../x.ts";
+import type { Flags, FlagWords, Sem, X } from "../x.ts";
 
 const SIXTEEN = num(16);
 
@@ -140,7 +140,7 @@ export const cmc: Sem = (x) => {
 export const lahf: Sem = (x) => x.setReg(4, flagsByte(x), 1);
 
 /** The low byte of EFLAGS: SF ZF AF PF CF, and bit 1. */
-export function flagsByte(x: X): Val {
+export function flagsByte(x: Flags): Val {
   return [
     x.carry,
     num(2),
@@ -151,20 +151,27 @@ export function flagsByte(x: X): Val {
   ].reduce(or);
 }
 
-/** SAHF. FX corrects PF and SF where one result cannot show all of ZF, SF, PF. */
-export const sahf: Sem = (x) => {
-  const ah = x.let(x.reg(4, 1));
-  const bit = (n: number): Val => and(shr(ah, num(n)), num(1));
+/** OF in its place in EFLAGS. */
+export const overflowBit = (x: Flags): Val => shl(shr(x.overflow, num(31)), num(11));
+
+/**
+ * The flags in the low byte of an image of EFLAGS, a local. FX corrects PF and SF where one result
+ * cannot show all of ZF, SF, PF.
+ */
+export function flagsOf(image: Val): Required<Pick<FlagWords, "ca" | "cb" | "fr" | "fx">> {
+  const bit = (n: number): Val => and(shr(image, num(n)), num(1));
   // fr is 0 (parity even) with ZF set, 1 (parity odd) without.
-  const zf = x.let(bit(6));
-  const wrongParity = xor(bit(2), zf);
-  x.setFlags({
+  const wrongParity = xor(bit(2), bit(6));
+  return {
     ca: num(0),
     cb: bit(0),
-    fr: eqz(zf),
-    fx: or(or(and(ah, SIXTEEN), shl(wrongParity, num(8))), shl(bit(7), num(31))),
-  });
-};
+    fr: eqz(bit(6)),
+    fx: or(or(and(image, SIXTEEN), shl(wrongParity, num(8))), shl(bit(7), num(31))),
+  };
+}
+
+/** SAHF. */
+export const sahf: Sem = (x) => x.setFlags(flagsOf(x.let(x.reg(4, 1))));
 
 /** SETcc. */
 export const setcc = (cc: number): Sem => (x) => x.write(0, condition(x, cc));

@@ -16,7 +16,6 @@ import {
   ltU,
   num,
   or,
-  shl,
   shr,
   sub64,
   type Val,
@@ -24,7 +23,7 @@ import {
 } from "../ir.ts";
 import { AT, CR4, EAX, EDX, FLAG } from "../state.ts";
 import type { Sem, X } from "../x.ts";
-import { flagsByte } from "./flags.ts";
+import { flagsByte, overflowBit } from "./flags.ts";
 
 const GP = 13;
 /** EFLAGS without the arithmetic flags. */
@@ -60,7 +59,7 @@ export const pushf: Sem = (x) => {
   const virtual = and(shr(system, num(17)), num(1));
   x.if(and(virtual, ltU(IOPL, num(3))), () => x.fault(GP));
   const image = or(and(system, num(~(FLAG.VM | FLAG.RF))), flagsByte(x));
-  x.push(or(image, shl(shr(x.overflow, num(31)), num(11))), x.operandSize);
+  x.push(or(image, overflowBit(x)), x.operandSize);
 };
 
 function clear(x: X, flag: number): void {
