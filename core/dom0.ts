@@ -63,7 +63,8 @@ export class Dom0Timeline implements Dom0 {
   /** The task at hand, if there is one, brings a disk request further. */
   get servesDisk(): boolean {
     const task = this.#tasks[0];
-    return task !== undefined && task.cost !== DOM0_COST.xenstore;
+    return task !== undefined && task.cost !== DOM0_COST.xenstore &&
+      task.cost !== DOM0_COST.console;
   }
 
   /** Booked so far, by kind. */

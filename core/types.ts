@@ -89,6 +89,7 @@ export const DOM0_COST = {
   grantCopy: 5,
   notify: 6, // EVTCHNOP_send by dom0
   xenstore: 7,
+  console: 8, // xenconsoled
 } as const;
 
 /** Name of a book of dom0, as reports print it. */

@@ -1,5 +1,5 @@
 /**
- * The guest's console: its serial port, the monitor and its screen on the user's terminal.
+ * The guest's console: its serial port, its hvc0, the monitor and its screen on the user's terminal.
  *
  * On a terminal the guest's clock keeps to the host's and every key goes to the guest, Ctrl-C too;
  * Ctrl-A x ends the run. Where standard input is a file, a pipe or nothing, the guest runs as fast
@@ -24,6 +24,11 @@ const NEWLINE = 0x0a;
 /** Of a terminal that does not say. */
 const USUAL_ROWS = 24;
 
+/** Lines that end at a console. */
+const GUEST_LINES = ["serial", "xenconsole"] as const;
+/** One of them. */
+type GuestLine = typeof GUEST_LINES[number];
+
 /** What a run tells its console at the start. */
 export interface ConsoleParts {
   readonly options: ConsoleOptions;
@@ -41,7 +46,12 @@ export interface ConsoleParts {
 /** The console of one run. Opens the files it writes to when it is made. */
 export class GuestConsole {
   readonly #parts: ConsoleParts;
-  readonly #serial: SerialSink | undefined;
+  /** By where bytes come from; two may share one. */
+  readonly #sinks: Readonly<Record<GuestLine, SerialSink | undefined>>;
+  /** The sink whose output the terminal shows. */
+  readonly #shown: SerialSink | undefined;
+  /** Where keys go: the guest's console is the one on which it has printed last. */
+  #line: GuestLine;
   readonly #isInteractive: boolean;
   #terminal: HostTerminal | undefined;
   #screen: ScreenChannel | undefined;
@@ -52,8 +62,9 @@ export class GuestConsole {
   constructor(parts: ConsoleParts) {
     const { options, streams, output } = parts;
     this.#parts = parts;
-    const stream = serialStream(options, output);
-    this.#serial = stream && new SerialSink(stream);
+    this.#sinks = openSinks(options, output);
+    this.#shown = this.#hasTerminal("serial") ? this.#sinks.serial : this.#sinks.xenconsole;
+    this.#line = this.#hasTerminal("serial") ? "serial" : "xenconsole";
     this.#isInteractive = this.#usesTerminal() && streams.stdin?.isTerminal() === true;
   }
 
@@ -63,17 +74,24 @@ export class GuestConsole {
     return monitor && (monitorWanted || this.#isInteractive);
   }
 
-  /** A byte that the guest has sent. */
-  push(byte: number): void {
-    this.#lastByte = byte;
-    this.#serial?.push(byte);
+  /**
+   * A byte that the guest has sent.
+   * @param line how; absent when it is nothing that the user could answer
+   */
+  push(byte: number, line?: GuestLine): void {
+    const sink = this.#sinks[line ?? "serial"];
+    if (sink === this.#shown) this.#lastByte = byte;
+    if (line !== undefined && this.#hasTerminal(line)) this.#line = line;
+    sink?.push(byte);
   }
 
   /** Shows what the guest has sent, as soon as its screen does not hide it. */
   flush(): void {
     this.#screen?.update();
-    const isHidden = this.#parts.options.serial === "terminal" && this.#screen?.ownsTerminal;
-    if (!isHidden) this.#serial?.flush();
+    for (const line of GUEST_LINES) {
+      const isHidden = this.#hasTerminal(line) && this.#screen?.ownsTerminal;
+      if (!isHidden) this.#sinks[line]?.flush();
+    }
   }
 
   /** What a machine's run asks its console. */
@@ -95,7 +113,7 @@ export class GuestConsole {
     const terminal = this.#terminal = new HostTerminal(stdin, {
       signals: !options.escapes,
       input: (bytes) => options.escapes ? mux.input(bytes) : mux.front.input(bytes),
-      hasRoom: () => machine.waitingInput("serial") < ROOM_BYTES,
+      hasRoom: () => machine.waitingInput(this.#line) < ROOM_BYTES,
       abandoned: () => this.#screen?.show(false),
     });
     if (this.#isInteractive && options.escapes && !quiet) {
@@ -110,19 +128,26 @@ export class GuestConsole {
   }
 
   #usesTerminal(): boolean {
-    const { serial, monitor, screen } = this.#parts.options;
-    return serial === "terminal" || monitor || screen;
+    const { monitor, screen } = this.#parts.options;
+    return GUEST_LINES.some((line) => this.#hasTerminal(line)) || monitor || screen;
+  }
+
+  /** The terminal is that line's other end. */
+  #hasTerminal(line: GuestLine): boolean {
+    const { serial, xenConsole } = this.#parts.options;
+    if (line === "serial" || xenConsole === "serial") return serial === "terminal";
+    return xenConsole === "terminal";
   }
 
   /** Those that share the terminal; who has the keys at the start is the first. */
   #channels(machine: Machine): Channel[] {
-    const { serial, monitor, screen, front } = this.#parts.options;
+    const { monitor, screen, front } = this.#parts.options;
     const channels: Channel[] = [];
     if (screen) channels.push(this.#screen = this.#makeScreen(machine));
-    if (serial === "terminal") {
+    if (GUEST_LINES.some((line) => this.#hasTerminal(line))) {
       channels.push({
         name: "serial",
-        input: (bytes) => machine.input("serial", bytes),
+        input: (bytes) => machine.input(this.#line, bytes),
         sendBreak: () => machine.input("break", Uint8Array.of(0)),
       });
     }
@@ -165,9 +190,21 @@ export class GuestConsole {
   }
 }
 
-function serialStream({ serial }: ConsoleOptions, output: ByteStream): ByteStream | undefined {
-  if (serial === "none") return undefined;
-  if (serial === "terminal") return output;
-  const { file } = serial;
-  return createFile(`Cannot write serial output to "${file}"`, file);
+/** Opens the files; what is on the terminal shares one sink. */
+function openSinks(
+  { serial, xenConsole }: ConsoleOptions,
+  output: ByteStream,
+): Readonly<Record<GuestLine, SerialSink | undefined>> {
+  const terminal = new SerialSink(output);
+  const open = (target: ConsoleOptions["serial"], what: string) => {
+    if (target === "none") return undefined;
+    if (target === "terminal") return terminal;
+    const { file } = target;
+    return new SerialSink(createFile(`Cannot write ${what} output to "${file}"`, file));
+  };
+  const com1 = open(serial, "serial");
+  return {
+    serial: com1,
+    xenconsole: xenConsole === "serial" ? com1 : open(xenConsole, "-xenconsole"),
+  };
 }

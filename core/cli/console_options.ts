@@ -1,6 +1,6 @@
 /**
  * Where the guest's console goes: `-serial`, `-monitor`, `-display`, `-nographic`, as QEMU spells
- * them. There is one terminal: standard input and output.
+ * them, and `-xenconsole`. There is one terminal: standard input and output.
  * @module
  */
 
@@ -11,6 +11,8 @@ import { UsageError } from "../errors.ts";
 export interface ConsoleOptions {
   /** COM1: the terminal, nothing, or a file that gets what the guest sends. */
   readonly serial: "terminal" | "none" | { readonly file: string };
+  /** hvc0: with COM1 where that is, the terminal, nothing, or a file that gets what it prints. */
+  readonly xenConsole: "serial" | "terminal" | "none" | { readonly file: string };
   /** The monitor is on the terminal. */
   readonly monitor: boolean;
   /** The VGA's text screen is on the terminal. */
@@ -31,6 +33,10 @@ const SERIAL_HINT = "-serial mon:stdio shares the terminal with the monitor, Ctr
 export function addConsoleOptions(command: Command): void {
   command
     .option("--serial <where>", "COM1: mon:stdio (unless given), stdio, none, file:FILE")
+    .option(
+      "--xenconsole <where>",
+      "a Xen guest's hvc0: with COM1 (unless given), stdio, none, file:F",
+    )
     .option("--monitor <where>", "the monitor alone: stdio, none")
     .option("--display <what>", "the VGA: none (unless given), text (live in the terminal)")
     .option("--nographic", "-serial mon:stdio -display none; a BIOS's screen is there too");
@@ -51,9 +57,12 @@ export function consoleOptions(flags: Flags): ConsoleOptions {
   }
   const serial = serialTarget(serialTo);
   const monitor = wantsMonitor || (serialTo === undefined && monitorTo === undefined);
-  const shared = Number(serial === "terminal") + Number(monitor) + Number(screen) > 1;
+  const xenConsole = xenConsoleTarget(flags.xenconsole as string | undefined);
+  const hasLine = serial === "terminal" || xenConsole === "terminal";
+  const shared = Number(hasLine) + Number(monitor) + Number(screen) > 1;
   return {
     serial,
+    xenConsole,
     monitor,
     screen,
     escapes: shared || screen,
@@ -69,12 +78,29 @@ function choose(option: string, value: unknown, known: readonly string[]): strin
 }
 
 function serialTarget(where: string = "mon:stdio"): ConsoleOptions["serial"] {
-  const [, file] = /^file:(.+)$/s.exec(where) ?? [];
-  if (file !== undefined) return { file };
-  if (where === "none" || where === "null") return "none";
+  const target = elsewhere(where);
+  if (target !== undefined) return target;
   if (where === "stdio" || where === "mon:stdio") return "terminal";
   throw new UsageError(
     `Cannot connect -serial to "${where}": wanted mon:stdio, stdio, none, or file:FILE`,
     SERIAL_HINT,
   );
+}
+
+function xenConsoleTarget(where: string | undefined): ConsoleOptions["xenConsole"] {
+  if (where === undefined) return "serial";
+  if (where === "stdio") return "terminal";
+  const target = elsewhere(where);
+  if (target !== undefined) return target;
+  throw new UsageError(
+    `Cannot connect -xenconsole to "${where}": wanted stdio, none, or file:FILE`,
+    "without it hvc0 is where COM1 is",
+  );
+}
+
+/** Not on the terminal. */
+function elsewhere(where: string): "none" | { readonly file: string } | undefined {
+  const [, file] = /^file:(.+)$/s.exec(where) ?? [];
+  if (file !== undefined) return { file };
+  return where === "none" || where === "null" ? "none" : undefined;
 }

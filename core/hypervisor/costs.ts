@@ -35,6 +35,7 @@ const STEPS = [
   "backendRequest",
   "backendResponse",
   "xenstoreMessage",
+  "consoleWakeup",
   "blockSubmit",
   "blockComplete",
   "biosCall",
@@ -98,6 +99,8 @@ export interface CostPreset {
   readonly backendResponse: Ns;
   /** One message to or from xenstored. */
   readonly xenstoreMessage: Ns;
+  /** One wake-up of xenconsoled: all that is on the ring. */
+  readonly consoleWakeup: Ns;
   /** dom0's block layer, down to the disk. */
   readonly blockSubmit: Ns;
   /** dom0's block layer, back up from the disk. */
@@ -137,6 +140,7 @@ const XEN_4_17: Cycles = {
   backendRequest: 1_500, // model
   backendResponse: 1_000, // model
   xenstoreMessage: 30_000, // model: a daemon in user space
+  consoleWakeup: 30_000, // model: another
   blockSubmit: 6_000, // model
   blockComplete: 3_000, // model
   biosCall: 2_000, // model: a real BIOS's own instructions
@@ -164,6 +168,7 @@ const XEN_2007: Cycles = {
   backendRequest: 4_000, // model
   backendResponse: 2_500, // model
   xenstoreMessage: 100_000, // model
+  consoleWakeup: 100_000, // model
   blockSubmit: 15_000, // model
   blockComplete: 8_000, // model
   biosCall: 4_000, // model

@@ -56,8 +56,12 @@ export class Assembly {
     this.exits = this.#makeExitBooks();
     if (showsXen(config)) this.domains = this.#makeDomains();
     this.#cycle = this.#switchOn();
-    const sinks = inputSinks(this.cycle.pc);
-    this.input = new HostInput(this.clock, sinks, this.#hostActors(), config.inputs);
+    this.input = new HostInput(
+      this.clock,
+      this.#inputSinks(),
+      this.#hostActors(),
+      config.inputs,
+    );
     this.inspector = this.#makeInspector();
   }
 
@@ -77,7 +81,7 @@ export class Assembly {
     this.#cycle.end();
     this.memory.reset();
     this.#cycle = this.#switchOn();
-    this.input.connect(inputSinks(this.#cycle.pc));
+    this.input.connect(this.#inputSinks());
   }
 
   #switchOn(): PowerCycle {
@@ -86,6 +90,13 @@ export class Assembly {
     const drives = this.drives.all;
     const parts = { ...lasting, config: this.#config, events: this.#events, drives };
     return new PowerCycle(parts, () => this.domains?.build().xen ?? new HiddenXen());
+  }
+
+  /** The machine's ends of the host's lines. */
+  #inputSinks(): InputSinks {
+    const { com1, typist } = this.#cycle.pc;
+    const xenconsole = this.domains?.current.console ?? DEAF;
+    return { serial: com1, break: breakLine(com1), keyboard: typist, xenconsole };
   }
 
   #makeCpu(): Cpu {
@@ -179,6 +190,7 @@ export class Assembly {
       onShutdown: (reason) => this.#events.onShutdown(reason),
       onStoreMessage: this.#config.onStoreMessage,
       onToolstack: this.#config.onToolstack,
+      onXenConsoleByte: this.#config.onXenConsoleByte,
     });
   }
 
@@ -195,10 +207,8 @@ export class Assembly {
   }
 }
 
-/** The ends of the host's lines on a board. */
-function inputSinks({ com1, typist }: Pc): InputSinks {
-  return { serial: com1, break: breakLine(com1), keyboard: typist };
-}
+/** Nobody listens. */
+const DEAF: InputSink = { hasRoom: true, onRoom: () => {}, receive: () => {} };
 
 /** Sends a break for every byte; a break waits for no room. */
 function breakLine(port: Pc["com1"]): InputSink {

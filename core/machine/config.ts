@@ -128,6 +128,8 @@ export interface MachineConfig {
   readonly inputs?: readonly RecordedInput[];
   /** A byte sent by COM1. */
   readonly onSerialByte?: (byte: number) => void;
+  /** A byte that a Xen guest has written to its PV console, hvc0. */
+  readonly onXenConsoleByte?: (byte: number) => void;
   /** A byte written to the debug console, port 0xe9. */
   readonly onDebugByte?: (byte: number) => void;
   /** A byte that a BIOS writes to its log, port 0x402. */

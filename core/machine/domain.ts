@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ConsoleRing, type ConsoleRingParts } from "../hypervisor/console_ring.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import { grantCopyTime, hypercallTime, tlbShootdownTime } from "../hypervisor/costs.ts";
 import { HVM_PARAM } from "../hypervisor/hvm_params.ts";
@@ -60,12 +61,16 @@ export interface DomainParts {
   readonly onToolstack?: ((line: string) => void) | undefined;
   /** A message on the guest's xenstore ring. */
   readonly onStoreMessage?: ((line: string) => void) | undefined;
+  /** A byte that the guest has written to hvc0. */
+  readonly onXenConsoleByte?: ((byte: number) => void) | undefined;
 }
 
 /** One HVM domain and its backends. */
 export class Domain {
   readonly xen: XenInterface;
   readonly vbds: Vbds;
+  /** The daemon's end of hvc0. */
+  readonly console: ConsoleRing;
   readonly #parts: DomainParts;
   readonly #store: XenStore;
   readonly #storeRing: XenStoreRing;
@@ -91,6 +96,7 @@ export class Domain {
     }
     this.#build(store, console);
     this.#storeRing = this.#serveStore(store);
+    this.console = this.#serveConsole(console);
     this.vbds = this.#makeVbds();
     for (const disk of parts.disks) this.vbds.attach(disk);
   }
@@ -128,6 +134,7 @@ export class Domain {
   /** Ends it, when dom0 has nothing left to do: xenstored forgets it, and all of its nodes go. */
   end(): void {
     this.#storeRing.close();
+    this.console.close();
     removeDomain(this.#store.client(), { domid: this.xen.domid, uuid: UUID });
   }
 
@@ -178,19 +185,48 @@ export class Domain {
     });
   }
 
-  #serveStore({ gfn, evtchnPort }: RingEndpoint): XenStoreRing {
-    const { clock, memory, dom0, errors, costs, onStoreMessage } = this.#parts;
-    const { domid } = this.xen;
-    const port = this.xen.events.bindInterdomain(evtchnPort, () => ring.onEvent());
-    const ring: XenStoreRing = new XenStoreRing({
-      store: this.#store,
-      domid,
+  /** The first event is that of binding, which the daemon takes before the guest starts. */
+  #serveConsole(endpoint: RingEndpoint): ConsoleRing {
+    let isStarted = false;
+    const onEvent = () => {
+      if (isStarted) ring.onEvent();
+      isStarted = true;
+    };
+    const { dom0, errors, costs, onXenConsoleByte } = this.#parts;
+    const ring: ConsoleRing = new ConsoleRing({
+      ...this.#sharedPage(endpoint, onEvent),
+      dom0,
+      costNs: costs.consoleWakeup,
+      errors,
+      onByte: (byte) => onXenConsoleByte?.(byte),
+    });
+    return ring;
+  }
+
+  /** A special page and its event channel, as a daemon in dom0 has them. */
+  #sharedPage(
+    { gfn, evtchnPort }: RingEndpoint,
+    onEvent: () => void,
+  ): Pick<ConsoleRingParts, "page" | "notify"> {
+    const { memory } = this.#parts;
+    const port = this.xen.events.bindInterdomain(evtchnPort, onEvent);
+    return {
       page: () => memory.page(gfn),
       notify: () => {
         const page = memory.page(gfn);
         if (page !== undefined) memory.wrote(page);
         port?.notify();
       },
+    };
+  }
+
+  #serveStore(endpoint: RingEndpoint): XenStoreRing {
+    const { clock, dom0, errors, costs, onStoreMessage } = this.#parts;
+    const { domid } = this.xen;
+    const ring: XenStoreRing = new XenStoreRing({
+      ...this.#sharedPage(endpoint, () => ring.onEvent()),
+      store: this.#store,
+      domid,
       dom0,
       costNs: costs.xenstoreMessage,
       errors,

@@ -15,10 +15,10 @@ import type { AccessSize, Clock, Ns, Timer } from "../types.ts";
 import type { ToolstackCommand } from "./config.ts";
 
 /**
- * A line on which a host can type: COM1, breaks on it (one for each byte), or the keyboard as a
- * terminal's bytes mean it.
+ * A line on which a host can type: COM1, breaks on it (one for each byte), the keyboard as a
+ * terminal's bytes mean it, or a Xen guest's hvc0.
  */
-export type InputSource = "serial" | "break" | "keyboard";
+export type InputSource = "serial" | "break" | "keyboard" | "xenconsole";
 
 /** Bytes that came on a line, and when. */
 export interface RecordedBytes {
@@ -86,11 +86,15 @@ export interface InputSink {
 /** The ends of all lines. */
 export type InputSinks = Readonly<Record<InputSource, InputSink>>;
 
-/** Time of one byte: ten bits at 115200 baud; a hundred keys a second. */
+/**
+ * Time of one byte: ten bits at 115200 baud; a hundred keys a second; a pty is as fast as its
+ * reader.
+ */
 const BYTE_TIME: Readonly<Record<InputSource, Ns>> = {
   serial: 86_806,
   break: 86_806,
   keyboard: 10_000_000,
+  xenconsole: 10_000,
 };
 
 /** All lines of one machine, what has come in on them, and what is yet to come in a replay. */
@@ -116,6 +120,7 @@ export class HostInput {
       serial: new Line(clock, "serial", sinks.serial),
       break: new Line(clock, "break", sinks.break),
       keyboard: new Line(clock, "keyboard", sinks.keyboard),
+      xenconsole: new Line(clock, "xenconsole", sinks.xenconsole),
     };
     this.#inputs.push(...recorded);
     this.#arrival = clock.timer("host input", () => {});

@@ -31,6 +31,7 @@ export const DOM0_LABELS: Readonly<Record<typeof DOM0_COST_KINDS[number], string
   grantCopy: "grant copy",
   notify: "event send",
   xenstore: "xenstore",
+  console: "PV console",
 };
 
 /** The vCPU's books, which add up to what has elapsed, then dom0's. */

@@ -6,6 +6,7 @@ const MIB = 1 << 20;
 /** What shares the terminal unless options say otherwise. */
 const CONSOLE = {
   serial: "terminal",
+  xenConsole: "serial",
   monitor: true,
   screen: false,
   escapes: true,
