@@ -157,10 +157,11 @@ export interface Physmap {
   /** A zeroed 4 KiB page outside guest RAM, not mapped anywhere yet. */
   allocateFrame(): Uint8Array;
   /**
-   * Puts a page from {@link allocateFrame} (or `undefined`: what is there by nature) behind a
-   * frame.
+   * Puts a page behind a frame: one from {@link allocateFrame}, or one that is behind another frame.
+   * @param frame `undefined`: what is there by nature
+   * @param readOnly stores go nowhere
    */
-  mapFrame(gfn: Gfn, frame: Uint8Array | undefined): void;
+  mapFrame(gfn: Gfn, frame: Uint8Array | undefined, readOnly?: boolean): void;
 }
 
 // ---- devices -------------------------------------------------------------------------------

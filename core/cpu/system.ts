@@ -52,9 +52,14 @@ export function hlt(cpu: Cpu): void {
   cpu.leave(EXIT_HLT);
 }
 
-/** VMCALL and VMMCALL. EIP is still that of the instruction while the host serves the call. */
-export function vmcall(cpu: Cpu): void {
+/**
+ * VMCALL and VMMCALL. EIP is still that of the instruction while the host serves the call, and stays
+ * there if the host leaves 1 in `exit.value`.
+ */
+export function vmcall(cpu: Cpu, insn: Insn): void {
+  cpu.exit.value = 0;
   cpu.leave(EXIT_VMCALL);
+  if (cpu.exit.value === 1) cpu.nextEip = insn.pc;
 }
 
 // ---- descriptor tables --------------------------------------------------------------------------

@@ -15,6 +15,7 @@ export const ERRNO = {
   EEXIST: 17,
   EINVAL: 22,
   ENOSPC: 28,
+  ERANGE: 34,
   ENOSYS: 38,
   ENODATA: 61,
   ETIME: 62,

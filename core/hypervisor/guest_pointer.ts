@@ -28,6 +28,7 @@ export class GuestCall {
   readonly bytes: Uint8Array;
   readonly #memory: GuestMemory;
   #vcpu: VcpuState | undefined;
+  #goesOn = false;
 
   constructor(memory: GuestMemory) {
     this.#memory = memory;
@@ -38,6 +39,23 @@ export class GuestCall {
   /** Takes the registers of a vCPU as the call's arguments. */
   begin(vcpu: VcpuState): void {
     this.#vcpu = vcpu;
+    this.#goesOn = false;
+  }
+
+  /** The vCPU makes the call once more, with the arguments that are in its registers now. */
+  get goesOn(): boolean {
+    return this.#goesOn;
+  }
+
+  /**
+   * An array has been served in part: the rest is another call's, as when Xen is preempted.
+   * @param pointer for ECX
+   * @param count for EDX
+   */
+  goOn(pointer: number, count: number): void {
+    this.#goesOn = true;
+    this.#vcpu!.regs[ECX] = pointer;
+    this.#vcpu!.regs[EDX] = count;
   }
 
   /** EAX: which hypercall. Unsigned, as all arguments. */

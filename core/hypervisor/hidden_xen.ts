@@ -25,8 +25,9 @@ export class HiddenXen implements Paravirt {
   readonly blocked: boolean = false;
 
   /** Any hypercall is one that does not exist. */
-  hypercall(vcpu: VcpuState): void {
+  hypercall(vcpu: VcpuState): boolean {
     vcpu.regs[EAX] = -ERRNO.ENOSYS;
+    return false;
   }
 
   unblock(): void {}

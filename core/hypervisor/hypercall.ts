@@ -120,16 +120,21 @@ export class Hypercalls {
     };
   }
 
-  /** Serves the hypercall in the registers. EIP is the vCPU's business. */
-  dispatch(vcpu: VcpuState): void {
+  /**
+   * Serves the hypercall in the registers. EIP is the vCPU's business.
+   * @returns true when the vCPU must make it again, for the rest of a long one
+   */
+  dispatch(vcpu: VcpuState): boolean {
     this.#call.begin(vcpu);
     const row = this.#rows[this.#call.number] ?? this.#unknown;
     row.count++;
     this.#onCall?.(row.name);
     const allowed = vcpu.cpl === 0 && (vcpu.eflags & EFLAGS_VM) === 0;
     const result = allowed ? row.handler(this.#call) : -ERRNO.EPERM;
+    if (allowed && this.#call.goesOn) return true;
     if (result < 0) this.#tell(row, result, allowed);
     vcpu.regs[EAX] = result;
+    return false;
   }
 
   /** -ENOSYS is how a guest finds out what there is; any other error is a mistake of its. */

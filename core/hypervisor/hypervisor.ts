@@ -61,6 +61,9 @@ const [EAX, ECX, EDX, EBX] = [0, 1, 2, 3] as const;
 const NOT_MINE = 0;
 const ANSWERED = 1;
 
+/** Answer of a VMCALL exit: the instruction is executed once more. */
+const CALL_AGAIN = 1;
+
 const MSR_APIC_BASE = 0x1b;
 
 /** When the vCPU must be interrupted next. */
@@ -332,7 +335,7 @@ export class Hypervisor implements VcpuHost {
   #handle(exit: VmExit): void {
     switch (exit.reason) {
       case VMCALL:
-        this.#xen.hypercall(this.#state());
+        exit.value = this.#xen.hypercall(this.#state()) ? CALL_AGAIN : 0;
         return;
       case EXIT.EPT_VIOLATION:
         this.#accessMmio(exit);

@@ -8,7 +8,7 @@
 import { PAGE_SIZE } from "../types.ts";
 import type { GuestMemory } from "../types.ts";
 import { checkTarget, ERRNO } from "./errno.ts";
-import type { GrantTable } from "./grants.ts";
+import type { GrantTable } from "./grant_table.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 import type { SharedInfo } from "./shared_info.ts";
 import type { XenFrames } from "./xen_frames.ts";
@@ -80,13 +80,12 @@ function addToPhysmap(targets: MemoryOpTargets, call: GuestCall): number {
   return 0;
 }
 
-/** In the grant space bit 31 of `index` asks for status frames of version 2: beyond any table. */
 function frameOf(targets: MemoryOpTargets, space: number, index: number): Uint8Array | undefined {
   switch (space) {
     case XENMAPSPACE.SHARED_INFO:
       return index === 0 ? targets.shared.frame : undefined;
     case XENMAPSPACE.GRANT_TABLE:
-      return targets.grants.frame(index);
+      return targets.grants.frames.at(index);
     default:
       return undefined;
   }

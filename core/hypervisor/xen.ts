@@ -9,9 +9,8 @@ import { ERRNO } from "./errno.ts";
 import { eventChannelOp } from "./event_channel_op.ts";
 import { EventChannels } from "./events.ts";
 import type { EventCounters } from "./events.ts";
-import { grantTableOp } from "./grant_table_op.ts";
-import { GrantTable } from "./grants.ts";
-import type { GrantCosts, GrantCounters } from "./grants.ts";
+import type { Dom0Grants, GrantCosts, GrantCounters, GrantWork } from "./dom0_grants.ts";
+import { GrantTables } from "./grants.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 import { Hypercalls } from "./hypercall.ts";
 import type { HypercallCounters, HypercallHandlers } from "./hypercall.ts";
@@ -24,7 +23,6 @@ import { SharedInfo } from "./shared_info.ts";
 import { Upcall } from "./upcall.ts";
 import { VcpuOps } from "./vcpu_op.ts";
 import { writeHypercallPage, XEN_HYPERCALL_MSR, XenCpuid } from "./xen_cpuid.ts";
-import { XenFrames } from "./xen_frames.ts";
 import { XEN_OFFERS } from "./xen_offers.ts";
 import type { XenOffers } from "./xen_offers.ts";
 import { xenFeatures, xenVersion } from "./xen_version.ts";
@@ -40,6 +38,10 @@ export interface XenOptions {
   readonly dom0: Dom0;
   readonly errors: GuestErrors;
   readonly grantCosts: GrantCosts;
+  /** Grant operations that the guest makes itself. */
+  readonly grantWork: GrantWork;
+  /** Books work of a hypercall beyond what {@link onHypercall} does. */
+  readonly onWork: (ns: Ns) => void;
   /** EVTCHNOP_send by dom0, all of it. */
   readonly notifyNs: Ns;
   /** Rate of the guest's TSC, which is 0 when the clock is 0. */
@@ -66,7 +68,10 @@ export interface XenStats {
 export class XenInterface {
   readonly domid: number;
   readonly events: EventChannels;
-  readonly grants: GrantTable;
+  /** dom0's use of the guest's pages. */
+  readonly grants: Dom0Grants;
+  /** All grant tables. */
+  readonly grantTables: GrantTables;
   readonly params: HvmParams = new HvmParams();
   readonly #memory: GuestMemory;
   readonly #shared: SharedInfo;
@@ -89,10 +94,15 @@ export class XenInterface {
       ...{ memory, shared, upcall, dom0, domid, notifyNs },
       fifo: offers.evtchnFifo,
     });
-    this.grants = new GrantTable({ memory, physmap, dom0, errors, costs: options.grantCosts });
+    const crash = (why: string) => {
+      errors.guestError("xen", `domain ${domid} crashes: ${why}`);
+      options.onShutdown("crash");
+    };
+    this.grantTables = new GrantTables({ ...options, domid, crash });
+    this.grants = this.grantTables.backends;
     this.#sched = new SchedOps(clock, this.events, options.onShutdown);
     this.#cpuid = new XenCpuid(domid, tscHz, upcall.canInterrupt);
-    const handlers = this.#handlers(clock, new XenFrames(physmap), xenFeatures(offers));
+    const handlers = this.#handlers(clock, xenFeatures(offers));
     const { onHypercall } = options;
     this.#hypercalls = new Hypercalls(
       onHypercall === undefined
@@ -101,9 +111,12 @@ export class XenInterface {
     );
   }
 
-  /** Serves the hypercall in the vCPU's registers; look at {@link blocked} before running on. */
-  hypercall(vcpu: VcpuState): void {
-    this.#hypercalls.dispatch(vcpu);
+  /**
+   * Serves the hypercall in the vCPU's registers; look at {@link blocked} before running on.
+   * @returns true when the vCPU must make it again, for the rest of a long one
+   */
+  hypercall(vcpu: VcpuState): boolean {
+    return this.#hypercalls.dispatch(vcpu);
   }
 
   /** The guest's evtchn_upcall_pending, as it is now. */
@@ -169,8 +182,9 @@ export class XenInterface {
    * Everything else answers -ENOSYS: console_io, so that an early console writes to port 0xe9
    * instead; physdev_op, as the guest has no pirqs; and what only PV guests or dom0 may call.
    */
-  #handlers(clock: Clock, frames: XenFrames, features: number): HypercallHandlers {
-    const { domid, events, grants, params } = this;
+  #handlers(clock: Clock, features: number): HypercallHandlers {
+    const { domid, events, params } = this;
+    const { guest: grants, frames, ops } = this.grantTables;
     const [memory, shared, upcall] = [this.#memory, this.#shared, this.#upcall];
     const vcpu = new VcpuOps({ clock, events, shared, upcall });
     const targets = { domid, memory, frames, shared, grants };
@@ -179,7 +193,7 @@ export class XenInterface {
       memory_op: (call) => memoryOp(targets, call),
       set_timer_op: (call) => vcpu.setTimerOp(call),
       xen_version: (call) => xenVersion(features, call),
-      grant_table_op: (call) => grantTableOp(grants, domid, call),
+      grant_table_op: (call) => ops.grantTableOp(call),
       vm_assist: vmAssist,
       vcpu_op: (call) => vcpu.vcpuOp(call),
       sched_op: (call) => this.#sched.schedOp(call),

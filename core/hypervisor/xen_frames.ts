@@ -1,43 +1,94 @@
 /**
- * Where in guest-physical space the pages of Xen's own are: shared_info and the grant table.
- * Source: Xen public header memory.h, XENMEM_add_to_physmap.
+ * What is laid over guest-physical space: pages of Xen's own, shared_info and the grant table, and
+ * pages that other domains have granted.
+ * Source: Xen public header memory.h, XENMEM_add_to_physmap; create_grant_host_mapping() and
+ * replace_grant_host_mapping() for HVM guests in xen/arch/x86/mm/p2m.c.
  * @module
  */
 
-import type { Gfn, Physmap } from "../types.ts";
+import type { Gfn, GuestMemory, Physmap } from "../types.ts";
+import type { GrantedMemory } from "./grant_table.ts";
 
-/** Overlays of Xen's pages. A page is at one place at a time; a place shows one page. */
-export class XenFrames {
+/** A granted page as a guest has mapped it. */
+export interface GrantOverlay {
+  readonly page: Uint8Array;
+  readonly readOnly: boolean;
+  /** It is not the guest's own. */
+  readonly isForeign: boolean;
+}
+
+/** The overlays of one guest. */
+export class XenFrames implements GrantedMemory {
+  readonly #memory: Pick<GuestMemory, "page">;
   readonly #physmap: Physmap;
+  /** A page of Xen's is at one place at a time; a place shows one page. */
   readonly #placeOf = new Map<Uint8Array, Gfn>();
   readonly #frameAt = new Map<Gfn, Uint8Array>();
+  readonly #granted = new Map<Gfn, GrantOverlay>();
 
-  constructor(physmap: Physmap) {
+  constructor(memory: Pick<GuestMemory, "page">, physmap: Physmap) {
+    this.#memory = memory;
     this.#physmap = physmap;
   }
 
-  /** Shows a page at `gfn` and no longer at its former place. */
+  page(gfn: Gfn, readOnly: boolean): Uint8Array | undefined {
+    return this.#memory.page(gfn) ?? (readOnly ? this.#granted.get(gfn)?.page : undefined);
+  }
+
+  isForeign(gfn: Gfn): boolean {
+    return this.#granted.size > 0 && this.#granted.get(gfn)?.isForeign === true;
+  }
+
+  /** Where a page of Xen's is; `undefined` if nowhere. */
+  placeOf(frame: Uint8Array): Gfn | undefined {
+    return this.#placeOf.get(frame);
+  }
+
+  /** Shows a page of Xen's at `gfn` and no longer at its former place. */
   place(frame: Uint8Array, gfn: Gfn): void {
     const former = this.#placeOf.get(frame);
     if (former === gfn) return;
     if (former !== undefined) this.remove(former);
-    const displaced = this.#frameAt.get(gfn);
-    if (displaced !== undefined) this.#placeOf.delete(displaced);
+    this.#forget(gfn);
     this.#placeOf.set(frame, gfn);
     this.#frameAt.set(gfn, frame);
     this.#physmap.mapFrame(gfn, frame);
   }
 
+  /** Shows a page of Xen's nowhere. */
+  withdraw(frame: Uint8Array): void {
+    const gfn = this.#placeOf.get(frame);
+    if (gfn !== undefined) this.remove(gfn);
+  }
+
   /**
    * Gives a place back to what is there by nature.
-   * @returns false when no page of Xen's is there
+   * @returns false when nothing is laid over it
    */
   remove(gfn: Gfn): boolean {
+    if (!this.#forget(gfn)) return false;
+    this.#physmap.mapFrame(gfn, undefined);
+    return true;
+  }
+
+  /** A granted page that the guest has mapped there. */
+  grantAt(gfn: Gfn): GrantOverlay | undefined {
+    return this.#granted.get(gfn);
+  }
+
+  /** Shows a granted page at `gfn`, where none may be yet. */
+  mapGrant(gfn: Gfn, overlay: GrantOverlay): void {
+    this.#forget(gfn);
+    this.#granted.set(gfn, overlay);
+    this.#physmap.mapFrame(gfn, overlay.page, overlay.readOnly);
+  }
+
+  #forget(gfn: Gfn): boolean {
+    if (this.#granted.delete(gfn)) return true;
     const frame = this.#frameAt.get(gfn);
     if (frame === undefined) return false;
     this.#frameAt.delete(gfn);
     this.#placeOf.delete(frame);
-    this.#physmap.mapFrame(gfn, undefined);
     return true;
   }
 }

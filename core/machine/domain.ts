@@ -157,6 +157,13 @@ export class Domain {
         tlbFlushNs: () => batch + tlbShootdownTime(costs),
         dom0Vcpus: costs.dom0Vcpus,
       },
+      grantWork: {
+        mapNs: costs.grantMap,
+        unmapNs: costs.grantUnmap,
+        copyNs: grantCopyTime(costs, 0),
+        copyNsPerKiB: grantCopyTime(costs, 1024) - grantCopyTime(costs, 0),
+      },
+      onWork: (ns) => ledger.charge(COST.hypercall, ns),
       notifyNs: costs.dom0Hypercall + costs.eventSend,
       tscHz: TSC_HZ,
       ...(offers && { offers }),

@@ -9,7 +9,7 @@
  * | RAM | RAM | memory |
  * | ROM | nobody | ROM |
  * | ROM | RAM | a ROM that is being copied into the RAM under it |
- * | RAM | nobody | that copy, write-protected |
+ * | RAM | nobody | that copy, write-protected; a page that may only be read |
  * | nobody | nobody | a hole: some device's, if any |
  *
  * What nobody answers leaves the vCPU by EPT_VIOLATION.
@@ -47,6 +47,12 @@ export interface RamLayout {
   readonly extraFrames: number;
 }
 
+/** A page that is shown in place of what is there by nature. */
+interface Overlay {
+  readonly offset: number;
+  readonly readOnly: boolean;
+}
+
 /** The memory of one machine. */
 export class GuestRam implements GuestMemory, Physmap {
   readonly size: number;
@@ -58,7 +64,7 @@ export class GuestRam implements GuestMemory, Physmap {
   readonly #stores = new Int32Array(FRAME_COUNT).fill(-1);
   /** {@link SHADOW} of each frame of the first MiB. */
   readonly #shadow = new Uint8Array(LOW_FRAMES);
-  readonly #overlays = new Map<Gfn, Uint8Array>();
+  readonly #overlays = new Map<Gfn, Overlay>();
   /** Views by host page, made when first asked for. */
   readonly #pages: (Uint8Array | undefined)[];
   readonly #ramFrames: number;
@@ -203,9 +209,9 @@ export class GuestRam implements GuestMemory, Physmap {
     this.#freeFrames.push(frame);
   }
 
-  mapFrame(gfn: Gfn, frame: Uint8Array | undefined): void {
+  mapFrame(gfn: Gfn, frame: Uint8Array | undefined, readOnly: boolean = false): void {
     if (frame === undefined) this.#overlays.delete(gfn);
-    else this.#overlays.set(gfn, frame);
+    else this.#overlays.set(gfn, { offset: frame.byteOffset, readOnly });
     this.#settle(gfn);
     this.#onRemap();
   }
@@ -246,8 +252,8 @@ export class GuestRam implements GuestMemory, Physmap {
     const shadow = gfn < LOW_FRAMES ? this.#shadow[gfn]! : SHADOW.LOADS | SHADOW.STORES;
     const loads = (shadow & SHADOW.LOADS) !== 0 && ram >= 0 ? ram : this.#romOffset(gfn);
     const stores = (shadow & SHADOW.STORES) !== 0 ? ram : -1;
-    this.#loads[gfn] = overlay?.byteOffset ?? loads;
-    this.#stores[gfn] = overlay?.byteOffset ?? stores;
+    this.#loads[gfn] = overlay?.offset ?? loads;
+    this.#stores[gfn] = overlay === undefined ? stores : overlay.readOnly ? -1 : overlay.offset;
   }
 
   #romOffset(gfn: Gfn): number {

@@ -89,8 +89,12 @@ export class FakeXen implements Paravirt {
   blocked = false;
   readonly calls: VcpuState[] = [];
 
-  hypercall(vcpu: VcpuState): void {
+  /** The guest makes so many calls once more. */
+  again = 0;
+
+  hypercall(vcpu: VcpuState): boolean {
     this.calls.push(vcpu);
+    return this.again-- > 0;
   }
   cpuid(leaf: number, subLeaf: number): Readonly<Uint32Array> | undefined {
     return leaf === 0x40000000 ? Uint32Array.of(1, 2, 3, subLeaf) : undefined;

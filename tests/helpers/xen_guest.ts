@@ -22,6 +22,9 @@ import { DOM0_COST_KINDS, PAGE_SIZE } from "../../core/types.ts";
 import { XenInterface } from "../../core/hypervisor/xen.ts";
 import type { XenOffers } from "../../core/hypervisor/xen_offers.ts";
 
+/** Room for pages of Xen's. */
+const EXTRA_PAGES = 96;
+
 /** Pages by frame; Xen's frames are pages of their own. */
 export class PagedMemory implements GuestMemory, Physmap {
   readonly size: number;
@@ -29,7 +32,10 @@ export class PagedMemory implements GuestMemory, Physmap {
   /** Views told to {@link wrote}. */
   written = 0;
   readonly #ram: Uint8Array[];
+  /** Behind no frame until they are mapped. */
+  readonly #extra = new ArrayBuffer(EXTRA_PAGES * PAGE_SIZE);
   readonly #overlays = new Map<Gfn, Uint8Array>();
+  readonly #readOnly = new Set<Gfn>();
 
   constructor(pages: number) {
     this.size = pages * PAGE_SIZE;
@@ -40,6 +46,9 @@ export class PagedMemory implements GuestMemory, Physmap {
     );
   }
   page(gfn: Gfn): Uint8Array | undefined {
+    return this.#readOnly.has(gfn) ? undefined : this.#loads(gfn);
+  }
+  #loads(gfn: Gfn): Uint8Array | undefined {
     return this.#overlays.get(gfn) ?? this.#ram[gfn];
   }
   range(gpa: Gpa, length: number): Uint8Array | undefined {
@@ -47,7 +56,7 @@ export class PagedMemory implements GuestMemory, Physmap {
     return this.page(Math.floor(gpa / PAGE_SIZE))?.subarray(at, at + length);
   }
   read8(gpa: Gpa): number {
-    return this.page(Math.floor(gpa / PAGE_SIZE))?.[gpa % PAGE_SIZE] ?? 0xff;
+    return this.#loads(Math.floor(gpa / PAGE_SIZE))?.[gpa % PAGE_SIZE] ?? 0xff;
   }
   read16(gpa: Gpa): number {
     return this.read8(gpa) | this.read8(gpa + 1) << 8;
@@ -78,13 +87,15 @@ export class PagedMemory implements GuestMemory, Physmap {
     this.written++;
   }
   allocateFrame(): Uint8Array {
-    const frame = new Uint8Array(PAGE_SIZE);
+    const frame = new Uint8Array(this.#extra, this.allocated.length * PAGE_SIZE, PAGE_SIZE);
     this.allocated.push(frame);
     return frame;
   }
-  mapFrame(gfn: Gfn, frame: Uint8Array | undefined): void {
+  mapFrame(gfn: Gfn, frame: Uint8Array | undefined, readOnly: boolean = false): void {
+    this.#readOnly.delete(gfn);
     if (frame === undefined) this.#overlays.delete(gfn);
     else this.#overlays.set(gfn, frame);
+    if (readOnly) this.#readOnly.add(gfn);
   }
 }
 
@@ -186,6 +197,8 @@ export class XenGuest {
   readonly charged: string[] = [];
   /** Vectors requested of the local APIC. */
   readonly vectors: number[] = [];
+  /** Time of hypercalls beyond that. */
+  work = 0;
   readonly vcpu: RegisterFile = new RegisterFile();
   readonly xen: XenInterface;
 
@@ -207,6 +220,8 @@ export class XenGuest {
         tlbFlushNs: (vcpus) => 100 * vcpus,
         dom0Vcpus: 4,
       },
+      grantWork: { mapNs: 1, unmapNs: 2, copyNs: 3, copyNsPerKiB: 4 },
+      onWork: (ns) => this.work += ns,
       notifyNs: 7,
       tscHz,
       offers,
@@ -220,7 +235,7 @@ export class XenGuest {
   call(number: number, ebx: number = 0, ecx: number = 0, edx: number = 0): number {
     const { regs } = this.vcpu;
     [regs[0], regs[3], regs[1], regs[2]] = [number, ebx, ecx, edx];
-    this.xen.hypercall(this.vcpu);
+    while (this.xen.hypercall(this.vcpu));
     return regs[0]! | 0;
   }
 

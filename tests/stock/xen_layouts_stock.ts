@@ -10,14 +10,9 @@ import { RUNSTATE, XENTRACE_EVENT } from "../../core/debug/xentrace.ts";
 import { DOMID_SELF, ERRNO } from "../../core/hypervisor/errno.ts";
 import { EVTCHN, EVTCHNOP } from "../../core/hypervisor/event_channel_op.ts";
 import { CHANNEL_STATUS } from "../../core/hypervisor/events.ts";
-import {
-  GNTST,
-  GNTTAB_GET_VERSION,
-  GNTTAB_QUERY_SIZE,
-  GNTTAB_SET_VERSION,
-  GNTTABOP,
-} from "../../core/hypervisor/grant_table_op.ts";
-import * as grants from "../../core/hypervisor/grants.ts";
+import * as grants from "../../core/hypervisor/grant_entry.ts";
+import { XENMAPIDX_GRANT_TABLE_STATUS } from "../../core/hypervisor/grant_frames.ts";
+import * as gnttab from "../../core/hypervisor/grant_structs.ts";
 import { EVTCHN_FIFO, EVTCHN_FIFO_CONTROL_BLOCK } from "../../core/hypervisor/event_fifo.ts";
 import { EVTCHN_FIFO_PRIORITY } from "../../core/hypervisor/event_fifo.ts";
 import { HVMOP, XEN_HVM_EVTCHN_UPCALL_VECTOR } from "../../core/hypervisor/hvm_op.ts";
@@ -121,9 +116,41 @@ const LAYOUTS: readonly Layout[] = [
   { ours: XEN_FEATURE_INFO, type: "struct xen_feature_info" },
   { ours: XEN_COMPILE_INFO, type: "struct xen_compile_info" },
   { ours: grants.GRANT_ENTRY, type: "struct grant_entry_v1" },
-  { ours: GNTTAB_QUERY_SIZE, type: "struct gnttab_query_size" },
-  { ours: GNTTAB_SET_VERSION, type: "struct gnttab_set_version" },
-  { ours: GNTTAB_GET_VERSION, type: "struct gnttab_get_version" },
+  {
+    ours: grants.GRANT_ENTRY_V2,
+    type: "union grant_entry_v2",
+    fields: {
+      FLAGS: "hdr.flags",
+      DOMID: "hdr.domid",
+      FRAME: "full_page.frame",
+      SUB_PAGE_OFF: "sub_page.page_off",
+      SUB_PAGE_LENGTH: "sub_page.length",
+      TRANS_DOMID: "transitive.trans_domid",
+      TRANS_GREF: "transitive.gref",
+    },
+  },
+  { ours: { SIZE: grants.GRANT_STATUS_BYTES }, type: "grant_status_t" },
+  { ours: gnttab.GNTTAB_MAP_GRANT_REF, type: "struct gnttab_map_grant_ref" },
+  { ours: gnttab.GNTTAB_UNMAP_GRANT_REF, type: "struct gnttab_unmap_grant_ref" },
+  { ours: gnttab.GNTTAB_UNMAP_AND_REPLACE, type: "struct gnttab_unmap_and_replace" },
+  { ours: gnttab.GNTTAB_SETUP_TABLE, type: "struct gnttab_setup_table", abis: ONLY_I386 },
+  { ours: gnttab.GNTTAB_TRANSFER, type: "struct gnttab_transfer", abis: ONLY_I386 },
+  { ours: gnttab.GNTTAB_COPY, type: "struct gnttab_copy", abis: ONLY_I386 },
+  { ours: gnttab.GNTTAB_COPY_PTR, type: "struct gnttab_copy_ptr", abis: ONLY_I386 },
+  { ours: gnttab.GNTTAB_QUERY_SIZE, type: "struct gnttab_query_size" },
+  { ours: gnttab.GNTTAB_SET_VERSION, type: "struct gnttab_set_version" },
+  {
+    ours: gnttab.GNTTAB_GET_STATUS_FRAMES,
+    type: "struct gnttab_get_status_frames",
+    abis: ONLY_I386,
+  },
+  { ours: gnttab.GNTTAB_GET_VERSION, type: "struct gnttab_get_version" },
+  { ours: gnttab.GNTTAB_SWAP_GRANT_REF, type: "struct gnttab_swap_grant_ref" },
+  {
+    ours: gnttab.GNTTAB_CACHE_FLUSH,
+    type: "struct gnttab_cache_flush",
+    fields: { DEV_BUS_ADDR: "a.dev_bus_addr" },
+  },
   ...Object.entries(EVTCHN).filter(([name]) => name !== "STATUS")
     .map(([name, ours]) => ({ ours, type: `struct evtchn_${name.toLowerCase()}` })),
   {
@@ -210,7 +237,10 @@ const NUMBERS: readonly Numbers[] = [
   { ours: { DOMID_SELF, HVM_NR_PARAMS: HVM_PARAM_COUNT }, theirs: (name) => name },
   { ours: HVM_PARAM, theirs: (name) => `HVM_PARAM_${name}` },
   { ours: numbered(HYPERCALLS), theirs: (name) => `__HYPERVISOR_${name}` },
-  ...prefixed({ EVTCHNOP, GNTTABOP, GNTST, HVMOP, RUNSTATE, SCHEDOP, VCPUOP }),
+  ...prefixed({ GNTTABOP: gnttab.GNTTABOP, GNTST: grants.GNTST, GNTMAP: gnttab.GNTMAP }),
+  ...prefixed({ GNTCOPY: gnttab.GNTCOPY }),
+  { ours: gnttab.GNTTAB_CACHE, theirs: (name) => `GNTTAB_CACHE_${name}` },
+  ...prefixed({ EVTCHNOP, HVMOP, RUNSTATE, SCHEDOP, VCPUOP }),
   ...prefixed({ XENMAPSPACE, XENMEM, XENVER }),
   ...prefixed({ XENFEAT }),
   { ours: EVTCHN_FIFO, theirs: (name) => `EVTCHN_FIFO_${name}` },
@@ -226,8 +256,17 @@ const NUMBERS: readonly Numbers[] = [
       readonly: grants.GTF_READONLY,
       reading: grants.GTF_READING,
       writing: grants.GTF_WRITING,
+      transitive: grants.GTF_TRANSITIVE,
+      sub_page: grants.GTF_SUB_PAGE,
     },
     theirs: (name) => `GTF_${name}`,
+  },
+  {
+    ours: {
+      GNTTAB_NR_RESERVED_ENTRIES: grants.RESERVED_ENTRIES,
+      XENMAPIDX_grant_table_status: XENMAPIDX_GRANT_TABLE_STATUS,
+    },
+    theirs: (name) => name,
   },
   { ours: BLKIF_OP, theirs: (name) => `BLKIF_OP_${name}` },
   { ours: BLKIF_RSP, theirs: (name) => `BLKIF_RSP_${name}` },

@@ -3,7 +3,6 @@ import { GRANT_GFN, XenGuest } from "../../helpers/xen_guest.ts";
 import { InternalError } from "../../../core/errors.ts";
 
 const EINVAL = -22;
-const ENOSYS = -38;
 
 const PERMIT = 1;
 const READONLY = 4;
@@ -99,7 +98,7 @@ Deno.test("GrantTable.map() refuses references beyond the table until it has gro
 Deno.test("GrantTable grows to 64 frames in any order, one page each", () => {
   const guest = grantingGuest();
   assertEquals(guest.addToPhysmap(1, 63, GRANT_GFN + 63), 0);
-  assertEquals(guest.xen.grants.frameCount, 64);
+  assertEquals(guest.xen.grantTables.guest.frames.count, 64);
   assertEquals(guest.addToPhysmap(1, 64, GRANT_GFN + 64), EINVAL);
   assertEquals(guest.addToPhysmap(1, 0x80000000, GRANT_GFN), EINVAL); // status frames of version 2
   guest.grant(63 * 512 + 511, 23);
@@ -157,31 +156,45 @@ Deno.test("GrantTable.grantToDom0() fills a reserved entry as the toolstack does
   assertEquals(guest.xen.grants.map(1, "write") === guest.memory.page(40), true);
 });
 
-Deno.test("GNTTABOP_query_size tells present and greatest size", () => {
+Deno.test("GrantTable.map() goes by what it has seen while dom0 still has the page", () => {
   const guest = grantingGuest();
-  const query = (domid: number) => {
-    assertEquals(guest.call(20, 6, guest.struct([0, 2, domid]), 1), 0);
-    return [guest.u32(4), guest.u32(8), guest.u16(12)];
-  };
-  assertEquals(query(0x7ff0), [1, 64, 0]);
-  guest.addToPhysmap(1, 4, GRANT_GFN + 4);
-  assertEquals(query(1), [5, 64, 0]);
-  assertEquals(query(0)[2], 0xfff8); // permission_denied
-  assertEquals(query(3)[2], 0xfffe); // bad_domain
-  assertEquals(guest.call(20, 6, guest.struct([0, 2, 1]), 2), EINVAL);
+  const { grants } = guest.xen;
+  guest.grant(8, 20);
+  grants.map(8, "write");
+  guest.grant(8, 21, 0); // revoked by force
+  assertEquals(grants.map(8, "write") === guest.memory.page(20), true);
+  assertEquals(guest.grantFlags(8), 0);
+  grants.unmapAll([8, 8]);
+  assertEquals(guest.grantFlags(8), 0);
+  assertEquals(grants.map(8, "read"), undefined);
+  assertEquals(guest.errors.length, 1);
 });
 
-Deno.test("GNTTABOP_set_version takes version 1 only", () => {
+Deno.test("GrantTable.map() lets a page that is read be written only if the entry says so", () => {
   const guest = grantingGuest();
-  const set = (version: number) => guest.call(20, 8, guest.struct([0, 4, version]), 1);
-  assertEquals([set(1), set(2), set(0), set(3)], [0, ENOSYS, EINVAL, EINVAL]);
-  assertEquals(guest.call(20, 10, guest.struct([0, 2, 0x7ff0]), 1), 0);
-  assertEquals(guest.u32(4), 1);
+  const { grants } = guest.xen;
+  guest.grant(8, 20, PERMIT | READONLY);
+  grants.map(8, "read");
+  assertEquals(grants.map(8, "write"), undefined);
+  assertEquals(guest.grantFlags(8), PERMIT | READONLY | READING);
+  guest.grant(8, 20, PERMIT | READING);
+  assertEquals(grants.map(8, "write") === guest.memory.page(20), true);
+  assertEquals(guest.grantFlags(8), PERMIT | READING | WRITING);
 });
 
-Deno.test("grant_table_op answers -ENOSYS to what only a backend needs", () => {
+Deno.test("GrantTable.map() refuses more mappings of a page than Xen can count", () => {
   const guest = grantingGuest();
-  for (const command of [0, 1, 2, 5, 9, 11]) {
-    assertEquals(guest.call(20, command, guest.struct(), 1), ENOSYS);
-  }
+  const { grants } = guest.xen;
+  guest.grant(8, 20);
+  for (let i = 0; i < 128; i++) grants.map(8, "read");
+  assertEquals([grants.map(8, "read"), grants.map(8, "write")], [undefined, undefined]);
+  for (let i = 0; i < 128; i++) grants.unmap(8);
+  assertEquals(guest.grantFlags(8), PERMIT);
+});
+
+Deno.test("GrantTable.map() never takes a part of a page", () => {
+  const guest = grantingGuest();
+  guest.grant(8, 20, PERMIT | 1 << 8);
+  assertEquals(guest.xen.grants.map(8, "read"), undefined);
+  assertEquals(guest.xen.grants.copy(8, "read", 0, new Uint8Array(4)), true, "version 1 has none");
 });

@@ -1,0 +1,44 @@
+import { assertEquals } from "@std/assert";
+import { boot, exitWith, flatGuest } from "../../helpers/small_machine.ts";
+
+const dword = (value: number) => [value, value >> 8, value >> 16, value >> 24].map((b) => b & 0xff);
+/** mov dword [address], value. */
+const store = (at: number, value: number) => [0xc7, 0x05, ...dword(at), ...dword(value)];
+/** Hypercall `eax` with EBX, ECX, EDX. */
+const hypercall = (eax: number, ebx: number, ecx: number, edx: number) => [
+  ...[0xb8, ...dword(eax), 0xbb, ...dword(ebx), 0xb9, ...dword(ecx), 0xba, ...dword(edx)],
+  ...[0x0f, 0x01, 0xc1],
+];
+const OUT_AL = exitWith(0).slice(2);
+
+Deno.test("Machine: a long array of grant operations is several hypercalls to the guest's one", () => {
+  const swap3000 = hypercall(20, 11, 0x110000, 3000);
+  const machine = boot(flatGuest(...swap3000, ...OUT_AL));
+  const { code, counters } = machine.runSlice()!;
+  assertEquals([code, counters.hypercalls.byName], [1, { grant_table_op: 3 }]);
+  assertEquals(counters.exits.byReason["VMCALL"], 3);
+});
+
+Deno.test("Machine: a page mapped read-only is read where it is mapped, and written nowhere", () => {
+  const [table, map, other] = [0x120, 0x110000, 0x130000];
+  const machine = boot(flatGuest(
+    ...store(0x111000, 0x7ff0), // add_to_physmap: grant table, page 0
+    ...store(0x111004, 1),
+    ...store(0x111008, 0),
+    ...store(0x11100c, table),
+    ...hypercall(12, 7, 0x111000, 0),
+    ...store(table * 4096 + 64 + 4, 0x140), // reference 8: frame 140 for domain 1
+    ...store(table * 4096 + 64, 1 << 16 | 1),
+    ...store(map, other),
+    ...store(map + 8, 6), // for the host, read-only
+    ...store(map + 12, 8),
+    ...store(map + 16, 1),
+    ...hypercall(20, 0, map, 1),
+    ...store(0x140000, 0x55),
+    ...store(other, 0x66),
+    ...[0xa1, ...dword(other)], // mov eax, [other]
+    ...OUT_AL,
+  ));
+  assertEquals(machine.runSlice()!.code, (0x55 << 1 | 1) & 0xff);
+  assertEquals(machine.memory.read32(table * 4096 + 64), 1 << 16 | 0x9);
+});
