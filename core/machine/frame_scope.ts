@@ -27,10 +27,10 @@ export class FrameScope implements Physmap {
     return frame;
   }
 
-  mapFrame(gfn: Gfn, frame: Uint8Array | undefined): void {
+  mapFrame(gfn: Gfn, frame: Uint8Array | undefined, readOnly: boolean = false): void {
     if (frame === undefined) this.#mapped.delete(gfn);
     else this.#mapped.add(gfn);
-    this.#pool.mapFrame(gfn, frame);
+    this.#pool.mapFrame(gfn, frame, readOnly);
   }
 
   /** Shows again what is under the pages, and gives them back. */
