@@ -20,14 +20,15 @@ const NO_FILES = "without a terminal it takes -monitor stdio or -serial mon:stdi
 
 /** A line of `info block`: `ide0-hd0: a.img (2048 sectors, snapshot)`. */
 export function driveLine(
-  { file, index, kind, snapshot, backend }: DriveOptions & { readonly backend: BlockBackend },
+  { file, index, vdev, kind, snapshot, backend }: DriveOptions & { readonly backend: BlockBackend },
 ): string {
   const notes = [
     `${backend.sectorCount} sectors`,
     ...backend.readOnly ? ["read-only"] : [],
     ...snapshot ? ["snapshot"] : [],
   ];
-  return `${driveName(index, kind)}: ${file} (${notes.join(", ")})`;
+  const name = index === undefined ? vdev : driveName(index, kind);
+  return `${name}: ${file} (${notes.join(", ")})`;
 }
 
 /** A monitor's hold on the run. */

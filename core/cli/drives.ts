@@ -1,48 +1,37 @@
 /**
- * The drives of a command line: `-drive`, `-hda` to `-hdd`, `-cdrom` and `--disk`, as QEMU has them.
+ * The drives of a command line: `-drive`, `-hda` to `-hdd` and `-cdrom` as QEMU has them, `--disk` as
+ * xl has it.
  *
  * | option | drive |
  * |---|---|
  * | `-hda F` to `-hdd F` | disk at index 0 to 3 |
  * | `-cdrom F` | CD-ROM at index 2 |
  * | `--disk F` | disk at the next free index |
+ * | `--disk F,raw,VDEV,rw` | what xl makes of it: see `xl_disk.ts` |
  * | `-drive file=F[,KEY=VALUE...]` | what the keys say; the next free index unless one is given |
  *
- * Index 0 and 1 are master and slave of the primary IDE channel, 2 and 3 of the secondary.
+ * Index 0 and 1 are master and slave of the primary IDE channel, 2 and 3 of the secondary. A disk
+ * with a name of its own, such as xvda, comes over blkfront alone and takes no index; so does one
+ * with `if=xen` when there is none left.
  * @module
  */
 
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
-import type { DiskConfig } from "../machine/config.ts";
-import { type Fault, FAULT_KINDS } from "../machine/storage.ts";
+import { DRIVE_HELP, type DriveRequest, PLAIN_DISK, readDrive } from "./drive_keys.ts";
+import { readXlDisk } from "./xl_disk.ts";
 
-/** A drive that the user has named. */
-export interface DriveOptions {
-  /** Image file. */
-  readonly file: string;
-  /** 0 to 3. */
-  readonly index: number;
-  readonly kind: "disk" | "cdrom";
-  /** The one path to it; both unless given. */
-  readonly path?: NonNullable<DiskConfig["path"]>;
-  /** The user says that the file has no format but its bytes. */
-  readonly raw: boolean;
-  readonly readOnly: boolean;
-  /** Writes stay in memory. */
-  readonly snapshot: boolean;
-  /** What is wrong with some of its sectors. */
-  readonly faults?: readonly Fault[];
-  /** What its block backend offers otherwise than by default. */
-  readonly offers?: NonNullable<DiskConfig["offers"]>;
-}
-
-/** A drive whose place may not be decided yet. */
-type DriveRequest = Omit<DriveOptions, "index"> & { readonly index?: number };
+/** A drive that the user has named, at its place: it has an index or a name. */
+export type DriveOptions = DriveRequest;
 
 const POSITIONS = 4;
-const EXAMPLE = "-drive file=disk.img,if=ide,index=0,media=disk,format=raw";
-const FAULT_EXAMPLE = "fault=unc@2048, fault=abort@4096+8, fault=timeout@0*1: once only";
+/** What a disk is called that has no cable, from the first one on that finds no free index. */
+const FURTHER_NAMES: readonly string[] = [..."efghijklmnop"].map((letter) => `xvd${letter}`);
+
+const DISK_HELP =
+  "F: raw image, at the next free index. As xl has it: F[,raw[,VDEV[,rw|ro]]], or " +
+  "[vdev=VDEV][,access=rw|ro][,format=raw][,devtype=cdrom],target=F; VDEV is hda to hdd for both " +
+  "paths, xvda, sda and so on for blkfront alone; what -drive takes for a backend goes too";
 
 /** Collects the drives of a command, in the order of the command line. */
 export class DriveList {
@@ -50,9 +39,10 @@ export class DriveList {
 
   /** Gives a command the options that name drives. */
   addOptions(command: Command): void {
-    const disk = (index?: number) => (file: string): void => this.#addDisk(file, index);
+    const disk = (index: number) => (file: string): void =>
+      void this.#requests.push({ ...PLAIN_DISK, file, index });
     command
-      .option("--disk <file>", "raw image, at the next free index: hda, hdb, hdc, hdd", disk())
+      .option("--disk <spec>", DISK_HELP, (text) => void this.#requests.push(readXlDisk(text)))
       .option("--drive <options>", DRIVE_HELP, (text) => void this.#requests.push(readDrive(text)))
       .option("--hda <file>", "raw image, primary master", disk(0))
       .option("--hdb <file>", "raw image, primary slave", disk(1))
@@ -71,150 +61,86 @@ export class DriveList {
   }
 
   /**
-   * The drives by position.
+   * The drives by position, those without behind them.
    * @param snapshot writes to all of them stay in memory
-   * @throws {UsageError} when two want the same one or there are more than four
+   * @throws {UsageError} when two want the same place or more than four want a cable
    */
   place(snapshot: boolean): DriveOptions[] {
-    const placed: (DriveOptions | undefined)[] = new Array(POSITIONS).fill(undefined);
-    const settled = this.#requests.filter(({ index }) => index !== undefined);
-    const free = this.#requests.filter(({ index }) => index === undefined);
+    const placed = new Placement(this.#requests.length);
+    const settled = this.#requests.filter(isSettled);
+    const free = this.#requests.filter((request) => !isSettled(request));
     for (const request of [...settled, ...free]) {
-      const index = request.index ?? placed.indexOf(undefined);
-      if (index < 0) throw tooMany(this.#requests.length);
-      const other = placed[index];
-      if (other !== undefined) throw taken(request, other);
-      placed[index] = { ...request, index, snapshot: request.snapshot || snapshot };
+      placed.add({ ...request, snapshot: request.snapshot || snapshot });
     }
-    return placed.filter((drive) => drive !== undefined);
-  }
-
-  #addDisk(file: string, index: number | undefined): void {
-    this.#requests.push({
-      file,
-      kind: "disk",
-      raw: false,
-      readOnly: false,
-      snapshot: false,
-      ...index === undefined ? {} : { index },
-    });
+    return placed.drives;
   }
 }
 
-const DRIVE_HELP = "file=F[,if=ide|xen][,index=N][,media=disk|cdrom][,format=raw][,readonly=on]" +
-  "[,snapshot=on][,persistent=off][,indirect=off][,ring-pages=1|2|4|8|16][,queues=1|2|3|4]" +
-  "[,fault=unc|abort|timeout@SECTOR[+COUNT][*TIMES]]...";
-
-/** Values by key; the first of a list is the default. */
-const CHOICES: Readonly<Record<string, readonly string[]>> = {
-  if: ["both", "ide", "xen"],
-  index: ["next", "0", "1", "2", "3"],
-  media: ["disk", "cdrom"],
-  format: ["probe", "raw"],
-  readonly: ["off", "on"],
-  snapshot: ["off", "on"],
-  persistent: ["on", "off"],
-  indirect: ["on", "off"],
-  "ring-pages": ["16", "1", "2", "4", "8"],
-  queues: ["4", "1", "2", "3"],
-};
-
-/** Defaults, which are not spelled out. */
-const UNSPELLED: readonly string[] = ["both", "next", "probe"];
-
-function readDrive(text: string): DriveRequest {
-  const faults: Fault[] = [];
-  const values = readKeys(text, faults);
-  const offers = readOffers(values);
-  const file = values.get("file");
-  if (file === undefined || file === "") throw cannot(text, "it names no file", EXAMPLE);
-  const [kind, path, index] = [values.get("media")!, values.get("if")!, values.get("index")!];
-  if (kind === "cdrom" && path === "xen") {
-    throw cannot(text, "a CD-ROM is on IDE alone", EXAMPLE.replace("=disk,", "=cdrom,"));
-  }
-  return {
-    file,
-    kind: kind as DriveOptions["kind"],
-    raw: values.get("format") === "raw",
-    readOnly: kind === "cdrom" || values.get("readonly") === "on",
-    snapshot: values.get("snapshot") === "on",
-    ...path === "both" ? {} : { path: path as NonNullable<DiskConfig["path"]> },
-    ...index === "next" ? {} : { index: Number(index) },
-    ...faults.length === 0 ? {} : { faults },
-    ...offers === undefined ? {} : { offers },
-  };
+/** The user has said where, or by what name. */
+function isSettled({ index, vdev }: DriveRequest): boolean {
+  return index !== undefined || vdev !== undefined;
 }
 
-/** Nothing when all keys have their defaults. */
-function readOffers(values: ReadonlyMap<string, string>): DriveRequest["offers"] {
-  const keys = ["persistent", "indirect", "ring-pages", "queues"];
-  if (keys.every((key) => values.get(key) === CHOICES[key]![0])) return undefined;
-  return {
-    persistent: values.get("persistent") === "on",
-    indirect: values.get("indirect") === "on",
-    ringPages: Number(values.get("ring-pages")),
-    queues: Number(values.get("queues")),
-  };
+/** Places as they fill. */
+class Placement {
+  readonly #wanted: number;
+  readonly #byIndex: (DriveOptions | undefined)[] = new Array(POSITIONS).fill(undefined);
+  readonly #named = new Map<string, DriveOptions>();
+
+  /** @param wanted how many drives there are */
+  constructor(wanted: number) {
+    this.#wanted = wanted;
+  }
+
+  get drives(): DriveOptions[] {
+    return [...this.#byIndex.filter((drive) => drive !== undefined), ...this.#named.values()];
+  }
+
+  add(drive: DriveRequest): void {
+    if (drive.vdev !== undefined) this.#addNamed(drive, drive.vdev);
+    else this.#addAt(drive, drive.index ?? this.#byIndex.indexOf(undefined));
+  }
+
+  #addAt(drive: DriveRequest, index: number): void {
+    if (index < 0 && drive.path === "xen") return this.#addFurther(drive);
+    if (index < 0) throw tooMany(this.#wanted);
+    const other = this.#byIndex[index];
+    if (other !== undefined) throw taken(drive, `index ${index}`, other);
+    this.#byIndex[index] = { ...drive, index };
+  }
+
+  #addFurther(drive: DriveRequest): void {
+    const vdev = FURTHER_NAMES.find((name) => !this.#named.has(name));
+    if (vdev === undefined) throw tooMany(this.#wanted);
+    this.#addNamed({ ...drive, vdev }, vdev);
+  }
+
+  #addNamed(drive: DriveRequest, vdev: string): void {
+    const other = this.#named.get(vdev);
+    if (other !== undefined) throw taken(drive, vdev, other);
+    this.#named.set(vdev, drive);
+  }
 }
 
-/**
- * As QEMU: a comma in a file name is doubled.
- * @param faults gets those that the text names; the key may come several times
- */
-function readKeys(text: string, faults: Fault[]): Map<string, string> {
-  const values = new Map(Object.entries(CHOICES).map(([key, [usual]]) => [key, usual!]));
-  for (const item of text.split(/(?<!,),(?!,)/)) {
-    const [, key = "", value = ""] = /^([^=]*)=(.*)$/s.exec(item) ?? [];
-    if (key === "fault") {
-      faults.push(readFault(text, value));
-      continue;
-    }
-    const choices = CHOICES[key]?.filter((choice) => !UNSPELLED.includes(choice));
-    if (key !== "file" && choices === undefined) {
-      throw cannot(
-        text,
-        `"${item}" is none of file, fault, ${Object.keys(CHOICES).join(", ")}`,
-        EXAMPLE,
-      );
-    }
-    if (choices !== undefined && !choices.includes(value)) {
-      throw cannot(text, `${key} is "${value}"`, `${key}=${choices.join(`, ${key}=`)}`);
-    }
-    values.set(key, value.replaceAll(",,", ","));
-  }
-  return values;
-}
-
-/** `KIND@SECTOR+COUNT*TIMES`: one sector and for ever unless given. */
-function readFault(text: string, value: string): Fault {
-  const [, name, sector, count = "1", times = "Infinity"] =
-    /^(\w+)@(\d+)(?:\+(\d+))?(?:\*(\d+))?$/.exec(value) ?? [];
-  const kind = FAULT_KINDS.find((known) => known === name);
-  if (kind === undefined || Number(count) === 0 || Number(times) === 0) {
-    const kinds = FAULT_KINDS.join(", ");
-    throw cannot(text, `fault is "${value}", not one of ${kinds} at a sector`, FAULT_EXAMPLE);
-  }
-  return { kind, sector: Number(sector), count: Number(count), times: Number(times) };
+/** A drive's place, to be read behind "at". */
+export function placeOf({ index, vdev }: DriveOptions): string {
+  return vdev ?? `index ${index}`;
 }
 
 function escape(file: string): string {
   return file.replaceAll(",", ",,");
 }
 
-function cannot(text: string, why: string, hint: string): UsageError {
-  return new UsageError(`Cannot read -drive "${text}": ${why}`, hint);
-}
-
 function tooMany(count: number): UsageError {
   return new UsageError(
     `Cannot attach ${count} drives: two IDE channels have a master and a slave each`,
-    "give at most four",
+    "give at most four, or --disk disk.img,raw,xvde,rw",
   );
 }
 
-function taken({ file, index }: DriveRequest, other: DriveRequest): UsageError {
+function taken({ file }: DriveRequest, place: string, other: DriveRequest): UsageError {
   return new UsageError(
-    `Cannot attach "${file}" at index ${index}: "${other.file}" is there`,
+    `Cannot attach "${file}" at ${place}: "${other.file}" is there`,
     "-cdrom is index 2, -hda to -hdd are 0 to 3",
   );
 }

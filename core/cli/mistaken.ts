@@ -34,6 +34,13 @@ function mistakenFaults(
   );
 }
 
+/** What a guest that is not shown Xen will not find. */
+export function outOfReach(drives: readonly DriveOptions[]): string[] {
+  return drives.filter(({ path }) => path === "xen").map(({ file }) =>
+    `disk "${file}" comes over blkfront alone, and the machine hides Xen; -machine xenfv shows it`
+  );
+}
+
 /**
  * What a BIOS will find that has nothing to start.
  * @param isSeen the user sees what the BIOS says of it

@@ -9,8 +9,9 @@ import { openDisk } from "../machine/storage.ts";
 import type { BlockBackend } from "../types.ts";
 import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
-import type { DriveOptions } from "./drives.ts";
-import { mistaken, nothingToBoot } from "./mistaken.ts";
+import { PLAIN_DISK } from "./drive_keys.ts";
+import { type DriveOptions, placeOf } from "./drives.ts";
+import { mistaken, nothingToBoot, outOfReach } from "./mistaken.ts";
 import { type Streams, writeText } from "./output.ts";
 
 /** A drive with its image open. */
@@ -21,11 +22,13 @@ export interface OpenDrive extends DriveOptions {
 /**
  * Opens the images, and says what is odd about them.
  * @param guestIsDisk the guest itself is a drive, unless there is another disk
+ * @param hidesXen the guest will not know of Xen
  * @throws {UsageError} when one of two drives would write what is under the other
  */
 export function openDrives(
   options: RunOptions,
   guestIsDisk: boolean,
+  hidesXen: boolean,
   streams: Streams,
 ): OpenDrive[] {
   const tell = (text: string): void => {
@@ -45,6 +48,7 @@ export function openDrives(
     refuseShared(drives);
     for (const drive of drives) opened.push({ ...drive, backend: openDisk(drive.file, drive) });
     for (const drive of opened) mistaken(drive, drive.backend).forEach(tell);
+    if (hidesXen) outOfReach(opened).forEach(tell);
     if (options.bios) nothingToBoot(opened, showsBios(options)).forEach(tell);
     return opened;
   } catch (error) {
@@ -64,11 +68,12 @@ export function closeDrives(drives: readonly OpenDrive[]): void {
 
 /** A drive as a machine takes it. */
 export function attachment(drive: OpenDrive): Omit<DiskConfig, "media"> {
-  const { backend, index, kind, path, faults, offers } = drive;
+  const { backend, index, vdev, kind, path, faults, offers } = drive;
   return {
     backend,
-    index,
     kind,
+    ...index === undefined ? {} : { index },
+    ...vdev === undefined ? {} : { vdev },
     ...path === undefined ? {} : { path },
     ...faults === undefined ? {} : { faults },
     ...offers === undefined ? {} : { offers },
@@ -78,7 +83,7 @@ export function attachment(drive: OpenDrive): Omit<DiskConfig, "media"> {
 /** The guest itself, at the first free index. */
 function guestDrive({ guest, drives }: RunOptions): DriveOptions {
   const index = [0, 1, 2, 3].find((at) => drives.every((drive) => drive.index !== at))!;
-  return { file: guest, index, kind: "disk", raw: false, readOnly: false, snapshot: true };
+  return { ...PLAIN_DISK, file: guest, index, snapshot: true };
 }
 
 /** Each drive has its own idea of what is on the image: the writes of one would surprise another. */
@@ -88,9 +93,7 @@ function refuseShared(drives: readonly DriveOptions[]): void {
     const [first, second] = sharing;
     if (second === undefined || sharing.every(isUnchanged)) continue;
     throw new UsageError(
-      `Cannot attach "${second.file}" at index ${second.index}: index ${
-        first!.index
-      } is the same image`,
+      `Cannot attach "${second.file}" at ${placeOf(second)}: ${placeOf(first!)} is the same image`,
       "-snapshot, or a copy of the image",
     );
   }

@@ -59,7 +59,8 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   const log = openLog(options, streams);
   const names = options.symbols === undefined ? undefined : readSymbols(options.symbols);
   const machineType = chooseMachine(options, guest);
-  const disks = openDrives(options, isBootDisk(guest, file.length), streams);
+  const hidesXen = machineType !== "xenfv";
+  const disks = openDrives(options, isBootDisk(guest, file.length), hidesXen, streams);
   const inputs = {
     cpu,
     cost: cost.name,

@@ -30,16 +30,19 @@ const VDEV_NAME = /^(xvd|sd|hd)([a-z]{1,4})([1-9]\d{0,2})?$/;
  * @throws {UsageError} when no numbering has such a disk
  */
 export function vdevNumber(name: string): number {
+  const number = findVdev(name);
+  if (number !== undefined) return number;
+  throw new UsageError(`No virtual disk is named "${name}"`, "hda, hdb, sda or xvda");
+}
+
+/** The number of that name; `undefined` when no numbering has such a disk. */
+export function findVdev(name: string): number | undefined {
   const [, prefix, letters = "", digits = "0"] = VDEV_NAME.exec(name) ?? [];
   const disk = diskIndex(letters);
   const partition = Number(digits);
-  const scheme = VDEV_SCHEMES.find(({ prefix: family, disks: [first, last], partitions }) =>
+  return VDEV_SCHEMES.find(({ prefix: family, disks: [first, last], partitions }) =>
     family === prefix && disk >= first && disk <= last && partition <= partitions
-  );
-  if (scheme === undefined) {
-    throw new UsageError(`No virtual disk is named "${name}"`, "hda, hdb, sda or xvda");
-  }
-  return scheme.number(disk, partition);
+  )?.number(disk, partition);
 }
 
 /** a … z, aa, ab …: 0, 1 … */

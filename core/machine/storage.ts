@@ -11,6 +11,7 @@ import { RawImage } from "../../devices/disk/raw.ts";
 import { MEDIA_PRESETS, type MediaPreset } from "../../devices/disk/timed.ts";
 import { DEFAULT_PROFILE, featureNames, type Profile, PROFILES } from "../cpu/cpuid.ts";
 import { COST_PRESETS, type CostPreset, DEFAULT_COST } from "../hypervisor/costs.ts";
+import { findVdev } from "../hypervisor/vdev.ts";
 import type { BlockBackend } from "../types.ts";
 
 export { DEFAULT_COST, type Fault };
@@ -54,6 +55,11 @@ export function openDisk(path: string, options: OpenDiskOptions): BlockBackend {
  */
 export function memoryDisk(bytes: Uint8Array): BlockBackend {
   return new MemoryDisk(bytes);
+}
+
+/** A virtual block device may have that name. */
+export function isVdev(name: string): boolean {
+  return findVdev(name) !== undefined;
 }
 
 /** A processor that a machine can have. */

@@ -39,6 +39,15 @@ Deno.test("DriveList reads what a backend offers, all of it unless told otherwis
   assertEquals(drives("-drive", text)[0]!.offers, offers);
 });
 
+Deno.test("DriveList names disks of blkfront alone when no index is left for them", () => {
+  const xen = (file: string) => `-drive file=${file},if=xen`;
+  const args = `-hda a -hdb b -hdc c ${["d", "e", "f"].map(xen).join(" ")} --disk g,raw,xvda,rw`;
+  assertEquals(
+    drives(...args.split(" ")).map(({ file, index, vdev }) => `${file} ${index ?? vdev}`),
+    ["a 0", "b 1", "c 2", "d 3", "g xvda", "e xvde", "f xvdf"],
+  );
+});
+
 Deno.test("DriveList reads faults, one sector and for ever unless they say otherwise", () => {
   const text = "file=a,fault=unc@7,fault=abort@9+8,fault=timeout@0+2*1";
   assertEquals(drives("-drive", text)[0]!.faults, [
@@ -70,6 +79,8 @@ for (
     ["-drive file=a,fault=unc@1+0", 'fault is "unc@1+0"'],
     ["-drive file=a,if=xen,media=cdrom", "a CD-ROM is on IDE alone"],
     ["-hda a -hdb b -hdc c -hdd d --disk e", "Cannot attach 5 drives"],
+    ["--disk a,raw,xvda --disk b,raw,xvda", 'Cannot attach "b" at xvda: "a" is there'],
+    ["-hda a --disk b,raw,hda", 'Cannot attach "b" at index 0: "a" is there'],
   ] as const
 ) {
   Deno.test(`The command line ${args} is refused`, () => {

@@ -1,0 +1,89 @@
+/**
+ * A disk as xl's configuration names it: `disk.img,raw,xvda,rw`, or the same by keys.
+ *
+ * The first four items without a key are target, format, vdev and access; `target=` takes the rest
+ * of the text, commas and all. What else `-drive` knows of a backend may be among the items.
+ * Source: xl-disk-configuration(5) of Xen 4.17.
+ * @module
+ */
+
+import { DRIVE_NAMES } from "../machine/config.ts";
+import { isVdev } from "../machine/storage.ts";
+import { DriveKeys, type DriveRequest, PLAIN_DISK } from "./drive_keys.ts";
+
+const EXAMPLE = "--disk disk.img,raw,xvda,rw or --disk vdev=xvda,access=rw,target=disk.img";
+
+const POSITIONAL = ["target", "format", "vdev", "access"] as const;
+/** Keys of xl that are there and have one value. */
+const ONLY: Readonly<Record<string, readonly string[]>> = {
+  format: ["raw", ""],
+  access: ["rw", "w", "ro", "r"],
+  devtype: ["disk", "cdrom"],
+};
+
+/** A spec, on its way to a request. */
+interface Spec {
+  readonly keys: DriveKeys;
+  /** xl's own keys. */
+  readonly values: Map<string, string>;
+}
+
+/**
+ * Reads a disk specification; a text without a comma or `target=` is the name of a file.
+ * @throws {UsageError} when it makes no sense
+ */
+export function readXlDisk(text: string): DriveRequest {
+  const [, before = text, target] = /^(.*?,\s*|)target=(.*)$/s.exec(text) ?? [];
+  if (target === undefined && !text.includes(",")) return { ...PLAIN_DISK, file: text };
+  const spec: Spec = { keys: new DriveKeys(`--disk "${text}"`, EXAMPLE), values: new Map() };
+  if (target !== undefined) spec.values.set("target", target);
+  const items = target === undefined ? text : before.replace(/,\s*$/, "");
+  if (items !== "") readItems(spec, items.split(",").map((item) => item.trim()));
+  return toRequest(spec);
+}
+
+function readItems(spec: Spec, items: readonly string[]): void {
+  let position = 0;
+  for (const item of items) {
+    const [, key, value = ""] = /^([a-z-]+)=(.*)$/s.exec(item) ?? [];
+    if (item === "cdrom") setOwn(spec, "devtype", "cdrom");
+    else if (key !== undefined) setKey(spec, key, value, item);
+    else {
+      const name = POSITIONAL[position++];
+      if (name === undefined) throw spec.keys.cannot(`"${item}" is one item too many`);
+      if (item !== "") setOwn(spec, name, item);
+    }
+  }
+}
+
+function setKey(spec: Spec, key: string, value: string, item: string): void {
+  if (key === "vdev" || Object.hasOwn(ONLY, key)) setOwn(spec, key, value);
+  else if (key === "file" || key === "index" || key === "if") {
+    throw spec.keys.cannot(`"${item}" is a key of -drive`);
+  } else spec.keys.set(key, value, item);
+}
+
+function setOwn({ keys, values }: Spec, key: string, value: string): void {
+  const choices = ONLY[key];
+  if (choices !== undefined && !choices.includes(value)) {
+    const wanted = choices.filter((choice) => choice !== "").join(", ");
+    throw keys.cannot(`${key} is "${value}", wanted ${wanted}`);
+  }
+  if (key === "vdev" && !isVdev(value)) throw keys.cannot(`no virtual disk is named "${value}"`);
+  if (values.has(key)) throw keys.cannot(`it has two values for ${key}`);
+  values.set(key, value);
+}
+
+function toRequest({ keys, values }: Spec): DriveRequest {
+  const vdev = values.get("vdev");
+  const access = values.get("access") ?? "rw";
+  const index = DRIVE_NAMES.indexOf(vdev ?? "");
+  keys.set("file", values.get("target") ?? "", "target");
+  if (values.get("devtype") === "cdrom") keys.set("media", "cdrom", "cdrom");
+  if (!access.includes("w")) keys.set("readonly", "on", "access");
+  if (values.get("format") === "raw") keys.set("format", "raw", "format");
+  if (index >= 0) keys.set("index", String(index), "vdev");
+  else if (vdev !== undefined) keys.set("if", "xen", "vdev");
+  const request = keys.request();
+  return vdev === undefined || index >= 0 ? request : { ...request, vdev };
+}
