@@ -16,6 +16,8 @@ export type { LoadOptions } from "./load/detect.ts";
 export type { FlatPlacement } from "./load/flat.ts";
 export type { GuestFormat, GuestImage, GuestSegment, StartGdt } from "./load/image.ts";
 export type { NamedFile } from "./load/initrd.ts";
+export { BACKEND_KINDS } from "./machine/backend_kinds.ts";
+export type { BackendKind } from "./machine/backend_kinds.ts";
 export type * from "./machine/config.ts";
 export type {
   DeviceExits,
@@ -68,6 +70,7 @@ export type { ListStyle } from "./hypervisor/xenstore_ls.ts";
 export type { Fault, FaultKind } from "../devices/disk/faulty.ts";
 export type { MediaPreset, Spindle } from "../devices/disk/timed.ts";
 export type { XenOffers } from "./hypervisor/xen_offers.ts";
+export type { BlockSize } from "../devices/xen/blkback.ts";
 export type { BlkbackOffers } from "../devices/xen/frontend_keys.ts";
 export type { ScreenPlace, TextScreen } from "../devices/vga_text.ts";
 export type * from "./types.ts";

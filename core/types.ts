@@ -90,6 +90,9 @@ export const DOM0_COST = {
   notify: 6, // EVTCHNOP_send by dom0
   xenstore: 7,
   console: 8, // xenconsoled
+  loop: 9, // loop device: its worker's wake-up, its way back
+  pageCache: 10, // looking pages up, copying them
+  tapdisk: 11, // tapdisk, a process in user space: there and back
 } as const;
 
 /** Name of a book of dom0, as reports print it. */
@@ -368,7 +371,10 @@ export interface BlockRequest {
    * move just before `done`.
    */
   segments: readonly Uint8Array[];
-  /** Sectors to discard. */
+  /**
+   * Sectors to discard; of a read or write without segments, those that keep the medium busy: whoever
+   * submits it has moved their bytes, or will.
+   */
   count?: number;
   /**
    * Called from the clock, never from inside `submit`.

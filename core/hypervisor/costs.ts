@@ -38,6 +38,11 @@ const STEPS = [
   "consoleWakeup",
   "blockSubmit",
   "blockComplete",
+  "loopSubmit",
+  "loopComplete",
+  "pageCacheCopy",
+  "tapdiskSubmit",
+  "tapdiskComplete",
   "biosCall",
   "biosSector",
 ] as const;
@@ -105,6 +110,16 @@ export interface CostPreset {
   readonly blockSubmit: Ns;
   /** dom0's block layer, back up from the disk. */
   readonly blockComplete: Ns;
+  /** A loop device: from the request to its worker. */
+  readonly loopSubmit: Ns;
+  /** A loop device: from its worker's file operation to the end of the request. */
+  readonly loopComplete: Ns;
+  /** The page cache: looking a page up and copying 4096 bytes. */
+  readonly pageCacheCopy: Ns;
+  /** tapdisk: waking the process, taking the request from its ring, io_submit(). */
+  readonly tapdiskSubmit: Ns;
+  /** tapdisk: waking the process for the completion, io_getevents(), the answer on its ring. */
+  readonly tapdiskComplete: Ns;
 
   /** One call of a built-in BIOS service. */
   readonly biosCall: Ns;
@@ -143,6 +158,11 @@ const XEN_4_17: Cycles = {
   consoleWakeup: 30_000, // model: another
   blockSubmit: 6_000, // model
   blockComplete: 3_000, // model
+  loopSubmit: 6_000, // model: as backendWakeup, a kernel thread is woken
+  loopComplete: 1_500, // model
+  pageCacheCopy: 1_400, // model: a lookup, then 0.25 cycles a byte
+  tapdiskSubmit: 12_000, // model: waking a process, two system calls
+  tapdiskComplete: 10_000, // model: the same, without io_submit()
   biosCall: 2_000, // model: a real BIOS's own instructions
   biosSector: 128_000, // model: four ioreq round trips, as SeaBIOS needs in PIO
 };
@@ -171,6 +191,11 @@ const XEN_2007: Cycles = {
   consoleWakeup: 100_000, // model
   blockSubmit: 15_000, // model
   blockComplete: 8_000, // model
+  loopSubmit: 15_000, // model
+  loopComplete: 4_000, // model
+  pageCacheCopy: 3_000, // model: a lookup, then 0.5 cycles a byte
+  tapdiskSubmit: 30_000, // model
+  tapdiskComplete: 25_000, // model
   biosCall: 4_000, // model
   biosSector: 450_000, // model: four ioreq round trips
 };

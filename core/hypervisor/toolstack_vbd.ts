@@ -20,7 +20,10 @@ export interface VirtualDisk {
   readonly vdev: string;
   /** Its number. */
   readonly devid: number;
+  readonly kind: "disk" | "cdrom";
   readonly readOnly: boolean;
+  /** What stands behind the disk, as the prefix of its name in xl; shown only. */
+  readonly backendType: "phy" | "file" | "tap";
   /** What stands behind the disk; shown only. */
   readonly params: string;
 }
@@ -63,7 +66,7 @@ export function addVbd(store: PrivilegedStore, domid: number, disk: VirtualDisk)
   store.transaction((store) => {
     for (
       const [path, rows] of [
-        [frontendPath(domid, devid), frontendRows(domid, devid)],
+        [frontendPath(domid, devid), frontendRows(domid, disk)],
         [backendPath(domid, devid), backendRows(domid, disk)],
       ] as const
     ) {
@@ -143,36 +146,42 @@ export function vbdInfo(store: StoreClient, domid: number, devid: number): VbdIn
   };
 }
 
-function frontendRows(domid: number, devid: number): StoreRow[] {
+function frontendRows(domid: number, { devid, kind }: VirtualDisk): StoreRow[] {
   return [
     ["", "", [`n${domid}`, `r${DOM0}`]],
     ["backend", backendPath(domid, devid)],
     ["backend-id", String(DOM0)],
     ["state", STATE.INITIALISING],
     ["virtual-device", String(devid)],
-    ["device-type", "disk"],
+    ["device-type", kind],
     ["trusted", "1"],
   ];
 }
 
-function backendRows(domid: number, { vdev, devid, readOnly, params }: VirtualDisk): StoreRow[] {
+function backendRows(domid: number, disk: VirtualDisk): StoreRow[] {
+  const { vdev, devid, kind, readOnly, backendType } = disk;
   return [
     ["", "", [`n${DOM0}`, `r${domid}`]],
     ["frontend", frontendPath(domid, devid)],
-    ["params", utf8(params)],
+    ["params", utf8(paramsOf(disk))],
     ["script", "/etc/xen/scripts/block"],
     ["frontend-id", String(domid)],
     ["online", "1"],
-    ["removable", "0"],
+    ["removable", kind === "cdrom" ? "1" : "0"],
     ["bootable", "1"],
     ["state", STATE.INITIALISING],
     ["dev", vdev],
-    ["type", "phy"],
+    ["type", backendType],
     ["mode", readOnly ? "r" : "w"],
-    ["device-type", "disk"],
-    ["discard-enable", "1"],
+    ["device-type", kind],
+    ["discard-enable", readOnly ? "0" : "1"],
     ["specification", "xen"],
   ];
+}
+
+/** tapdisk is told its driver too. */
+function paramsOf({ backendType, params }: VirtualDisk): string {
+  return backendType === "tap" ? `aio:${params}` : params;
 }
 
 /** As `libxl__xs_path_cleanup`: directories that held nothing else go too. */

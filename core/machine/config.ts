@@ -18,7 +18,9 @@ import type { XenOffers } from "../hypervisor/xen_offers.ts";
 import type { GuestImage } from "../load/image.ts";
 import type { Fault } from "../../devices/disk/faulty.ts";
 import type { MediaPreset } from "../../devices/disk/timed.ts";
+import type { BlockSize } from "../../devices/xen/blkback.ts";
 import type { BlkbackOffers } from "../../devices/xen/frontend_keys.ts";
+import type { BackendKind } from "./backend_kinds.ts";
 import type { ExitReport, RequestRecord } from "./exit_report.ts";
 import type { RecordedInput } from "./replay.ts";
 
@@ -64,16 +66,20 @@ export interface DiskConfig {
   readonly media: MediaPreset;
   /** Position, 0 to 3: masters are even, the secondary channel has 2 and 3. Else that in the list. */
   readonly index?: number;
-  /** A CD-ROM is on IDE alone; a disk unless given. */
+  /** A disk unless given. */
   readonly kind?: "disk" | "cdrom";
-  /** The one path to it. */
-  readonly path?: "ide" | "xen";
+  /** The one path to it, if not both; a CD-ROM is on IDE alone unless given. */
+  readonly path?: "ide" | "xen" | "both";
   /** What it is called over blkfront, such as `"xvda"`: the name of its position unless given. */
   readonly vdev?: string;
   /** What is wrong with some of its sectors. */
   readonly faults?: readonly Fault[];
   /** What its block backend offers otherwise than by default. */
   readonly offers?: Partial<BlkbackOffers>;
+  /** What stands behind its block backend; `phy` unless given. */
+  readonly backendType?: BackendKind;
+  /** Its blocks over blkfront; 512 bytes unless given. */
+  readonly blockSize?: BlockSize;
 }
 
 /** A drive that comes over blkfront alone, under a name of its own. */

@@ -5,11 +5,11 @@
  */
 
 import { FaultyDisk } from "../../devices/disk/faulty.ts";
-import { ServedDisk } from "../../devices/disk/served.ts";
 import { TimedDisk } from "../../devices/disk/timed.ts";
 import { ImageError, InternalError } from "../errors.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
-import type { BlockBackend, Clock, Dom0 } from "../types.ts";
+import type { BlockBackend, Clock, Disk, Dom0 } from "../types.ts";
+import { layered } from "./backend_kinds.ts";
 import { type DiskConfig, DRIVE_NAMES } from "./config.ts";
 import { driveName, type NamedDisk } from "./inspect_board.ts";
 import type { PcDrive } from "./pc.ts";
@@ -17,11 +17,14 @@ import type { DomainDisk } from "./vbds.ts";
 
 /** A drive, connected. */
 export interface Drive extends PcDrive {
-  /** The one path to it, if not both lead there. */
-  readonly path: DiskConfig["path"];
+  readonly path: NonNullable<DiskConfig["path"]>;
   /** Its name as a vbd. */
   readonly vdev: string;
+  /** The disk of its block backend. */
+  readonly vbdDisk: Disk;
   readonly offers: DiskConfig["offers"];
+  readonly backendType: NonNullable<DiskConfig["backendType"]>;
+  readonly blockSize: DiskConfig["blockSize"];
   readonly backend: BlockBackend;
   readonly media: TimedDisk;
 }
@@ -57,7 +60,7 @@ export class Drives {
 
   /** A drive as a disk of a domain. When that lets go of it, only the cable is left, if it has one. */
   vbd(drive: Drive): DomainDisk {
-    return { ...drive, onRemoved: () => this.#unplug(drive) };
+    return { ...drive, disk: drive.vbdDisk, onRemoved: () => this.#unplug(drive) };
   }
 
   /** By the names of their places: on the cables, or among the vbds. */
@@ -76,11 +79,13 @@ export class Drives {
   /** Connects one more. */
   add(config: DiskConfig): Drive {
     const { backend, index = this.#drives.length, kind = "disk", faults, offers } = config;
-    const { clock, dom0, costs, onHostError } = this.#parts;
+    const { backendType = "phy", blockSize } = config;
+    const { clock, onHostError } = this.#parts;
     const told = (error: ImageError) => onHostError(backend, error);
     const media = new TimedDisk(clock, backend, config.media, told);
-    const { blockSubmit: submit, blockComplete: complete } = costs;
-    const served = new ServedDisk(dom0, media, { submit, complete });
+    const medium = faults === undefined ? media : new FaultyDisk(media, faults);
+    const layers = { ...this.#parts, medium, store: media };
+    const disk = layered("phy", layers);
     const vdev = config.vdev ?? DRIVE_NAMES[index];
     if (vdev === undefined) {
       throw new InternalError(`Cannot connect drive ${index}: it has no name`);
@@ -88,10 +93,13 @@ export class Drives {
     const drive: Drive = {
       index,
       kind,
-      path: kind === "cdrom" ? "ide" : config.path,
+      path: config.path ?? (kind === "cdrom" ? "ide" : "both"),
       vdev,
-      disk: faults === undefined ? served : new FaultyDisk(served, faults),
+      disk,
+      vbdDisk: backendType === "phy" ? disk : layered(backendType, layers),
       offers,
+      backendType,
+      blockSize,
       backend,
       media,
     };

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Blkback } from "../../devices/xen/blkback.ts";
+import { Blkback, type BlockSize } from "../../devices/xen/blkback.ts";
 import { ALL_OFFERS } from "../../devices/xen/frontend_keys.ts";
 import type { BlkbackOffers } from "../../devices/xen/frontend_keys.ts";
 import type { PvRequests } from "../hypervisor/requests_pv.ts";
@@ -24,6 +24,7 @@ import { vdevNumber } from "../hypervisor/vdev.ts";
 import type { PrivilegedStore } from "../hypervisor/xenstore.ts";
 import { DOM0_COST, SECTOR_SIZE } from "../types.ts";
 import type { BackendHost, Disk, Ns } from "../types.ts";
+import type { BackendKind } from "./backend_kinds.ts";
 import type { VbdsParts } from "./vbds.ts";
 
 /** A disk that the domain sees over blkfront. */
@@ -31,12 +32,19 @@ export interface DomainDisk {
   /** Its name in the guest's configuration, such as `"hda"`, whether or not it is on IDE too. */
   readonly vdev: string;
   readonly disk: Disk;
+  /** A disk unless given. */
+  readonly kind?: "disk" | "cdrom" | undefined;
+  /** What stands behind the disk; `phy` unless given. */
+  readonly backendType?: BackendKind | undefined;
+  /** 512 bytes unless given. */
+  readonly blockSize?: BlockSize | undefined;
   /** What its backend offers otherwise than by default. */
   readonly offers?: Partial<BlkbackOffers> | undefined;
   /** It has been taken away: neither xenstore nor the driver has anything of it any more. */
   readonly onRemoved?: () => void;
 }
 
+const SECTORS: BlockSize = { logical: SECTOR_SIZE, physical: SECTOR_SIZE };
 /** LIBXL_DESTROY_TIMEOUT: how long both ends have to let go of a disk. */
 const DESTROY_TIMEOUT: Ns = 10e9;
 
@@ -63,11 +71,11 @@ export class Vbd {
    * @param onRemoved called before the disk's own
    */
   constructor(parts: VbdsParts, disk: DomainDisk, loop: number, onRemoved: () => void) {
-    const { vdev, disk: { readOnly } } = disk;
+    const { vdev, kind = "disk", backendType = "phy", disk: { readOnly } } = disk;
     this.#parts = parts;
     this.#store = parts.store.client();
     this.#disk = disk;
-    this.#image = { vdev, devid: vdevNumber(vdev), readOnly, params: vdev };
+    this.#image = { vdev, devid: vdevNumber(vdev), readOnly, kind, backendType, params: vdev };
     this.#onRemoved = onRemoved;
     addVbd(this.#store, this.#domid, this.#image);
     this.#driver = this.#startDriver(false);
@@ -177,7 +185,7 @@ export class Vbd {
 
   #startDriver(startsAfresh: boolean): Blkback {
     const { clock, memory, dom0, errors, costs, exits, xen, refusals, onSuppressed } = this.#parts;
-    const { disk, offers } = this.#disk;
+    const { disk, offers, blockSize = SECTORS } = this.#disk;
     const host: BackendHost = {
       domid: this.#domid,
       grants: xen.grants,
@@ -193,7 +201,7 @@ export class Vbd {
         perResponse: costs.backendResponse,
       },
       offers: { ...ALL_OFFERS, ...offers },
-      blockSize: { logical: SECTOR_SIZE, physical: SECTOR_SIZE },
+      blockSize,
       observe: (queue) => this.#observers[queue] ??= exits?.watchRing(this.vdev),
       stats: {
         notifySent: () => {},

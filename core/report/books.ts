@@ -32,6 +32,9 @@ export const DOM0_LABELS: Readonly<Record<typeof DOM0_COST_KINDS[number], string
   notify: "event send",
   xenstore: "xenstore",
   console: "PV console",
+  loop: "loop device",
+  pageCache: "page cache",
+  tapdisk: "tapdisk",
 };
 
 /** The vCPU's books, which add up to what has elapsed, then dom0's. */

@@ -75,6 +75,7 @@ export class FaultyDisk implements Disk {
       op: request.op,
       sector: request.sector,
       segments: front(request.segments, bytes),
+      count: bytes / SECTOR_SIZE,
       done: (served) => {
         if (served === "ok") request.done(status, failedAt);
         else request.done(served);
@@ -100,7 +101,8 @@ export class FaultyDisk implements Disk {
   }
 }
 
-function sectorsOf({ segments }: BlockRequest): number {
+function sectorsOf({ segments, count = 0 }: BlockRequest): number {
+  if (segments.length === 0) return count;
   return segments.reduce((sum, { length }) => sum + length, 0) / SECTOR_SIZE;
 }
 
@@ -111,7 +113,7 @@ function first(faults: readonly Fault[]): Fault {
 /** The first `bytes` of some segments. */
 function front(segments: readonly Uint8Array[], bytes: number): Uint8Array[] {
   const parts: Uint8Array[] = [];
-  for (let i = 0, left = bytes; left > 0; i++) {
+  for (let i = 0, left = bytes; left > 0 && i < segments.length; i++) {
     const part = segments[i]!.subarray(0, left);
     parts.push(part);
     left -= part.length;

@@ -1,13 +1,13 @@
 /**
- * A disk reached through a process in dom0: submitting and completing take dom0's time.
+ * A disk reached through a layer of dom0: submitting and completing take dom0's time.
  * @module
  */
 
-import { DOM0_COST } from "../../core/types.ts";
-import type { BlockRequest, BlockStatus, Disk, Dom0, Ns } from "../../core/types.ts";
+import type { BlockRequest, BlockStatus, Disk, Dom0, Dom0Cost, Ns } from "../../core/types.ts";
 
-/** What dom0's block layer takes for one request. */
-export interface BlockLayerCosts {
+/** What a layer takes for one request, and where that is booked. */
+export interface LayerCosts {
+  readonly kind: Dom0Cost;
   readonly submit: Ns;
   readonly complete: Ns;
 }
@@ -19,10 +19,10 @@ export class ServedDisk implements Disk {
   readonly canDiscard: boolean;
   readonly #dom0: Dom0;
   readonly #inner: Disk;
-  readonly #costs: BlockLayerCosts;
+  readonly #costs: LayerCosts;
   readonly #free: Passage[] = [];
 
-  constructor(dom0: Dom0, inner: Disk, costs: BlockLayerCosts) {
+  constructor(dom0: Dom0, inner: Disk, costs: LayerCosts) {
     this.sectorCount = inner.sectorCount;
     this.readOnly = inner.readOnly;
     this.canDiscard = inner.canDiscard === true;
@@ -34,13 +34,14 @@ export class ServedDisk implements Disk {
   submit(request: BlockRequest): void {
     const passage = this.#free.pop() ?? this.#newPassage();
     passage.carry(request);
-    this.#dom0.post(DOM0_COST.blockLayer, this.#costs.submit, passage.submit);
+    this.#dom0.post(this.#costs.kind, this.#costs.submit, passage.submit);
   }
 
   #newPassage(): Passage {
+    const { kind, complete } = this.#costs;
     return new Passage(
       (passage) => this.#inner.submit(passage),
-      (passage) => this.#dom0.post(DOM0_COST.blockLayer, this.#costs.complete, passage.complete),
+      (passage) => this.#dom0.post(kind, complete, passage.complete),
       (passage) => this.#free.push(passage),
     );
   }

@@ -18,8 +18,22 @@ const BACKEND = "/local/domain/0/backend/vbd/1/768";
 function builtStore(): XenStore {
   const store = new XenStore();
   buildDomain(store.client(), DOMAIN);
-  addVbd(store.client(), 1, { vdev: "hda", devid: 768, readOnly: false, params: "hda" });
-  addVbd(store.client(), 1, { vdev: "hdb", devid: 832, readOnly: true, params: "hdb" });
+  addVbd(store.client(), 1, {
+    vdev: "hda",
+    devid: 768,
+    readOnly: false,
+    kind: "disk",
+    backendType: "phy",
+    params: "hda",
+  });
+  addVbd(store.client(), 1, {
+    vdev: "hdb",
+    devid: 832,
+    readOnly: true,
+    kind: "disk",
+    backendType: "phy",
+    params: "hdb",
+  });
   return store;
 }
 

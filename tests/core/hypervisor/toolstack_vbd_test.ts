@@ -10,7 +10,14 @@ import {
 } from "../../../core/hypervisor/toolstack_vbd.ts";
 import { XenStore } from "../../../core/hypervisor/xenstore.ts";
 
-const DISK: VirtualDisk = { vdev: "xvdb", devid: 51728, readOnly: false, params: "disk-ü.img" };
+const DISK: VirtualDisk = {
+  vdev: "xvdb",
+  devid: 51728,
+  kind: "disk",
+  readOnly: false,
+  backendType: "phy",
+  params: "disk-ü.img",
+};
 const FRONTEND = "/local/domain/1/device/vbd/51728";
 const BACKEND = "/local/domain/0/backend/vbd/1/51728";
 
@@ -58,6 +65,18 @@ Deno.test("addVbd() writes what libxl writes, in its order", () => {
     'physical-device-path = "disk-\\xc3\\xbc.img"',
     'hotplug-status = "connected"',
   ]);
+});
+
+Deno.test("addVbd() says at both ends what is a CD-ROM, and what stands behind it", () => {
+  const store = emptyDomain();
+  const disc: VirtualDisk = { ...DISK, kind: "cdrom", readOnly: true, backendType: "tap" };
+  addVbd(store.client(), 1, disc);
+  const client = store.client();
+  assertEquals(client.read(`${FRONTEND}/device-type`), "cdrom");
+  const keys = ["device-type", "removable", "mode", "discard-enable", "type", "params"];
+  const values = keys.map((key) => client.read(`${BACKEND}/${key}`));
+  assertEquals(values.slice(0, 5), ["cdrom", "1", "r", "0", "tap"]);
+  assertEquals(values[5]!.slice(0, 9), "aio:disk-");
 });
 
 Deno.test("addVbd() gives the frontend to the guest, and lets each end read the other", () => {

@@ -1,13 +1,15 @@
 import { assertEquals } from "@std/assert";
-import type { BlockRequest } from "../../../core/types.ts";
+import { type BlockRequest, DOM0_COST } from "../../../core/types.ts";
 import { ServedDisk } from "../../../devices/disk/served.ts";
 import { FakeClock, FakeDom0, ManualDisk } from "../../helpers/disk.ts";
+
+const COSTS = { kind: DOM0_COST.blockLayer, submit: 300, complete: 500 };
 
 function bench() {
   const clock = new FakeClock();
   const dom0 = new FakeDom0(clock);
   const inner = new ManualDisk(64);
-  const served = new ServedDisk(dom0, inner, { submit: 300, complete: 500 });
+  const served = new ServedDisk(dom0, inner, COSTS);
   const log: string[] = [];
   const request = (name: string): BlockRequest => ({
     op: "read",

@@ -1,0 +1,266 @@
+/**
+ * dom0's page cache over one image, as a loop device without direct I/O uses it: which pages are in
+ * memory, and which of them the medium has not seen yet.
+ *
+ * It is synchronous: what misses keeps the requests behind it waiting. A write is complete when it is
+ * in memory; a flush writes back what is dirty, then flushes the medium. Bytes are in the image from
+ * the moment of the copy, as the host has a page cache of its own; the medium's time is spent apart
+ * from them, when a page is read or written back.
+ * Source: mm/filemap.c and mm/page-writeback.c of Linux 6.1, with the defaults of its sysctls.
+ * @module
+ */
+
+import { DOM0_COST, PAGE_SIZE, SECTOR_SIZE } from "../../core/types.ts";
+import type { BlockRequest, BlockStatus, Clock, Disk, Dom0, Ns, Timer } from "../../core/types.ts";
+
+const PAGE_SECTORS = PAGE_SIZE / SECTOR_SIZE;
+/** Pages that dom0 has to spare for an image: 256 MiB. */
+const CAPACITY = 65_536;
+/** `dirty_ratio`: a writer that makes more than 20 percent dirty writes back itself. */
+const DIRTY_LIMIT: number = CAPACITY * 20 / 100;
+/** `dirty_background_ratio`: so far. */
+const DIRTY_REST: number = CAPACITY * 10 / 100;
+/** `dirty_expire_centisecs`. */
+const EXPIRES: Ns = 30e9;
+/** `read_ahead_kb`, 128, in pages: of a reader that goes on where it was. */
+const READ_AHEAD = 32;
+/** Of one request to the medium: 1280 KiB, as the block layer makes them. */
+const LONGEST_RUN = 320;
+
+/** What moves the bytes of a request, at once. */
+export interface ByteStore {
+  /** @returns the sector at which the host failed */
+  perform(request: BlockRequest): number | undefined;
+}
+
+/** What a page cache stands on. */
+export interface PageCacheParts {
+  readonly clock: Clock;
+  readonly dom0: Dom0;
+  /** Takes its time, and is given no bytes. */
+  readonly medium: Disk;
+  readonly store: ByteStore;
+  /** Looking a page up and copying 4096 bytes. */
+  readonly copyPage: Ns;
+}
+
+/** A disk behind a page cache. */
+export class PageCacheDisk implements Disk {
+  readonly sectorCount: number;
+  readonly readOnly: boolean;
+  readonly canDiscard: boolean;
+  readonly #parts: PageCacheParts;
+  readonly #queue: BlockRequest[] = [];
+  /** Pages as the medium has them, the least recently used first. */
+  readonly #clean = new Set<number>();
+  /** Pages that it has not seen, the oldest first. */
+  readonly #dirty = new Set<number>();
+  readonly #flusher: Timer;
+  readonly #finish: () => void = () => this.#copy();
+  /** The page behind the last that was read. */
+  #ahead = -1;
+  /** A page could not be written back; the next flush says so. */
+  #lost = false;
+
+  constructor(parts: PageCacheParts) {
+    const { medium, clock } = this.#parts = parts;
+    this.sectorCount = medium.sectorCount;
+    this.readOnly = medium.readOnly;
+    this.canDiscard = medium.canDiscard === true;
+    this.#flusher = clock.timer("page cache", () => this.submit(EXPIRED));
+  }
+
+  submit(request: BlockRequest): void {
+    this.#queue.push(request);
+    if (this.#queue.length === 1) this.#begin();
+  }
+
+  /** One more access of the medium that the first request needs, or its copy. */
+  #begin(): void {
+    const request = this.#queue[0]!;
+    switch (request.op) {
+      case "flush":
+        return this.#sync(request);
+      case "discard":
+        return this.#discard(request);
+      case "read":
+        return this.#fill(request, firstPage(request), endPage(request));
+      case "write":
+        return this.#fillEdges(request);
+    }
+  }
+
+  #end(status: BlockStatus, failedAt?: number): void {
+    const request = this.#queue.shift()!;
+    if (this.#queue.length > 0) this.#begin();
+    request.done(status, failedAt);
+  }
+
+  // ---- reading ----------------------------------------------------------------------------------
+
+  /** Reads what is missing of some pages, then copies. */
+  #fill(request: BlockRequest, first: number, end: number): void {
+    let start = first;
+    while (start < end && this.#has(start)) start++;
+    if (start === end) return this.#postCopy(request);
+    const wanted = first === this.#ahead ? Math.max(end, start + READ_AHEAD) : end;
+    this.#read(request, start, this.#endOfHole(start, wanted));
+  }
+
+  #endOfHole(start: number, wanted: number): number {
+    const limit = Math.min(wanted, start + LONGEST_RUN, this.#pageCount);
+    let end = start + 1;
+    while (end < limit && !this.#has(end)) end++;
+    return end;
+  }
+
+  get #pageCount(): number {
+    return Math.ceil(this.sectorCount / PAGE_SECTORS);
+  }
+
+  /** A write needs the rest of the pages that it changes in part. */
+  #fillEdges(request: BlockRequest): void {
+    const [first, end] = [firstPage(request), endPage(request)];
+    const startsInside = request.sector % PAGE_SECTORS !== 0;
+    const endsInside = endSector(request) % PAGE_SECTORS !== 0 &&
+      endSector(request) !== this.sectorCount;
+    if (startsInside && !this.#has(first)) this.#read(request, first, first + 1);
+    else if (endsInside && !this.#has(end - 1)) this.#read(request, end - 1, end);
+    else this.#postCopy(request);
+  }
+
+  #read(request: BlockRequest, start: number, end: number): void {
+    this.#access("read", start, end, (status, failedAt) => {
+      if (status !== "ok") return this.#end(status, Math.max(failedAt, request.sector));
+      for (let page = start; page < end; page++) this.#clean.add(page);
+      this.#evict();
+      this.#begin();
+    });
+  }
+
+  #has(page: number): boolean {
+    return this.#clean.has(page) || this.#dirty.has(page);
+  }
+
+  #evict(): void {
+    for (const page of this.#clean) {
+      if (this.#clean.size + this.#dirty.size <= CAPACITY) return;
+      this.#clean.delete(page);
+    }
+  }
+
+  // ---- copying ----------------------------------------------------------------------------------
+
+  #postCopy(request: BlockRequest): void {
+    const pages = endPage(request) - firstPage(request);
+    this.#parts.dom0.post(DOM0_COST.pageCache, pages * this.#parts.copyPage, this.#finish);
+  }
+
+  #copy(): void {
+    const request = this.#queue[0]!;
+    const failedAt = this.#parts.store.perform(request);
+    if (failedAt !== undefined) return this.#end("error", failedAt);
+    this.#use(request);
+    if (request.op === "write" && this.#dirty.size > DIRTY_LIMIT) this.#relieve();
+    else this.#end("ok");
+  }
+
+  #use(request: BlockRequest): void {
+    const end = endPage(request);
+    for (let page = firstPage(request); page < end; page++) {
+      if (request.op === "write") {
+        this.#clean.delete(page);
+        this.#dirty.add(page);
+      } else if (this.#clean.delete(page)) this.#clean.add(page);
+    }
+    if (request.op === "read") this.#ahead = end;
+    else if (this.#flusher.deadline === undefined) this.#flusher.armAfter(EXPIRES);
+    this.#evict();
+  }
+
+  // ---- writing back -----------------------------------------------------------------------------
+
+  #relieve(): void {
+    if (this.#dirty.size <= DIRTY_REST) this.#end("ok");
+    else this.#writeBack(() => this.#relieve());
+  }
+
+  #sync(request: BlockRequest): void {
+    if (this.#dirty.size > 0) return this.#writeBack(() => this.#sync(request));
+    this.#flusher.cancel();
+    if (request === EXPIRED) return this.#end("ok");
+    const lost = this.#lost;
+    this.#lost = false;
+    this.#parts.medium.submit({
+      op: "flush",
+      sector: 0,
+      segments: [],
+      done: (status) => this.#end(lost && status === "ok" ? "error" : status),
+    });
+  }
+
+  /** Writes back the oldest dirty page, with those around it. */
+  #writeBack(then: () => void): void {
+    const [oldest] = this.#dirty;
+    let start = oldest!;
+    while (this.#dirty.has(start - 1)) start--;
+    let end = start;
+    while (this.#dirty.has(end) && end - start < LONGEST_RUN) end++;
+    this.#access("write", start, end, (status) => {
+      if (status !== "ok") this.#lost = true;
+      for (let page = start; page < end; page++) {
+        if (this.#dirty.delete(page)) this.#clean.add(page);
+      }
+      then();
+    });
+  }
+
+  #discard(request: BlockRequest): void {
+    const end = (request.sector + request.count!) / PAGE_SECTORS;
+    for (let page = Math.ceil(request.sector / PAGE_SECTORS); page < end; page++) {
+      this.#clean.delete(page);
+      this.#dirty.delete(page);
+    }
+    this.#parts.medium.submit({
+      op: "discard",
+      sector: request.sector,
+      segments: [],
+      count: request.count!,
+      done: (status, failedAt) => this.#end(status, failedAt),
+    });
+  }
+
+  /** Has the medium spend the time of some pages. */
+  #access(
+    op: "read" | "write",
+    start: number,
+    end: number,
+    then: (status: BlockStatus, failedAt: number) => void,
+  ): void {
+    const sector = start * PAGE_SECTORS;
+    this.#parts.medium.submit({
+      op,
+      sector,
+      segments: [],
+      count: Math.min(end * PAGE_SECTORS, this.sectorCount) - sector,
+      done: (status, failedAt = sector) => then(status, failedAt),
+    });
+  }
+}
+
+/** Dirty pages have waited long enough. */
+const EXPIRED: BlockRequest = { op: "flush", sector: 0, segments: [], done: () => {} };
+
+function firstPage({ sector }: BlockRequest): number {
+  return Math.floor(sector / PAGE_SECTORS);
+}
+
+function endPage(request: BlockRequest): number {
+  return Math.ceil(endSector(request) / PAGE_SECTORS);
+}
+
+function endSector({ sector, segments }: BlockRequest): number {
+  let bytes = 0;
+  for (let i = 0; i < segments.length; i++) bytes += segments[i]!.length;
+  return sector + bytes / SECTOR_SIZE;
+}
