@@ -42,6 +42,7 @@ const NOT_DECODED = 0xff;
 
 /** Bits of status and enable. */
 const TMR_STS = 0x0001;
+const PWRBTN_STS = 0x0100;
 /** Timer, global lock, power button, RTC alarm. */
 const EVENTS = 0x0521;
 const STATUS_CLEARABLE = 0x8d31;
@@ -68,6 +69,7 @@ export class PowerManagement {
   readonly gpe: PortDevice = new GeneralPurposeEvents();
   /** APMC and APMS: the SMI command and its status. */
   readonly smi: PortDevice;
+  readonly #registers: PmRegisters;
 
   /**
    * @param sci the interrupt of ACPI events
@@ -81,12 +83,17 @@ export class PowerManagement {
     onPowerOff: () => void,
   ) {
     const registers = new PmRegisters(clock, sci, onPowerOff);
-    this.registers = registers;
+    this.registers = this.#registers = registers;
     this.smi = new SmiPorts((on) => registers.enableAcpi(on));
     const fn: PciFunction = new PciFunction(PIIX4_PM, undefined, (offset) => {
       if ((offset >= PMBA && offset < PMBA_END) || offset === PMREGMISC) onMove(decoded(fn));
     });
     this.function = fn;
+  }
+
+  /** Somebody pushes the power button. */
+  pressButton(): void {
+    this.#registers.pressButton();
   }
 }
 
@@ -115,6 +122,11 @@ class PmRegisters extends ByteDevice {
     this.#onPowerOff = onPowerOff;
     this.#carry = clock.timer("pm timer carry", () => this.#update());
     this.#carriesAt = nextCarry(clock.now);
+  }
+
+  pressButton(): void {
+    this.#status |= PWRBTN_STS;
+    this.#update();
   }
 
   /** What SMI code does on the commands that the FADT names. */

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { UsageError } from "../errors.ts";
 import { LineEditor } from "../debug/line_editor.ts";
 import { Monitor, type MonitorHost, type Topic } from "../debug/monitor.ts";
 import { driveName } from "../machine/inspect_board.ts";
@@ -96,6 +97,7 @@ function monitorHost(parts: MonitorParts, quit: () => void): MonitorHost {
     stop: () => parts.setPaused(true),
     cont: () => parts.setPaused(false),
     quit,
+    toolstack: (command) => refusal(() => machine.toolstack(command)),
     screen: () => machine.screen()?.lines,
     writeFile: (path, text) => writeFile(path, text),
   };
@@ -122,6 +124,17 @@ function topics({ machine, drives, isPaused }: MonitorParts): Readonly<Record<st
 
 function exitTables(exits: RunExits): string {
   return `${formatExits(exits)}\n${formatRequests(exits)}`;
+}
+
+/** @returns why it cannot be done, and what can */
+function refusal(action: () => void): string[] {
+  try {
+    action();
+    return [];
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return [error.message, ...error.hint === undefined ? [] : [`(${error.hint})`]];
+  }
 }
 
 function writeFile(path: string, text: string): void {

@@ -91,6 +91,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       cost,
       ...limits(options),
       onSerialByte: (byte) => console.push(byte, "serial"),
+      onToolstack: (line) => writeText(streams.stderr, `${line}\n`),
       onXenConsoleByte: (byte) => console.push(byte, "xenconsole"),
       onDebugByte: debug.onDebugByte,
       onFirmwareByte: debug.onFirmwareByte,

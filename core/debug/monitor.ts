@@ -5,6 +5,7 @@
  */
 
 import { hex } from "../bits.ts";
+import type { ToolstackCommand } from "../machine/config.ts";
 import type { Inspector } from "../machine/inspect.ts";
 import type { AccessSize } from "../types.ts";
 import {
@@ -18,6 +19,7 @@ import {
 } from "./examine.ts";
 import { Expression } from "./expression.ts";
 import { MonitorError } from "./monitor_error.ts";
+import { TOOLSTACK_VERBS } from "./toolstack_commands.ts";
 
 /** One `info`. */
 export interface Topic {
@@ -33,6 +35,8 @@ export interface MonitorHost {
   stop(): void;
   cont(): void;
   quit(): void;
+  /** Asks for something. @returns why it cannot be had; nothing otherwise */
+  toolstack(command: ToolstackCommand): readonly string[];
   /** The screen as text; `undefined` when there is none. */
   screen(): readonly string[] | undefined;
   /** @throws {Error} when the host refuses, with what it says */
@@ -146,6 +150,7 @@ export class Monitor {
         help: "list xenstore: -f whole paths, -p permissions",
         run: (text) => this.#listStore(text),
       },
+      ...toolstackCommands(host),
       stop: { usage: "stop", help: "stop emulation", run: act(() => host.stop()) },
       cont: { usage: "cont", help: "resume emulation", run: act(() => host.cont()) },
       c: { usage: "c", help: "resume emulation", run: act(() => host.cont()) },
@@ -241,6 +246,15 @@ export class Monitor {
     if (rest !== "") throw new MonitorError(`extraneous characters at the end of line: ${rest}`);
     return values;
   }
+}
+
+function toolstackCommands(host: MonitorHost): Record<string, Command> {
+  const commands = Object.entries(TOOLSTACK_VERBS).map(([name, { usage, help, parse }]) => {
+    const words = (text: string) => text.split(/\s+/).filter((word) => word !== "");
+    const run: Command["run"] = (text) => host.toolstack(parse(words(text)));
+    return [name, { usage, help, run }] as const;
+  });
+  return Object.fromEntries(commands);
 }
 
 /** Ports have no 8-byte items: a word, as QEMU's `w` says, is 4 bytes. */

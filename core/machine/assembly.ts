@@ -8,17 +8,17 @@ import { VirtualClock } from "../clock.ts";
 import { Cpu } from "../cpu/cpu.ts";
 import { DEFAULT_PROFILE, FEATURE, profileFeatures } from "../cpu/cpuid.ts";
 import { Dom0Timeline } from "../dom0.ts";
-import { UsageError } from "../errors.ts";
 import { Accounting } from "../hypervisor/accounting.ts";
 import { ExitBooks } from "../hypervisor/exit_books.ts";
 import { HiddenXen } from "../hypervisor/hidden_xen.ts";
 import { Books } from "../ledger.ts";
 import { PAGE_SIZE } from "../types.ts";
 import { IRQ } from "./address_map.ts";
-import { hasApics, type MachineConfig, showsXen, type ToolstackCommand } from "./config.ts";
+import { hasApics, type MachineConfig, showsXen } from "./config.ts";
 import { Domains } from "./domains.ts";
 import { Drives } from "./drives.ts";
 import { requestRecord } from "./exit_report.ts";
+import { HostCommands } from "./host_commands.ts";
 import { type Inspector, MachineInspector } from "./inspect.ts";
 import { listBlock } from "./listing.ts";
 import { GuestRam } from "./memory.ts";
@@ -140,24 +140,13 @@ export class Assembly {
         read: (port, size) => ports().read(port, size),
         write: (port, size, value) => ports().write(port, size, value),
       },
-      toolstack: { run: (command) => this.#runToolstack(command) },
+      toolstack: new HostCommands({
+        drives: this.drives,
+        domains: this.domains,
+        pc: () => this.#cycle.pc,
+        onReset: (by) => this.#events.onReset(by),
+      }),
     };
-  }
-
-  #runToolstack(command: ToolstackCommand): void {
-    const vbds = this.domains?.current.vbds;
-    if (vbds === undefined) throw new UsageError(`Cannot ${command.verb}: the machine hides Xen`);
-    switch (command.verb) {
-      case "block-attach": {
-        vbds.checkFree(command.disk.vdev);
-        const drive = this.drives.add({ ...command.disk, path: "xen" });
-        return vbds.attach(this.drives.vbd(drive));
-      }
-      case "block-detach":
-        return vbds.detach(command.device, command.force);
-      case "backend-restart":
-        return vbds.restartDriver(command.device, command.afresh);
-    }
   }
 
   #makeExitBooks(): ExitBooks {

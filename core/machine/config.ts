@@ -85,8 +85,27 @@ export interface DiskConfig {
 /** A drive that comes over blkfront alone, under a name of its own. */
 export type VbdConfig = Omit<DiskConfig, "index" | "kind" | "path"> & { readonly vdev: string };
 
-/** What a user asks of the toolstack while the domain runs, by xl's names where it has one. */
+/** What xl can ask a guest for by its node control/shutdown. */
+export const CONTROL_REQUESTS = ["poweroff", "halt", "reboot", "suspend"] as const;
+
+/** One of {@link CONTROL_REQUESTS}. */
+export type ControlRequest = typeof CONTROL_REQUESTS[number];
+
+/**
+ * What a user asks of the toolstack while the domain runs, by xl's names where it has one; and of
+ * the machine itself, by QEMU's.
+ */
 export type ToolstackCommand =
+  | { readonly verb: "system_powerdown" | "system_reset" }
+  | {
+    readonly verb: "shutdown";
+    readonly request: ControlRequest;
+    /** Without PV drivers in the guest: by the power button, or a reset. */
+    readonly fallback: boolean;
+    /** A guest that has suspended goes on as it was, as after `xl save -c`. */
+    readonly checkpoint: boolean;
+  }
+  | { readonly verb: "sysrq"; readonly key: string }
   | { readonly verb: "block-attach"; readonly disk: VbdConfig }
   | { readonly verb: "block-detach"; readonly device: string; readonly force: boolean }
   /** The backend driver dies and starts again; `afresh` makes the frontend do so too. */

@@ -23,6 +23,7 @@ import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
 import { traceLine } from "../hypervisor/xenstore_trace.ts";
 import { COST } from "../types.ts";
 import type { Clock, Dom0, Gfn, GuestErrors, GuestMemory, Ledger, Physmap } from "../types.ts";
+import { PvControl } from "./pv_control.ts";
 import { type DomainDisk, Vbds } from "./vbds.ts";
 
 /** Special pages, below the end of the 32-bit space. */
@@ -69,6 +70,8 @@ export interface DomainParts {
 export class Domain {
   readonly xen: XenInterface;
   readonly vbds: Vbds;
+  /** What the toolstack asks of the guest. */
+  readonly control: PvControl;
   /** The daemon's end of hvc0. */
   readonly console: ConsoleRing;
   readonly #parts: DomainParts;
@@ -97,6 +100,7 @@ export class Domain {
     this.#build(store, console);
     this.#storeRing = this.#serveStore(store);
     this.console = this.#serveConsole(console);
+    this.control = this.#makeControl();
     this.vbds = this.#makeVbds();
     for (const disk of parts.disks) this.vbds.attach(disk);
   }
@@ -190,6 +194,13 @@ export class Domain {
       store,
       console,
     });
+  }
+
+  #makeControl(): PvControl {
+    const { clock, store, domid, onToolstack } = this.#parts;
+    const { params } = this.xen;
+    const tell = (line: string) => onToolstack?.(line);
+    return new PvControl({ clock, store: store.client(), domid, params, tell });
   }
 
   /** The first event is that of binding, which the daemon takes before the guest starts. */

@@ -123,6 +123,7 @@ export class Pc {
   readonly vga: Vga;
   readonly #keyboard: Keyboard = new Keyboard();
   readonly #parts: PcParts;
+  #power!: PowerManagement;
   /** ISA interrupts for those who share them: SCI and the PIRQs. */
   readonly #sharedLines = new SharedLines((irq) => this.line(irq));
   /** With APICs, the ISA interrupts that they and the 8259A pair share. */
@@ -317,6 +318,7 @@ export class Pc {
       (base) => this.#movePorts({ name: "pm", length: PM_PORTS, device: power.registers }, base),
       () => events.onPowerOff(),
     );
+    this.#power = power;
     this.ports.map("gpe", PORT.GPE, GPE_PORTS, power.gpe);
     this.ports.map("smi", PORT.SMI_COMMAND, SMI_PORTS, power.smi);
     return power.function;
@@ -332,6 +334,11 @@ export class Pc {
     return new PciFunction(XEN_PLATFORM_PCI, (bar, base) => {
       if (bar === 0) this.#movePorts(ports, base);
     });
+  }
+
+  /** Somebody pushes the power button: the guest hears of it if it listens to ACPI. */
+  pressPowerButton(): void {
+    this.#power.pressButton();
   }
 
   #movePorts(decoded: Decoded<PortDevice>, base: number | undefined): void {

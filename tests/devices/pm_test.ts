@@ -123,3 +123,17 @@ Deno.test("PowerManagement.smi reads back what was written", () => {
   write(SMI, 0x00, 1);
   assertEquals([read(SMI, 1), read(SMI + 1, 1)], [0, 1]);
 });
+
+Deno.test("PowerManagement.pressButton() interrupts a guest that listens, until it clears the bit", () => {
+  const { pm, sci, read, write } = makePm();
+  pm.pressButton();
+  assertEquals([read(STATUS), sci.asserted], [0x0100, false]);
+  write(STATUS, 0x0100);
+  write(ENABLE, 0x0100);
+  write(CONTROL, 0x0001);
+  assertEquals(sci.asserted, false);
+  pm.pressButton();
+  assertEquals([read(STATUS), sci.asserted], [0x0100, true]);
+  write(STATUS, 0x0100);
+  assertEquals([read(STATUS), sci.asserted], [0, false]);
+});

@@ -19,6 +19,10 @@ function newMonitor(type?: MachineType) {
     stop: () => log.push("stop"),
     cont: () => log.push("cont"),
     quit: () => log.push("quit"),
+    toolstack: (command) => {
+      log.push(JSON.stringify(command));
+      return ["no"];
+    },
     screen: () => ["ab  ", "c   "],
     writeFile: (path, text) => {
       if (path.startsWith("no/")) throw new Error("No such file or directory");
@@ -179,4 +183,14 @@ Deno.test("Monitor.complete() knows commands, and topics behind info", () => {
   assertEquals(monitor.complete("st"), ["stop"]);
   assertEquals(monitor.complete("info p"), ["pci", "pic"]);
   assertStringIncludes(monitor.execute("help").join("\n"), "screendump [file]");
+});
+
+Deno.test("Monitor asks the toolstack, and says what it answers", () => {
+  const { monitor, log } = newMonitor();
+  assertEquals(monitor.execute("system_reset"), ["no"]);
+  assertEquals(monitor.execute("sysrq"), [
+    "wanted one letter",
+    'Try "help sysrq" for more information',
+  ]);
+  assertEquals(log, ['{"verb":"system_reset"}']);
 });

@@ -78,3 +78,45 @@ Deno.test("A reset ends the run unless the machine is to start again", () => {
     "Guest asked for a reset by port 64h: this machine does not start again",
   );
 });
+
+Deno.test("system_reset starts the machine again, at the same time in a replay", () => {
+  // outb e9h: one byte for each start; then spin
+  const code = flatGuest(0xb0, 0x41, 0xe6, 0xe9, 0xeb, 0xfe);
+  const live = boot(code, { reboot: "reset", maxTime: 5e6 });
+  live.runSlice();
+  live.toolstack({ verb: "system_reset" });
+  let result: RunResult | undefined;
+  while (result === undefined) result = live.runSlice();
+  assertEquals(result.counters.exits.byPort, { "0x0e9:out": 2 });
+  const again = boot(code, { reboot: "reset", maxTime: 5e6, inputs: live.inputs });
+  let replayed: RunResult | undefined;
+  while (replayed === undefined) replayed = again.runSlice();
+  assertEquals(replayed, result);
+});
+
+Deno.test("A guest that resets at once gives way to the host at every start", () => {
+  const { result, slices } = run(
+    outb(0x64, 0xfe),
+    { reboot: "reset", maxTime: 1e6 },
+    new MemoryDisk(new Uint8Array(512)),
+  );
+  assertEquals(result.reason, "limit");
+  const starts = result.counters.exits.byPort["0x064:out"]!;
+  assertEquals(slices >= starts, true, `${slices} slices, ${starts} starts`);
+});
+
+Deno.test("A reset ends the domain: the next has another number, and nothing is left of the first", () => {
+  const machine = boot(flatGuest(0xeb, 0xfe), { reboot: "reset" }, [
+    new MemoryDisk(new Uint8Array(4096)),
+  ]);
+  const tree = () => machine.inspector.xenstore("/", { full: true, permissions: true }).sort();
+  machine.runSlice();
+  const before = tree();
+  machine.toolstack({ verb: "system_reset" });
+  for (let i = 0; i < 5; i++) machine.runSlice();
+  const renamed = before.map((line) =>
+    line.replace(/domain\/1\b/g, "domain/2").replace(/vbd\/1\b/g, "vbd/2")
+      .replace(/(domid|frontend-id) = "1"/, '$1 = "2"').replace(/([nr])1\b/g, "$12")
+  );
+  assertEquals(tree(), renamed.sort());
+});

@@ -1,0 +1,60 @@
+/**
+ * Monitor commands that ask something of the guest or of the toolstack: QEMU's, and xl's by their
+ * own names.
+ * Source: documentation of QEMU 7.2, "QEMU Monitor"; man xl.
+ * @module
+ */
+
+import { CONTROL_REQUESTS, type ToolstackCommand } from "../machine/config.ts";
+import { MonitorError } from "./monitor_error.ts";
+
+/** One command. */
+export interface ToolstackVerb {
+  readonly usage: string;
+  readonly help: string;
+  /** @param words what stands behind the name */
+  parse(words: readonly string[]): ToolstackCommand;
+}
+
+/** By name. */
+export const TOOLSTACK_VERBS: Readonly<Record<string, ToolstackVerb>> = {
+  system_powerdown: {
+    usage: "system_powerdown",
+    help: "send system power down event",
+    parse: (words) => alone(words, { verb: "system_powerdown" }),
+  },
+  system_reset: {
+    usage: "system_reset",
+    help: "reset the system",
+    parse: (words) => alone(words, { verb: "system_reset" }),
+  },
+  shutdown: {
+    usage: `shutdown [-F] [-c] [${CONTROL_REQUESTS.join("|")}]`,
+    help: "ask a Xen guest by control/shutdown; -F: by ACPI if it has no PV drivers; " +
+      "-c: a suspended guest goes on as after a checkpoint, else as after a restore",
+    parse: shutdown,
+  },
+  sysrq: {
+    usage: "sysrq letter",
+    help: "send a magic System Request to a Xen guest",
+    parse: sysrq,
+  },
+};
+
+function shutdown(words: readonly string[]): ToolstackCommand {
+  const [name = "poweroff", ...rest] = words.filter((word) => !/^-[Fc]$/.test(word));
+  const request = CONTROL_REQUESTS.find((each) => each === name);
+  if (request === undefined) throw new MonitorError(`no such request: ${name}`);
+  const [fallback, checkpoint] = [words.includes("-F"), words.includes("-c")];
+  return alone(rest, { verb: "shutdown", request, fallback, checkpoint });
+}
+
+function sysrq([key = "", ...rest]: readonly string[]): ToolstackCommand {
+  if (!/^[\x21-\x7e]$/.test(key)) throw new MonitorError("wanted one letter");
+  return alone(rest, { verb: "sysrq", key });
+}
+
+function alone(rest: readonly string[], command: ToolstackCommand): ToolstackCommand {
+  if (rest.length === 0) return command;
+  throw new MonitorError(`extraneous characters at the end of line: ${rest.join(" ")}`);
+}
