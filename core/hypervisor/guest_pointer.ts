@@ -5,6 +5,7 @@
  * @module
  */
 
+import { InternalError } from "../errors.ts";
 import { PAGE_SIZE } from "../types.ts";
 import type { GuestMemory, VcpuState } from "../types.ts";
 
@@ -56,6 +57,12 @@ export class GuestCall {
     this.#goesOn = true;
     this.#vcpu!.regs[ECX] = pointer;
     this.#vcpu!.regs[EDX] = count;
+  }
+
+  /** Who makes the call. */
+  get vcpu(): VcpuState {
+    if (this.#vcpu === undefined) throw new InternalError("No vCPU makes this hypercall");
+    return this.#vcpu;
   }
 
   /** EAX: which hypercall. Unsigned, as all arguments. */

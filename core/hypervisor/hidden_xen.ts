@@ -30,6 +30,8 @@ export class HiddenXen implements Paravirt {
     return false;
   }
 
+  slept(): void {}
+
   unblock(): void {}
 
   cpuid(): undefined {

@@ -8,10 +8,11 @@
  */
 
 import type { Clock, Timer } from "../types.ts";
-import { ERRNO } from "./errno.ts";
+import { DomainWatchdogs } from "./domain_watchdog.ts";
+import { DOM0, ERRNO } from "./errno.ts";
 import type { EventChannels } from "./events.ts";
 import type { GuestCall } from "./guest_pointer.ts";
-import { deadlineOf } from "./vcpu_op.ts";
+import { deadlineOf } from "./vcpu_timers.ts";
 
 /** Numbers of the operations. */
 export const SCHEDOP = {
@@ -19,6 +20,10 @@ export const SCHEDOP = {
   BLOCK: 1,
   SHUTDOWN: 2,
   POLL: 3,
+  REMOTE_SHUTDOWN: 4,
+  SHUTDOWN_CODE: 5,
+  WATCHDOG: 6,
+  PIN_OVERRIDE: 7,
 } as const;
 
 /** Why a domain ends, by SHUTDOWN_* number. Suspend (2) is no end, see {@link SchedOps}. */
@@ -37,6 +42,15 @@ export type ShutdownReason = Exclude<typeof SHUTDOWN_REASONS[number], "suspend">
 /** What the shutdown call answers when a suspend was cancelled, as always here. */
 const SUSPEND_CANCELLED = 1;
 
+/** Offsets of sched_shutdown; SCHEDOP_shutdown_code has the same. */
+export const SCHED_SHUTDOWN = { REASON: 0, SIZE: 4 } as const;
+
+/** Offsets of sched_remote_shutdown. */
+export const SCHED_REMOTE_SHUTDOWN = { DOMAIN_ID: 0, REASON: 4, SIZE: 8 } as const;
+
+/** Offsets of sched_watchdog; the time-out is in seconds. */
+export const SCHED_WATCHDOG = { ID: 0, TIMEOUT: 4, SIZE: 8 } as const;
+
 /** Offsets of sched_poll. */
 export const SCHED_POLL = { PORTS: 0, NR_PORTS: 4, TIMEOUT: 8, SIZE: 16 } as const;
 
@@ -48,6 +62,9 @@ export class SchedOps {
   readonly #clock: Clock;
   readonly #events: EventChannels;
   readonly #onShutdown: (reason: ShutdownReason) => void;
+  readonly #watchdogs: DomainWatchdogs;
+  /** Set by SCHEDOP_shutdown_code, for whatever shutdown comes. */
+  #shutdownCode: typeof SHUTDOWN_REASONS[number] | undefined;
   readonly #pollTimer: Timer;
   readonly #pollPorts: Uint32Array = new Uint32Array(POLL_LIMIT);
   #pollCount = 0;
@@ -62,6 +79,7 @@ export class SchedOps {
     this.#events = events;
     this.#onShutdown = onShutdown;
     this.#pollTimer = clock.timer("xen poll", () => this.unblock());
+    this.#watchdogs = new DomainWatchdogs(clock, () => this.shutdown("watchdog"));
   }
 
   /** The vCPU waits for an event or for the end of a poll's timeout. */
@@ -92,21 +110,57 @@ export class SchedOps {
         this.#waitingFor = "upcall";
         return 0;
       case SCHEDOP.SHUTDOWN:
-        return this.#shutdown(call);
+        return this.#withReason(call, (reason) => this.shutdown(reason));
       case SCHEDOP.POLL:
         return this.#poll(call);
+      case SCHEDOP.REMOTE_SHUTDOWN:
+        return this.#remoteShutdown(call);
+      case SCHEDOP.SHUTDOWN_CODE:
+        return this.#withReason(call, (reason) => this.#setShutdownCode(reason));
+      case SCHEDOP.WATCHDOG:
+        return this.#watchdog(call);
+      case SCHEDOP.PIN_OVERRIDE:
+        return -ERRNO.EPERM; // dom0's
       default:
         return -ERRNO.ENOSYS;
     }
   }
 
-  #shutdown(call: GuestCall): number {
-    if (!call.load(call.second, 4)) return -ERRNO.EFAULT;
-    const reason = SHUTDOWN_REASONS[call.fields.getUint32(0, true)];
-    if (reason === undefined) return -ERRNO.EINVAL;
-    if (reason === "suspend") return SUSPEND_CANCELLED;
-    this.#onShutdown(reason);
+  /** Ends the domain, with the code that it has set before if it has. @returns what the call does */
+  shutdown(reason: typeof SHUTDOWN_REASONS[number]): number {
+    const code = this.#shutdownCode ?? reason;
+    if (code === "suspend") return SUSPEND_CANCELLED;
+    this.#onShutdown(code);
     return 0;
+  }
+
+  #withReason(
+    call: GuestCall,
+    then: (reason: typeof SHUTDOWN_REASONS[number]) => number,
+  ): number {
+    if (!call.load(call.second, SCHED_SHUTDOWN.SIZE)) return -ERRNO.EFAULT;
+    const reason = SHUTDOWN_REASONS[call.fields.getUint32(SCHED_SHUTDOWN.REASON, true)];
+    return reason === undefined ? -ERRNO.EINVAL : then(reason);
+  }
+
+  /** The first code stays. */
+  #setShutdownCode(reason: typeof SHUTDOWN_REASONS[number]): number {
+    this.#shutdownCode ??= reason;
+    return 0;
+  }
+
+  /** Whoever may shut down another domain is its device model; a guest is nobody's. */
+  #remoteShutdown(call: GuestCall): number {
+    if (!call.load(call.second, SCHED_REMOTE_SHUTDOWN.SIZE)) return -ERRNO.EFAULT;
+    const domid = call.fields.getUint16(SCHED_REMOTE_SHUTDOWN.DOMAIN_ID, true);
+    return domid === DOM0 || domid === this.#events.domid ? -ERRNO.EPERM : -ERRNO.ESRCH;
+  }
+
+  #watchdog(call: GuestCall): number {
+    if (!call.load(call.second, SCHED_WATCHDOG.SIZE)) return -ERRNO.EFAULT;
+    const { fields } = call;
+    const id = fields.getUint32(SCHED_WATCHDOG.ID, true);
+    return this.#watchdogs.set(id, fields.getUint32(SCHED_WATCHDOG.TIMEOUT, true));
   }
 
   #poll(call: GuestCall): number {

@@ -5,23 +5,25 @@
  */
 
 import type { Clock, Dom0, GuestErrors, GuestMemory, Ns, Physmap, VcpuState } from "../types.ts";
-import { ERRNO } from "./errno.ts";
+import { ConsoleIo } from "./console_io.ts";
 import { eventChannelOp } from "./event_channel_op.ts";
 import { EventChannels } from "./events.ts";
 import type { EventCounters } from "./events.ts";
 import type { Dom0Grants, GrantCosts, GrantCounters, GrantWork } from "./dom0_grants.ts";
 import { GrantTables } from "./grants.ts";
-import type { GuestCall } from "./guest_pointer.ts";
 import { Hypercalls } from "./hypercall.ts";
 import type { HypercallCounters, HypercallHandlers } from "./hypercall.ts";
 import { hvmOp } from "./hvm_op.ts";
 import { HvmParams } from "./hvm_params.ts";
 import { memoryOp } from "./memory_op.ts";
+import { Runstate } from "./runstate.ts";
 import { SchedOps } from "./sched_op.ts";
 import type { ShutdownReason } from "./sched_op.ts";
 import { SharedInfo } from "./shared_info.ts";
 import { Upcall } from "./upcall.ts";
-import { VcpuOps } from "./vcpu_op.ts";
+import { vcpuOp } from "./vcpu_op.ts";
+import { VcpuTimers } from "./vcpu_timers.ts";
+import { vmAssist } from "./vm_assist.ts";
 import { writeHypercallPage, XEN_HYPERCALL_MSR, XenCpuid } from "./xen_cpuid.ts";
 import { XEN_OFFERS } from "./xen_offers.ts";
 import type { XenOffers } from "./xen_offers.ts";
@@ -51,6 +53,10 @@ export interface XenOptions {
   readonly offers?: Partial<XenOffers>;
   /** Requests a vector of the vCPU's local APIC, edge-triggered; absent where there is none. */
   readonly onUpcallVector?: (vector: number) => void;
+  /** The vCPU takes an NMI. */
+  readonly onNmi?: () => void;
+  /** A byte that the guest writes to the hypervisor's console. */
+  readonly onConsoleByte?: (byte: number) => void;
   /** The guest ended itself; its vCPU must not run on. */
   readonly onShutdown: (reason: ShutdownReason) => void;
   /** Told the name of each hypercall before its work is done, to charge it. */
@@ -77,6 +83,7 @@ export class XenInterface {
   readonly #shared: SharedInfo;
   readonly #upcall: Upcall;
   readonly #sched: SchedOps;
+  readonly #runstate: Runstate;
   readonly #cpuid: XenCpuid;
   readonly #hypercalls: Hypercalls;
 
@@ -102,7 +109,8 @@ export class XenInterface {
     this.grants = this.grantTables.backends;
     this.#sched = new SchedOps(clock, this.events, options.onShutdown);
     this.#cpuid = new XenCpuid(domid, tscHz, upcall.canInterrupt);
-    const handlers = this.#handlers(clock, xenFeatures(offers));
+    this.#runstate = new Runstate(clock, memory);
+    const handlers = this.#handlers(options, xenFeatures(offers));
     const { onHypercall } = options;
     this.#hypercalls = new Hypercalls(
       onHypercall === undefined
@@ -141,9 +149,15 @@ export class XenInterface {
     return this.#sched.blocked;
   }
 
+  /** The vCPU has had nothing to do for that long; it may sleep on at once. */
+  slept(ns: Ns): void {
+    this.#runstate.wasBlocked(ns);
+  }
+
   /** Ends the sleep of {@link blocked}; call it before the vCPU runs on. */
   unblock(): void {
     this.#sched.unblock();
+    this.#runstate.schedule();
   }
 
   /**
@@ -179,37 +193,31 @@ export class XenInterface {
   }
 
   /**
-   * Everything else answers -ENOSYS: console_io, so that an early console writes to port 0xe9
-   * instead; physdev_op, as the guest has no pirqs; and what only PV guests or dom0 may call.
+   * Everything else answers -ENOSYS: physdev_op, as the guest has no pirqs, and what only PV guests
+   * or dom0 may call.
    */
-  #handlers(clock: Clock, features: number): HypercallHandlers {
+  #handlers(options: XenOptions, features: number): HypercallHandlers {
+    const { clock, onNmi = () => {}, onConsoleByte = () => {} } = options;
     const { domid, events, params } = this;
     const { guest: grants, frames, ops } = this.grantTables;
     const [memory, shared, upcall] = [this.#memory, this.#shared, this.#upcall];
-    const vcpu = new VcpuOps({ clock, events, shared, upcall });
+    const timers = new VcpuTimers(clock, events);
+    const onDown = () => void this.#sched.shutdown("poweroff");
+    const vcpu = { shared, upcall, timers, runstate: this.#runstate, onNmi, onDown };
+    const console = new ConsoleIo(domid, onConsoleByte);
     const targets = { domid, memory, frames, shared, grants };
     const hvm = { domid, clock, params, upcall };
     return {
       memory_op: (call) => memoryOp(targets, call),
-      set_timer_op: (call) => vcpu.setTimerOp(call),
+      set_timer_op: (call) => timers.setTimerOp(call),
       xen_version: (call) => xenVersion(features, call),
+      console_io: (call) => console.consoleIo(call),
       grant_table_op: (call) => ops.grantTableOp(call),
       vm_assist: vmAssist,
-      vcpu_op: (call) => vcpu.vcpuOp(call),
+      vcpu_op: (call) => vcpuOp(vcpu, call),
       sched_op: (call) => this.#sched.schedOp(call),
       event_channel_op: (call) => eventChannelOp(events, call),
       hvm_op: (call) => hvmOp(hvm, call),
     };
   }
-}
-
-/** The one assistance that an HVM guest may switch. */
-const VMASST_TYPE_RUNSTATE_UPDATE_FLAG = 5;
-
-/**
- * EBX = 0 enable or 1 disable, ECX = type. The runstate area is never written, so nothing changes.
- */
-function vmAssist(call: GuestCall): number {
-  if (call.first > 1) return -ERRNO.ENOSYS;
-  return call.second === VMASST_TYPE_RUNSTATE_UPDATE_FLAG ? 0 : -ERRNO.EINVAL;
 }

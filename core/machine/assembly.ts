@@ -176,6 +176,8 @@ export class Assembly {
       exits: this.exits,
       offers: this.#config.xen,
       onUpcallVector: (vector) => this.#cycle.pc.localApic?.request(vector),
+      onNmi: () => this.cpu.raiseNmi(),
+      onConsoleByte: (byte) => this.#config.onDebugByte?.(byte),
       onShutdown: (reason) => this.#events.onShutdown(reason),
       onStoreMessage: this.#config.onStoreMessage,
       onToolstack: this.#config.onToolstack,

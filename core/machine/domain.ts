@@ -57,6 +57,10 @@ export interface DomainParts {
   readonly offers?: Partial<XenOffers> | undefined;
   /** Requests a vector of the local APIC, if there is one. */
   readonly onUpcallVector?: (vector: number) => void;
+  /** The vCPU takes an NMI. */
+  readonly onNmi?: () => void;
+  /** A byte that the guest writes to the hypervisor's console. */
+  readonly onConsoleByte?: (byte: number) => void;
   readonly onShutdown: (reason: ShutdownReason) => void;
   /** What the toolstack has to say some time after it was asked. */
   readonly onToolstack?: ((line: string) => void) | undefined;
@@ -144,7 +148,7 @@ export class Domain {
 
   #makeXen(): XenInterface {
     const { clock, ledger, memory, physmap, dom0, domid, errors, costs } = this.#parts;
-    const { offers, onUpcallVector } = this.#parts;
+    const { offers, onUpcallVector, onNmi, onConsoleByte } = this.#parts;
     const batch = costs.dom0Hypercall;
     return new XenInterface({
       memory,
@@ -172,6 +176,8 @@ export class Domain {
       tscHz: TSC_HZ,
       ...(offers && { offers }),
       ...(onUpcallVector && { onUpcallVector }),
+      ...(onNmi && { onNmi }),
+      ...(onConsoleByte && { onConsoleByte }),
       onShutdown: this.#parts.onShutdown,
       onHypercall: (name) => ledger.charge(COST.hypercall, hypercallTime(costs, name)),
     });

@@ -199,6 +199,10 @@ export class XenGuest {
   readonly vectors: number[] = [];
   /** Time of hypercalls beyond that. */
   work = 0;
+  /** NMIs that the vCPU got. */
+  nmis = 0;
+  /** What it wrote to the hypervisor's console. */
+  console = "";
   readonly vcpu: RegisterFile = new RegisterFile();
   readonly xen: XenInterface;
 
@@ -226,6 +230,8 @@ export class XenGuest {
       tscHz,
       offers,
       onUpcallVector: (vector) => this.vectors.push(vector),
+      onNmi: () => this.nmis++,
+      onConsoleByte: (byte) => this.console += String.fromCharCode(byte),
       onShutdown: (reason) => this.shutdowns.push(reason),
       onHypercall: (name) => this.charged.push(name),
     });

@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { dirname } from "@std/path";
 import { RUNSTATE, XENTRACE_EVENT } from "../../core/debug/xentrace.ts";
+import { CONSOLEIO } from "../../core/hypervisor/console_io.ts";
 import { DOMID_SELF, ERRNO } from "../../core/hypervisor/errno.ts";
 import { EVTCHN, EVTCHNOP } from "../../core/hypervisor/event_channel_op.ts";
 import { CHANNEL_STATUS } from "../../core/hypervisor/events.ts";
@@ -32,16 +33,29 @@ import {
   XENMAPSPACE,
   XENMEM,
 } from "../../core/hypervisor/memory_op.ts";
-import { SCHED_POLL, SCHEDOP, SHUTDOWN_REASONS } from "../../core/hypervisor/sched_op.ts";
+import {
+  SCHED_POLL,
+  SCHED_REMOTE_SHUTDOWN,
+  SCHED_SHUTDOWN,
+  SCHED_WATCHDOG,
+  SCHEDOP,
+  SHUTDOWN_REASONS,
+} from "../../core/hypervisor/sched_op.ts";
 import { VCPU_TIME } from "../../core/hypervisor/pvclock.ts";
 import { SHARED_INFO, VCPU_INFO } from "../../core/hypervisor/shared_info.ts";
 import { XEN_HVM_CPUID } from "../../core/hypervisor/xen_cpuid.ts";
+import { VCPU_RUNSTATE_INFO } from "../../core/hypervisor/runstate.ts";
 import {
+  VCPU_REGISTER_AREA_SIZE,
   VCPU_REGISTER_VCPU_INFO,
-  VCPU_RUNSTATE_INFO,
-  VCPU_SET_SINGLESHOT_TIMER,
   VCPUOP,
 } from "../../core/hypervisor/vcpu_op.ts";
+import {
+  VCPU_SET_PERIODIC_TIMER,
+  VCPU_SET_SINGLESHOT_TIMER,
+  VCPU_SSHOTTMR_FUTURE,
+} from "../../core/hypervisor/vcpu_timers.ts";
+import { VMASST_CMD, VMASST_TYPE } from "../../core/hypervisor/vm_assist.ts";
 import {
   XEN_COMPILE_INFO,
   XEN_FEATURE_INFO,
@@ -107,6 +121,15 @@ const LAYOUTS: readonly Layout[] = [
   { ours: VCPU_RUNSTATE_INFO, type: "struct vcpu_runstate_info", abis: ONLY_I386 },
   { ours: VCPU_REGISTER_VCPU_INFO, type: "struct vcpu_register_vcpu_info" },
   { ours: VCPU_SET_SINGLESHOT_TIMER, type: "struct vcpu_set_singleshot_timer", abis: ONLY_I386 },
+  {
+    ours: { SIZE: VCPU_REGISTER_AREA_SIZE },
+    type: "struct vcpu_register_runstate_memory_area",
+  },
+  { ours: { SIZE: VCPU_REGISTER_AREA_SIZE }, type: "struct vcpu_register_time_memory_area" },
+  { ours: VCPU_SET_PERIODIC_TIMER, type: "struct vcpu_set_periodic_timer" },
+  { ours: SCHED_SHUTDOWN, type: "struct sched_shutdown" },
+  { ours: SCHED_REMOTE_SHUTDOWN, type: "struct sched_remote_shutdown" },
+  { ours: SCHED_WATCHDOG, type: "struct sched_watchdog" },
   { ours: SCHED_POLL, type: "struct sched_poll", abis: ONLY_I386 },
   { ours: XEN_ADD_TO_PHYSMAP, type: "struct xen_add_to_physmap", abis: ONLY_I386 },
   { ours: XEN_REMOVE_FROM_PHYSMAP, type: "struct xen_remove_from_physmap", abis: ONLY_I386 },
@@ -242,7 +265,8 @@ const NUMBERS: readonly Numbers[] = [
   { ours: gnttab.GNTTAB_CACHE, theirs: (name) => `GNTTAB_CACHE_${name}` },
   ...prefixed({ EVTCHNOP, HVMOP, RUNSTATE, SCHEDOP, VCPUOP }),
   ...prefixed({ XENMAPSPACE, XENMEM, XENVER }),
-  ...prefixed({ XENFEAT }),
+  ...prefixed({ CONSOLEIO, VMASST_CMD, VMASST_TYPE, XENFEAT }),
+  { ours: { VCPU_SSHOTTMR_FUTURE }, theirs: () => "VCPU_SSHOTTMR_future" },
   { ours: EVTCHN_FIFO, theirs: (name) => `EVTCHN_FIFO_${name}` },
   { ours: EVTCHN_FIFO_PRIORITY, theirs: (name) => `EVTCHN_FIFO_PRIORITY_${name}` },
   { ours: XEN_HVM_CPUID, theirs: (name) => `XEN_HVM_CPUID_${name}` },

@@ -1,0 +1,113 @@
+/**
+ * The vCPU's two timers, which raise VIRQ_TIMER: one that fires once, one that ticks. And the
+ * set_timer_op hypercall: ECX:EBX = absolute time.
+ * Source: Xen public header vcpu.h, i386 layout. Times are nanoseconds since power-on.
+ * @module
+ */
+
+import type { Clock, Ns, Timer } from "../types.ts";
+import { ERRNO } from "./errno.ts";
+import { VIRQ_TIMER } from "./events.ts";
+import type { EventChannels } from "./events.ts";
+import type { GuestCall } from "./guest_pointer.ts";
+
+/** Offsets of vcpu_set_periodic_timer. */
+export const VCPU_SET_PERIODIC_TIMER = { PERIOD_NS: 0, SIZE: 8 } as const;
+
+/** Offsets of vcpu_set_singleshot_timer. */
+export const VCPU_SET_SINGLESHOT_TIMER = { TIMEOUT_ABS_NS: 0, FLAGS: 8, SIZE: 12 } as const;
+
+/** Flag of a singleshot timer: fail with -ETIME if the time is past. */
+export const VCPU_SSHOTTMR_FUTURE = 1;
+
+/** Xen refuses periods below a millisecond, and beyond its idea of a difference of times. */
+const SHORTEST_PERIOD: Ns = 1_000_000;
+const STIME_DELTA_MAX: Ns = 2 ** 62;
+
+/** The timers of vCPU 0. */
+export class VcpuTimers {
+  readonly #clock: Clock;
+  readonly #events: EventChannels;
+  readonly #singleshot: Timer;
+  readonly #periodic: Timer;
+  #period: Ns = 0;
+  #nextTick: Ns = 0;
+
+  constructor(clock: Clock, events: EventChannels) {
+    this.#clock = clock;
+    this.#events = events;
+    this.#singleshot = clock.timer("xen singleshot", () => events.raiseVirq(VIRQ_TIMER));
+    this.#periodic = clock.timer("xen periodic", () => this.#tick());
+  }
+
+  /** VCPUOP_set_singleshot_timer. */
+  setSingleshot(call: GuestCall): number {
+    const { fields } = call;
+    if (!call.load(call.third, VCPU_SET_SINGLESHOT_TIMER.SIZE)) return -ERRNO.EFAULT;
+    const low = fields.getUint32(VCPU_SET_SINGLESHOT_TIMER.TIMEOUT_ABS_NS, true);
+    const deadline = deadlineOf(
+      low,
+      fields.getUint32(VCPU_SET_SINGLESHOT_TIMER.TIMEOUT_ABS_NS + 4, true),
+    );
+    const flags = fields.getUint32(VCPU_SET_SINGLESHOT_TIMER.FLAGS, true);
+    if ((flags & VCPU_SSHOTTMR_FUTURE) !== 0 && deadline < this.#clock.now) return -ERRNO.ETIME;
+    this.#arm(deadline);
+    return 0;
+  }
+
+  /** VCPUOP_stop_singleshot_timer. */
+  stopSingleshot(): number {
+    this.#singleshot.cancel();
+    return 0;
+  }
+
+  /** VCPUOP_set_periodic_timer. */
+  setPeriodic(call: GuestCall): number {
+    const { fields } = call;
+    if (!call.load(call.third, VCPU_SET_PERIODIC_TIMER.SIZE)) return -ERRNO.EFAULT;
+    const period = fields.getUint32(0, true) + fields.getUint32(4, true) * 2 ** 32;
+    if (period < SHORTEST_PERIOD || period > STIME_DELTA_MAX) return -ERRNO.EINVAL;
+    this.#period = period;
+    this.#nextTick = this.#clock.now;
+    this.#armTick();
+    return 0;
+  }
+
+  /** VCPUOP_stop_periodic_timer. */
+  stopPeriodic(): number {
+    this.#periodic.cancel();
+    return 0;
+  }
+
+  /** Serves one set_timer_op: the singleshot timer by another name; 0 stops it. */
+  setTimerOp(call: GuestCall): number {
+    const deadline = deadlineOf(call.first, call.second);
+    if (deadline === 0) this.#singleshot.cancel();
+    else this.#arm(deadline);
+    return 0;
+  }
+
+  /** A time that is past raises the event at once: Linux relies on it. */
+  #arm(deadline: Ns): void {
+    this.#singleshot.cancel();
+    if (deadline <= this.#clock.now) this.#events.raiseVirq(VIRQ_TIMER);
+    else if (deadline <= Number.MAX_SAFE_INTEGER) this.#singleshot.armAt(deadline);
+  }
+
+  #tick(): void {
+    this.#armTick();
+    this.#events.raiseVirq(VIRQ_TIMER);
+  }
+
+  #armTick(): void {
+    this.#nextTick += this.#period;
+    if (this.#nextTick <= Number.MAX_SAFE_INTEGER) this.#periodic.armAt(this.#nextTick);
+    else this.#periodic.cancel();
+  }
+}
+
+/** A signed 64-bit absolute time: negative is past, beyond 2^53 - 1 never comes. */
+export function deadlineOf(low: number, high: number): Ns {
+  const deadline = (high | 0) * 2 ** 32 + low;
+  return deadline > Number.MAX_SAFE_INTEGER ? Infinity : deadline;
+}
