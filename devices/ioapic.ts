@@ -15,7 +15,8 @@ import type { MessageBus } from "./apic_message.ts";
 /** Bytes that the registers take. */
 export const IOAPIC_BYTES = 0x1000;
 
-const PIN_COUNT = 24;
+/** Its inputs. */
+export const IOAPIC_PIN_COUNT = 24;
 
 /** Offsets: the index register selects what the window shows. */
 const IOREGSEL = 0x00;
@@ -50,8 +51,8 @@ export class IoApic implements MmioDevice {
   readonly #bus: MessageBus;
   readonly #lines: readonly InterruptLine[];
   /** Redirection entries: low words, and destinations. */
-  readonly #entries = new Uint32Array(PIN_COUNT).fill(MESSAGE.MASKED);
-  readonly #destinations = new Uint8Array(PIN_COUNT);
+  readonly #entries = new Uint32Array(IOAPIC_PIN_COUNT).fill(MESSAGE.MASKED);
+  readonly #destinations = new Uint8Array(IOAPIC_PIN_COUNT);
   /** Inputs that are asserted, as bits. */
   #asserted = 0;
   #index = 0;
@@ -60,7 +61,7 @@ export class IoApic implements MmioDevice {
   constructor(bus: MessageBus) {
     this.#bus = bus;
     this.#lines = Array.from(
-      { length: PIN_COUNT },
+      { length: IOAPIC_PIN_COUNT },
       (_, pin) => ({ set: (asserted) => this.#setInput(pin, asserted) }),
     );
   }
@@ -85,7 +86,7 @@ export class IoApic implements MmioDevice {
 
   /** The first input whose messages have that vector; `undefined` when there is none. */
   pinOf(vector: number): number | undefined {
-    for (let pin = 0; pin < PIN_COUNT; pin++) {
+    for (let pin = 0; pin < IOAPIC_PIN_COUNT; pin++) {
       if ((this.#entries[pin]! & (MESSAGE.VECTOR | MESSAGE.MASKED)) === vector) return pin;
     }
     return undefined;
@@ -93,7 +94,7 @@ export class IoApic implements MmioDevice {
 
   /** A local APIC has ended a level-triggered interrupt; a line that is still asserted asks anew. */
   endOfInterrupt(vector: number): void {
-    for (let pin = 0; pin < PIN_COUNT; pin++) {
+    for (let pin = 0; pin < IOAPIC_PIN_COUNT; pin++) {
       const entry = this.#entries[pin]!;
       if ((entry & REMOTE_IRR) === 0 || (entry & MESSAGE.VECTOR) !== vector) continue;
       this.#entries[pin] = entry & ~REMOTE_IRR;
@@ -103,7 +104,7 @@ export class IoApic implements MmioDevice {
 
   /** Levels that nobody has taken are offered again. */
   retry(): void {
-    for (let pin = 0; pin < PIN_COUNT; pin++) this.#serveLevel(pin);
+    for (let pin = 0; pin < IOAPIC_PIN_COUNT; pin++) this.#serveLevel(pin);
   }
 
   // ---- registers --------------------------------------------------------------------------------
@@ -132,14 +133,14 @@ export class IoApic implements MmioDevice {
         return VERSION;
     }
     const pin = (register - REG.REDIRECTION) >> 1;
-    if (pin < 0 || pin >= PIN_COUNT) return 0;
+    if (pin < 0 || pin >= IOAPIC_PIN_COUNT) return 0;
     return (register & 1) === 0 ? this.#entries[pin]! : this.#destinations[pin]! << 24;
   }
 
   #write(register: number, value: number): void {
     if (register === REG.ID) this.#id = value & ID_BITS;
     const pin = (register - REG.REDIRECTION) >> 1;
-    if (pin < 0 || pin >= PIN_COUNT) return;
+    if (pin < 0 || pin >= IOAPIC_PIN_COUNT) return;
     if ((register & 1) !== 0) this.#destinations[pin] = value >>> 24;
     else this.#redirect(pin, value);
   }

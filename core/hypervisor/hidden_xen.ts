@@ -22,6 +22,7 @@ export class HiddenXen implements Paravirt {
   readonly upcallPending: boolean = false;
   readonly upcallVector: undefined = undefined;
   readonly callbackVector: undefined = undefined;
+  readonly callbackAsserted: boolean = false;
   readonly blocked: boolean = false;
 
   /** Any hypercall is one that does not exist. */
@@ -31,6 +32,8 @@ export class HiddenXen implements Paravirt {
   }
 
   slept(): void {}
+
+  settleCallback(): void {}
 
   unblock(): void {}
 

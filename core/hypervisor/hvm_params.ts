@@ -25,17 +25,14 @@ const GUEST_MAY_SET: ReadonlySet<number> = new Set([0, 2, 15, 18, 19, 34, 36, 37
 /** Indices a guest may get but not set. */
 const GUEST_MAY_GET: ReadonlySet<number> = new Set([1, 17, 35]);
 
-/** CALLBACK_IRQ bits 63:56: what kind of interrupt an event makes. */
-const CALLBACK_VECTOR = 2n;
-
 /** The parameters of one domain. What was never set reads 0. */
 export class HvmParams {
   readonly #values: BigUint64Array = new BigUint64Array(HVM_PARAM_COUNT);
-  #callbackVector: number | undefined;
+  readonly #onCallback: (value: bigint) => void;
 
-  /** Vector that an upcall injects; `undefined` while the guest has not asked for upcalls. */
-  get callbackVector(): number | undefined {
-    return this.#callbackVector;
+  /** @param onCallback the guest has set CALLBACK_IRQ */
+  constructor(onCallback: (value: bigint) => void = () => {}) {
+    this.#onCallback = onCallback;
   }
 
   /** Reads a parameter, as the toolstack may. */
@@ -60,19 +57,8 @@ export class HvmParams {
   setByGuest(index: number, value: bigint): number {
     if (index >= HVM_PARAM_COUNT) return -ERRNO.EINVAL;
     if (!GUEST_MAY_SET.has(index)) return -ERRNO.EPERM;
-    if (index === HVM_PARAM.CALLBACK_IRQ && !this.#setCallback(value)) return -ERRNO.EINVAL;
     this.#values[index] = value;
+    if (index === HVM_PARAM.CALLBACK_IRQ) this.#onCallback(value);
     return 0;
-  }
-
-  /** Events as interrupts of a GSI or a PCI pin are not modelled: such a callback is refused. */
-  #setCallback(value: bigint): boolean {
-    if (value === 0n) {
-      this.#callbackVector = undefined;
-      return true;
-    }
-    if (value >> 56n !== CALLBACK_VECTOR) return false;
-    this.#callbackVector = Number(value & 0xffn);
-    return true;
   }
 }

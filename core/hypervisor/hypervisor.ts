@@ -100,6 +100,8 @@ export type Paravirt = Pick<
   | "upcallPending"
   | "upcallVector"
   | "callbackVector"
+  | "callbackAsserted"
+  | "settleCallback"
   | "blocked"
   | "hypercall"
   | "cpuid"
@@ -239,6 +241,7 @@ export class Hypervisor implements VcpuHost {
       this.#bios.call(exit.rip, this.#state());
       return this.budget;
     }
+    if (this.#xen.callbackAsserted) this.#xen.settleCallback();
     this.#accounting.exit(exit);
     this.#observer?.exits(exit, this.#state());
     const row = this.#exits?.begin(exit);

@@ -6,17 +6,20 @@
  * @module
  */
 
+import type { CallbackVia } from "./callback_via.ts";
 import type { SharedInfo } from "./shared_info.ts";
 
 /** evtchn_upcall_pending of vCPU 0, and what becomes of it. */
 export class Upcall {
   readonly #shared: SharedInfo;
   readonly #interrupt: ((vector: number) => void) | undefined;
+  readonly #callback: CallbackVia;
   #vector: number | undefined;
 
   /** @param interrupt requests a vector of the local APIC, edge-triggered; absent without an APIC */
-  constructor(shared: SharedInfo, interrupt?: (vector: number) => void) {
+  constructor(shared: SharedInfo, callback: CallbackVia, interrupt?: (vector: number) => void) {
     this.#shared = shared;
+    this.#callback = callback;
     this.#interrupt = interrupt;
   }
 
@@ -40,6 +43,7 @@ export class Upcall {
   markPending(): void {
     if (this.#shared.upcallPending) return;
     this.#shared.setUpcallPending();
-    if (this.#vector !== undefined) this.#interrupt?.(this.#vector);
+    if (this.#vector === undefined) this.#callback.settle();
+    else this.#interrupt?.(this.#vector);
   }
 }

@@ -6,6 +6,7 @@
 
 import type { Clock, Dom0, GuestErrors, GuestMemory, Ns, Physmap, VcpuState } from "../types.ts";
 import { ConsoleIo } from "./console_io.ts";
+import { type CallbackLines, CallbackVia } from "./callback_via.ts";
 import { eventChannelOp } from "./event_channel_op.ts";
 import { EventChannels } from "./events.ts";
 import type { EventCounters } from "./events.ts";
@@ -57,6 +58,8 @@ export interface XenOptions {
   readonly onNmi?: () => void;
   /** A byte that the guest writes to the hypervisor's console. */
   readonly onConsoleByte?: (byte: number) => void;
+  /** Interrupt lines that can tell of events, if any. */
+  readonly callbackLines?: CallbackLines;
   /** The guest ended itself; its vCPU must not run on. */
   readonly onShutdown: (reason: ShutdownReason) => void;
   /** Told the name of each hypercall before its work is done, to charge it. */
@@ -78,9 +81,10 @@ export class XenInterface {
   readonly grants: Dom0Grants;
   /** All grant tables. */
   readonly grantTables: GrantTables;
-  readonly params: HvmParams = new HvmParams();
+  readonly params: HvmParams = new HvmParams((value) => this.#callback.set(value));
   readonly #memory: GuestMemory;
   readonly #shared: SharedInfo;
+  readonly #callback: CallbackVia;
   readonly #upcall: Upcall;
   readonly #sched: SchedOps;
   readonly #runstate: Runstate;
@@ -93,8 +97,10 @@ export class XenInterface {
     this.domid = domid;
     this.#memory = memory;
     const shared = this.#shared = new SharedInfo(memory, physmap, tscHz);
+    this.#callback = new CallbackVia(() => shared.upcallPending, options.callbackLines);
     const upcall = this.#upcall = new Upcall(
       shared,
+      this.#callback,
       offers.upcallVector ? options.onUpcallVector : undefined,
     );
     this.events = new EventChannels({
@@ -139,7 +145,17 @@ export class XenInterface {
 
   /** Vector that an upcall injects; `undefined` while the guest has not asked for upcalls. */
   get callbackVector(): number | undefined {
-    return this.params.callbackVector;
+    return this.#callback.vector;
+  }
+
+  /** An interrupt line says that events are pending. */
+  get callbackAsserted(): boolean {
+    return this.#callback.asserted;
+  }
+
+  /** Lets that line follow evtchn_upcall_pending; call it at an exit, before the exit is served. */
+  settleCallback(): void {
+    this.#callback.settle();
   }
 
   /**

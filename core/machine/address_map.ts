@@ -32,6 +32,7 @@
  * | memory | device | answered by |
  * |---|---|---|
  * | 000A0000-000BFFFF | window of the VGA | device model |
+ * | F0000000-F0FFFFFF | BAR 1 of 0:3.0, Xen platform device: room for grant frames | device model |
  * | F1000000-F103FFFF, F1040000-F1040FFF | BARs 0 and 2 of 0:2.0, VGA | device model |
  * | FEC00000 | I/O APIC: inputs as the 8259A pair's, but IRQ 0 at input 2 | hypervisor |
  * | FEE00000, or where IA32_APIC_BASE puts it | local APIC | hypervisor |
@@ -134,7 +135,12 @@ export const PCI_SLOT: Readonly<
   IDE: { device: 1, func: 1, bars: { 4: 0xc100 }, bytes: { 0x41: 0x80, 0x43: 0x80 } },
   POWER: { device: 1, func: 3, bytes: powerRegisters() },
   VGA: { device: 2, func: 0, bars: { 0: 0xf1000000, 2: 0xf1040000 } },
-  XEN_PLATFORM: { device: 3, func: 0, bars: { 0: 0xc000, 1: 0xf0000000 } },
+  XEN_PLATFORM: {
+    device: 3,
+    func: 0,
+    bars: { 0: 0xc000, 1: 0xf0000000 },
+    bytes: { 0x3c: lineOfPin(3, 0) },
+  },
 };
 
 /** PIRQRC[A:D]. */

@@ -178,6 +178,10 @@ export class Assembly {
       onUpcallVector: (vector) => this.#cycle.pc.localApic?.request(vector),
       onNmi: () => this.cpu.raiseNmi(),
       onConsoleByte: (byte) => this.#config.onDebugByte?.(byte),
+      callbackLines: {
+        gsi: (gsi) => this.#cycle.pc.gsi(gsi),
+        intx: (device, pin) => this.#cycle.pc.intx(device, pin),
+      },
       onShutdown: (reason) => this.#events.onShutdown(reason),
       onStoreMessage: this.#config.onStoreMessage,
       onToolstack: this.#config.onToolstack,

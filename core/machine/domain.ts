@@ -6,6 +6,7 @@
  */
 
 import { ConsoleRing, type ConsoleRingParts } from "../hypervisor/console_ring.ts";
+import type { CallbackLines } from "../hypervisor/callback_via.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import { grantCopyTime, hypercallTime, tlbShootdownTime } from "../hypervisor/costs.ts";
 import { HVM_PARAM } from "../hypervisor/hvm_params.ts";
@@ -61,6 +62,8 @@ export interface DomainParts {
   readonly onNmi?: () => void;
   /** A byte that the guest writes to the hypervisor's console. */
   readonly onConsoleByte?: (byte: number) => void;
+  /** Interrupt lines that can tell of events. */
+  readonly callbackLines?: CallbackLines;
   readonly onShutdown: (reason: ShutdownReason) => void;
   /** What the toolstack has to say some time after it was asked. */
   readonly onToolstack?: ((line: string) => void) | undefined;
@@ -148,7 +151,7 @@ export class Domain {
 
   #makeXen(): XenInterface {
     const { clock, ledger, memory, physmap, dom0, domid, errors, costs } = this.#parts;
-    const { offers, onUpcallVector, onNmi, onConsoleByte } = this.#parts;
+    const { offers, onUpcallVector, onNmi, onConsoleByte, callbackLines } = this.#parts;
     const batch = costs.dom0Hypercall;
     return new XenInterface({
       memory,
@@ -178,6 +181,7 @@ export class Domain {
       ...(onUpcallVector && { onUpcallVector }),
       ...(onNmi && { onNmi }),
       ...(onConsoleByte && { onConsoleByte }),
+      ...(callbackLines && { callbackLines }),
       onShutdown: this.#parts.onShutdown,
       onHypercall: (name) => ledger.charge(COST.hypercall, hypercallTime(costs, name)),
     });

@@ -18,7 +18,7 @@ import { DiskDrive, geometryOf } from "../../devices/ide/disk_drive.ts";
 import { HARD_DISK } from "../../devices/ide/identify.ts";
 import { BUS_MASTER_PORTS, PIIX3_IDE, PIIX3_IDE_BAR } from "../../devices/ide/piix.ts";
 import type { Geometry } from "../../devices/ide/taskfile.ts";
-import { IoApic, IOAPIC_BYTES } from "../../devices/ioapic.ts";
+import { IoApic, IOAPIC_BYTES, IOAPIC_PIN_COUNT } from "../../devices/ioapic.ts";
 import { Keyboard } from "../../devices/keyboard.ts";
 import { Typist } from "../../devices/keyboard_typist.ts";
 import { LAPIC_BYTES, LocalApic } from "../../devices/lapic.ts";
@@ -36,7 +36,13 @@ import { Uart16550 } from "../../devices/uart.ts";
 import { Vga, VGA_CRTC_PORTS, VGA_PORTS } from "../../devices/vga.ts";
 import { makeVgaFunction } from "../../devices/vga_bars.ts";
 import { VGA_WINDOW_BYTES } from "../../devices/vga_memory.ts";
-import { UNPLUG, XEN_PLATFORM_PCI, XenPlatform } from "../../devices/xen/platform.ts";
+import {
+  PLATFORM_BAR1,
+  PLATFORM_BAR1_BYTES,
+  UNPLUG,
+  XEN_PLATFORM_PCI,
+  XenPlatform,
+} from "../../devices/xen/platform.ts";
 import { hex } from "../bits.ts";
 import type { Clock, Disk, GuestErrors, GuestMemory, InterruptLine, PortDevice } from "../types.ts";
 import { CASCADE, IRQ, MMIO, PCI_SLOT, type PciSlot, PORT, TIMER_PIN } from "./address_map.ts";
@@ -44,6 +50,8 @@ import { CASCADE, IRQ, MMIO, PCI_SLOT, type PciSlot, PORT, TIMER_PIN } from "./a
 const ISA_INTERRUPTS: readonly number[] = Array.from({ length: 16 }, (_, irq) => irq);
 
 const PLATFORM_BAR_PORTS = 0x100;
+/** Frames of expansion ROMs and BIOS, which the platform device write-protects. */
+const ROM_AREA = { first: 0xc0, end: 0x100 } as const;
 
 /** What a BIOS tries to start, in this order. */
 const BOOT_ORDER: readonly BootDevice[] = ["disk", "cdrom"];
@@ -126,12 +134,14 @@ export class Pc {
   #power!: PowerManagement;
   /** ISA interrupts for those who share them: SCI and the PIRQs. */
   readonly #sharedLines = new SharedLines((irq) => this.line(irq));
+  readonly #isa: IsaBridge;
   /** With APICs, the ISA interrupts that they and the 8259A pair share. */
   readonly #lines: readonly (InterruptLine | undefined)[] = [];
 
   constructor(parts: PcParts) {
     const { memory, errors, drives, events } = parts;
     this.#parts = parts;
+    this.#isa = new IsaBridge(this.#sharedLines, () => events.onReset("port CF9h"));
     if (parts.apic) {
       [this.localApic, this.ioApic] = this.#makeApics();
       this.#lines = joinedLines(this.pic, this.ioApic);
@@ -162,6 +172,25 @@ export class Pc {
   /** An ISA interrupt, at all controllers there are. Always the same object. */
   line(irq: number): InterruptLine {
     return this.#lines[irq] ?? this.pic.line(irq);
+  }
+
+  /**
+   * An input of the interrupt controllers that level interrupts may share, for one source more.
+   * @returns `undefined` where there is none
+   */
+  gsi(gsi: number): InterruptLine | undefined {
+    if (gsi < ISA_INTERRUPTS.length) {
+      return gsi === CASCADE ? undefined : this.#sharedLines.input(gsi);
+    }
+    return gsi < IOAPIC_PIN_COUNT ? this.ioApic?.line(gsi) : undefined;
+  }
+
+  /**
+   * An interrupt pin of a PCI device, for one source more.
+   * @param pin 0 = INTA
+   */
+  intx(device: number, pin: number): InterruptLine {
+    return this.#isa.line(device, pin + 1);
   }
 
   #makeApics(): [LocalApic, IoApic] {
@@ -295,8 +324,8 @@ export class Pc {
       this.#movePorts({ name: "ide bus master", length, device: primary.busMaster }, base);
       this.#movePorts({ name: "ide2 bus master", length, device: secondary.busMaster }, above);
     });
-    const { memory, errors, events } = this.#parts;
-    const isa = new IsaBridge(this.#sharedLines, () => events.onReset("port CF9h"));
+    const { memory, errors } = this.#parts;
+    const isa = this.#isa;
     const bus = this.pci;
     const add = ({ device, func }: PciSlot, fn: PciFunction) => bus.add(device, func, fn);
     add(PCI_SLOT.HOST_BRIDGE, new HostBridge(memory).function);
@@ -325,14 +354,18 @@ export class Pc {
   }
 
   #makePlatform(): PciFunction {
+    const { memory, errors } = this.#parts;
     const platform = new XenPlatform({
       onUnplug: (mask) => this.#unplug(mask),
       onLog: (byte) => this.#parts.events.onDebugByte(byte),
+      onRomLock: (locked) => memory.shadow(ROM_AREA.first, ROM_AREA.end, locked ? 1 : 3),
     });
     this.ports.map("xen platform", PORT.XEN_PLATFORM, 16, platform);
     const ports = { name: "xen platform bar", length: PLATFORM_BAR_PORTS, device: platform.bar0 };
+    const room = { name: "xen platform", length: PLATFORM_BAR1_BYTES, device: PLATFORM_BAR1 };
     return new PciFunction(XEN_PLATFORM_PCI, (bar, base) => {
       if (bar === 0) this.#movePorts(ports, base);
+      else moveBar(this.mmio, room, base, errors);
     });
   }
 

@@ -6,8 +6,14 @@
  */
 
 import { allOnes } from "../../core/bits.ts";
-import type { AccessSize, PortDevice } from "../../core/types.ts";
+import type { AccessSize, MmioDevice, PortDevice } from "../../core/types.ts";
 import { PCI_COMMAND, type PciFunctionSpec } from "../pci.ts";
+
+/** Bytes of BAR1: room for any grant table. */
+export const PLATFORM_BAR1_BYTES: number = 16 << 20;
+
+/** BAR1 where the guest has mapped nothing into it: there are no registers. */
+export const PLATFORM_BAR1: MmioDevice = { readMmio: () => 0, writeMmio: () => {} };
 
 /**
  * The platform device's PCI function. Guests take BAR1 as room for grant table and shared pages.
@@ -23,7 +29,7 @@ export const XEN_PLATFORM_PCI: PciFunctionSpec = {
   interruptPin: 1,
   bars: {
     0: { space: "io", size: 0x100 },
-    1: { space: "memory", size: 16 << 20, prefetchable: true },
+    1: { space: "memory", size: PLATFORM_BAR1_BYTES, prefetchable: true },
   },
 };
 
@@ -59,6 +65,8 @@ export interface PlatformEvents {
   onUnplug(mask: number): void;
   /** A character for the host's log; a newline ends the line. */
   onLog(byte: number): void;
+  /** Memory from 0xc0000 up to 1 MiB can be written from now on, or no longer. */
+  onRomLock(locked: boolean): void;
 }
 
 /** Ports 0x10–0x1f. The width of an access tells the functions apart. */
@@ -105,8 +113,7 @@ export class XenPlatform implements PortDevice {
   writePort(offset: number, size: AccessSize, value: number): void {
     switch (offset << 4 | size) {
       case FIXED.FLAGS:
-        this.#flags = value & FLAG_ROM_LOCK;
-        return;
+        return this.#setFlags(value);
       case FIXED.MAGIC_AND_UNPLUG:
         return this.#unplug(value);
       case FIXED.BUILD:
@@ -118,6 +125,11 @@ export class XenPlatform implements PortDevice {
         this.#product = value;
         return;
     }
+  }
+
+  #setFlags(value: number): void {
+    this.#flags = value & FLAG_ROM_LOCK;
+    this.#events.onRomLock((value & FLAG_ROM_LOCK) !== 0);
   }
 
   #unplug(mask: number): void {
@@ -132,7 +144,7 @@ export class XenPlatform implements PortDevice {
 
   /** Offsets 4 and 8 are an older way to unplug, kept for the guests of SUSE. */
   #writeBar0(offset: number, size: AccessSize, value: number): void {
-    if (offset === BAR0.FLAGS && size === 1) this.#flags = value & FLAG_ROM_LOCK;
+    if (offset === BAR0.FLAGS && size === 1) this.#setFlags(value);
     if (offset === BAR0.UNPLUG_ALL && value === 1) this.#unplug(UNPLUG.ALL_DISKS | UNPLUG.ALL_NICS);
     if (offset === BAR0.UNPLUG_OR_LOG) this.#unplugOrLog(value & 0xff);
   }

@@ -86,6 +86,7 @@ export class FakeXen implements Paravirt {
   upcallPending = false;
   upcallVector: number | undefined = undefined;
   callbackVector: number | undefined = undefined;
+  callbackAsserted = false;
   blocked = false;
   readonly calls: VcpuState[] = [];
 
@@ -98,6 +99,9 @@ export class FakeXen implements Paravirt {
   }
   cpuid(leaf: number, subLeaf: number): Readonly<Uint32Array> | undefined {
     return leaf === 0x40000000 ? Uint32Array.of(1, 2, 3, subLeaf) : undefined;
+  }
+  settleCallback(): void {
+    this.callbackAsserted = false;
   }
   readMsr(msr: number): bigint | undefined {
     return msr === 0x40000000 ? 0x1_0000_0002n : undefined;

@@ -13,6 +13,7 @@ import type {
   Gpa,
   GuestErrors,
   GuestMemory,
+  InterruptLine,
   Ns,
   Physmap,
   Timer,
@@ -195,6 +196,8 @@ export class XenGuest {
   readonly errors: string[] = [];
   readonly shutdowns: string[] = [];
   readonly charged: string[] = [];
+  /** Interrupt lines that tell of events. */
+  readonly asserted: Set<string> = new Set();
   /** Vectors requested of the local APIC. */
   readonly vectors: number[] = [];
   /** Time of hypercalls beyond that. */
@@ -232,9 +235,22 @@ export class XenGuest {
       onUpcallVector: (vector) => this.vectors.push(vector),
       onNmi: () => this.nmis++,
       onConsoleByte: (byte) => this.console += String.fromCharCode(byte),
+      callbackLines: {
+        gsi: (gsi) => gsi < 16 ? this.#line(`gsi ${gsi}`) : undefined,
+        intx: (device, pin) => this.#line(`intx ${device} ${pin}`),
+      },
       onShutdown: (reason) => this.shutdowns.push(reason),
       onHypercall: (name) => this.charged.push(name),
     });
+  }
+
+  #line(name: string): InterruptLine {
+    return {
+      set: (asserted) => {
+        if (asserted) this.asserted.add(name);
+        else this.asserted.delete(name);
+      },
+    };
   }
 
   /** VMCALL; the result as a signed number. */

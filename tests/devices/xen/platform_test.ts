@@ -1,14 +1,21 @@
 import { assertEquals } from "@std/assert";
-import { UNPLUG, XEN_PLATFORM_PCI, XenPlatform } from "../../../devices/xen/platform.ts";
+import {
+  PLATFORM_BAR1,
+  UNPLUG,
+  XEN_PLATFORM_PCI,
+  XenPlatform,
+} from "../../../devices/xen/platform.ts";
 
 function platform() {
   const unplugs: number[] = [];
   const log: string[] = [];
+  const locks: boolean[] = [];
   const device = new XenPlatform({
     onUnplug: (mask) => unplugs.push(mask),
     onLog: (byte) => log.push(String.fromCharCode(byte)),
+    onRomLock: (locked) => locks.push(locked),
   });
-  return { device, unplugs, log };
+  return { device, unplugs, log, locks };
 }
 
 Deno.test("XenPlatform answers Linux's handshake and unplugs what it asks", () => {
@@ -61,4 +68,16 @@ Deno.test("XEN_PLATFORM_PCI is the function that guests look for", () => {
     0: { space: "io", size: 256 },
     1: { space: "memory", size: 16777216, prefetchable: true },
   });
+});
+
+Deno.test("XenPlatform locks the ROM area by bit 0 of its flags, at the port and at the BAR", () => {
+  const { device, locks } = platform();
+  for (const value of [1, 0, 0xfe]) device.writePort(0, 1, value);
+  device.bar0.writePort(0, 1, 3);
+  assertEquals([locks, device.readPort(0, 1)], [[true, false, false, true], 1]);
+});
+
+Deno.test("XenPlatform has no registers in memory: BAR 1 reads zeros", () => {
+  PLATFORM_BAR1.writeMmio(0, 4, 77);
+  assertEquals([PLATFORM_BAR1.readMmio(0, 4), PLATFORM_BAR1.readMmio(0xffffff, 1)], [0, 0]);
 });
