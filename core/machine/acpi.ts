@@ -66,11 +66,10 @@ const FADT_FLAGS = 0x80a5;
 const UNSUPPORTED_LATENCY = 0xfff;
 /** ACPI 1.0. */
 const REVISION = 1;
-/** Interrupt models of the FADT. */
-const DUAL_PIC_MODEL = 0, MULTIPLE_APIC_MODEL = 1;
-const FADT_MODEL = 0x2c;
+const MULTIPLE_APIC_MODEL = 1;
 
 const FADT: readonly Field[] = [
+  [0x2c, 1, MULTIPLE_APIC_MODEL],
   [0x2e, 2, IRQ.SCI],
   [0x30, 4, PORT.SMI_COMMAND],
   [0x34, 1, 0xf1], // command that enables ACPI
@@ -98,21 +97,17 @@ const OVERRIDES: readonly (readonly [source: number, pin: number, flags: number]
   ...[5, IRQ.SCI, 10, 11].map((line) => [line, line, ACTIVE_HIGH_LEVEL] as const),
 ];
 
-/**
- * Builds all tables.
- * @param hasApics false: the 8259A pair is the only interrupt controller
- */
-export function buildAcpi(hasApics: boolean = true): AcpiImage {
+/** Builds all tables. */
+export function buildAcpi(): AcpiImage {
   const image = new ImageBuilder();
   const facs = image.add(facsTable());
   const dsdt = image.addTable("DSDT", dsdtCode());
-  const model = hasApics ? MULTIPLE_APIC_MODEL : DUAL_PIC_MODEL;
-  const fadt = image.addTable("FACP", body(FADT_BYTES, [...FADT, [FADT_MODEL, 1, model]]));
+  const fadt = image.addTable("FACP", body(FADT_BYTES, FADT));
   image.point(fadt + FADT_FACS, facs);
   image.point(fadt + FADT_DSDT, dsdt);
-  const listed = hasApics ? [fadt, image.addTable("APIC", madtBody())] : [fadt];
-  const rsdt = image.addTable("RSDT", new Uint8Array(4 * listed.length));
-  listed.forEach((table, i) => image.point(rsdt + HEADER.size + 4 * i, table));
+  const madt = image.addTable("APIC", madtBody());
+  const rsdt = image.addTable("RSDT", new Uint8Array(8));
+  [fadt, madt].forEach((table, i) => image.point(rsdt + HEADER.size + 4 * i, table));
   return image.finish(rsdt);
 }
 

@@ -14,7 +14,7 @@ import { HiddenXen } from "../hypervisor/hidden_xen.ts";
 import { Books } from "../ledger.ts";
 import { PAGE_SIZE } from "../types.ts";
 import { IRQ } from "./address_map.ts";
-import { hasApics, type MachineConfig, showsXen } from "./config.ts";
+import { type MachineConfig, showsXen } from "./config.ts";
 import { Domains } from "./domains.ts";
 import { Drives } from "./drives.ts";
 import { requestRecord } from "./exit_report.ts";
@@ -103,7 +103,7 @@ export class Assembly {
     const { ramBytes, cpu: profile = DEFAULT_PROFILE, heat, onBlock } = this.#config;
     const cpu = new Cpu(ramBytes + this.#extraFrames() * PAGE_SIZE, {
       profile,
-      features: profileFeatures(profile) | (hasApics(this.#config) ? FEATURE.APIC : 0),
+      features: profileFeatures(profile) | FEATURE.APIC,
       ...heat !== undefined && { heat },
     });
     if (onBlock) {

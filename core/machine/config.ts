@@ -44,14 +44,6 @@ export function showsXen({ machine }: Pick<MachineConfig, "machine">): boolean {
   return machine !== "pc";
 }
 
-/**
- * There are APICs. Kernels made for Xen are shown the 8259A pair alone, but for those that want
- * upcalls through their local APIC.
- */
-export function hasApics(config: Pick<MachineConfig, "machine" | "xen">): boolean {
-  return !showsXen(config) || config.xen?.upcallVector === true;
-}
-
 /** What guests and reports call the drives, by position on the IDE cables. */
 export const DRIVE_NAMES: readonly string[] = ["hda", "hdb", "hdc", "hdd"];
 

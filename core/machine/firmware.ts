@@ -12,17 +12,13 @@ import type { GuestMemory } from "../types.ts";
 import { buildAcpi, placeAcpi, TABLES_ALIGN } from "./acpi.ts";
 import { mpTable } from "./mptable.ts";
 
-/**
- * Puts all tables below 1 MiB.
- * @param hasApics false: there is nothing that an MP table could tell of
- */
-export function placeTables(memory: GuestMemory, cpu: Profile, hasApics: boolean = true): void {
-  const image = buildAcpi(hasApics);
+/** Puts all tables below 1 MiB. */
+export function placeTables(memory: GuestMemory, cpu: Profile): void {
+  const image = buildAcpi();
   const base = alignUp(RSDP_GPA + image.rsdp.length);
   const { rsdp, tables } = placeAcpi(image, base);
   place(memory, RSDP_GPA, rsdp);
   place(memory, base, tables);
-  if (!hasApics) return;
   const mp = alignUp(base + tables.length);
   const processor = {
     signature: profileSignature(cpu),

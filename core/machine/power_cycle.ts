@@ -20,7 +20,7 @@ import type { BlockBackend, Disk } from "../types.ts";
 import { HYPERVISOR_PORTS } from "./address_map.ts";
 import { Bios } from "./bios.ts";
 import { setUpBoard } from "./bios_setup.ts";
-import { DRIVE_NAMES, hasApics, type MachineConfig, showsXen } from "./config.ts";
+import { DRIVE_NAMES, type MachineConfig, showsXen } from "./config.ts";
 import type { Drive } from "./drives.ts";
 import { placeTables } from "./firmware.ts";
 import { firmwareContents } from "./fw_cfg_items.ts";
@@ -105,7 +105,7 @@ export class PowerCycle {
       errors: accounting,
       drives: drives.filter(({ path }) => path !== "xen").map((drive) => this.#watch(drive)),
       xenPlatform: showsXen(this.#config),
-      apic: hasApics(this.#config),
+      apic: true,
       rtcBase: this.#config.rtcBase,
       firmware: () => firmwareContents({ ramBytes: memory.size, vgaRom, serialScreen }),
       events: {
@@ -195,7 +195,7 @@ export class PowerCycle {
       memory.wrote(place);
     }
     if (rom === undefined) {
-      placeTables(memory, this.#config.cpu ?? DEFAULT_PROFILE, hasApics(this.#config));
+      placeTables(memory, this.#config.cpu ?? DEFAULT_PROFILE);
     }
     cpu.reset({ mode, eip, regs, gdt });
   }
