@@ -16,8 +16,6 @@ export type { LoadOptions } from "./load/detect.ts";
 export type { FlatPlacement } from "./load/flat.ts";
 export type { GuestFormat, GuestImage, GuestSegment, StartGdt } from "./load/image.ts";
 export type { NamedFile } from "./load/initrd.ts";
-export { BACKEND_KINDS } from "./machine/backend_kinds.ts";
-export type { BackendKind } from "./machine/backend_kinds.ts";
 export type * from "./machine/config.ts";
 export type {
   DeviceExits,

@@ -396,6 +396,12 @@ export interface Disk {
   submit(request: BlockRequest): void;
 }
 
+/** What stands behind a block backend, by the prefixes that xl has for it; the first is usual. */
+export const BACKEND_KINDS = ["phy", "file", "tap"] as const;
+
+/** One of {@link BACKEND_KINDS}. */
+export type BackendKind = typeof BACKEND_KINDS[number];
+
 // ---- Xen: what dom0's kernel offers a backend of one guest --------------------------------------
 
 /**

@@ -21,12 +21,15 @@ const NO_FILES = "without a terminal it takes -monitor stdio or -serial mon:stdi
 
 /** A line of `info block`: `ide0-hd0: a.img (2048 sectors, snapshot)`. */
 export function driveLine(
-  { file, index, vdev, kind, snapshot, backend }: DriveOptions & { readonly backend: BlockBackend },
+  drive: DriveOptions & { readonly backend: BlockBackend },
 ): string {
+  const { file, index, vdev, kind, snapshot, backend, backendType, blockSize } = drive;
   const notes = [
     `${backend.sectorCount} sectors`,
     ...backend.readOnly ? ["read-only"] : [],
     ...snapshot ? ["snapshot"] : [],
+    ...backendType === undefined ? [] : [`backend ${backendType}`],
+    ...blockSize === undefined ? [] : [`blocks of ${blockSize.logical}`],
   ];
   const name = index === undefined ? vdev : driveName(index, kind);
   return `${name}: ${file} (${notes.join(", ")})`;

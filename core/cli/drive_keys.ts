@@ -6,6 +6,7 @@
 import { UsageError } from "../errors.ts";
 import type { DiskConfig } from "../machine/config.ts";
 import { type Fault, FAULT_KINDS } from "../machine/storage.ts";
+import { SECTOR_SIZE } from "../types.ts";
 
 /** A drive that the user has named. Its place may not be decided yet. */
 export interface DriveRequest {
@@ -27,6 +28,10 @@ export interface DriveRequest {
   readonly faults?: readonly Fault[];
   /** What its block backend offers otherwise than by default. */
   readonly offers?: NonNullable<DiskConfig["offers"]>;
+  /** What stands behind its block backend, if not the medium itself. */
+  readonly backendType?: NonNullable<DiskConfig["backendType"]>;
+  /** Its blocks over blkfront, if not of 512 bytes. */
+  readonly blockSize?: NonNullable<DiskConfig["blockSize"]>;
 }
 
 /** A file of which nothing else is said. */
@@ -43,7 +48,9 @@ const FAULT_EXAMPLE = "fault=unc@2048, fault=abort@4096+8, fault=timeout@0*1: on
 /** Help of `-drive`. */
 export const DRIVE_HELP: string =
   "file=F[,if=ide|xen][,index=N][,media=disk|cdrom][,format=raw][,readonly=on]" +
-  "[,snapshot=on][,persistent=off][,indirect=off][,ring-pages=1|2|4|8|16][,queues=1|2|3|4]" +
+  "[,snapshot=on][,cache=none|writeback][,aio=threads|native][,logical_block_size=4096]" +
+  "[,physical_block_size=4096][,persistent=off][,indirect=off][,ring-pages=1|2|4|8|16]" +
+  "[,queues=1|2|3|4]" +
   "[,fault=unc|abort|timeout@SECTOR[+COUNT][*TIMES]]...";
 
 /** Values by key; the first of a list is the default. */
@@ -54,6 +61,20 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   format: ["probe", "raw"],
   readonly: ["off", "on"],
   snapshot: ["off", "on"],
+  cache: ["none", "writeback"],
+  aio: ["threads", "native"],
+  logical_block_size: ["512", "1024", "2048", "4096"],
+  physical_block_size: [
+    "logical",
+    "512",
+    "1024",
+    "2048",
+    "4096",
+    "8192",
+    "16384",
+    "32768",
+    "65536",
+  ],
   persistent: ["on", "off"],
   indirect: ["on", "off"],
   "ring-pages": ["16", "1", "2", "4", "8"],
@@ -61,7 +82,19 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Defaults, which are not spelled out. */
-const UNSPELLED: readonly string[] = ["both", "next", "probe"];
+const UNSPELLED: readonly string[] = ["both", "next", "probe", "logical"];
+
+/** What dom0 does for a disk, by what QEMU calls the same. */
+const BACKEND_TYPES: Readonly<Record<string, DriveRequest["backendType"]>> = {
+  "none threads": undefined,
+  "writeback threads": "file",
+  "none native": "tap",
+};
+/** Keys that say nothing of a disk on IDE alone. */
+const BACKEND_KEYS: readonly string[] = [
+  ...["cache", "aio", "logical_block_size", "physical_block_size"],
+  ...["persistent", "indirect", "ring-pages", "queues"],
+];
 
 /**
  * Reads the value of `-drive`.
@@ -128,13 +161,14 @@ export class DriveKeys {
   /** What they say together. */
   request(): DriveRequest {
     const value = (key: string) => this.#values.get(key)!;
-    const offers = readOffers(this.#values);
     const file = this.#values.get("file");
     if (file === undefined || file === "") throw this.cannot("it names no file");
-    const [kind, path, index] = [value("media"), value("if"), value("index")];
-    if (kind === "cdrom" && path === "xen") {
-      throw this.cannot("a CD-ROM is on IDE alone", EXAMPLE.replace("=disk,", "=cdrom,"));
-    }
+    const [kind, index] = [value("media"), value("index")];
+    const offers = readOffers(this.#values);
+    const backendType = this.#readBackendType();
+    const blockSize = this.#readBlockSize();
+    const path = blockSize !== undefined ? "xen" : value("if");
+    if (value("if") === "ide") this.#refuseBackendKeys();
     return {
       file,
       kind: kind as DriveRequest["kind"],
@@ -145,7 +179,35 @@ export class DriveKeys {
       ...index === "next" ? {} : { index: Number(index) },
       ...this.#faults.length === 0 ? {} : { faults: this.#faults },
       ...offers === undefined ? {} : { offers },
+      ...backendType === undefined ? {} : { backendType },
+      ...blockSize === undefined ? {} : { blockSize },
     };
+  }
+
+  #readBackendType(): DriveRequest["backendType"] {
+    const text = `${this.#values.get("cache")} ${this.#values.get("aio")}`;
+    if (Object.hasOwn(BACKEND_TYPES, text)) return BACKEND_TYPES[text];
+    throw this.cannot("aio=native goes past the page cache", "aio=native,cache=none");
+  }
+
+  /** Nothing for sectors of 512 bytes, which are the only ones that IDE has. */
+  #readBlockSize(): DriveRequest["blockSize"] {
+    const logical = Number(this.#values.get("logical_block_size"));
+    const text = this.#values.get("physical_block_size")!;
+    const physical = text === "logical" ? logical : Number(text);
+    if (physical < logical) {
+      throw this.cannot(
+        `physical_block_size ${physical} is less than logical_block_size ${logical}`,
+        `physical_block_size=${logical}`,
+      );
+    }
+    return physical === SECTOR_SIZE ? undefined : { logical, physical };
+  }
+
+  #refuseBackendKeys(): void {
+    const key = BACKEND_KEYS.find((key) => this.#values.get(key) !== CHOICES[key]![0]);
+    if (key === undefined) return;
+    throw this.cannot(`${key} is of the block backend, which if=ide has not`, "if=xen");
   }
 
   /** What to throw. */

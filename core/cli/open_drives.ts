@@ -6,7 +6,7 @@
 import { UsageError } from "../errors.ts";
 import type { DiskConfig } from "../machine/config.ts";
 import { openDisk } from "../machine/storage.ts";
-import type { BlockBackend } from "../types.ts";
+import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
 import { PLAIN_DISK } from "./drive_keys.ts";
@@ -46,7 +46,7 @@ export function openDrives(
   const opened: OpenDrive[] = [];
   try {
     refuseShared(drives);
-    for (const drive of drives) opened.push({ ...drive, backend: openDisk(drive.file, drive) });
+    for (const drive of drives) opened.push({ ...drive, backend: openDrive(drive) });
     for (const drive of opened) mistaken(drive, drive.backend).forEach(tell);
     if (hidesXen) outOfReach(opened).forEach(tell);
     if (options.bios) nothingToBoot(opened, showsBios(options)).forEach(tell);
@@ -55,6 +55,18 @@ export function openDrives(
     closeDrives(opened);
     throw error;
   }
+}
+
+function openDrive(drive: DriveOptions): BlockBackend {
+  const backend = openDisk(drive.file, drive);
+  const { logical } = drive.blockSize ?? { logical: SECTOR_SIZE };
+  const bytes = backend.sectorCount * SECTOR_SIZE;
+  if (bytes % logical === 0) return backend;
+  backend.close();
+  throw new UsageError(
+    `Cannot attach "${drive.file}": length ${bytes} is not a multiple of its logical block size`,
+    `truncate -s ${Math.ceil(bytes / logical) * logical} ${drive.file}`,
+  );
 }
 
 function showsBios({ serialScreen, console: { screen } }: RunOptions): boolean {
@@ -68,15 +80,26 @@ export function closeDrives(drives: readonly OpenDrive[]): void {
 
 /** A drive as a machine takes it. */
 export function attachment(drive: OpenDrive): Omit<DiskConfig, "media"> {
-  const { backend, index, vdev, kind, path, faults, offers } = drive;
+  const { backend, index, vdev, kind, path } = drive;
   return {
     backend,
     kind,
     ...index === undefined ? {} : { index },
     ...vdev === undefined ? {} : { vdev },
     ...path === undefined ? {} : { path },
+    ...whatElse(drive),
+  };
+}
+
+type WhatElse = Pick<DriveOptions, "faults" | "offers" | "backendType" | "blockSize">;
+
+/** What the user has said of medium and block backend. */
+function whatElse({ faults, offers, backendType, blockSize }: WhatElse): WhatElse {
+  return {
     ...faults === undefined ? {} : { faults },
     ...offers === undefined ? {} : { offers },
+    ...backendType === undefined ? {} : { backendType },
+    ...blockSize === undefined ? {} : { blockSize },
   };
 }
 

@@ -14,7 +14,13 @@ import type { DiskConfig, MachineConfig, MachineType, RunResult } from "../machi
 import type { Inspector } from "../machine/inspect.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
 import { stableJson } from "../report/json.ts";
-import { buildRunRecord, runHeader, type RunInputs, type RunRecord } from "../report/run.ts";
+import {
+  buildRunRecord,
+  type DiskInput,
+  runHeader,
+  type RunInputs,
+  type RunRecord,
+} from "../report/run.ts";
 import { formatRun } from "../report/summary.ts";
 import { SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
@@ -67,7 +73,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     media: media.name,
     ramBytes: options.ramBytes,
     guest: { path: options.guest, sha256: hashGuest(guest, file) },
-    disks: disks.map(({ file, backend }) => ({ path: file, sectors: backend.sectorCount })),
+    disks: disks.map((disk) => diskInput(disk, hidesXen)),
   };
   try {
     const console = openConsole(options, disks, streams);
@@ -109,6 +115,16 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   } finally {
     closeDrives(disks);
   }
+}
+
+function diskInput(drive: OpenDrive, hidesXen: boolean): DiskInput {
+  const { file, backend, kind, path = kind === "cdrom" ? "ide" : "both", backendType } = drive;
+  const isVbd = !hidesXen && path !== "ide";
+  return {
+    path: file,
+    sectors: backend.sectorCount,
+    backend: isVbd ? backendType ?? "phy" : null,
+  };
 }
 
 function readKernel(options: RunOptions): [GuestFile, GuestImage] {

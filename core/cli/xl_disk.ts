@@ -2,13 +2,15 @@
  * A disk as xl's configuration names it: `disk.img,raw,xvda,rw`, or the same by keys.
  *
  * The first four items without a key are target, format, vdev and access; `target=` takes the rest
- * of the text, commas and all. What else `-drive` knows of a backend may be among the items.
+ * of the text, commas and all. What else `-drive` knows of a backend may be among the items. A
+ * prefix, which xl calls deprecated, says what stands behind the disk; the format is left out then.
  * Source: xl-disk-configuration(5) of Xen 4.17.
  * @module
  */
 
 import { DRIVE_NAMES } from "../machine/config.ts";
 import { isVdev } from "../machine/storage.ts";
+import { BACKEND_KINDS } from "../types.ts";
 import { DriveKeys, type DriveRequest, PLAIN_DISK } from "./drive_keys.ts";
 
 const EXAMPLE = "--disk disk.img,raw,xvda,rw or --disk vdev=xvda,access=rw,target=disk.img";
@@ -19,6 +21,17 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   format: ["raw", ""],
   access: ["rw", "w", "ro", "r"],
   devtype: ["disk", "cdrom"],
+  backendtype: ["phy", "tap"],
+};
+
+/** What stands behind a disk, by prefix. */
+const PREFIXES: Readonly<Record<string, DriveRequest["backendType"]>> = {
+  phy: "phy",
+  file: "file",
+  tap: "tap",
+  tap2: "tap",
+  tapdisk: "tap",
+  aio: "tap",
 };
 
 /** A spec, on its way to a request. */
@@ -33,23 +46,38 @@ interface Spec {
  * @throws {UsageError} when it makes no sense
  */
 export function readXlDisk(text: string): DriveRequest {
-  const [, before = text, target] = /^(.*?,\s*|)target=(.*)$/s.exec(text) ?? [];
-  if (target === undefined && !text.includes(",")) return { ...PLAIN_DISK, file: text };
+  const { backendType, rest } = takePrefixes(text);
+  const [, before = rest, target] = /^(.*?,\s*|)target=(.*)$/s.exec(rest) ?? [];
+  if (target === undefined && rest === text && !text.includes(",")) {
+    return { ...PLAIN_DISK, file: text };
+  }
   const spec: Spec = { keys: new DriveKeys(`--disk "${text}"`, EXAMPLE), values: new Map() };
   if (target !== undefined) spec.values.set("target", target);
-  const items = target === undefined ? text : before.replace(/,\s*$/, "");
-  if (items !== "") readItems(spec, items.split(",").map((item) => item.trim()));
+  if (backendType !== undefined) spec.values.set("backendtype", backendType);
+  const items = target === undefined ? rest : before.replace(/,\s*$/, "");
+  const positions = POSITIONAL.filter((name) => backendType === undefined || name !== "format");
+  if (items !== "") readItems(spec, items.split(",").map((item) => item.trim()), positions);
   return toRequest(spec);
 }
 
-function readItems(spec: Spec, items: readonly string[]): void {
+/** There may be several: `tap:aio:disk.img`. */
+function takePrefixes(
+  text: string,
+): { readonly backendType: DriveRequest["backendType"]; readonly rest: string } {
+  const [, prefix = "", rest = text] = /^([a-z0-9]+):(.*)$/s.exec(text) ?? [];
+  const backendType = PREFIXES[prefix];
+  if (backendType === undefined) return { backendType, rest: text };
+  return { backendType, rest: takePrefixes(rest).rest };
+}
+
+function readItems(spec: Spec, items: readonly string[], positions: readonly string[]): void {
   let position = 0;
   for (const item of items) {
-    const [, key, value = ""] = /^([a-z-]+)=(.*)$/s.exec(item) ?? [];
+    const [, key, value = ""] = /^([a-z_-]+)=(.*)$/s.exec(item) ?? [];
     if (item === "cdrom") setOwn(spec, "devtype", "cdrom");
     else if (key !== undefined) setKey(spec, key, value, item);
     else {
-      const name = POSITIONAL[position++];
+      const name = positions[position++];
       if (name === undefined) throw spec.keys.cannot(`"${item}" is one item too many`);
       if (item !== "") setOwn(spec, name, item);
     }
@@ -85,5 +113,19 @@ function toRequest({ keys, values }: Spec): DriveRequest {
   if (index >= 0) keys.set("index", String(index), "vdev");
   else if (vdev !== undefined) keys.set("if", "xen", "vdev");
   const request = keys.request();
-  return vdev === undefined || index >= 0 ? request : { ...request, vdev };
+  return {
+    ...request,
+    ...backendOf(request, values.get("backendtype")),
+    ...request.kind === "cdrom" && request.path === undefined && { path: "both" },
+    ...vdev !== undefined && index < 0 && { vdev },
+  };
+}
+
+/** What xl says of it goes before what `-drive` would. */
+function backendOf(
+  { backendType: usual }: DriveRequest,
+  named: string | undefined,
+): Pick<DriveRequest, "backendType"> {
+  const backendType = BACKEND_KINDS.find((kind) => kind === named) ?? usual;
+  return backendType === undefined || backendType === "phy" ? {} : { backendType };
 }

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { StoreClient } from "../types.ts";
+import type { BackendKind, StoreClient } from "../types.ts";
 import { type StoreRow, writeRows } from "./toolstack_rows.ts";
 import type { PrivilegedStore, StoreTransactionClient } from "./xenstore.ts";
 import { DOM0, homePath, parentPath } from "./xenstore_access.ts";
@@ -23,7 +23,7 @@ export interface VirtualDisk {
   readonly kind: "disk" | "cdrom";
   readonly readOnly: boolean;
   /** What stands behind the disk, as the prefix of its name in xl; shown only. */
-  readonly backendType: "phy" | "file" | "tap";
+  readonly backendType: BackendKind;
   /** What stands behind the disk; shown only. */
   readonly params: string;
 }

@@ -14,13 +14,7 @@
 import { type ByteStore, PageCacheDisk } from "../../devices/disk/page_cache.ts";
 import { ServedDisk } from "../../devices/disk/served.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
-import { type Clock, type Disk, type Dom0, DOM0_COST } from "../types.ts";
-
-/** The kinds there are; the first is the usual one. */
-export const BACKEND_KINDS = ["phy", "file", "tap"] as const;
-
-/** One of {@link BACKEND_KINDS}. */
-export type BackendKind = typeof BACKEND_KINDS[number];
+import { type BackendKind, type Clock, type Disk, type Dom0, DOM0_COST } from "../types.ts";
 
 /** What layers are made with. */
 export interface LayerParts {

@@ -4,6 +4,7 @@
  */
 
 import type {
+  BackendKind,
   BlockBackend,
   CostKind,
   Dom0CostKind,
@@ -20,7 +21,6 @@ import type { Fault } from "../../devices/disk/faulty.ts";
 import type { MediaPreset } from "../../devices/disk/timed.ts";
 import type { BlockSize } from "../../devices/xen/blkback.ts";
 import type { BlkbackOffers } from "../../devices/xen/frontend_keys.ts";
-import type { BackendKind } from "./backend_kinds.ts";
 import type { ExitReport, RequestRecord } from "./exit_report.ts";
 import type { RecordedInput } from "./replay.ts";
 

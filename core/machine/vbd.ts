@@ -23,8 +23,7 @@ import {
 import { vdevNumber } from "../hypervisor/vdev.ts";
 import type { PrivilegedStore } from "../hypervisor/xenstore.ts";
 import { DOM0_COST, SECTOR_SIZE } from "../types.ts";
-import type { BackendHost, Disk, Ns } from "../types.ts";
-import type { BackendKind } from "./backend_kinds.ts";
+import type { BackendHost, BackendKind, Disk, Ns } from "../types.ts";
 import type { VbdsParts } from "./vbds.ts";
 
 /** A disk that the domain sees over blkfront. */

@@ -4,10 +4,19 @@
  */
 
 import type { Counters, RunResult, StopReason } from "../machine/config.ts";
+import type { BackendKind } from "../types.ts";
 import { TOOL, VERSION } from "../version.ts";
 import type { ExitReport } from "../machine/exit_report.ts";
 import type { FileRecord } from "./compare.ts";
 import { type FunctionExits, functionExits, type FunctionNames } from "./functions.ts";
+
+/** A disk of a run. */
+export interface DiskInput {
+  path: string;
+  sectors: number;
+  /** What stands behind its block backend; `null` of a disk on IDE alone. */
+  backend: BackendKind | null;
+}
 
 /** Inputs of a run. */
 export interface RunInputs {
@@ -19,7 +28,7 @@ export interface RunInputs {
   media: string;
   ramBytes: number;
   guest: FileRecord;
-  disks: { path: string; sectors: number }[];
+  disks: DiskInput[];
 }
 
 /** What tells a file's origin. */

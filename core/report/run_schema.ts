@@ -7,6 +7,7 @@
 import { z } from "zod";
 import type { RequestRecord } from "../machine/exit_report.ts";
 import type { RunHeader, RunRecord } from "./run.ts";
+import { BACKEND_KINDS } from "../types.ts";
 import { count, counterFields, ns, sha256, tally } from "./schema_parts.ts";
 
 const PATHS = ["ide", "ide-pio", "ide-pio-multiple", "ide-dma", "ide-packet", "pv"] as const;
@@ -26,7 +27,12 @@ const inputs = {
   media: z.string().describe("name of the media preset"),
   ramBytes: count,
   guest: z.strictObject({ path: z.string(), sha256 }),
-  disks: z.array(z.strictObject({ path: z.string(), sectors: count })),
+  disks: z.array(z.strictObject({
+    path: z.string(),
+    sectors: count,
+    backend: z.enum(BACKEND_KINDS).nullable()
+      .describe("what stands behind its block backend; null of a disk on IDE alone"),
+  })),
 };
 
 const counters = z.strictObject({

@@ -142,6 +142,7 @@ export function formatRun(record: RunRecord): string {
     formatFunctions(exits),
     formatRefusals(counters),
     formatTimes(counters),
+    formatBackends(record),
   ].filter((table) => table !== "");
   return `${end}${told.join("")}\n\n${tables.join("\n")}`;
 }
@@ -151,6 +152,20 @@ function formatRefusals({ refusals }: Counters): string {
     Object.entries(reasons).map(([reason, count]) => [`${disk}: ${reason}`, grouped(count)])
   );
   return rows.length === 0 ? "" : formatTable([["REFUSED", "Times"], ...rows]);
+}
+
+/** What stands behind the disks, and what dom0 has done for it, unless that is usual. */
+function formatBackends({ disks, counters: { dom0Books, elapsedNs } }: RunRecord): string {
+  if (disks.every(({ backend }) => backend === null || backend === "phy")) return "";
+  const used = DOM0_COST_KINDS.filter((kind) => dom0Books[kind] > 0);
+  const time = (ns: number) => [grouped(ns), percent(ns, elapsedNs)];
+  return formatTable([
+    ["DOM0 MEANWHILE", "ns", "Time%"],
+    ...used.map((kind) => [DOM0_LABELS[kind], ...time(dom0Books[kind])]),
+    [],
+    ["DISK", "Sectors", "Backend"],
+    ...disks.map(({ path, sectors, backend }) => [path, grouped(sectors), backend ?? "-"]),
+  ]);
 }
 
 function formatTimes({ books, elapsedNs }: Counters): string {

@@ -39,6 +39,30 @@ Deno.test("DriveList reads what a backend offers, all of it unless told otherwis
   assertEquals(drives("-drive", text)[0]!.offers, offers);
 });
 
+Deno.test("DriveList reads what stands behind a disk by QEMU's names", () => {
+  const backend = (keys: string) => drives("-drive", `file=a${keys}`)[0]!.backendType;
+  const keys = ["", ",cache=none,aio=threads", ",cache=writeback", ",aio=native"];
+  assertEquals(keys.map(backend), [undefined, undefined, "file", "tap"]);
+});
+
+Deno.test("DriveList has disks of other blocks than IDE's come over blkfront alone", () => {
+  const disk = (keys: string) => {
+    const { path, blockSize } = drives("-drive", `file=a,${keys}`)[0]!;
+    return [path, blockSize?.logical, blockSize?.physical];
+  };
+  assertEquals(disk("logical_block_size=4096"), ["xen", 4096, 4096]);
+  assertEquals(disk("physical_block_size=4096"), ["xen", 512, 4096]);
+  assertEquals(disk("logical_block_size=512"), [undefined, undefined, undefined]);
+});
+
+Deno.test("DriveList has a CD-ROM on IDE, on blkfront, or as xl on both", () => {
+  const path = (...args: string[]) => drives(...args)[0]!.path;
+  assertEquals(path("-cdrom", "a"), undefined);
+  assertEquals(path("-drive", "file=a,media=cdrom,if=xen"), "xen");
+  assertEquals(path("--disk", "a,raw,hdc,cdrom"), "both");
+  assertEquals(path("--disk", "a,raw,xvdc,cdrom"), "xen");
+});
+
 Deno.test("DriveList names disks of blkfront alone when no index is left for them", () => {
   const xen = (file: string) => `-drive file=${file},if=xen`;
   const args = `-hda a -hdb b -hdc c ${["d", "e", "f"].map(xen).join(" ")} --disk g,raw,xvda,rw`;
@@ -71,13 +95,21 @@ for (
     ["-drive index=1", "it names no file"],
     ["-drive file=a,index=4", 'index is "4"'],
     ["-drive file=a,format=qcow2", 'format is "qcow2"'],
-    ["-drive file=a,cache=none", '"cache=none" is none of file, fault, if, index'],
+    ["-drive file=a,werror=stop", '"werror=stop" is none of file, fault, if, index'],
+    ["-drive file=a,cache=directsync", 'cache is "directsync"'],
+    ["-drive file=a,cache=writeback,aio=native", "aio=native goes past the page cache"],
+    ["-drive file=a,if=ide,cache=writeback", "cache is of the block backend, which if=ide has not"],
+    ["-drive file=a,if=ide,persistent=off", "persistent is of the block backend"],
+    ["-drive file=a,logical_block_size=3000", 'logical_block_size is "3000"'],
+    [
+      "-drive file=a,logical_block_size=4096,physical_block_size=512",
+      "physical_block_size 512 is less than logical_block_size 4096",
+    ],
     ["-drive file=a,fault=burn@1", 'fault is "burn@1", not one of unc, abort, timeout'],
     ["-drive file=a,ring-pages=3", 'ring-pages is "3"'],
     ["-drive file=a,queues=0", 'queues is "0"'],
     ["-drive file=a,fault=unc", 'fault is "unc"'],
     ["-drive file=a,fault=unc@1+0", 'fault is "unc@1+0"'],
-    ["-drive file=a,if=xen,media=cdrom", "a CD-ROM is on IDE alone"],
     ["-hda a -hdb b -hdc c -hdd d --disk e", "Cannot attach 5 drives"],
     ["--disk a,raw,xvda --disk b,raw,xvda", 'Cannot attach "b" at xvda: "a" is there'],
     ["-hda a --disk b,raw,hda", 'Cannot attach "b" at index 0: "a" is there'],

@@ -20,8 +20,24 @@ for (
     ["vdev=hdb,target=a,raw,hda", { ...DISK, file: "a,raw,hda", index: 1 }],
     [
       "c.iso,raw,hdc,cdrom,ro",
-      { ...DISK, file: "c.iso", raw: true, index: 2, kind: "cdrom", readOnly: true },
+      { ...DISK, file: "c.iso", raw: true, index: 2, kind: "cdrom", readOnly: true, path: "both" },
     ],
+    ["a,raw,xvdc,cdrom", {
+      ...{ ...DISK, file: "a", raw: true, path: "xen", vdev: "xvdc" },
+      ...{ kind: "cdrom", readOnly: true },
+    }],
+    ["phy:/d.img,xvda,w", { ...XVDA, raw: false }],
+    ["file:/d.img,xvda,w", { ...XVDA, raw: false, backendType: "file" }],
+    ["tap:aio:/d.img,xvda,r", { ...XVDA, raw: false, backendType: "tap", readOnly: true }],
+    ["aio:/d.img", { ...DISK, file: "/d.img", backendType: "tap" }],
+    ["/d.img,raw,xvda,rw,backendtype=tap", { ...XVDA, backendType: "tap" }],
+    ["backendtype=phy,vdev=xvda,format=raw,target=/d.img", XVDA],
+    ["target=file:/d.img", { ...DISK, file: "file:/d.img" }],
+    ["/d.img,raw,xvda,cache=writeback", { ...XVDA, backendType: "file" }],
+    ["/d.img,raw,xvda,logical_block_size=4096", {
+      ...XVDA,
+      blockSize: { logical: 4096, physical: 4096 },
+    }],
     [
       "/d.img,raw,xvda,rw,persistent=off,indirect=off,ring-pages=1,queues=1",
       { ...XVDA, offers: { persistent: false, indirect: false, ringPages: 1, queues: 1 } },
@@ -40,9 +56,10 @@ for (
     ["a,raw,xvda,rw,b", '"b" is one item too many'],
     ["a,raw,xvda,vdev=xvdb", "it has two values for vdev"],
     ["vdev=xvda,access=rw", "it names no file"],
-    ["a,raw,xvda,backendtype=qdisk", '"backendtype=qdisk" is none of'],
+    ["a,raw,xvda,backendtype=qdisk", 'backendtype is "qdisk", wanted phy, tap'],
+    ["tap:a,xvda,w,backendtype=phy", "it has two values for backendtype"],
+    ["phy:a,xvda,w,b", '"b" is one item too many'],
     ["a,if=ide", '"if=ide" is a key of -drive'],
-    ["a,raw,xvda,devtype=cdrom", "a CD-ROM is on IDE alone"],
   ] as const
 ) {
   Deno.test(`readXlDisk() refuses "${text}"`, () => {

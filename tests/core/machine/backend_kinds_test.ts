@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { BACKEND_KINDS, type BackendKind, layered } from "../../../core/machine/backend_kinds.ts";
+import { layered } from "../../../core/machine/backend_kinds.ts";
+import { BACKEND_KINDS, type BackendKind } from "../../../core/types.ts";
 import { MEDIA_PRESETS } from "../../../devices/disk/media.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
 import { TimedDisk } from "../../../devices/disk/timed.ts";

@@ -10,7 +10,7 @@ const inputs: RunInputs = {
   media: "ssd",
   ramBytes: 1 << 25,
   guest: { path: "g.bin", sha256: "a".repeat(64) },
-  disks: [{ path: "a.img", sectors: 8 }],
+  disks: [{ path: "a.img", sectors: 8, backend: "phy" }],
 };
 const result = {
   reason: "guest-exit",

@@ -99,3 +99,21 @@ Deno.test("formatRun() lists what backends have refused, by disk and reason", ()
   assertEquals(cells(text, "hdb: connection"), ["2"]);
   assertEquals(cells(text, "hdb: no segments"), ["1"]);
 });
+
+Deno.test("formatRun() says what stands behind the disks, and what dom0 did for it, unless usual", () => {
+  const text = (backend: "phy" | "file" | null) => {
+    const disks = [{ path: "a.img", sectors: 2048, backend }];
+    const dom0Books = { ...counters({}).dom0Books, loop: 2500, pageCache: 500 };
+    const given = { ...counters({ dom0Books }), elapsedNs: 10_000 };
+    return formatRun(buildRunRecord(
+      { cpu: "i686", cost: "xen-4.17", media: "ssd", ramBytes: 1, guest: inputs.guest, disks },
+      { reason: "power-off", code: 0, counters: given, exits: exitReport() },
+    ));
+  };
+  assertEquals(cells(text("file"), "loop device"), ["2,500", "25.00%"]);
+  assertEquals(cells(text("file"), "page cache"), ["500", "5.00%"]);
+  assertEquals(cells(text("file"), "a.img"), ["2,048", "file"]);
+  for (const usual of ["phy", null] as const) {
+    assertEquals(text(usual).includes("DOM0 MEANWHILE"), false);
+  }
+});
