@@ -1,6 +1,7 @@
 /**
  * `bench`: how fast the CPU and the two ways of the emulated disk are, in CPU time of the host, and
- * how fast v86 is on the same guests in the same run. `bench boot` is in `bench_boot.ts`.
+ * how fast v86 is on the same guests in the same run. `bench boot` and `bench pv` are in files of
+ * their own.
  * @module
  */
 
@@ -9,6 +10,7 @@ import { EXIT_CODE, UsageError } from "../errors.ts";
 import { stableJson } from "../report/json.ts";
 import { formatBoot, measureBoot, newestImages, parseBootArgs } from "./bench_boot.ts";
 import { benchCommandLine, parseBenchLine } from "./bench_command.ts";
+import { formatPv, measurePv, parsePvArgs } from "./bench_pv.ts";
 import { runHost, TRAPRING, V86 } from "./bench_host.ts";
 import { makeImage } from "./bench_image.ts";
 import { measureProcess } from "./bench_process.ts";
@@ -38,7 +40,7 @@ const SOURCES = join(PROJECT, "../shared/bench/guests");
 /** As far as the task's write permission goes. */
 const FOLDER = join(PROJECT, "out/bench");
 const DEFAULT_ROUNDS = "3";
-const HINT = "deno task bench [cpu|disk|boot] [--quick] [--rounds N] [--json]";
+const HINT = "deno task bench [cpu|disk|boot|pv] [--quick] [--rounds N] [--json]";
 
 /**
  * Reads the arguments.
@@ -49,7 +51,7 @@ export function parseBenchArgs(args: readonly string[]): BenchOptions | string {
   const guests = [...new Set(BENCH_SUITES.map(({ guest }) => guest))];
   const command = benchCommandLine("bench")
     .description("Measure the speed of the CPU and of the emulated disk.")
-    .argument("[suite]", `${guests.join(" or ")}, both unless given; or boot: see boot --help`)
+    .argument("[suite]", `${guests.join(" or ")}, both unless given; or boot, pv: see boot --help`)
     .option("--quick", "about a quarter of the work")
     .option("--rounds <n>", "runs of each guest, of which the median counts", DEFAULT_ROUNDS)
     .option("--json", "one JSON object on standard output");
@@ -72,7 +74,9 @@ export function parseBenchArgs(args: readonly string[]): BenchOptions | string {
  * @returns the exit code: 1 when a guest computes something wrong
  */
 export async function benchCommand(args: readonly string[], streams: Streams): Promise<number> {
-  if (args[0] === "boot") return await bootCommand(args.slice(1), streams);
+  const [name, ...rest] = args;
+  if (name === "boot") return await bootCommand(rest, streams);
+  if (name === "pv") return await pvCommand(rest, streams);
   const options = parseBenchArgs(args);
   if (typeof options === "string") {
     writeText(streams.stdout, options);
@@ -96,6 +100,17 @@ async function bootCommand(args: readonly string[], streams: Streams): Promise<n
   }
   const record = await measureBoot(options, FOLDER);
   writeText(streams.stdout, options.json ? stableJson(record) : formatBoot(record));
+  return EXIT_CODE.POWER_OFF;
+}
+
+async function pvCommand(args: readonly string[], streams: Streams): Promise<number> {
+  const options = parsePvArgs(args, newestImages(stockFolder()));
+  if (typeof options === "string") {
+    writeText(streams.stdout, options);
+    return EXIT_CODE.POWER_OFF;
+  }
+  const record = await measurePv(options, FOLDER);
+  writeText(streams.stdout, options.json ? stableJson(record) : formatPv(record));
   return EXIT_CODE.POWER_OFF;
 }
 

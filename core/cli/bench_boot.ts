@@ -152,8 +152,8 @@ export async function measureBoot(
   folder: string,
 ): Promise<BootBenchRecord> {
   const { vmlinux, vmlinuz, rounds } = options;
-  for (const file of [vmlinux, vmlinuz]) requireImage(file);
-  const files = makeFiles(readImage(options.initrd), folder);
+  for (const file of [vmlinux, vmlinuz]) readLinuxImage(file, HINT);
+  const files = makeFiles(readLinuxImage(options.initrd, HINT), folder);
   const runs = new Map<string, (readonly Measurement[])[]>(
     CONTENDERS.map(({ name }) => [name, []]),
   );
@@ -254,19 +254,16 @@ function makeFiles(initrd: Uint8Array, folder: string): Pick<LinuxBoot, "initrd"
   return files;
 }
 
-function requireImage(path: string): void {
-  onImage(path, () => Deno.statSync(path));
-}
-
-function readImage(path: string): Uint8Array {
-  return onImage(path, () => Deno.readFileSync(path));
-}
-
-function onImage<T>(path: string, action: () => T): T {
+/**
+ * Reads a kernel or its RAM disk.
+ * @param hint what to do when there is no such file
+ * @throws {UsageError} when there is none
+ */
+export function readLinuxImage(path: string, hint: string): Uint8Array {
   try {
-    return action();
+    return Deno.readFileSync(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new UsageError(`Cannot boot Linux: there is no "${path}"`, HINT);
+    throw new UsageError(`Cannot boot Linux: there is no "${path}"`, hint);
   }
 }

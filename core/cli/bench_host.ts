@@ -30,6 +30,9 @@ export const TRAPRING: Host = {
 /** trapring with Linux. */
 export const BOOT_TRAPRING: Host = { ...TRAPRING, script: "bench_boot_trapring.ts" };
 
+/** trapring with disk requests of one kind. */
+export const PV_TRAPRING: Host = { ...TRAPRING, script: "bench_pv_trapring.ts" };
+
 /** v86, where its package is in Deno's cache: the benchmark installs nothing. */
 export const V86: Host = {
   name: "v86",

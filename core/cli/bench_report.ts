@@ -7,7 +7,7 @@
  */
 
 import process from "node:process";
-import type { MarkReader, Measurement } from "./bench_marks.ts";
+import type { Measurement } from "./bench_marks.ts";
 
 /** One run of one guest; the host prints it as a line of JSON. */
 export interface HostReport {
@@ -18,6 +18,15 @@ export interface HostReport {
   readonly failure?: string;
   /** The command that installs what the emulator needs to run at all. */
   readonly missing?: string;
+}
+
+/** Who has followed a guest's marks. */
+export interface Marks {
+  readonly measurements: readonly Measurement[];
+  /** What else the guest had to say. */
+  readonly messages: readonly string[];
+  /** The guest has come to its end. */
+  readonly done: boolean;
 }
 
 /** RAM of the guests. Their heap ends below it. */
@@ -36,7 +45,7 @@ export function cpuNs(): number {
  * Prints what this process has measured.
  * @param end how the run ended, in case the guest had not come to its end
  */
-export function printReport(marks: MarkReader, end: string): void {
+export function printReport(marks: Marks, end: string): void {
   const { measurements, messages, done } = marks;
   const failure = done ? {} : { failure: [...messages, end].join("; ") };
   print({ measurements, rssBytes: process.memoryUsage().rss, ...failure });

@@ -11,6 +11,8 @@ import { type Phase, PhaseRecorder } from "../report/phases.ts";
 /** `isa-debug-exit` status of a guest that says it has succeeded: value 0x10. */
 const GUEST_SUCCESS = 0x10 << 1 | 1;
 
+const NEWLINE = 0x0a;
+
 /** Who watches a run. */
 export interface CompareHooks {
   /** Takes what the guest writes to COM1. */
@@ -47,11 +49,15 @@ export async function followPhases(
   { onSerialByte, onHostError, onSlice, interrupted = () => false }: CompareHooks,
 ): Promise<Followed> {
   let recorder: PhaseRecorder | undefined;
+  const complaint = new Complaint();
   const machine = bootMachine({
     ...config,
     onMark: (value, vcpu) => recorder?.mark(value, vcpu),
     onRequest: (request) => recorder?.request(request),
-    ...(onSerialByte === undefined ? {} : { onSerialByte }),
+    onSerialByte: (byte) => {
+      complaint.push(byte);
+      onSerialByte?.(byte);
+    },
     ...(onHostError === undefined ? {} : { onHostError }),
   });
   const followed = recorder = new PhaseRecorder({
@@ -68,23 +74,47 @@ export async function followPhases(
       interrupted,
     });
     atEnd?.(machine);
-    const failure = whyFailed(result, followed, name);
+    const failure = whyFailed(result, followed, `"${name}"`, complaint.text);
     return { result, phases: followed.phases, ...(failure === undefined ? {} : { failure }) };
   } finally {
     machine.close();
   }
 }
 
-function whyFailed(result: RunResult, phases: PhaseRecorder, name: string): string | undefined {
+/** The last line in which a guest says why it fails, as `guests/lib/console.c` does. */
+class Complaint {
+  #line = "";
+  #text: string | undefined;
+
+  get text(): string | undefined {
+    return this.#text;
+  }
+
+  push(byte: number): void {
+    if (byte !== NEWLINE) this.#line += String.fromCharCode(byte);
+    else {
+      if (this.#line.startsWith("FAIL: ")) this.#text = this.#line.trimEnd();
+      this.#line = "";
+    }
+  }
+}
+
+function whyFailed(
+  result: RunResult,
+  phases: PhaseRecorder,
+  guest: string,
+  complaint: string | undefined,
+): string | undefined {
   const success = result.code === EXIT_CODE.POWER_OFF || result.code === GUEST_SUCCESS;
   if (!success || result.reason === "limit" || result.reason === "interrupted") {
-    return `Guest "${name}" did not finish the comparison: ${result.message ?? endOf(result)}`;
+    const why = complaint ?? result.message ?? endOf(result);
+    return `Guest ${guest} did not finish the comparison: ${why}`;
   }
   if (phases.fault !== undefined) {
-    return `Cannot compare with guest "${name}": its marks make no sense, ${phases.fault}`;
+    return `Cannot compare with guest ${guest}: its marks make no sense, ${phases.fault}`;
   }
   if (phases.phases.length === 0) {
-    return `Cannot compare with guest "${name}": it marked no phase at port 0x80`;
+    return `Cannot compare with guest ${guest}: it marked no phase at port 0x80`;
   }
   return undefined;
 }
