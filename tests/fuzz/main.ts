@@ -47,7 +47,7 @@ async function watch(options: FuzzOptions, seed: number): Promise<FuzzResult> {
   let last = 0, since = performance.now();
   const timer = setInterval(() => {
     const now = Atomics.load(counter, 0);
-    if (now !== last) since = performance.now();
+    if (now !== last || now === 0) since = performance.now();
     last = now;
     if (performance.now() - since < HANG_MS) return;
     const finding = { what: `does not end within ${HANG_MS / 1000} s`, details: [] };

@@ -15,7 +15,7 @@ import { TARGETS } from "./targets.ts";
 export interface FuzzJob {
   readonly options: FuzzOptions;
   readonly seed: number;
-  /** One word: cases begun. */
+  /** One word: cases begun. The time of a case runs from there. */
   readonly begun: SharedArrayBuffer;
 }
 

@@ -5,8 +5,7 @@ const granted = (["run", "read", "write"] as const).every((name) =>
 );
 
 /** The test may mount file systems, as root may. */
-export const mayMount: boolean = granted && Deno.build.os === "linux" && Deno.uid() === 0 &&
-  tries();
+export const mayMount: boolean = granted && Deno.build.os === "linux" && tries();
 
 function tries(): boolean {
   try {
