@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { VbdConfig } from "../machine/config.ts";
 import type { RunHooks } from "../machine/host_loop.ts";
 import type { Machine } from "../machine/machine.ts";
 import { TOOL } from "../version.ts";
@@ -39,6 +40,8 @@ export interface ConsoleParts {
   readonly outputIsTerminal: boolean;
   /** What the monitor says of the drives. */
   readonly drives: readonly string[];
+  /** Opens the image of a disk specification that the user gives the monitor. */
+  readonly openVbd: (spec: string) => VbdConfig;
   /** No words of our own. */
   readonly quiet: boolean;
 }
@@ -55,6 +58,7 @@ export class GuestConsole {
   readonly #isInteractive: boolean;
   #terminal: HostTerminal | undefined;
   #screen: ScreenChannel | undefined;
+  #monitor: MonitorChannel | undefined;
   #lastByte = NEWLINE;
   #quit = false;
   #paused = false;
@@ -68,8 +72,8 @@ export class GuestConsole {
     this.#isInteractive = this.#usesTerminal() && streams.stdin?.isTerminal() === true;
   }
 
-  /** The user may name files to write to while the guest runs. */
-  get writesFiles(): boolean {
+  /** The user may name files while the guest runs: to write to, or to attach. */
+  get usesFiles(): boolean {
     const { monitor, monitorWanted } = this.#parts.options;
     return monitor && (monitorWanted || this.#isInteractive);
   }
@@ -83,6 +87,12 @@ export class GuestConsole {
     if (sink === this.#shown) this.#lastByte = byte;
     if (line !== undefined && this.#hasTerminal(line)) this.#line = line;
     sink?.push(byte);
+  }
+
+  /** What the toolstack has to say some time after it was asked. */
+  tell(line: string): void {
+    if (this.#monitor !== undefined) this.#monitor.tell(line);
+    else writeText(this.#parts.streams.stderr, `${line}\n`);
   }
 
   /** Shows what the guest has sent, as soon as its screen does not hide it. */
@@ -166,9 +176,10 @@ export class GuestConsole {
   }
 
   #makeMonitor(machine: Machine): Channel {
-    return new MonitorChannel({
+    return this.#monitor = new MonitorChannel({
       machine,
       drives: this.#parts.drives,
+      openVbd: this.#parts.openVbd,
       write: (text) => this.#write(text),
       isPaused: () => this.#paused,
       setPaused: (paused) => this.#paused = paused,

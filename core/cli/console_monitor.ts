@@ -3,9 +3,10 @@
  * @module
  */
 
-import { UsageError } from "../errors.ts";
-import { LineEditor } from "../debug/line_editor.ts";
+import { ImageError, UsageError } from "../errors.ts";
+import { CLEAR_TO_END, LineEditor } from "../debug/line_editor.ts";
 import { Monitor, type MonitorHost, type Topic } from "../debug/monitor.ts";
+import type { VbdConfig } from "../machine/config.ts";
 import { driveName } from "../machine/inspect_board.ts";
 import type { Machine } from "../machine/machine.ts";
 import { formatBooks } from "../report/books.ts";
@@ -40,6 +41,8 @@ export interface MonitorParts {
   readonly machine: Machine;
   /** What `info block` says of the drives. */
   readonly drives: readonly string[];
+  /** Opens the image of a disk specification. */
+  readonly openVbd: (spec: string) => VbdConfig;
   write(text: string): void;
   setPaused(paused: boolean): void;
   readonly isPaused: () => boolean;
@@ -53,6 +56,7 @@ export class MonitorChannel implements Channel {
   readonly #editor: LineEditor;
   readonly #monitor: Monitor;
   #greeted = false;
+  #inFront = false;
   #hasQuit = false;
 
   constructor(parts: MonitorParts) {
@@ -72,12 +76,19 @@ export class MonitorChannel implements Channel {
 
   show(inFront: boolean): void {
     this.#write("\n");
+    this.#inFront = inFront;
     if (!inFront) return;
     if (!this.#greeted) {
       this.#write(`${TOOL} ${VERSION} monitor - type 'help' for more information\n`);
     }
     this.#greeted = true;
     this.#editor.show();
+  }
+
+  /** Tells what came of a command some time ago, above the line that is being typed. */
+  tell(line: string): void {
+    this.#write(`${this.#inFront ? "\r" : ""}${line}${this.#inFront ? CLEAR_TO_END : ""}\n`);
+    if (this.#inFront && !this.#hasQuit) this.#editor.show();
   }
 
   #answer(text: string): void {
@@ -97,6 +108,7 @@ function monitorHost(parts: MonitorParts, quit: () => void): MonitorHost {
   return {
     inspector: machine.inspector,
     topics: topics(parts),
+    attach: (spec) => refusal(() => attach(parts, spec)),
     stop: () => parts.setPaused(true),
     cont: () => parts.setPaused(false),
     quit,
@@ -129,13 +141,24 @@ function exitTables(exits: RunExits): string {
   return `${formatExits(exits)}\n${formatRequests(exits)}`;
 }
 
+/** The image is the machine's if that takes it. */
+function attach({ machine, openVbd }: MonitorParts, spec: string): void {
+  const disk = openVbd(spec);
+  try {
+    machine.toolstack({ verb: "block-attach", disk });
+  } catch (error) {
+    disk.backend.close();
+    throw error;
+  }
+}
+
 /** @returns why it cannot be done, and what can */
 function refusal(action: () => void): string[] {
   try {
     action();
     return [];
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UsageError || error instanceof ImageError)) throw error;
     return [error.message, ...error.hint === undefined ? [] : [`(${error.hint})`]];
   }
 }

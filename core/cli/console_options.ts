@@ -37,7 +37,10 @@ export function addConsoleOptions(command: Command): void {
       "--xenconsole <where>",
       "a Xen guest's hvc0: with COM1 (unless given), stdio, none, file:F",
     )
-    .option("--monitor <where>", "the monitor alone: stdio, none")
+    .option(
+      "--monitor <where>",
+      "the monitor alone: stdio, none; its commands may open files as long as the guest runs",
+    )
     .option("--display <what>", "the VGA: none (unless given), text (live in the terminal)")
     .option("--nographic", "-serial mon:stdio -display none; a BIOS's screen is there too");
 }

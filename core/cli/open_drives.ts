@@ -4,7 +4,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import type { DiskConfig } from "../machine/config.ts";
+import { type DiskConfig, DRIVE_NAMES, type VbdConfig } from "../machine/config.ts";
 import { openDisk } from "../machine/storage.ts";
 import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
@@ -13,6 +13,9 @@ import { PLAIN_DISK } from "./drive_keys.ts";
 import { type DriveOptions, placeOf } from "./drives.ts";
 import { mistaken, nothingToBoot, outOfReach } from "./mistaken.ts";
 import { type Streams, writeText } from "./output.ts";
+import { readXlDisk } from "./xl_disk.ts";
+
+const MONITOR_HINT = "without a terminal it takes -monitor stdio or -serial mon:stdio";
 
 /** A drive with its image open. */
 export interface OpenDrive extends DriveOptions {
@@ -100,6 +103,39 @@ function whatElse({ faults, offers, backendType, blockSize }: WhatElse): WhatEls
     ...offers === undefined ? {} : { offers },
     ...backendType === undefined ? {} : { backendType },
     ...blockSize === undefined ? {} : { blockSize },
+  };
+}
+
+/**
+ * Opens the image of a disk that is attached while the guest runs.
+ * @param spec as `--disk` takes it, with a vdev
+ * @param snapshot writes stay in memory, whatever it says
+ * @throws {UsageError} when it makes no sense
+ * @throws {ImageError} when the image cannot be opened
+ */
+export function openVbd(
+  spec: string,
+  snapshot: boolean,
+  media: DiskConfig["media"],
+): VbdConfig {
+  const { file, index, vdev = DRIVE_NAMES[index ?? -1], kind, ...rest } = readXlDisk(spec);
+  if (kind === "cdrom") {
+    throw new UsageError(`Cannot attach "${file}": a CD-ROM is on IDE, which has no hot plug`);
+  }
+  if (vdev === undefined) {
+    throw new UsageError(`Cannot attach "${file}": it has no vdev`, `${file},raw,xvdb,rw`);
+  }
+  if (Deno.permissions.querySync({ name: "read" }).state !== "granted") {
+    throw new UsageError(`Cannot open "${file}": files are out of reach by now`, MONITOR_HINT);
+  }
+  const { readOnly, faults, offers } = rest;
+  const backend = openDisk(file, { readOnly, snapshot: snapshot || rest.snapshot });
+  return {
+    backend,
+    media,
+    vdev,
+    ...faults === undefined ? {} : { faults },
+    ...offers === undefined ? {} : { offers },
   };
 }
 

@@ -10,7 +10,13 @@ import { loadBios } from "../load/bios.ts";
 import { isBootDisk, loadGuest } from "../load/detect.ts";
 import type { GuestFormat, GuestImage } from "../load/image.ts";
 import { SymbolTable } from "../load/symbols.ts";
-import type { DiskConfig, MachineConfig, MachineType, RunResult } from "../machine/config.ts";
+import type {
+  DiskConfig,
+  MachineConfig,
+  MachineType,
+  RunResult,
+  VbdConfig,
+} from "../machine/config.ts";
 import type { Inspector } from "../machine/inspect.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
 import { stableJson } from "../report/json.ts";
@@ -38,7 +44,7 @@ import {
   readInitrd,
   sha256,
 } from "./files.ts";
-import { attachment, closeDrives, type OpenDrive, openDrives } from "./open_drives.ts";
+import { attachment, closeDrives, type OpenDrive, openDrives, openVbd } from "./open_drives.ts";
 import { createFile, type Streams, writeAll, writeError, writeText } from "./output.ts";
 import { RequestsFile } from "./requests_file.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
@@ -76,12 +82,13 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     disks: disks.map((disk) => diskInput(disk, hidesXen)),
   };
   try {
-    const console = openConsole(options, disks, streams);
+    const openDisk = (spec: string) => openVbd(spec, options.snapshot, media);
+    const console = openConsole(options, disks, openDisk, streams);
     const debug = openDebugOutput(options.debugConsole, console);
     const requests = openRequests(options, inputs);
     const trace = openTrace(options.xentrace);
     const store = openStoreList(options.xenstore, machineType);
-    dropFileAccess(console.writesFiles ? ["read"] : ["read", "write"]);
+    if (!console.usesFiles) dropFileAccess(["read", "write"]);
     const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));
     const machine = bootMachine({
       machine: machineType,
@@ -97,10 +104,10 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
       cost,
       ...limits(options),
       onSerialByte: (byte) => console.push(byte, "serial"),
-      onToolstack: (line) => writeText(streams.stderr, `${line}\n`),
       onXenConsoleByte: (byte) => console.push(byte, "xenconsole"),
       onDebugByte: debug.onDebugByte,
       onFirmwareByte: debug.onFirmwareByte,
+      onToolstack: (line) => console.tell(line),
       onHostError: ({ message }) => writeError(streams, message, HOST_ERROR_HINT),
       exitSites: names !== undefined,
       ...(trace && { observer: trace }),
@@ -226,6 +233,7 @@ function openLog({ log: items = [], logFile }: RunOptions, { stderr }: Streams):
 function openConsole(
   options: RunOptions,
   disks: readonly OpenDrive[],
+  openDisk: (spec: string) => VbdConfig,
   streams: Streams,
 ): GuestConsole {
   return new GuestConsole({
@@ -234,6 +242,7 @@ function openConsole(
     output: options.json ? streams.stderr : streams.stdout,
     outputIsTerminal: (options.json ? Deno.stderr : Deno.stdout).isTerminal(),
     drives: disks.map(driveLine),
+    openVbd: openDisk,
     quiet: options.quiet,
   });
 }

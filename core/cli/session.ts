@@ -43,7 +43,8 @@ export function limits(options: CommonOptions): Pick<MachineConfig, "maxInsns" |
 
 /**
  * Gives up the permissions to open files. Images are open by now and stay usable; whatever a guest
- * makes of the emulator, it reaches no other file.
+ * makes of the emulator, it reaches no other file. Where the user has a monitor, whose commands name
+ * files, the permissions stay.
  */
 export function dropFileAccess(names: readonly ("read" | "write")[]): void {
   for (const name of names) Deno.permissions.revokeSync({ name });

@@ -16,7 +16,8 @@ export interface LineUser {
 
 const HISTORY_LINES = 100;
 const ESC = "\x1b";
-const CLEAR_TO_END = `${ESC}[K`;
+/** Clears a terminal's line from the cursor on. */
+export const CLEAR_TO_END: string = `${ESC}[K`;
 
 /** A key: what arrives, and what it does. */
 type Action = (editor: LineEditor) => void;

@@ -37,6 +37,8 @@ export interface MonitorHost {
   quit(): void;
   /** Asks for something. @returns why it cannot be had; nothing otherwise */
   toolstack(command: ToolstackCommand): readonly string[];
+  /** Attaches a virtual disk. @returns why it cannot be had; nothing otherwise */
+  attach(spec: string): readonly string[];
   /** The screen as text; `undefined` when there is none. */
   screen(): readonly string[] | undefined;
   /** @throws {Error} when the host refuses, with what it says */
@@ -150,6 +152,16 @@ export class Monitor {
         help: "list xenstore: -f whole paths, -p permissions",
         run: (text) => this.#listStore(text),
       },
+      "block-attach": {
+        usage: "block-attach F[,raw],VDEV[,rw|ro]",
+        help: "connect image F as virtual disk VDEV, such as xvdb; takes what --disk takes",
+        run: (text) => this.#attach(text),
+      },
+      "block-list": {
+        usage: "block-list",
+        help: "list the virtual disks of the domain",
+        run: (text) => this.#arguments(text, 0) && inspector.blockList(),
+      },
       ...toolstackCommands(host),
       stop: { usage: "stop", help: "stop emulation", run: act(() => host.stop()) },
       cont: { usage: "cont", help: "resume emulation", run: act(() => host.cont()) },
@@ -217,6 +229,11 @@ export class Monitor {
     }
     const style = { full: letters.includes("f"), permissions: letters.includes("p") };
     return this.#host.inspector.xenstore(path, style);
+  }
+
+  #attach(spec: string): readonly string[] {
+    if (spec === "") throw new MonitorError("wanted a disk specification");
+    return this.#host.attach(spec);
   }
 
   #screendump(path: string): readonly string[] {

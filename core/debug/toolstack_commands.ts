@@ -39,6 +39,23 @@ export const TOOLSTACK_VERBS: Readonly<Record<string, ToolstackVerb>> = {
     help: "send a magic System Request to a Xen guest",
     parse: sysrq,
   },
+  "block-detach": {
+    usage: "block-detach [--force] VDEV|devid",
+    help: "disconnect a virtual disk when the guest lets go of it; --force: in any case",
+    parse: (words) => {
+      const { device, isSet: force } = deviceAnd(words, "--force");
+      return { verb: "block-detach", device, force };
+    },
+  },
+  "backend-restart": {
+    usage: "backend-restart [--afresh] VDEV|devid",
+    help: "crash and restart a disk's backend, which goes on with the ring; " +
+      "--afresh: it has the frontend close and connect again",
+    parse: (words) => {
+      const { device, isSet: afresh } = deviceAnd(words, "--afresh");
+      return { verb: "backend-restart", device, afresh };
+    },
+  },
 };
 
 function shutdown(words: readonly string[]): ToolstackCommand {
@@ -56,5 +73,16 @@ function sysrq([key = "", ...rest]: readonly string[]): ToolstackCommand {
 
 function alone(rest: readonly string[], command: ToolstackCommand): ToolstackCommand {
   if (rest.length === 0) return command;
+  throw new MonitorError(`extraneous characters at the end of line: ${rest.join(" ")}`);
+}
+
+/** A disk's name or number, and an option. */
+function deviceAnd(
+  words: readonly string[],
+  option: string,
+): { readonly device: string; readonly isSet: boolean } {
+  const [device, ...rest] = words.filter((word) => word !== option);
+  if (device === undefined) throw new MonitorError("wanted the name or number of a virtual disk");
+  if (rest.length === 0) return { device, isSet: words.includes(option) };
   throw new MonitorError(`extraneous characters at the end of line: ${rest.join(" ")}`);
 }

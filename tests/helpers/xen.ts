@@ -160,7 +160,6 @@ export class BlkfrontGuest {
   readonly grants: FakeGrants = new FakeGrants(this.errors);
   readonly store: FakeStore = new FakeStore();
   readonly wrote: Uint8Array[] = [];
-  readonly backend: Blkback;
   readonly layout: BlkifLayout;
   /** All pages of the ring, one after the other. */
   readonly ringPage: Uint8Array<ArrayBuffer>;
@@ -173,11 +172,16 @@ export class BlkfrontGuest {
   unannounced = 0;
   /** Reasons of refusals. */
   readonly refused: string[] = [];
+  /** The driver has removed itself. */
+  gone = 0;
+  readonly #options: GuestOptions;
   readonly #ports: number;
+  #backend: Blkback;
   /** By port, those that are bound. */
   readonly #onEvent = new Map<number, () => void>();
 
   constructor(options: GuestOptions) {
+    this.#options = options;
     this.clock = options.clock ?? new FakeClock();
     this.dom0 = new FakeDom0(this.clock);
     this.layout = options.layout ?? I386;
@@ -188,28 +192,51 @@ export class BlkfrontGuest {
     this.#writeDirectories(options.mode ?? "w", options.cdrom ?? false);
     this.ring.initialise();
     this.#grantRing(pages);
+    this.#backend = this.#startBackend(false);
+    this.clock.run();
+  }
+
+  #startBackend(startsAfresh: boolean): Blkback {
+    const { disk, persistent = false, offers, blockSize } = this.#options;
     const memory = { wrote: (view: Uint8Array) => this.wrote.push(view) };
-    this.backend = new Blkback(
+    return new Blkback(
       this.#host(),
       this.dom0,
-      options.disk,
+      disk,
       memory as unknown as GuestMemory,
       { guestError: (source, text) => this.errors.push(`${source}: ${text}`) },
       {
         clock: this.clock,
         vdev: 768,
         costs: COSTS,
-        offers: { ...ALL_OFFERS, persistent: options.persistent ?? false, ...options.offers },
-        blockSize: options.blockSize ?? { logical: 512, physical: 512 },
+        offers: { ...ALL_OFFERS, persistent, ...offers },
+        blockSize: blockSize ?? { logical: 512, physical: 512 },
         stats: {
           notifySent: () => this.sent++,
           notifySuppressed: () => this.suppressed++,
           requestWithoutEvent: () => this.unannounced++,
           refused: (reason) => this.refused.push(reason),
         },
+        startsAfresh,
+        onGone: () => this.gone++,
       },
     );
-    this.clock.run();
+  }
+
+  /** The driver. */
+  get backend(): Blkback {
+    return this.#backend;
+  }
+
+  /**
+   * The driver dies, and as soon as it holds nothing any more the next one starts.
+   * @param onBuried called in between
+   */
+  crash(startsAfresh: boolean = false, onBuried: () => void = () => {}): void {
+    this.#backend.crash(() => {
+      onBuried();
+      this.#backend = this.#startBackend(startsAfresh);
+    });
   }
 
   #grantRing(pages: number): void {

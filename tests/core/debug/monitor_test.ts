@@ -23,6 +23,7 @@ function newMonitor(type?: MachineType) {
       log.push(JSON.stringify(command));
       return ["no"];
     },
+    attach: (spec) => [`no ${spec}`],
     screen: () => ["ab  ", "c   "],
     writeFile: (path, text) => {
       if (path.startsWith("no/")) throw new Error("No such file or directory");
@@ -40,6 +41,17 @@ const ANSWERS: readonly (readonly [string, ...string[]])[] = [
   ["info constructor", "unknown command: 'info constructor'"],
   ["toString", "unknown command: 'toString'"],
   ["info status", "VM status: running"],
+  ["block-attach a.img,raw,xvdb", "no a.img,raw,xvdb"],
+  [
+    "block-attach",
+    "wanted a disk specification",
+    'Try "help block-attach" for more information',
+  ],
+  [
+    "block-list xvda",
+    "extraneous characters at the end of line: xvda",
+    'Try "help block-list" for more information',
+  ],
   ["help x", "x /fmt addr -- virtual memory dump starting at 'addr'"],
   ["x/2xw 0x100000", "00100000: 0x223344b8 0x0a41f411"],
   ["xp /3xb 0x100000", "0000000000100000: 0xb8 0x44 0x33"],

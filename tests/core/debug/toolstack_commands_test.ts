@@ -17,6 +17,10 @@ const COMMANDS: readonly (readonly [string, ToolstackCommand])[] = [
   ["shutdown -F halt", { ...PLAIN, request: "halt", fallback: true }],
   ["shutdown -c suspend", { ...PLAIN, request: "suspend", checkpoint: true }],
   ["sysrq h", { verb: "sysrq", key: "h" }],
+  ["block-detach xvdb", { verb: "block-detach", device: "xvdb", force: false }],
+  ["block-detach --force 51728", { verb: "block-detach", device: "51728", force: true }],
+  ["backend-restart xvda", { verb: "backend-restart", device: "xvda", afresh: false }],
+  ["backend-restart xvda --afresh", { verb: "backend-restart", device: "xvda", afresh: true }],
 ];
 for (const [line, command] of COMMANDS) {
   Deno.test(`The monitor understands "${line}"`, () => assertEquals(parse(line), command));
@@ -28,6 +32,9 @@ const MISTAKES: readonly (readonly [string, string])[] = [
   ["shutdown reboot now", "extraneous characters at the end of line: now"],
   ["sysrq", "wanted one letter"],
   ["sysrq help", "wanted one letter"],
+  ["block-detach --force", "wanted the name or number of a virtual disk"],
+  ["block-detach xvda xvdb", "extraneous characters at the end of line: xvdb"],
+  ["backend-restart xvda --force", "extraneous characters at the end of line: --force"],
 ];
 for (const [line, message] of MISTAKES) {
   Deno.test(`The monitor refuses "${line}"`, () => {
