@@ -18,7 +18,7 @@ export interface FuzzOptions {
 }
 
 /** A command that works. */
-export const HINT = "deno task fuzz cpu|devices|tiers [--seed N] [--time 10s]";
+export const HINT = "deno task fuzz cpu|devices|tiers|xen [--seed N] [--time 10s]";
 
 const DEFAULT_TIME = "10s";
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -1,0 +1,158 @@
+/**
+ * A frontend that behaves, on a disk of its own: whatever its neighbours do, it reads what it wrote.
+ * @module
+ */
+
+import type { Ns } from "../../../core/types.ts";
+import { BLKIF_OP, I386, REQUEST, RESPONSE, SEGMENT } from "../../../devices/xen/blkif.ts";
+import { FrontRing } from "../../../devices/xen/ring.ts";
+import type { Rng } from "../rng.ts";
+import { address, FRAMES, framesOf, GREFS } from "./layout.ts";
+import type { StoreDriver } from "./store_driver.ts";
+import { DISK_SECTORS, type World } from "./world.ts";
+
+const PAGE_SECTORS = 8;
+const BLOCKS = DISK_SECTORS / PAGE_SECTORS;
+/** A backend that takes longer for a request has forgotten it. */
+const PATIENCE: Ns = 20_000_000_000;
+
+/** A request without an answer. Its id is the number of its page. */
+interface Request {
+  readonly write: boolean;
+  readonly block: number;
+  readonly since: Ns;
+}
+
+/** One request a page, one at a time for every block of the disk. */
+export class GoodFrontend {
+  /** Requests that were answered as they should be. */
+  served = 0;
+  /** Its end of the event channel. */
+  readonly port: number;
+  readonly #world: World;
+  readonly #home: string;
+  readonly #ring: FrontRing;
+  readonly #ringRef: number = GREFS.good[0];
+  readonly #pages: readonly number[] = framesOf(FRAMES.good).slice(1);
+  readonly #requests: Map<number, Request> = new Map();
+  /** How often each block was written. */
+  readonly #versions: Uint32Array = new Uint32Array(BLOCKS);
+
+  constructor(world: World, vdev: number) {
+    this.#world = world;
+    this.#home = `device/vbd/${vdev}`;
+    this.#ring = new FrontRing(world.page(FRAMES.good[0]), I386.SIZE);
+    this.#ring.initialise();
+    this.#touch(FRAMES.good[0]);
+    world.grant(this.#ringRef, FRAMES.good[0]);
+    this.#pages.forEach((gfn, i) => world.grant(this.#gref(i), gfn));
+    this.port = world.allocateUnbound();
+  }
+
+  /** Sends what connects it. */
+  connect(store: StoreDriver): void {
+    store.write(`${this.#home}/ring-ref`, this.#ringRef);
+    store.write(`${this.#home}/event-channel`, this.port);
+    store.write(`${this.#home}/protocol`, "x86_32-abi");
+    store.write(`${this.#home}/feature-persistent`, 1);
+    store.write(`${this.#home}/state`, 3);
+  }
+
+  /** Sends what disconnects it. */
+  disconnect(store: StoreDriver): void {
+    store.write(`${this.#home}/state`, 6);
+  }
+
+  /** Takes answers, makes requests. */
+  turn(rng: Rng): void {
+    this.reap();
+    for (let i = 0; i < this.#pages.length; i++) {
+      if (!this.#requests.has(i) && rng.chance(30)) this.#request(rng, i);
+    }
+    if (this.#ring.pushRequests()) this.#world.send(this.port);
+    this.#touch(FRAMES.good[0]);
+  }
+
+  /** Nothing waits for an answer. */
+  get isIdle(): boolean {
+    return this.#requests.size === 0;
+  }
+
+  /** Takes the answers. */
+  reap(): void {
+    if (this.#ring.overrun) throw new Error("the good frontend gets more answers than it asked");
+    while (this.#ring.unconsumed() > 0) this.#take(this.#ring.takeResponse());
+    for (const { since, block } of this.#requests.values()) {
+      if (this.#world.clock.now - since < PATIENCE) continue;
+      throw new Error(`the good frontend waits for block ${block} since ${since} ns`);
+    }
+  }
+
+  #take(at: number): void {
+    const { page } = this.#ring;
+    const id = page.getUint32(at + RESPONSE.ID, true);
+    const request = this.#requests.get(id);
+    const operation = page.getUint8(at + RESPONSE.OPERATION);
+    const status = page.getInt16(at + RESPONSE.STATUS, true);
+    if (request === undefined) throw new Error(`the good frontend gets an answer to ${id}`);
+    if (status !== 0 || operation !== (request.write ? BLKIF_OP.WRITE : BLKIF_OP.READ)) {
+      throw new Error(`the good frontend gets operation ${operation}, status ${status}`);
+    }
+    this.#requests.delete(id);
+    this.served++;
+    if (!request.write) this.#verify(id, request.block);
+  }
+
+  #request(rng: Rng, index: number): void {
+    const block = rng.below(BLOCKS);
+    for (const request of this.#requests.values()) if (request.block === block) return;
+    const write = rng.chance(50);
+    if (write) this.#fill(index, block);
+    const at = this.#ring.nextRequest();
+    const { page } = this.#ring;
+    page.setUint8(at + REQUEST.OPERATION, write ? BLKIF_OP.WRITE : BLKIF_OP.READ);
+    page.setUint8(at + REQUEST.NR_SEGMENTS, 1);
+    page.setBigUint64(at + I386.ID, BigInt(index), true);
+    page.setBigUint64(at + I386.SECTOR_NUMBER, BigInt(block * PAGE_SECTORS), true);
+    page.setUint32(at + I386.SEG + SEGMENT.GREF, this.#gref(index), true);
+    page.setUint8(at + I386.SEG + SEGMENT.FIRST_SECT, 0);
+    page.setUint8(at + I386.SEG + SEGMENT.LAST_SECT, PAGE_SECTORS - 1);
+    this.#requests.set(index, { write, block, since: this.#world.clock.now });
+  }
+
+  #fill(index: number, block: number): void {
+    const version = ++this.#versions[block]!;
+    const gfn = this.#pages[index]!;
+    const page = this.#world.page(gfn);
+    for (let at = 0; at < page.byteLength; at += 4) {
+      page.setUint32(at, pattern(block, version, at), true);
+    }
+    this.#touch(gfn);
+  }
+
+  #verify(index: number, block: number): void {
+    const version = this.#versions[block]!;
+    const page = this.#world.page(this.#pages[index]!);
+    for (let at = 0; at < page.byteLength; at += 4) {
+      const word = page.getUint32(at, true);
+      const expected = version === 0 ? 0 : pattern(block, version, at);
+      if (word === expected) continue;
+      throw new Error(
+        `the good frontend reads ${word.toString(16)}h at byte ${at} of block ${block}, ` +
+          `not ${expected.toString(16)}h`,
+      );
+    }
+  }
+
+  #gref(index: number): number {
+    return this.#ringRef + 1 + index;
+  }
+
+  #touch(gfn: number): void {
+    this.#world.watch.touch(address(gfn));
+  }
+}
+
+function pattern(block: number, version: number, at: number): number {
+  return (Math.imul(block + 1, 0x9e3779b1) ^ version << 16 ^ at) >>> 0;
+}
