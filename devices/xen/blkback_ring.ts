@@ -109,6 +109,8 @@ export class BlkbackRing {
   /** Requests in the hands of the disk. */
   #onDisk = 0;
   #ending: RingEnding | undefined;
+  /** Whoever closes it waits to be told. */
+  #awaitsDrain = false;
 
   constructor(parts: BlkbackRingParts) {
     this.#parts = parts;
@@ -166,7 +168,8 @@ export class BlkbackRing {
     this.#backOff.cancel();
     if (how === "crashed") this.#admitted = 0;
     this.#ending = how;
-    if (!this.#isDrained()) return false;
+    this.#awaitsDrain = !this.#isDrained();
+    if (this.#awaitsDrain) return false;
     for (const { pages } of this.#slots.all) {
       pages.unmap();
       pages.release();
@@ -190,7 +193,9 @@ export class BlkbackRing {
   }
 
   #tellDrained(): void {
-    if (this.#ending !== undefined && this.#isDrained()) this.#parts.onDrained();
+    if (!this.#awaitsDrain || !this.#isDrained()) return;
+    this.#awaitsDrain = false;
+    this.#parts.onDrained();
   }
 
   #newPersistent(): PersistentPages {
@@ -218,8 +223,15 @@ export class BlkbackRing {
     } else {
       this.#persistent?.look();
       this.#awake = false;
-      if (this.#admitted > 0) this.#eoi.end(!this.#useful);
+      if (this.#ending !== undefined) this.#admitNoMore();
+      else if (this.#admitted > 0) this.#eoi.end(!this.#useful);
     }
+  }
+
+  /** The frontend may have taken requests back that were to be refused. */
+  #admitNoMore(): void {
+    this.#admitted = 0;
+    this.#tellDrained();
   }
 
   #hasRequest(): boolean {

@@ -1,0 +1,47 @@
+import { assertEquals } from "@std/assert";
+import { MemoryDisk } from "../../../devices/disk/memory.ts";
+import { MEDIA_PRESETS, TimedDisk } from "../../../devices/disk/timed.ts";
+import { BLKIF_OP } from "../../../devices/xen/blkif.ts";
+import { SRING } from "../../../devices/xen/ring.ts";
+import { XENBUS_STATE } from "../../../devices/xen/xenbus.ts";
+import { FakeClock } from "../../helpers/disk.ts";
+import { BlkfrontGuest, FRONTEND } from "../../helpers/xen.ts";
+
+const GREF = 20;
+
+/** A guest whose device is removed while three requests wait on its ring. */
+function guestOfRemovedDevice(): BlkfrontGuest {
+  const clock = new FakeClock();
+  const image = new MemoryDisk(new Uint8Array(64 * 512));
+  const disk = new TimedDisk(clock, image, MEDIA_PRESETS.ssd!, (error) => {
+    throw error;
+  });
+  const guest = new BlkfrontGuest({ disk, clock });
+  guest.connect();
+  guest.page(GREF);
+  guest.put(BLKIF_OP.READ, 1, 0, { gref: GREF, last: 20 }); // the worker pauses after it
+  guest.push();
+  clock.runTo(clock.now + 5_000);
+  for (const id of [2, 3, 4]) guest.put(BLKIF_OP.READ, id, 0, { gref: GREF });
+  guest.push();
+  guest.store.remove(FRONTEND);
+  clock.runTo(clock.now + 2_500);
+  return guest;
+}
+
+for (
+  const [name, requests] of [
+    ["takes the requests back", 1],
+    ["takes one request back", 3],
+    ["takes back what has been served", 0],
+    ["runs req_prod ahead", 100],
+  ] as const
+) {
+  Deno.test(`BlkbackRing lets go of the ring of a removed device whose frontend ${name}`, () => {
+    const guest = guestOfRemovedDevice();
+    guest.ring.page.setUint32(SRING.REQ_PROD, requests, true);
+    guest.clock.run();
+    assertEquals(guest.grants.totalMapped, 0);
+    assertEquals(guest.backend.state, XENBUS_STATE.CLOSED);
+  });
+}
