@@ -38,6 +38,8 @@ export class DiskModel implements Disk {
   readonly #rules: DiskRules;
   readonly #memory: MemoryWatch;
   readonly #inFlight = new Set<Accepted>();
+  /** Requests taken and not answered, by ring and place. */
+  readonly #rings: Map<number, Accepted | "refused">[] = [];
 
   constructor(inner: Disk, rules: DiskRules, memory: MemoryWatch) {
     this.sectorCount = inner.sectorCount;
@@ -51,6 +53,7 @@ export class DiskModel implements Disk {
   /** Follows one of the backend's rings. */
   observe(): RingObserver {
     const slots = new Map<number, Accepted | "refused">();
+    this.#rings.push(slots);
     return {
       event: () => {},
       taken: (slot, request) => {
@@ -64,6 +67,18 @@ export class DiskModel implements Disk {
         if (taken !== "refused") this.#inFlight.delete(taken);
       },
     };
+  }
+
+  /** The backend driver has died: what it has taken it never answers. */
+  forget(): void {
+    for (const slots of this.#rings) slots.clear();
+    this.#inFlight.clear();
+  }
+
+  /** @throws {Error} when a request has been taken and not answered */
+  assertIdle(): void {
+    const taken = this.#rings.reduce((sum, { size }) => sum + size, 0);
+    if (taken > 0) throw new Error(`${taken} requests are taken and never answered`);
   }
 
   submit(request: BlockRequest): void {

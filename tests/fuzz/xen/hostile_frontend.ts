@@ -3,7 +3,7 @@
  * @module
  */
 
-import { GTF_PERMIT_ACCESS, GTF_READONLY } from "../../../core/hypervisor/grants.ts";
+import { GTF_PERMIT_ACCESS, GTF_READONLY } from "../../../core/hypervisor/grant_entry.ts";
 import { PAGE_SIZE } from "../../../core/types.ts";
 import type { BlkifLayout } from "../../../devices/xen/blkif.ts";
 import { BLKIF_OP, I386, REQUEST, RESPONSE, SEGMENT, X86_64 } from "../../../devices/xen/blkif.ts";
@@ -40,8 +40,6 @@ type Phase = "closed" | "waiting" | "connected" | "closing";
 
 /** A frontend of one disk. Each method is one step. */
 export class HostileFrontend {
-  /** Responses taken, by status. */
-  readonly counts: Record<string, number> = {};
   readonly #world: World;
   readonly #store: StoreDriver;
   readonly #home: string;
@@ -261,8 +259,9 @@ export class HostileFrontend {
     for (; queue.cons !== prod; queue.cons = (queue.cons + 1) >>> 0) {
       const at = queue.cons;
       const status = this.#read32(queue, at, RESPONSE.OPERATION) >> 16;
-      const name = STATUSES.includes(status) ? `status ${status}` : "status of its own making";
-      this.counts[name] = (this.counts[name] ?? 0) + 1;
+      this.#world.count(
+        STATUSES.includes(status) ? `status ${status}` : "status of its own making",
+      );
     }
     this.#world.store32(header + SRING.RSP_EVENT, prod + 1);
     return `takes ${there} responses`;
@@ -291,7 +290,12 @@ export class HostileFrontend {
         this.#world.grant(gref, anyFrame(rng), GTF_PERMIT_ACCESS | GTF_READONLY);
         return `grants ${gref} for reading only`;
       case 2:
-        this.#world.grant(gref, anyFrame(rng), GTF_PERMIT_ACCESS, wild(rng) & 0xffff);
+        this.#world.grant(
+          gref,
+          anyFrame(rng),
+          GTF_PERMIT_ACCESS,
+          rng.pick([1, wild(rng) & 0xffff]),
+        );
         return `grants ${gref} to somebody else`;
       case 3:
         this.#world.grant(gref, anyFrame(rng), wild(rng) & 0xffff);

@@ -5,7 +5,16 @@
 
 import { EVTCHNOP } from "../../../core/hypervisor/event_channel_op.ts";
 import type { Rng } from "../rng.ts";
-import { address, FRAMES, HOLES, OVERLAYS, RAM_FRAMES } from "./layout.ts";
+import {
+  address,
+  FRAMES,
+  type Frames,
+  framesOf,
+  GREFS,
+  HOLES,
+  OVERLAYS,
+  RAM_FRAMES,
+} from "./layout.ts";
 import { anyFrame, anyGref, wild } from "./wild.ts";
 import { HYPERCALL, type World } from "./world.ts";
 
@@ -34,7 +43,7 @@ const area: Field = (rng) => rng.chance(80) ? FRAMES.areas[0] + rng.below(4) : r
 const gref: Field = (rng) => anyGref(rng);
 const gfn: Field = (rng) => anyFrame(rng);
 const small: Field = (rng) => rng.below(8);
-const any: Field = (rng) => harmless(wild(rng));
+const any: Field = (rng, world) => world.handOver(harmless(wild(rng)));
 const index: Field = (rng) => rng.chance(70) ? rng.below(66) : wild(rng);
 /** A time that is not far away, or any. */
 const soon: Field = (rng, world) => rng.chance(80) ? world.clock.now + rng.below(1e6) : wild(rng);
@@ -44,6 +53,13 @@ const areaPointer: Field = (rng) =>
   rng.chance(80)
     ? address(FRAMES.areas[0]) + rng.below(0x3000)
     : address(rng.pick([...HOLES, 0x201]) & 0xfffff) + rng.below(0x1000);
+
+/** Where a granted page is to be seen. */
+const host: Field = (rng) => address(rng.chance(70) ? rng.pick(OVERLAYS) : anyFrame(rng) & 0xfffff);
+const mapFlags: Field = (rng) => rng.chance(90) ? rng.below(8) : wild(rng);
+/** Length, flags. */
+const copy: Field = (rng) =>
+  (rng.chance(80) ? rng.below(4097) : wild(rng) & 0xffff) | rng.below(4) << 16;
 
 const SHAPES: readonly Shape[] = [
   { number: 12, command: 3, fields: [domid] },
@@ -61,17 +77,28 @@ const SHAPES: readonly Shape[] = [
   { number: 32, command: 7, fields: [zero, zero] },
   { number: 32, command: 8, fields: [port, zero] },
   { number: 32, command: 9, fields: [port] },
-  { number: 20, command: 6, fields: [domid, zero, zero, zero], other: one },
-  { number: 20, command: 10, fields: [domid, zero], other: one },
+  { number: 32, command: 11, fields: [area, zero, (rng) => rng.pick([0, 128, 4032]), zero] },
+  { number: 32, command: 12, fields: [area, zero] },
+  { number: 32, command: 13, fields: [port, small] },
+  { number: 20, command: 0, fields: [host, zero, mapFlags, gref, domid, zero], other: one },
   {
     number: 20,
     command: 0,
-    fields: [zero, zero, small, gref, domid, zero, zero, zero],
+    fields: [host, zero, (r) => 2 | r.below(2) << 2, gref, one],
     other: one,
   },
-  { number: 20, command: 1, fields: [zero, zero, any, any], other: one },
-  { number: 20, command: 5, fields: [gref, domid, small, gfn, domid, small, small], other: one },
-  { number: 20, command: 5, fields: [gref, domid, any, gref, domid, any, any], other: small },
+  { number: 20, command: 1, fields: [host, zero, zero, zero, small], other: one },
+  { number: 20, command: 2, fields: [domid, small, zero, pointer], other: one },
+  { number: 20, command: 4, fields: [gfn, domid, gref], other: small },
+  { number: 20, command: 5, fields: [gref, domid, small, gfn, domid, small, copy], other: one },
+  { number: 20, command: 5, fields: [gref, one, any, gref, one, any, copy], other: small },
+  { number: 20, command: 6, fields: [domid, zero, zero, zero], other: one },
+  { number: 20, command: 7, fields: [host, zero, any, any, small], other: one },
+  { number: 20, command: 8, fields: [small], other: one },
+  { number: 20, command: 9, fields: [small, domid, zero, pointer], other: one },
+  { number: 20, command: 10, fields: [domid, zero], other: one },
+  { number: 20, command: 11, fields: [gref, gref, zero], other: small },
+  { number: 20, command: 12, fields: [any, zero, any, small], other: small },
   { number: 24, command: 5, fields: [areaPointer, zero], pointer: "edx", other: zero },
   { number: 24, command: 10, fields: [area, zero, any], pointer: "edx", other: zero },
   { number: 24, command: 10, fields: [area, zero, small], pointer: "edx", other: zero },
@@ -94,12 +121,13 @@ const SHAPES: readonly Shape[] = [
 ];
 
 /** Commands that a guest could use to hurt its own drivers, which nobody promises to stop. */
-const SUICIDE: ReadonlySet<string> = new Set(["29:2", "20:8"]);
+const SUICIDE: ReadonlySet<string> = new Set(["29:2"]);
 
 const STRUCT_WORDS = 16;
 const [MEMORY_OP, VCPU_OP] = [12, 24] as const;
 const ADD_TO_PHYSMAP = 7;
 const REGISTER_VCPU_INFO = 10;
+const [COPY, SET_VERSION, SWAP_GRANT_REF] = [5, 8, 11] as const;
 /** XENMAPSPACE_grant_table. */
 const GRANT_TABLE = 1;
 const EFLAGS_VM = 1 << 17;
@@ -115,12 +143,24 @@ export function randomHypercall(rng: Rng, world: World): string {
     storeLinear(world, at + word * 4, (field ?? any)(rng, world));
   }
   const other = world.handOver((rng.chance(90) ? shape.other ?? any : any)(rng, world));
-  const [ecx, edx] = shape.pointer === "edx" ? [other, at] as const : [at, other] as const;
+  const [ecx, last] = shape.pointer === "edx" ? [other, at] as const : [at, other] as const;
+  const edx = number === HYPERCALL.GRANT_TABLE_OP ? elements(last) : last;
   const isOther = number !== shape.number || command !== shape.command;
   if (hurtsItself(world, number, command, [ecx, edx], isOther)) return "spares itself";
   const result = callAs(rng, world, [number, command, ecx, edx, any(rng, world), any(rng, world)]);
+  if (number === HYPERCALL.GRANT_TABLE_OP && command === COPY) copied(world);
   return `hypercall ${number}, command ${command}, ${ecx.toString(16)}h, ${edx.toString(16)}h: ` +
     `${result}`;
+}
+
+/** Few enough, or too many: Xen stores into all of them. */
+function elements(count: number): number {
+  return count < 2 ** 31 ? count % 9 : count;
+}
+
+/** Any page that a hostile frontend could grant may be a copy now. */
+function copied(world: World): void {
+  for (const gfn of framesOf([FRAMES.rings[0], FRAMES.data[1]])) world.watch.touch(address(gfn));
 }
 
 /** @param isOther the structure is that of another command */
@@ -135,19 +175,43 @@ function hurtsItself(
   switch (number) {
     case VCPU_OP: // areas that Xen writes from then on
       return isOther || command === REGISTER_VCPU_INFO && !isArea(loadLinear(world, edx));
-    case MEMORY_OP: // all frontends live by the first page of the grant table
-      return command === ADD_TO_PHYSMAP && word(1) === GRANT_TABLE && word(2) === 0;
+    case MEMORY_OP:
+      return command === ADD_TO_PHYSMAP && word(1) === GRANT_TABLE && isVital(word(2));
+    case HYPERCALL.GRANT_TABLE_OP:
+      return hurtsGrants(command, [word(0), word(1)]);
     case HYPERCALL.EVENT_CHANNEL_OP:
-      return command === EVTCHNOP.RESET ||
-        command === EVTCHNOP.CLOSE && world.spared.has(word(0));
+      return hurtsEvents(world, command, word(0));
     default:
       return SUICIDE.has(`${number}:${command}`);
   }
 }
 
+function hurtsEvents({ spared }: World, command: number, first: number): boolean {
+  switch (command) {
+    case EVTCHNOP.CLOSE:
+      return spared.has(first);
+    case EVTCHNOP.INIT_CONTROL:
+    case EVTCHNOP.EXPAND_ARRAY:
+      return !isArea(first);
+    default:
+      return command === EVTCHNOP.RESET;
+  }
+}
+
+/** Entries of the good frontend stay where they are. */
+function hurtsGrants(command: number, words: readonly number[]): boolean {
+  if (command === SWAP_GRANT_REF) return words.some((gref) => isIn(GREFS.good, gref));
+  return command === SET_VERSION && (words[0] === 1 || words[0] === 2);
+}
+
+/** Pages of the grant table that all frontends live by: one of entries, two in version 2, and marks. */
+function isVital(index: number): boolean {
+  return index < 2 || index >= 0x80000000;
+}
+
 /** Xen may write there, or cannot. */
 function isArea(gfn: number): boolean {
-  return gfn >= FRAMES.areas[0] && gfn < FRAMES.areas[1] || gfn >= RAM_FRAMES;
+  return isIn(FRAMES.areas, gfn) || gfn >= RAM_FRAMES;
 }
 
 /**
@@ -155,10 +219,17 @@ function isArea(gfn: number): boolean {
  * frontend's pages, taken for a frame.
  */
 function harmless(value: number): number {
-  if (value >= FRAMES.good[0] && value < FRAMES.good[1]) return value + 0x100;
-  const gfn = value >>> 12;
-  const isOwn = gfn === 0 || gfn >= FRAMES.rings[0] && gfn < FRAMES.data[1];
-  return isOwn || gfn >= RAM_FRAMES ? value : (value | 0x40000000) >>> 0;
+  if (isForbidden(value)) return value + 0x100;
+  return isForbidden(value >>> 12) ? (value | 0x40000000) >>> 0 : value;
+}
+
+/** A frame that nobody hands over to Xen. */
+function isForbidden(gfn: number): boolean {
+  return gfn < RAM_FRAMES && gfn !== 0 && !isIn([FRAMES.rings[0], FRAMES.data[1]], gfn);
+}
+
+function isIn([first, end]: Frames, value: number): boolean {
+  return value >= first && value < end;
 }
 
 /** Mostly from the kernel, sometimes from where nobody may. */

@@ -17,7 +17,7 @@ export type Frames = readonly [first: number, end: number];
 export const FRAMES: Readonly<Record<"scratch" | "areas" | "good" | "rings" | "data", Frames>> = {
   /** Structures of hypercalls. */
   scratch: [1, 4],
-  /** Where Xen is told to write when it likes: vcpu_info, runstate. */
+  /** Where Xen is told to write when it likes: vcpu_info, runstate, events. */
   areas: [4, 8],
   /** Ring and data of the frontend that behaves. */
   good: [8, 24],

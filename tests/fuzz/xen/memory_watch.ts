@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GrantTable } from "../../../core/hypervisor/grants.ts";
+import type { Dom0Grants } from "../../../core/hypervisor/dom0_grants.ts";
 import { PAGE_SIZE } from "../../../core/types.ts";
 import { FRAMES, RAM_FRAMES } from "./layout.ts";
 
@@ -38,7 +38,7 @@ export class MemoryWatch {
   }
 
   /** Puts itself between dom0 and the grant table. */
-  follow(grants: GrantTable): void {
+  follow(grants: Dom0Grants): void {
     const map = grants.map.bind(grants);
     const unmap = grants.unmap.bind(grants);
     const unmapAll = grants.unmapAll.bind(grants);

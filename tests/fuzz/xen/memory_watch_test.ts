@@ -8,7 +8,7 @@ const [FRAME] = FRAMES.data;
 const GREF = 40;
 
 function world(): World {
-  return new World([{ index: 0, readOnly: false, offers }]);
+  return new World([{ vdev: "hda", readOnly: false, offers }]);
 }
 
 Deno.test("MemoryWatch.findChange() tells of a byte that nobody may have written", () => {

@@ -7,8 +7,8 @@
 
 import { Rng } from "../rng.ts";
 import type { Finding, FuzzTarget } from "../target.ts";
-import { HostileGuest } from "./steps.ts";
-import type { DiskPlan } from "./world.ts";
+import type { CasePlan } from "./guest.ts";
+import { FuzzedMachine } from "./steps.ts";
 
 const STEPS = 10_000;
 /** Between two looks at all of memory. */
@@ -48,16 +48,16 @@ export class XenTarget implements FuzzTarget {
     const log: string[] = [];
     let at = 0;
     try {
-      const guest = new HostileGuest(makePlans(new Rng(seed)));
+      const machine = new FuzzedMachine(makePlan(new Rng(seed)));
       for (; at < steps.length; at++) {
-        const text = guest.step(new Rng(seed + Math.imul(steps[at]! + 1, 0x9e3779b1)));
+        const text = machine.step(new Rng(seed + Math.imul(steps[at]! + 1, 0x9e3779b1)));
         if (lookEvery === 1) log.push(`${steps[at]} ${text}`);
-        if (at % lookEvery === 0) judge(guest);
+        if (at % lookEvery === 0) judge(machine);
       }
-      judge(guest);
-      guest.close();
-      judgeEnd(guest);
-      this.#record(guest, steps.length);
+      judge(machine);
+      machine.guest.close();
+      judgeEnd(machine);
+      this.#record(machine, steps.length);
       return undefined;
     } catch (error) {
       const what = error instanceof Error ? error.stack ?? error.message : String(error);
@@ -65,23 +65,18 @@ export class XenTarget implements FuzzTarget {
     }
   }
 
-  #record({ world, counts, hostile, good }: HostileGuest, steps: number): void {
+  #record({ world }: FuzzedMachine, steps: number): void {
     this.#count("steps", steps);
-    for (const [name, count] of Object.entries(counts)) this.#count(`steps: ${name}`, count);
-    for (const frontend of hostile) {
-      for (const [name, count] of Object.entries(frontend.counts)) this.#count(name, count);
-    }
+    for (const [name, count] of Object.entries(world.counts)) this.#count(name, count);
     for (const { counts } of world.models.values()) {
       for (const [name, count] of Object.entries(counts)) this.#count(`requests ${name}`, count);
     }
-    for (const reasons of Object.values(world.domain.refusals)) {
+    for (const reasons of Object.values(world.refusals.counts)) {
       for (const [reason, count] of Object.entries(reasons)) {
         this.#count(`refused: ${reason}`, count);
       }
     }
-    this.#count("good requests", good.served);
     this.#count("guest errors", world.accounting.guestErrors);
-    this.#count("hypercalls", world.domain.xen.stats().hypercalls.total);
   }
 
   #count(name: string, by: number): void {
@@ -89,31 +84,42 @@ export class XenTarget implements FuzzTarget {
   }
 }
 
-function makePlans(rng: Rng): readonly [DiskPlan, DiskPlan, DiskPlan] {
+export function makePlan(rng: Rng): CasePlan {
   const offers = () => ({
     persistent: rng.chance(60),
     indirect: rng.chance(80),
     ringPages: rng.pick([1, 16, 16]),
     queues: rng.pick([1, 4, 4]),
   });
-  return [
-    { index: 0, readOnly: false, offers: offers() },
-    { index: 1, readOnly: rng.chance(50), offers: offers() },
-    { index: 3, readOnly: false, offers: offers() },
-  ];
+  return {
+    disks: [
+      { vdev: "hda", readOnly: false, offers: offers() },
+      { vdev: "hdb", readOnly: rng.chance(50), offers: offers() },
+      { vdev: "hdd", readOnly: false, offers: offers() },
+    ],
+    offers: { evtchnFifo: rng.chance(50), upcallVector: rng.chance(50) },
+    grantVersion: rng.pick([1, 2] as const),
+  };
 }
 
-function judge({ world }: HostileGuest): void {
+function judge({ world }: FuzzedMachine): void {
   const change = world.watch.findChange();
   if (change !== undefined) throw new Error(change);
   world.books.assertClosed();
 }
 
 /** After all frontends have said that they are closed, nothing of them is left. */
-function judgeEnd(guest: HostileGuest): void {
-  judge(guest);
-  const { mapped } = guest.world.watch;
+function judgeEnd(machine: FuzzedMachine): void {
+  judge(machine);
+  const { mapped } = machine.world.watch;
+  if (mapped.length > 0 && Deno.env.get("NO_COLOR") === "dbg") {
+    console.log(machine.world.domain.vbds.list(), machine.world.domain.listStore("/local/domain/0/backend", { full: true } as never).join("\n"));
+    console.log(machine.world.domain.listStore("/local/domain", { full: true } as never).filter((l: string) => /vbd/.test(l)).join("\n"));
+    for (const model of machine.world.models.values()) { try { model.assertIdle(); } catch (e) { console.log(String(e)); } }
+  }
   if (mapped.length > 0) throw new Error(`grants ${mapped.join(", ")} stay mapped`);
+  for (const model of machine.world.models.values()) model.assertIdle();
+  machine.world.restart();
 }
 
 /**

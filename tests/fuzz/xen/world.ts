@@ -1,24 +1,27 @@
 /**
- * A domain as the toolstack builds it, with everything real but its CPU: hypervisor interface,
- * xenstored, block backends, disks. A case holds its registers.
+ * A machine's Xen with everything real but the CPU: hypervisor interface, xenstored, block backends,
+ * disks. It has one domain after the other, as a machine that starts again. A case holds the
+ * registers.
  * @module
  */
 
-import { VirtualClock } from "../../../core/clock.ts";
+import { ClockScope, VirtualClock } from "../../../core/clock.ts";
 import { Dom0Timeline } from "../../../core/dom0.ts";
-import { ImageError } from "../../../core/errors.ts";
+import type { ImageError } from "../../../core/errors.ts";
 import { Accounting } from "../../../core/hypervisor/accounting.ts";
 import { COST_PRESETS, DEFAULT_COST } from "../../../core/hypervisor/costs.ts";
 import { EVTCHNOP } from "../../../core/hypervisor/event_channel_op.ts";
 import type { ExitBooks } from "../../../core/hypervisor/exit_books.ts";
-import { GRANT_ENTRY, GTF_PERMIT_ACCESS } from "../../../core/hypervisor/grants.ts";
-import { FIRST_DOMID } from "../../../core/hypervisor/xen.ts";
+import { GTF_PERMIT_ACCESS } from "../../../core/hypervisor/grant_entry.ts";
+import { Refusals } from "../../../core/hypervisor/refusals.ts";
+import type { XenOffers } from "../../../core/hypervisor/xen_offers.ts";
 import { XenStore } from "../../../core/hypervisor/xenstore.ts";
 import { Books } from "../../../core/ledger.ts";
 import { Domain } from "../../../core/machine/domain.ts";
+import { FrameScope } from "../../../core/machine/frame_scope.ts";
 import { GuestRam } from "../../../core/machine/memory.ts";
-import { COST, type Ns, PAGE_SIZE, SECTOR_SIZE } from "../../../core/types.ts";
 import type { DomainDisk } from "../../../core/machine/vbds.ts";
+import { COST, type Ns, PAGE_SIZE, SECTOR_SIZE } from "../../../core/types.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
 import { ServedDisk } from "../../../devices/disk/served.ts";
 import { MEDIA_PRESETS, TimedDisk } from "../../../devices/disk/timed.ts";
@@ -32,18 +35,14 @@ export const DISK_SECTORS = 512;
 
 /** A disk of the domain. */
 export interface DiskPlan {
-  /** Position, 0 to 3. */
-  readonly index: number;
+  /** Such as `"hda"`. */
+  readonly vdev: string;
   readonly readOnly: boolean;
   readonly offers: NonNullable<DomainDisk["offers"]>;
 }
 
-/** Numbers of the virtual devices hda to hdd. */
-export const VDEVS = [768, 832, 5632, 5696] as const;
-const NAMES = ["hda", "hdb", "hdc", "hdd"] as const;
-
 /** Numbers of hypercalls that a driver makes. */
-export const HYPERCALL = { EVENT_CHANNEL_OP: 32 } as const;
+export const HYPERCALL = { GRANT_TABLE_OP: 20, EVENT_CHANNEL_OP: 32 } as const;
 
 const DOMID_SELF = 0x7ff0;
 
@@ -56,52 +55,122 @@ const STRUCT = address(FRAMES.scratch[0]);
 /** Registers by the arguments they carry: EBX, ECX, EDX, ESI, EDI. */
 const ARGUMENTS = [3, 1, 2, 6, 7] as const;
 
-/** The domain. */
+/** dom0 has time to finish what it has begun. */
+const LONGEST_END: Ns = 60_000_000_000;
+
+/** What ends with a domain. */
+interface Life {
+  readonly domain: Domain;
+  readonly clock: ClockScope;
+  readonly frames: FrameScope;
+}
+
+/** The machine. */
 export class World {
   readonly clock: VirtualClock = new VirtualClock();
   readonly books: Books = new Books(this.clock);
   readonly accounting: Accounting = new Accounting();
+  readonly refusals: Refusals = new Refusals();
   readonly memory: GuestRam;
   readonly watch: MemoryWatch;
   readonly vcpu: RegisterFile = new RegisterFile();
-  readonly domain: Domain;
   /** Event channels that a hostile part of the guest may close. */
   readonly victims: number[] = [];
   /** Those that no part of the guest closes. */
   readonly spared: Set<number> = new Set();
-  /** By name. */
+  /** What happened, by name. */
+  readonly counts: Record<string, number> = {};
+  /** By name of the disk. */
   readonly models: Map<string, DiskModel> = new Map();
+  readonly #plans: readonly DiskPlan[];
+  readonly #offers: Partial<XenOffers>;
   readonly #view: DataView;
+  readonly #dom0: Dom0Timeline = new Dom0Timeline(this.clock);
+  readonly #store: XenStore = new XenStore();
+  readonly #media: TimedDisk[] = [];
+  readonly #disks: DomainDisk[];
   /** Pointers that the next hypercall is given. */
   readonly #handed: number[] = [];
-  readonly #dom0: Dom0Timeline = new Dom0Timeline(this.clock);
+  #lastDomid = 0;
+  #life: Life;
+  #crashed = false;
 
-  constructor(plans: readonly DiskPlan[]) {
+  constructor(plans: readonly DiskPlan[], offers: Partial<XenOffers> = {}) {
     const buffer = new ArrayBuffer((RAM_FRAMES + EXTRA_FRAMES) * PAGE_SIZE);
+    this.#plans = plans;
+    this.#offers = offers;
     this.#view = new DataView(buffer);
     this.memory = new GuestRam({
       ...{ buffer, base: 0, ramBytes: RAM_FRAMES * PAGE_SIZE, extraFrames: EXTRA_FRAMES },
     });
     this.watch = new MemoryWatch(buffer);
     for (const [page, gfn] of LINEAR) this.vcpu.mapped.set(page, gfn);
-    const { clock, books, memory, accounting } = this;
-    this.domain = new Domain({
-      ...{ clock, ledger: books, memory, physmap: memory, dom0: this.#dom0, errors: accounting },
-      store: new XenStore(),
-      domid: FIRST_DOMID,
-      costs: COST_PRESETS[DEFAULT_COST]!,
-      disks: plans.map((plan) => this.#makeDisk(plan)),
-      exits: { watchRing: (name: string) => this.models.get(name)!.observe() } as ExitBooks,
-      onShutdown: () => {},
-    });
-    this.watch.follow(this.domain.xen.grants);
+    this.#disks = plans.map((plan) => this.#makeDisk(plan));
+    this.#life = this.#build();
   }
 
-  #makeDisk({ index, readOnly, offers }: DiskPlan): DomainDisk {
+  /** The domain that there is. */
+  get domain(): Domain {
+    return this.#life.domain;
+  }
+
+  /** Xen has ended the domain for something that it did. */
+  get hasCrashed(): boolean {
+    return this.#crashed;
+  }
+
+  /** Counts something that happened. */
+  count(name: string): void {
+    this.counts[name] = (this.counts[name] ?? 0) + 1;
+  }
+
+  /** A disk that can be attached. */
+  disk(vdev: string): DomainDisk {
+    return this.#disks[this.#plans.findIndex((plan) => plan.vdev === vdev)]!;
+  }
+
+  /** Destroys the domain wherever it is, and builds the next one. */
+  restart(): void {
+    const { domain, clock, frames } = this.#life;
+    domain.closeDevices();
+    const end = this.clock.now + LONGEST_END;
+    while (!this.#dom0.isIdle || this.#media.some(({ inFlight }) => inFlight > 0)) {
+      if (this.clock.now > end) throw new Error("dom0 does not end what it has begun");
+      this.pass(1_000_000);
+    }
+    domain.end();
+    clock.end();
+    frames.end();
+    const { mapped } = this.watch;
+    if (mapped.length > 0) throw new Error(`grants ${mapped.join(", ")} outlive their domain`);
+    for (const model of this.models.values()) model.assertIdle();
+    this.#life = this.#build();
+  }
+
+  #build(): Life {
+    const { books, memory, accounting, refusals } = this;
+    const clock = new ClockScope(this.clock);
+    const frames = new FrameScope(memory);
+    const domain = new Domain({
+      ...{ clock, ledger: books, memory, physmap: frames, dom0: this.#dom0, errors: accounting },
+      ...{ store: this.#store, domid: ++this.#lastDomid, refusals, offers: this.#offers },
+      costs: COST_PRESETS[DEFAULT_COST]!,
+      disks: this.#disks,
+      exits: { watchRing: (vdev: string) => this.models.get(vdev)!.observe() } as ExitBooks,
+      onUpcallVector: () => {},
+      onShutdown: () => this.#crashed = true,
+    });
+    this.#crashed = false;
+    this.watch.follow(domain.xen.grants);
+    return { domain, clock, frames };
+  }
+
+  #makeDisk({ vdev, readOnly, offers }: DiskPlan): DomainDisk {
     const image = new MemoryDisk(new Uint8Array(DISK_SECTORS * SECTOR_SIZE), { readOnly });
     const media = new TimedDisk(this.clock, image, MEDIA_PRESETS.ssd!, (error: ImageError) => {
       throw error;
     });
+    this.#media.push(media);
     const { blockSubmit, blockComplete } = COST_PRESETS[DEFAULT_COST]!;
     const served = new ServedDisk(this.#dom0, media, {
       submit: blockSubmit,
@@ -109,18 +178,19 @@ export class World {
     });
     const rules = { sectorCount: DISK_SECTORS, readOnly, indirect: offers.indirect ?? true };
     const disk = new DiskModel(served, rules, this.watch);
-    this.models.set(NAMES[index]!, disk);
-    return { vdev: NAMES[index]!, disk, offers };
+    this.models.set(vdev, disk);
+    return { vdev, disk, offers };
   }
 
   // ---- the guest ---------------------------------------------------------------------------
 
-  /** VMCALL; the result as a signed number. */
+  /** VMCALL; the result as a signed number. Of a call that goes on, the first part is made. */
   call(number: number, ...args: readonly number[]): number {
     const { xen } = this.domain;
     xen.unblock();
     this.vcpu.regs[0] = number;
     ARGUMENTS.forEach((register, i) => this.vcpu.regs[register] = args[i] ?? 0);
+    this.count("hypercalls");
     xen.hypercall(this.vcpu);
     for (const pointer of this.#handed.splice(0)) this.#storedByXen(pointer);
     return this.vcpu.regs[0]! | 0;
@@ -132,33 +202,38 @@ export class World {
     return pointer;
   }
 
+  /** A hypercall with a structure of words, which must succeed. @returns the first word that follows */
+  driverCall(number: number, command: number, words: readonly number[], count = 0): number {
+    words.forEach((word, i) => this.store32(STRUCT + i * 4, word));
+    this.handOver(STRUCT);
+    const result = this.call(number, command, STRUCT, count);
+    if (result < 0) throw new Error(`hypercall ${number}, command ${command} gives ${result}`);
+    return this.memory.read32(STRUCT + words.length * 4);
+  }
+
   /** EVTCHNOP_send. */
   send(evtchnPort: number): number {
     this.store32(STRUCT, evtchnPort);
     return this.call(HYPERCALL.EVENT_CHANNEL_OP, EVTCHNOP.SEND, STRUCT);
   }
 
-  /** EVTCHNOP_alloc_unbound for dom0; the port, or a negative error number. */
+  /** EVTCHNOP_alloc_unbound for dom0. @returns the port; 0 when there is none left */
   allocateUnbound(): number {
     this.store32(STRUCT, DOMID_SELF);
     this.handOver(STRUCT);
     const result = this.call(HYPERCALL.EVENT_CHANNEL_OP, EVTCHNOP.ALLOC_UNBOUND, STRUCT);
-    return result < 0 ? result : this.memory.read32(STRUCT + 4);
+    return result < 0 ? 0 : this.memory.read32(STRUCT + 4);
   }
 
   /** EVTCHNOP_close. */
-  closePort(evtchnPort: number): number {
+  closePort(evtchnPort: number): void {
     this.store32(STRUCT, evtchnPort);
-    return this.call(HYPERCALL.EVENT_CHANNEL_OP, EVTCHNOP.CLOSE, STRUCT);
+    this.call(HYPERCALL.EVENT_CHANNEL_OP, EVTCHNOP.CLOSE, STRUCT);
   }
 
-  /** Writes an entry of the grant table's first page. */
+  /** Writes a grant entry. */
   grant(gref: number, gfn: number, flags: number = GTF_PERMIT_ACCESS, domid: number = 0): void {
-    const table = this.domain.xen.grants.frame(0)!;
-    const view = new DataView(table.buffer, table.byteOffset + gref * GRANT_ENTRY.SIZE);
-    view.setUint16(GRANT_ENTRY.DOMID, domid, true);
-    view.setUint32(GRANT_ENTRY.FRAME, gfn, true);
-    view.setUint16(GRANT_ENTRY.FLAGS, flags, true);
+    this.domain.xen.grantTables.guest.frames.write(gref, { flags, domid, gfn });
   }
 
   /** The guest stores a word; nothing happens where it has no memory. @param gpa aligned */
