@@ -14,11 +14,13 @@ const NS_PER_SECOND = 1_000_000_000;
 
 /** The watchdogs of one domain, numbered from 1. */
 export class DomainWatchdogs {
+  readonly #clock: Clock;
   readonly #timers: readonly Timer[];
   readonly #inUse: boolean[];
 
   /** @param onTimeout the domain has not set one in time */
   constructor(clock: Clock, onTimeout: () => void) {
+    this.#clock = clock;
     const numbers = Array.from({ length: NR_DOMAIN_WATCHDOG_TIMERS }, (_, i) => i + 1);
     this.#timers = numbers.map((id) => clock.timer(`xen watchdog ${id}`, onTimeout));
     this.#inUse = numbers.map(() => false);
@@ -36,7 +38,7 @@ export class DomainWatchdogs {
     if (timer === undefined || !this.#inUse[id - 1]) return -ERRNO.EINVAL;
     this.#inUse[id - 1] = seconds !== 0;
     if (seconds === 0) timer.cancel();
-    else timer.armAfter(seconds * NS_PER_SECOND);
+    else this.#arm(timer, seconds);
     return 0;
   }
 
@@ -44,7 +46,14 @@ export class DomainWatchdogs {
     const free = this.#inUse.indexOf(false);
     if (free < 0) return -ERRNO.ENOSPC;
     this.#inUse[free] = true;
-    this.#timers[free]!.armAfter(seconds * NS_PER_SECOND);
+    this.#arm(this.#timers[free]!, seconds);
     return free + 1;
+  }
+
+  /** A time beyond what the clock can count never comes. */
+  #arm(timer: Timer, seconds: number): void {
+    timer.cancel();
+    const deadline = this.#clock.now + seconds * NS_PER_SECOND;
+    if (deadline <= Number.MAX_SAFE_INTEGER) timer.armAt(deadline);
   }
 }

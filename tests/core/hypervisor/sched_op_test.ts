@@ -141,3 +141,12 @@ Deno.test("sched_op lets a guest shut down or pin nobody else", () => {
   assertEquals(guest.call(29, 7, SCRATCH), EPERM);
   assertEquals(guest.shutdowns, []);
 });
+
+Deno.test("SCHEDOP_watchdog never fires beyond what the clock can count", () => {
+  const guest = new XenGuest();
+  assertEquals(watchdog(guest, 0, 0xffffffff), 1);
+  assertEquals(guest.clock.armed, 0);
+  assertEquals(watchdog(guest, 1, 10), 0);
+  assertEquals(watchdog(guest, 1, 0xffffffff), 0);
+  assertEquals(guest.clock.armed, 0);
+});
