@@ -14,6 +14,8 @@ export interface DiskRules {
   readonly sectorCount: number;
   readonly readOnly: boolean;
   readonly indirect: boolean;
+  /** 512-byte sectors of a block. */
+  readonly blockSectors: number;
 }
 
 /** A request that has been taken. */
@@ -125,13 +127,15 @@ export class DiskModel implements Disk {
 /** The rules for what a frontend may ask. @returns what it asks for, `undefined` if it may not */
 function judge(
   request: BlkifRequest,
-  { sectorCount, readOnly, indirect }: DiskRules,
+  { sectorCount, readOnly, indirect, blockSectors }: DiskRules,
   canDiscard: boolean,
 ): Accepted | undefined {
   const { operation, dataOperation, segmentCount, sector } = request;
   if (operation === DISCARD) {
     const { sectors } = request;
-    const refused = readOnly || !canDiscard || request.secure || sector + sectors > sectorCount;
+    const isInside = sector + sectors <= sectorCount;
+    const isAligned = sector % blockSectors === 0 && sectors % blockSectors === 0;
+    const refused = readOnly || !canDiscard || request.secure || !isInside || !isAligned;
     return refused ? undefined : { op: "discard", sector, sectors, moved: false };
   }
   if (![READ, WRITE, BARRIER, FLUSH, INDIRECT].includes(operation as typeof READ)) return undefined;
@@ -144,16 +148,18 @@ function judge(
   const op = dataOperation === READ ? "read" : "write";
   if (op === "write" && readOnly) return undefined;
   if (request.sectors === NO_SECTORS) return undefined; // an indirect page out of reach, too
-  const sectors = sectorsOf(request);
+  const sectors = sectorsOf(request, blockSectors);
   if (sectors === undefined || sector + sectors > sectorCount) return undefined;
+  if (sector % blockSectors !== 0) return undefined;
   return { op, sector, sectors, moved: false };
 }
 
-function sectorsOf(request: BlkifRequest): number | undefined {
+function sectorsOf(request: BlkifRequest, blockSectors: number): number | undefined {
   let bytes = 0;
   for (let i = 0; i < request.segmentCount; i++) {
     const [start, end] = [request.start(i), request.end(i)];
     if (start >= end || end > PAGE_SIZE) return undefined;
+    if ((end - start) % (blockSectors * SECTOR_SIZE) !== 0) return undefined;
     bytes += end - start;
   }
   return bytes / SECTOR_SIZE;

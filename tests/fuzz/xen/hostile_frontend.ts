@@ -222,12 +222,13 @@ export class HostileFrontend {
   #segment(rng: Rng, wildPercent: number): { first: number; last: number; data: number } {
     const data = rng.chance(wildPercent) ? anyGref(rng) : rng.pick(DATA_GREFS);
     if (rng.chance(wildPercent)) return { first: rng.below(256), last: rng.below(256), data };
+    if (rng.chance(40)) return { first: 0, last: 7, data };
     const first = rng.below(8);
     return { first, last: first + rng.below(8 - first), data };
   }
 
   #sector(rng: Rng): number {
-    return rng.chance(5) ? wild(rng) : rng.below(DISK_SECTORS - 88);
+    return rng.chance(5) ? wild(rng) : rng.below(DISK_SECTORS - 88) & (rng.chance(50) ? ~7 : ~0);
   }
 
   // ---- the ring ----------------------------------------------------------------------------

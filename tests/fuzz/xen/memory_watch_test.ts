@@ -8,7 +8,8 @@ const [FRAME] = FRAMES.data;
 const GREF = 40;
 
 function world(): World {
-  return new World([{ vdev: "hda", readOnly: false, offers }]);
+  const blockSize = { logical: 512, physical: 512 };
+  return new World([{ vdev: "hda", readOnly: false, offers, backendType: "phy", blockSize }]);
 }
 
 Deno.test("MemoryWatch.findChange() tells of a byte that nobody may have written", () => {

@@ -9,6 +9,7 @@ import { Rng } from "../rng.ts";
 import type { Finding, FuzzTarget } from "../target.ts";
 import type { CasePlan } from "./guest.ts";
 import { FuzzedMachine } from "./steps.ts";
+import type { DiskPlan } from "./world.ts";
 
 const STEPS = 10_000;
 /** Between two looks at all of memory. */
@@ -84,19 +85,24 @@ export class XenTarget implements FuzzTarget {
   }
 }
 
+/** What a seed decides besides the steps. */
 export function makePlan(rng: Rng): CasePlan {
-  const offers = () => ({
-    persistent: rng.chance(60),
-    indirect: rng.chance(80),
-    ringPages: rng.pick([1, 16, 16]),
-    queues: rng.pick([1, 4, 4]),
-  });
+  const disk = (vdev: string, readOnly: boolean): DiskPlan => {
+    const logical = rng.pick([512, 512, 4096]);
+    return {
+      ...{ vdev, readOnly },
+      offers: {
+        persistent: rng.chance(60),
+        indirect: rng.chance(80),
+        ringPages: rng.pick([1, 16, 16]),
+        queues: rng.pick([1, 4, 4]),
+      },
+      backendType: rng.pick(["phy", "file", "tap"] as const),
+      blockSize: { logical, physical: 4096 },
+    };
+  };
   return {
-    disks: [
-      { vdev: "hda", readOnly: false, offers: offers() },
-      { vdev: "hdb", readOnly: rng.chance(50), offers: offers() },
-      { vdev: "hdd", readOnly: false, offers: offers() },
-    ],
+    disks: [disk("hda", false), disk("hdb", rng.chance(50)), disk("hdd", false)],
     offers: { evtchnFifo: rng.chance(50), upcallVector: rng.chance(50) },
     grantVersion: rng.pick([1, 2] as const),
   };
@@ -112,11 +118,6 @@ function judge({ world }: FuzzedMachine): void {
 function judgeEnd(machine: FuzzedMachine): void {
   judge(machine);
   const { mapped } = machine.world.watch;
-  if (mapped.length > 0 && Deno.env.get("NO_COLOR") === "dbg") {
-    console.log(machine.world.domain.vbds.list(), machine.world.domain.listStore("/local/domain/0/backend", { full: true } as never).join("\n"));
-    console.log(machine.world.domain.listStore("/local/domain", { full: true } as never).filter((l: string) => /vbd/.test(l)).join("\n"));
-    for (const model of machine.world.models.values()) { try { model.assertIdle(); } catch (e) { console.log(String(e)); } }
-  }
   if (mapped.length > 0) throw new Error(`grants ${mapped.join(", ")} stay mapped`);
   for (const model of machine.world.models.values()) model.assertIdle();
   machine.world.restart();

@@ -17,13 +17,13 @@ import { Refusals } from "../../../core/hypervisor/refusals.ts";
 import type { XenOffers } from "../../../core/hypervisor/xen_offers.ts";
 import { XenStore } from "../../../core/hypervisor/xenstore.ts";
 import { Books } from "../../../core/ledger.ts";
+import { layered } from "../../../core/machine/backend_kinds.ts";
 import { Domain } from "../../../core/machine/domain.ts";
 import { FrameScope } from "../../../core/machine/frame_scope.ts";
 import { GuestRam } from "../../../core/machine/memory.ts";
 import type { DomainDisk } from "../../../core/machine/vbds.ts";
-import { COST, type Ns, PAGE_SIZE, SECTOR_SIZE } from "../../../core/types.ts";
+import { type BackendKind, COST, type Ns, PAGE_SIZE, SECTOR_SIZE } from "../../../core/types.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
-import { ServedDisk } from "../../../devices/disk/served.ts";
 import { MEDIA_PRESETS, TimedDisk } from "../../../devices/disk/timed.ts";
 import { RegisterFile } from "../../helpers/xen_guest.ts";
 import { DiskModel } from "./disk_model.ts";
@@ -39,6 +39,8 @@ export interface DiskPlan {
   readonly vdev: string;
   readonly readOnly: boolean;
   readonly offers: NonNullable<DomainDisk["offers"]>;
+  readonly backendType: BackendKind;
+  readonly blockSize: NonNullable<DomainDisk["blockSize"]>;
 }
 
 /** Numbers of hypercalls that a driver makes. */
@@ -165,21 +167,21 @@ export class World {
     return { domain, clock, frames };
   }
 
-  #makeDisk({ vdev, readOnly, offers }: DiskPlan): DomainDisk {
+  #makeDisk({ vdev, readOnly, offers, backendType, blockSize }: DiskPlan): DomainDisk {
+    const { clock } = this;
     const image = new MemoryDisk(new Uint8Array(DISK_SECTORS * SECTOR_SIZE), { readOnly });
-    const media = new TimedDisk(this.clock, image, MEDIA_PRESETS.ssd!, (error: ImageError) => {
+    const media = new TimedDisk(clock, image, MEDIA_PRESETS.ssd!, (error: ImageError) => {
       throw error;
     });
     this.#media.push(media);
-    const { blockSubmit, blockComplete } = COST_PRESETS[DEFAULT_COST]!;
-    const served = new ServedDisk(this.#dom0, media, {
-      submit: blockSubmit,
-      complete: blockComplete,
-    });
-    const rules = { sectorCount: DISK_SECTORS, readOnly, indirect: offers.indirect ?? true };
-    const disk = new DiskModel(served, rules, this.watch);
+    const costs = COST_PRESETS[DEFAULT_COST]!;
+    const layers = { clock, dom0: this.#dom0, costs, medium: media, store: media };
+    const disk = new DiskModel(layered(backendType, layers), {
+      ...{ sectorCount: DISK_SECTORS, readOnly, indirect: offers.indirect ?? true },
+      blockSectors: blockSize.logical / SECTOR_SIZE,
+    }, this.watch);
     this.models.set(vdev, disk);
-    return { vdev, disk, offers };
+    return { vdev, disk, offers, backendType, blockSize };
   }
 
   // ---- the guest ---------------------------------------------------------------------------
