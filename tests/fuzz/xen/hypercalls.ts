@@ -100,6 +100,7 @@ const SHAPES: readonly Shape[] = [
   { number: 20, command: 11, fields: [gref, gref, zero], other: small },
   { number: 20, command: 12, fields: [any, zero, any, small], other: small },
   { number: 24, command: 5, fields: [areaPointer, zero], pointer: "edx", other: zero },
+  { number: 24, command: 13, fields: [areaPointer, zero], pointer: "edx", other: zero },
   { number: 24, command: 10, fields: [area, zero, any], pointer: "edx", other: zero },
   { number: 24, command: 10, fields: [area, zero, small], pointer: "edx", other: zero },
   { number: 24, command: 6, fields: [any, zero], pointer: "edx", other: zero },
@@ -126,7 +127,9 @@ const SUICIDE: ReadonlySet<string> = new Set(["29:2"]);
 const STRUCT_WORDS = 16;
 const [MEMORY_OP, VCPU_OP] = [12, 24] as const;
 const ADD_TO_PHYSMAP = 7;
-const REGISTER_VCPU_INFO = 10;
+const [REGISTER_RUNSTATE_AREA, REGISTER_VCPU_INFO, REGISTER_TIME_AREA] = [5, 10, 13] as const;
+/** Bytes of an area. */
+const LONGEST_AREA = 64;
 const [COPY, SET_VERSION, SWAP_GRANT_REF] = [5, 8, 11] as const;
 /** XENMAPSPACE_grant_table. */
 const GRANT_TABLE = 1;
@@ -173,8 +176,8 @@ function hurtsItself(
 ): boolean {
   const word = (index: number) => loadLinear(world, ecx + index * 4);
   switch (number) {
-    case VCPU_OP: // areas that Xen writes from then on
-      return isOther || command === REGISTER_VCPU_INFO && !isArea(loadLinear(world, edx));
+    case VCPU_OP:
+      return isOther || hurtsMemory(world, command, loadLinear(world, edx));
     case MEMORY_OP:
       return command === ADD_TO_PHYSMAP && word(1) === GRANT_TABLE && isVital(word(2));
     case HYPERCALL.GRANT_TABLE_OP:
@@ -184,6 +187,16 @@ function hurtsItself(
     default:
       return SUICIDE.has(`${number}:${command}`);
   }
+}
+
+/** Xen writes to an area from then on, when it likes. */
+function hurtsMemory({ vcpu }: World, command: number, area: number): boolean {
+  if (command === REGISTER_VCPU_INFO) return !isArea(area);
+  if (command !== REGISTER_RUNSTATE_AREA && command !== REGISTER_TIME_AREA) return false;
+  return [area, area + LONGEST_AREA].some((linear) => {
+    const gpa = vcpu.linearToGpa(linear >>> 0);
+    return gpa !== undefined && !isArea(gpa >>> 12);
+  });
 }
 
 function hurtsEvents({ spared }: World, command: number, first: number): boolean {
