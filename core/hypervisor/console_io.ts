@@ -13,8 +13,8 @@ export const CONSOLEIO = { WRITE: 0, READ: 1 } as const;
 
 /** Longest line; what is longer is broken. */
 const DOMAIN_PBUF_SIZE = 200;
-/** Bytes that are copied at a time. */
-const CHUNK = 128;
+/** Bytes after which a call is made again for the rest. */
+const PREEMPT_AFTER = 1024;
 
 const NEWLINE = 10;
 const TAB = 9;
@@ -43,14 +43,12 @@ export class ConsoleIo {
     }
   }
 
-  /** What comes before a page that is not there is written. */
   #write(call: GuestCall): number {
-    const count = call.second;
-    for (let done = 0; done < count; done += CHUNK) {
-      const length = Math.min(CHUNK, count - done);
-      if (!call.load(call.third + done, length)) return -ERRNO.EFAULT;
-      for (let i = 0; i < length; i++) this.#put(call.bytes[i]!);
-    }
+    const { second: count, third: buffer } = call;
+    const now = Math.min(count, PREEMPT_AFTER);
+    if (!call.load(buffer, now)) return -ERRNO.EFAULT;
+    for (let i = 0; i < now; i++) this.#put(call.bytes[i]!);
+    if (now < count) call.goOn(call.first, count - now, buffer + now);
     return 0;
   }
 

@@ -97,7 +97,7 @@ export class GrantCaller {
       const result = serve(base + i * size);
       if (result !== 0) return result;
     }
-    if (now < count) call.goOn(base + now * size, count - now);
+    if (now < count) call.goOn(call.first, base + now * size, count - now);
     return 0;
   }
 

@@ -29,6 +29,8 @@ export class GuestCall {
   readonly bytes: Uint8Array;
   readonly #memory: GuestMemory;
   #vcpu: VcpuState | undefined;
+  /** Where the arguments are. */
+  #regs: Uint32Array = new Uint32Array(8);
   #goesOn = false;
 
   constructor(memory: GuestMemory) {
@@ -37,26 +39,32 @@ export class GuestCall {
     this.fields = new DataView(this.bytes.buffer);
   }
 
-  /** Takes the registers of a vCPU as the call's arguments. */
-  begin(vcpu: VcpuState): void {
+  /**
+   * Takes the registers of a vCPU as the call's arguments.
+   * @param regs others in their place, in the same order
+   */
+  begin(vcpu: VcpuState, regs: Uint32Array = vcpu.regs): void {
     this.#vcpu = vcpu;
+    this.#regs = regs;
     this.#goesOn = false;
   }
 
-  /** The vCPU makes the call once more, with the arguments that are in its registers now. */
+  /** The call is to be made once more, with the arguments that there are now. */
   get goesOn(): boolean {
     return this.#goesOn;
   }
 
   /**
-   * An array has been served in part: the rest is another call's, as when Xen is preempted.
-   * @param pointer for ECX
-   * @param count for EDX
+   * A long call has been served in part: the rest is another call's, as when Xen is preempted.
+   * @param first for EBX
+   * @param second for ECX
+   * @param third for EDX
    */
-  goOn(pointer: number, count: number): void {
+  goOn(first: number, second: number, third: number): void {
     this.#goesOn = true;
-    this.#vcpu!.regs[ECX] = pointer;
-    this.#vcpu!.regs[EDX] = count;
+    this.#regs[EBX] = first;
+    this.#regs[ECX] = second;
+    this.#regs[EDX] = third;
   }
 
   /** Who makes the call. */
@@ -67,32 +75,32 @@ export class GuestCall {
 
   /** EAX: which hypercall. Unsigned, as all arguments. */
   get number(): number {
-    return this.#register(EAX);
+    return this.#regs[EAX]!;
   }
 
   /** EBX: most often the sub-operation. */
   get first(): number {
-    return this.#register(EBX);
+    return this.#regs[EBX]!;
   }
 
   /** ECX: most often the pointer to the structure. */
   get second(): number {
-    return this.#register(ECX);
+    return this.#regs[ECX]!;
   }
 
   /** EDX. */
   get third(): number {
-    return this.#register(EDX);
+    return this.#regs[EDX]!;
   }
 
   /** ESI. */
   get fourth(): number {
-    return this.#register(ESI);
+    return this.#regs[ESI]!;
   }
 
   /** EDI. */
   get fifth(): number {
-    return this.#register(EDI);
+    return this.#regs[EDI]!;
   }
 
   /**
@@ -129,10 +137,6 @@ export class GuestCall {
       done += piece;
     }
     return true;
-  }
-
-  #register(index: number): number {
-    return this.#vcpu?.regs[index] ?? 0;
   }
 
   #gpa(linear: number): number | undefined {

@@ -8,6 +8,7 @@
 import type { GuestErrors, GuestMemory, VcpuState } from "../types.ts";
 import { ERRNO, errnoName } from "./errno.ts";
 import { GuestCall } from "./guest_pointer.ts";
+import { Multicalls } from "./multicall.ts";
 
 /** Names by number, as Xen's `xen.h` and its performance counters have them. */
 export const HYPERCALLS = {
@@ -104,8 +105,13 @@ export class Hypercalls {
     this.#errors = options.errors;
     this.#onCall = options.onCall;
     this.#call = new GuestCall(options.memory);
+    const multicalls = new Multicalls(options.memory, (entry) => this.#serve(entry, true));
+    const handlers: HypercallHandlers = {
+      ...options.handlers,
+      multicall: (call) => multicalls.multicall(call),
+    };
     for (const [number, name] of Object.entries(HYPERCALLS)) {
-      const handler = options.handlers[name] ?? notImplemented;
+      const handler = handlers[name] ?? notImplemented;
       this.#rows[Number(number)] = { name, handler, count: 0 };
     }
   }
@@ -126,22 +132,27 @@ export class Hypercalls {
    */
   dispatch(vcpu: VcpuState): boolean {
     this.#call.begin(vcpu);
-    const row = this.#rows[this.#call.number] ?? this.#unknown;
-    row.count++;
-    this.#onCall?.(row.name);
     const allowed = vcpu.cpl === 0 && (vcpu.eflags & EFLAGS_VM) === 0;
-    const result = allowed ? row.handler(this.#call) : -ERRNO.EPERM;
-    if (allowed && this.#call.goesOn) return true;
-    if (result < 0) this.#tell(row, result, allowed);
+    const result = this.#serve(this.#call, allowed);
+    if (this.#call.goesOn) return true;
     vcpu.regs[EAX] = result;
     return false;
   }
 
+  #serve(call: GuestCall, allowed: boolean): number {
+    const row = this.#rows[call.number] ?? this.#unknown;
+    row.count++;
+    this.#onCall?.(row.name);
+    const result = allowed ? row.handler(call) : -ERRNO.EPERM;
+    if (result < 0 && !call.goesOn) this.#tell(row, call, result, allowed);
+    return result;
+  }
+
   /** -ENOSYS is how a guest finds out what there is; any other error is a mistake of its. */
-  #tell(row: Row, result: number, allowed: boolean): void {
+  #tell(row: Row, call: GuestCall, result: number, allowed: boolean): void {
     if (result === -ERRNO.ENOSYS && row !== this.#unknown) return;
-    const what = row === this.#unknown ? `hypercall ${this.#call.number}` : row.name;
-    const where = allowed ? `command ${this.#call.first}` : "not at CPL 0";
+    const what = row === this.#unknown ? `hypercall ${call.number}` : row.name;
+    const where = allowed ? `command ${call.first}` : "not at CPL 0";
     this.#errors.guestError("xen", `${what}, ${where}: ${errnoName(result)}`);
   }
 }

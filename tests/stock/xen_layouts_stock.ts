@@ -20,6 +20,7 @@ import { HVMOP, XEN_HVM_EVTCHN_UPCALL_VECTOR } from "../../core/hypervisor/hvm_o
 import { XEN_HVM_PARAM } from "../../core/hypervisor/hvm_op.ts";
 import { HVM_PARAM, HVM_PARAM_COUNT } from "../../core/hypervisor/hvm_params.ts";
 import { HYPERCALLS } from "../../core/hypervisor/hypercall.ts";
+import { MULTICALL_ENTRY } from "../../core/hypervisor/multicall.ts";
 import {
   IOREQ_BYTES,
   IOREQ_FLAG,
@@ -133,6 +134,7 @@ const LAYOUTS: readonly Layout[] = [
   { ours: SCHED_POLL, type: "struct sched_poll", abis: ONLY_I386 },
   { ours: XEN_ADD_TO_PHYSMAP, type: "struct xen_add_to_physmap", abis: ONLY_I386 },
   { ours: XEN_REMOVE_FROM_PHYSMAP, type: "struct xen_remove_from_physmap", abis: ONLY_I386 },
+  { ours: MULTICALL_ENTRY, type: "struct multicall_entry", abis: ONLY_I386 },
   { ours: XEN_HVM_PARAM, type: "struct xen_hvm_param" },
   { ours: XEN_HVM_EVTCHN_UPCALL_VECTOR, type: "struct xen_hvm_evtchn_upcall_vector" },
   { ours: EVTCHN_FIFO_CONTROL_BLOCK, type: "struct evtchn_fifo_control_block" },
