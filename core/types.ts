@@ -165,6 +165,8 @@ export interface Physmap {
    * @param readOnly stores go nowhere
    */
   mapFrame(gfn: Gfn, frame: Uint8Array | undefined, readOnly?: boolean): void;
+  /** Leaves nothing behind a frame, whatever is there by nature. */
+  hideFrame(gfn: Gfn): void;
 }
 
 // ---- devices -------------------------------------------------------------------------------

@@ -1,105 +1,159 @@
 /**
- * The memory_op hypercall: EBX = command, ECX = pointer. It places Xen's pages in guest-physical
- * space.
- * Source: Xen public header memory.h, i386 layout.
+ * The memory_op hypercall: EBX = command, ECX = pointer. Commands that work on many extents are made
+ * again for the rest, with the number of those that are done in EBX, above the command.
+ * Source: Xen public header memory.h, i386 layout; results of do_memory_op() in xen/common/memory.c.
  * @module
  */
 
-import { PAGE_SIZE } from "../types.ts";
-import type { GuestMemory } from "../types.ts";
+import {
+  addToPhysmap,
+  addToPhysmapBatch,
+  type PhysmapTargets,
+  removeFromPhysmap,
+} from "./add_to_physmap.ts";
 import { checkTarget, ERRNO } from "./errno.ts";
-import type { GrantTable } from "./grant_table.ts";
 import type { GuestCall } from "./guest_pointer.ts";
-import type { SharedInfo } from "./shared_info.ts";
-import type { XenFrames } from "./xen_frames.ts";
 
 /** Numbers of the operations. */
 export const XENMEM = {
+  DECREASE_RESERVATION: 1,
+  MAXIMUM_RAM_PAGE: 2,
   CURRENT_RESERVATION: 3,
   MAXIMUM_RESERVATION: 4,
+  POPULATE_PHYSMAP: 6,
   ADD_TO_PHYSMAP: 7,
+  MEMORY_MAP: 9,
   REMOVE_FROM_PHYSMAP: 15,
+  ADD_TO_PHYSMAP_BATCH: 23,
 } as const;
 
-/** Whose page is placed. */
-export const XENMAPSPACE = {
-  SHARED_INFO: 0,
-  GRANT_TABLE: 1,
+/** Offsets of xen_memory_reservation. */
+export const XEN_MEMORY_RESERVATION = {
+  EXTENT_START: 0,
+  NR_EXTENTS: 4,
+  EXTENT_ORDER: 8,
+  MEM_FLAGS: 12,
+  DOMID: 16,
+  SIZE: 20,
 } as const;
 
-/** Offsets of xen_add_to_physmap. */
-export const XEN_ADD_TO_PHYSMAP = { DOMID: 0, SPACE: 4, IDX: 8, GPFN: 12, SIZE: 16 } as const;
+/** Offsets of xen_memory_map. */
+export const XEN_MEMORY_MAP = { NR_ENTRIES: 0, BUFFER: 4, SIZE: 8 } as const;
 
-/** Offsets of xen_remove_from_physmap. */
-export const XEN_REMOVE_FROM_PHYSMAP = { DOMID: 0, GPFN: 4, SIZE: 8 } as const;
+/** Offsets of an entry of the memory map, as E820h has it. */
+export const E820_ENTRY = { ADDR: 0, LENGTH: 8, TYPE: 16, SIZE: 20 } as const;
 
-/** Frames below 4 GiB: all that the board decodes. */
-const GFN_LIMIT = 0x100000;
+/** Bits of EBX that are the command (MEMOP_EXTENT_SHIFT). */
+const EXTENT_SHIFT = 6;
+const COMMAND_MASK = (1 << EXTENT_SHIFT) - 1;
 
-/** What memory_op works on. */
-export interface MemoryOpTargets {
-  readonly domid: number;
-  readonly memory: GuestMemory;
-  readonly frames: XenFrames;
-  readonly shared: SharedInfo;
-  readonly grants: GrantTable;
+/** Pages after which a call is made again for the rest. */
+const PREEMPT_AFTER = 1024;
+/** Largest extent of an unprivileged domain: 2 MiB. */
+const MAX_ORDER = 9;
+
+/** A range of the memory map. */
+export interface MemoryMapEntry {
+  readonly base: number;
+  readonly length: number;
+  /** As E820h numbers them. */
+  readonly type: number;
 }
 
-/** Serves one memory_op. There is no ballooning: its commands answer -ENOSYS. */
+/** What memory_op works on. */
+export interface MemoryOpTargets extends PhysmapTargets {
+  /** What the toolstack says of the domain's memory. */
+  readonly memoryMap: readonly MemoryMapEntry[];
+}
+
+/** Serves one memory_op. */
 export function memoryOp(targets: MemoryOpTargets, call: GuestCall): number {
+  const { reservation } = targets;
+  const start = call.first >>> EXTENT_SHIFT;
+  switch (call.first & COMMAND_MASK) {
+    case XENMEM.DECREASE_RESERVATION:
+      return eachExtent(targets.domid, call, start, (gfn) => reservation.decrease(gfn));
+    case XENMEM.POPULATE_PHYSMAP:
+      return eachExtent(targets.domid, call, start, (gfn) => reservation.populate(gfn));
+  }
+  if (start !== 0) return -ERRNO.ENOSYS;
   switch (call.first) {
+    case XENMEM.MAXIMUM_RAM_PAGE:
+      return call.second === 0 ? reservation.maximum : -ERRNO.EINVAL;
     case XENMEM.CURRENT_RESERVATION:
+      return ofDomain(targets.domid, call, reservation.current);
     case XENMEM.MAXIMUM_RESERVATION:
-      return reservation(targets, call);
+      return ofDomain(targets.domid, call, reservation.maximum);
     case XENMEM.ADD_TO_PHYSMAP:
       return addToPhysmap(targets, call);
+    case XENMEM.MEMORY_MAP:
+      return giveMemoryMap(targets, call);
     case XENMEM.REMOVE_FROM_PHYSMAP:
       return removeFromPhysmap(targets, call);
+    case XENMEM.ADD_TO_PHYSMAP_BATCH:
+      return addToPhysmapBatch(targets, call);
     default:
       return -ERRNO.ENOSYS;
   }
 }
 
-function reservation(targets: MemoryOpTargets, call: GuestCall): number {
+function ofDomain(domid: number, call: GuestCall, pages: number): number {
   if (!call.load(call.second, 2)) return -ERRNO.EFAULT;
-  return checkTarget(call.fields.getUint16(0, true), targets.domid) ||
-    Math.floor(targets.memory.size / PAGE_SIZE);
+  return checkTarget(call.fields.getUint16(0, true), domid) || pages;
 }
 
-function addToPhysmap(targets: MemoryOpTargets, call: GuestCall): number {
+/**
+ * Works on the extents of a reservation up to the first that fails.
+ * @param start extents that are done
+ * @param serve one page of an extent; false ends the call
+ * @returns extents done; so too, none, for a reservation that makes no sense
+ */
+function eachExtent(
+  domid: number,
+  call: GuestCall,
+  start: number,
+  serve: (gfn: number) => boolean,
+): number {
   const { fields } = call;
-  if (!call.load(call.second, XEN_ADD_TO_PHYSMAP.SIZE)) return -ERRNO.EFAULT;
-  const denied = checkTarget(fields.getUint16(XEN_ADD_TO_PHYSMAP.DOMID, true), targets.domid);
-  if (denied !== 0) return denied;
-  const gfn = fields.getUint32(XEN_ADD_TO_PHYSMAP.GPFN, true);
-  if (gfn >= GFN_LIMIT) return -ERRNO.EINVAL;
-  const index = fields.getUint32(XEN_ADD_TO_PHYSMAP.IDX, true);
-  const frame = frameOf(targets, fields.getUint32(XEN_ADD_TO_PHYSMAP.SPACE, true), index);
-  if (frame === undefined) return -ERRNO.EINVAL;
-  targets.frames.place(frame, gfn);
-  return 0;
-}
-
-function frameOf(targets: MemoryOpTargets, space: number, index: number): Uint8Array | undefined {
-  switch (space) {
-    case XENMAPSPACE.SHARED_INFO:
-      return index === 0 ? targets.shared.frame : undefined;
-    case XENMAPSPACE.GRANT_TABLE:
-      return targets.grants.frames.at(index);
-    default:
-      return undefined;
+  const { EXTENT_START, NR_EXTENTS, EXTENT_ORDER, DOMID, SIZE } = XEN_MEMORY_RESERVATION;
+  if (!call.load(call.second, SIZE)) return start;
+  const denied = checkTarget(fields.getUint16(DOMID, true), domid);
+  if (denied !== 0) return denied === -ERRNO.ESRCH ? start : denied;
+  const [extents, count] = [
+    fields.getUint32(EXTENT_START, true),
+    fields.getUint32(NR_EXTENTS, true),
+  ];
+  const order = fields.getUint32(EXTENT_ORDER, true);
+  if (order > MAX_ORDER || count > 0xffffffff >>> EXTENT_SHIFT) return start;
+  const pages = 1 << order;
+  const now = Math.min(count, start + (PREEMPT_AFTER >> order));
+  for (let i = start; i < now; i++) {
+    if (!call.load(extents + 4 * i, 4)) return i;
+    const gfn = fields.getUint32(0, true);
+    for (let page = 0; page < pages; page++) if (!serve(gfn + page)) return i;
   }
+  if (now < count) {
+    const command = call.first & COMMAND_MASK;
+    call.goOn((now << EXTENT_SHIFT | command) >>> 0, call.second, call.third);
+  }
+  return now;
 }
 
-/** Takes a page of Xen's away; the guest's own RAM stays where it is. */
-function removeFromPhysmap(targets: MemoryOpTargets, call: GuestCall): number {
-  if (!call.load(call.second, XEN_REMOVE_FROM_PHYSMAP.SIZE)) return -ERRNO.EFAULT;
-  const denied = checkTarget(
-    call.fields.getUint16(XEN_REMOVE_FROM_PHYSMAP.DOMID, true),
-    targets.domid,
-  );
-  if (denied !== 0) return denied;
-  return targets.frames.remove(call.fields.getUint32(XEN_REMOVE_FROM_PHYSMAP.GPFN, true))
-    ? 0
-    : -ERRNO.ENOENT;
+/** As many entries as there is room for; their number says how many there are then. */
+function giveMemoryMap({ memoryMap }: MemoryOpTargets, call: GuestCall): number {
+  const { fields } = call;
+  const { NR_ENTRIES, BUFFER, SIZE } = XEN_MEMORY_MAP;
+  if (memoryMap.length === 0) return -ERRNO.ENOSYS;
+  if (!call.load(call.second, SIZE)) return -ERRNO.EFAULT;
+  const count = Math.min(fields.getUint32(NR_ENTRIES, true), memoryMap.length);
+  const buffer = fields.getUint32(BUFFER, true);
+  for (let i = 0; i < count; i++) {
+    const { base, length, type } = memoryMap[i]!;
+    fields.setBigUint64(E820_ENTRY.ADDR, BigInt(base), true);
+    fields.setBigUint64(E820_ENTRY.LENGTH, BigInt(length), true);
+    fields.setUint32(E820_ENTRY.TYPE, type, true);
+    if (!call.store(buffer + i * E820_ENTRY.SIZE, E820_ENTRY.SIZE)) return -ERRNO.EFAULT;
+  }
+  fields.setUint32(NR_ENTRIES, count, true);
+  return call.store(call.second + NR_ENTRIES, 4, NR_ENTRIES) ? 0 : -ERRNO.EFAULT;
 }

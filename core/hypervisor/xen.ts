@@ -17,6 +17,8 @@ import type { HypercallCounters, HypercallHandlers } from "./hypercall.ts";
 import { hvmOp } from "./hvm_op.ts";
 import { HvmParams } from "./hvm_params.ts";
 import { memoryOp } from "./memory_op.ts";
+import type { MemoryMapEntry } from "./memory_op.ts";
+import { Reservation } from "./reservation.ts";
 import { Runstate } from "./runstate.ts";
 import { SchedOps } from "./sched_op.ts";
 import type { ShutdownReason } from "./sched_op.ts";
@@ -50,6 +52,8 @@ export interface XenOptions {
   /** Rate of the guest's TSC, which is 0 when the clock is 0. */
   readonly tscHz: number;
   readonly domid?: number;
+  /** What the toolstack tells the guest of its memory, if anything. */
+  readonly memoryMap?: readonly MemoryMapEntry[];
   /** What this Xen offers otherwise than by default. */
   readonly offers?: Partial<XenOffers>;
   /** Requests a vector of the vCPU's local APIC, edge-triggered; absent where there is none. */
@@ -221,7 +225,9 @@ export class XenInterface {
     const onDown = () => void this.#sched.shutdown("poweroff");
     const vcpu = { shared, upcall, timers, runstate: this.#runstate, onNmi, onDown };
     const console = new ConsoleIo(domid, onConsoleByte);
-    const targets = { domid, memory, frames, shared, grants };
+    const reservation = new Reservation({ memory, physmap: options.physmap, frames });
+    const { memoryMap = [] } = options;
+    const targets = { domid, frames, shared, grants, reservation, memoryMap };
     const hvm = { domid, clock, params, upcall };
     return {
       memory_op: (call) => memoryOp(targets, call),

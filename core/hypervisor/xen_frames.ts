@@ -71,6 +71,11 @@ export class XenFrames implements GrantedMemory {
     return true;
   }
 
+  /** A page of Xen's or a granted one is there. */
+  isCovered(gfn: Gfn): boolean {
+    return this.#frameAt.has(gfn) || this.#granted.has(gfn);
+  }
+
   /** A granted page that the guest has mapped there. */
   grantAt(gfn: Gfn): GrantOverlay | undefined {
     return this.#granted.get(gfn);

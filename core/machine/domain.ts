@@ -22,6 +22,7 @@ import type { XenStore } from "../hypervisor/xenstore.ts";
 import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
 import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
 import { traceLine } from "../hypervisor/xenstore_trace.ts";
+import { memoryMap } from "../load/memory_map.ts";
 import { COST } from "../types.ts";
 import type { Clock, Dom0, Gfn, GuestErrors, GuestMemory, Ledger, Physmap } from "../types.ts";
 import { PvControl } from "./pv_control.ts";
@@ -177,6 +178,7 @@ export class Domain {
       onWork: (ns) => ledger.charge(COST.hypercall, ns),
       notifyNs: costs.dom0Hypercall + costs.eventSend,
       tscHz: TSC_HZ,
+      memoryMap: memoryMap(memory.size),
       ...(offers && { offers }),
       ...(onUpcallVector && { onUpcallVector }),
       ...(onNmi && { onNmi }),

@@ -33,6 +33,11 @@ export class FrameScope implements Physmap {
     this.#pool.mapFrame(gfn, frame, readOnly);
   }
 
+  hideFrame(gfn: Gfn): void {
+    this.#mapped.add(gfn);
+    this.#pool.hideFrame(gfn);
+  }
+
   /** Shows again what is under the pages, and gives them back. */
   end(): void {
     for (const gfn of this.#mapped) this.#pool.mapFrame(gfn, undefined);

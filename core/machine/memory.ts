@@ -53,6 +53,9 @@ interface Overlay {
   readonly readOnly: boolean;
 }
 
+/** An overlay that hides what is there, and has nothing itself. */
+const NOTHING: Overlay = { offset: -1, readOnly: true };
+
 /** The memory of one machine. */
 export class GuestRam implements GuestMemory, Physmap {
   readonly size: number;
@@ -210,8 +213,16 @@ export class GuestRam implements GuestMemory, Physmap {
   }
 
   mapFrame(gfn: Gfn, frame: Uint8Array | undefined, readOnly: boolean = false): void {
-    if (frame === undefined) this.#overlays.delete(gfn);
-    else this.#overlays.set(gfn, { offset: frame.byteOffset, readOnly });
+    this.#overlay(gfn, frame && { offset: frame.byteOffset, readOnly });
+  }
+
+  hideFrame(gfn: Gfn): void {
+    this.#overlay(gfn, NOTHING);
+  }
+
+  #overlay(gfn: Gfn, overlay: Overlay | undefined): void {
+    if (overlay === undefined) this.#overlays.delete(gfn);
+    else this.#overlays.set(gfn, overlay);
     this.#settle(gfn);
     this.#onRemap();
   }

@@ -37,6 +37,7 @@ export class PagedMemory implements GuestMemory, Physmap {
   readonly #extra = new ArrayBuffer(EXTRA_PAGES * PAGE_SIZE);
   readonly #overlays = new Map<Gfn, Uint8Array>();
   readonly #readOnly = new Set<Gfn>();
+  readonly #hidden = new Set<Gfn>();
 
   constructor(pages: number) {
     this.size = pages * PAGE_SIZE;
@@ -50,6 +51,7 @@ export class PagedMemory implements GuestMemory, Physmap {
     return this.#readOnly.has(gfn) ? undefined : this.#loads(gfn);
   }
   #loads(gfn: Gfn): Uint8Array | undefined {
+    if (this.#hidden.has(gfn)) return undefined;
     return this.#overlays.get(gfn) ?? this.#ram[gfn];
   }
   range(gpa: Gpa, length: number): Uint8Array | undefined {
@@ -94,9 +96,13 @@ export class PagedMemory implements GuestMemory, Physmap {
   }
   mapFrame(gfn: Gfn, frame: Uint8Array | undefined, readOnly: boolean = false): void {
     this.#readOnly.delete(gfn);
+    this.#hidden.delete(gfn);
     if (frame === undefined) this.#overlays.delete(gfn);
     else this.#overlays.set(gfn, frame);
     if (readOnly) this.#readOnly.add(gfn);
+  }
+  hideFrame(gfn: Gfn): void {
+    this.#hidden.add(gfn);
   }
 }
 
@@ -232,6 +238,10 @@ export class XenGuest {
       notifyNs: 7,
       tscHz,
       offers,
+      memoryMap: [
+        { base: 0, length: this.memory.size, type: 1 },
+        { base: 0xfec00000, length: 0x1400000, type: 2 },
+      ],
       onUpcallVector: (vector) => this.vectors.push(vector),
       onNmi: () => this.nmis++,
       onConsoleByte: (byte) => this.console += String.fromCharCode(byte),

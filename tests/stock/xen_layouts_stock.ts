@@ -30,10 +30,11 @@ import {
 } from "../../core/hypervisor/ioreq.ts";
 import {
   XEN_ADD_TO_PHYSMAP,
+  XEN_ADD_TO_PHYSMAP_BATCH,
   XEN_REMOVE_FROM_PHYSMAP,
   XENMAPSPACE,
-  XENMEM,
-} from "../../core/hypervisor/memory_op.ts";
+} from "../../core/hypervisor/add_to_physmap.ts";
+import { XEN_MEMORY_MAP, XEN_MEMORY_RESERVATION, XENMEM } from "../../core/hypervisor/memory_op.ts";
 import {
   SCHED_POLL,
   SCHED_REMOTE_SHUTDOWN,
@@ -132,7 +133,20 @@ const LAYOUTS: readonly Layout[] = [
   { ours: SCHED_REMOTE_SHUTDOWN, type: "struct sched_remote_shutdown" },
   { ours: SCHED_WATCHDOG, type: "struct sched_watchdog" },
   { ours: SCHED_POLL, type: "struct sched_poll", abis: ONLY_I386 },
-  { ours: XEN_ADD_TO_PHYSMAP, type: "struct xen_add_to_physmap", abis: ONLY_I386 },
+  {
+    ours: XEN_ADD_TO_PHYSMAP,
+    type: "struct xen_add_to_physmap",
+    fields: { SIZE_OF_RANGE: "size" },
+    abis: ONLY_I386,
+  },
+  {
+    ours: XEN_ADD_TO_PHYSMAP_BATCH,
+    type: "struct xen_add_to_physmap_batch",
+    fields: { SIZE_OF_BATCH: "size", FOREIGN_DOMID: "u.foreign_domid" },
+    abis: ONLY_I386,
+  },
+  { ours: XEN_MEMORY_RESERVATION, type: "struct xen_memory_reservation", abis: ONLY_I386 },
+  { ours: XEN_MEMORY_MAP, type: "struct xen_memory_map", abis: ONLY_I386 },
   { ours: XEN_REMOVE_FROM_PHYSMAP, type: "struct xen_remove_from_physmap", abis: ONLY_I386 },
   { ours: MULTICALL_ENTRY, type: "struct multicall_entry", abis: ONLY_I386 },
   { ours: XEN_HVM_PARAM, type: "struct xen_hvm_param" },

@@ -68,6 +68,19 @@ Deno.test("GuestRam.mapFrame() lays a page over RAM and gives the RAM back", () 
   assertEquals([memory.read32(0x4000), remaps], [1, 2]);
 });
 
+Deno.test("GuestRam.hideFrame() takes RAM away, which may be laid over another frame", () => {
+  const memory = makeRam();
+  const page = memory.page(4)!;
+  memory.write32(0x4000, 44);
+  memory.hideFrame(4);
+  assertEquals([memory.page(4), memory.read32(0x4000)], [undefined, 0xffffffff]);
+  assertEquals([memory.frameOffset(4), memory.storeOffset(4)], [-1, -1]);
+  memory.mapFrame(0xf0000, page);
+  assertEquals(memory.read32(0xf0000000), 44);
+  memory.mapFrame(4, undefined);
+  assertEquals(memory.read32(0x4000), 44);
+});
+
 Deno.test("GuestRam.mapFrame() puts a page where nothing was, and takes it away", () => {
   const memory = makeRam();
   const frame = memory.allocateFrame();
