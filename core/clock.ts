@@ -33,6 +33,14 @@ class Agenda {
     alarm.next = undefined;
   }
 
+  removeAll(owner: object): void {
+    for (let alarm = this.first; alarm !== undefined;) {
+      const { next } = alarm;
+      if (alarm.owner === owner) this.remove(alarm);
+      alarm = next;
+    }
+  }
+
   #relink(before: Alarm | undefined, next: Alarm | undefined): void {
     if (before === undefined) {
       this.first = next;
@@ -46,14 +54,22 @@ class Alarm implements Timer {
   readonly #agenda: Agenda;
   readonly #name: string;
   readonly fire: () => void;
+  readonly owner: object | undefined;
   deadline: Ns | undefined = undefined;
   next: Alarm | undefined = undefined;
 
-  constructor(clock: VirtualClock, agenda: Agenda, name: string, fire: () => void) {
+  constructor(
+    clock: VirtualClock,
+    agenda: Agenda,
+    name: string,
+    fire: () => void,
+    owner: object | undefined,
+  ) {
     this.#clock = clock;
     this.#agenda = agenda;
     this.#name = name;
     this.fire = fire;
+    this.owner = owner;
   }
   armAt(deadline: Ns): void {
     if (!Number.isSafeInteger(deadline)) {
@@ -95,8 +111,14 @@ export class VirtualClock implements Clock {
     return this.#agenda.deadline;
   }
 
-  timer(name: string, fire: () => void): Timer {
-    return new Alarm(this, this.#agenda, name, fire);
+  /** @param owner for {@link cancelAll} */
+  timer(name: string, fire: () => void, owner?: object): Timer {
+    return new Alarm(this, this.#agenda, name, fire, owner);
+  }
+
+  /** Cancels all timers of an owner. */
+  cancelAll(owner: object): void {
+    this.#agenda.removeAll(owner);
   }
 
   /** Moves time and fires nothing. Only the books may call it. */
@@ -114,12 +136,14 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** The clock for parts that end before it does: their timers end with them. */
+/**
+ * The clock for parts that end before it does: their timers end with them. It remembers none of
+ * them, as some of its parts, such as connections that a guest makes, come and go without end.
+ */
 export class ClockScope implements Clock {
-  readonly #clock: Clock;
-  readonly #timers: Timer[] = [];
+  readonly #clock: VirtualClock;
 
-  constructor(clock: Clock) {
+  constructor(clock: VirtualClock) {
     this.#clock = clock;
   }
 
@@ -128,13 +152,11 @@ export class ClockScope implements Clock {
   }
 
   timer(name: string, fire: () => void): Timer {
-    const timer = this.#clock.timer(name, fire);
-    this.#timers.push(timer);
-    return timer;
+    return this.#clock.timer(name, fire, this);
   }
 
   /** Cancels all timers. Whoever has them must not be reached any more. */
   end(): void {
-    for (const timer of this.#timers) timer.cancel();
+    this.#clock.cancelAll(this);
   }
 }

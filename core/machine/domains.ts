@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ClockScope } from "../clock.ts";
+import { ClockScope, type VirtualClock } from "../clock.ts";
 import { InternalError } from "../errors.ts";
 import { type RefusalCounts, Refusals } from "../hypervisor/refusals.ts";
 import type { XenStats } from "../hypervisor/xen.ts";
@@ -17,7 +17,9 @@ import { type FramePool, FrameScope } from "./frame_scope.ts";
 import { addStats, NO_STATS } from "./xen_totals.ts";
 
 /** What all domains are built from. */
-export interface DomainsParts extends Omit<DomainParts, "domid" | "physmap" | "store" | "disks"> {
+export interface DomainsParts
+  extends Omit<DomainParts, "clock" | "domid" | "physmap" | "store" | "disks"> {
+  readonly clock: VirtualClock;
   readonly memory: GuestMemory & FramePool;
   /** Those that there are when a domain is built. */
   readonly drives: Drives;

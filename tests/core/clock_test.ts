@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { VirtualClock } from "../../core/clock.ts";
+import { ClockScope, VirtualClock } from "../../core/clock.ts";
 import { InternalError } from "../../core/errors.ts";
+import type { Clock } from "../../core/types.ts";
 
 Deno.test("VirtualClock.fireDue() fires in the order of deadlines, equal ones in arming order", () => {
   const clock = new VirtualClock();
@@ -72,4 +73,22 @@ Deno.test("Timer.armAt() of a timer that is due fires in the same round", () => 
 Deno.test("Timer.armAt() refuses a fraction of a nanosecond", () => {
   const timer = new VirtualClock().timer("t", () => {});
   assertThrows(() => timer.armAt(0.5), InternalError, "timer t");
+});
+
+Deno.test("ClockScope.end() cancels the timers made with it and no others", () => {
+  const clock = new VirtualClock();
+  const [ending, lasting] = [new ClockScope(clock), new ClockScope(clock)];
+  const fired: string[] = [];
+  const make = (at: Clock, name: string) => at.timer(name, () => fired.push(name));
+  make(ending, "a").armAt(1);
+  make(clock, "b").armAt(2);
+  make(ending, "c").armAt(2);
+  make(lasting, "d").armAt(3);
+  make(ending, "e").armAt(4);
+  const disarmed = make(ending, "f");
+  ending.end();
+  clock.advance(10);
+  clock.fireDue();
+  assertEquals(fired, ["b", "d"]);
+  assertEquals(disarmed.deadline, undefined);
 });
