@@ -5,6 +5,12 @@
  */
 
 import type { Dom0Grants } from "../../../core/hypervisor/dom0_grants.ts";
+import {
+  GTF_PERMIT_ACCESS,
+  GTF_READONLY,
+  GTF_TYPE_MASK,
+} from "../../../core/hypervisor/grant_entry.ts";
+import type { GrantFrames } from "../../../core/hypervisor/grant_frames.ts";
 import { PAGE_SIZE } from "../../../core/types.ts";
 import { FRAMES, RAM_FRAMES } from "./layout.ts";
 
@@ -37,13 +43,15 @@ export class MemoryWatch {
     return [...this.#mappings.keys()];
   }
 
-  /** Puts itself between dom0 and the grant table. */
-  follow(grants: Dom0Grants): void {
+  /** Puts itself between dom0 and the guest's grant table. */
+  follow(grants: Dom0Grants, entries: GrantFrames): void {
     const map = grants.map.bind(grants);
     const unmap = grants.unmap.bind(grants);
     const unmapAll = grants.unmapAll.bind(grants);
     grants.map = (gref, access) => {
+      const offence = this.#offence(gref, access, entries);
       const page = map(gref, access);
+      if (page !== undefined && offence !== undefined) throw new Error(`gref ${gref} ${offence}`);
       if (page !== undefined) this.#mapped(gref, page, access === "write");
       return page;
     };
@@ -107,6 +115,19 @@ export class MemoryWatch {
       if (mapping.page.byteOffset === offset && (mapping.writable || !writable)) return true;
     }
     return false;
+  }
+
+  /** What stands against a mapping that is the first of its kind. */
+  #offence(gref: number, access: "read" | "write", entries: GrantFrames): string | undefined {
+    const mapping = this.#mappings.get(gref);
+    if (gref >= entries.entryCount) return "is beyond the table";
+    const flags = entries.flags(gref);
+    if (access === "write" && !mapping?.writable && (flags & GTF_READONLY) !== 0) {
+      return "is written, but granted for reading";
+    }
+    if (mapping !== undefined) return undefined;
+    if ((flags & GTF_TYPE_MASK) !== GTF_PERMIT_ACCESS) return "is not granted";
+    return entries.domid(gref) === 0 ? undefined : "is granted to somebody else";
   }
 
   #mapped(gref: number, page: Uint8Array, writable: boolean): void {

@@ -163,7 +163,7 @@ export class World {
       onShutdown: () => this.#crashed = true,
     });
     this.#crashed = false;
-    this.watch.follow(domain.xen.grants);
+    this.watch.follow(domain.xen.grants, domain.xen.grantTables.guest.frames);
     return { domain, clock, frames };
   }
 
