@@ -339,7 +339,7 @@ function whatStarts(
   flags: Flags,
   noDrives: boolean,
 ): Pick<RunOptions, "guest" | "bios"> {
-  const { kernel, bios, append, initrd, load, machine } = flags as Readonly<Record<string, string>>;
+  const { kernel, bios, append, initrd, load } = flags as Readonly<Record<string, string>>;
   const guest = named ?? kernel;
   if (guest !== undefined && bios !== undefined) {
     throw new UsageError(
@@ -353,12 +353,6 @@ function whatStarts(
   const extra = Object.entries({ append, initrd, load }).find(([, value]) => value !== undefined);
   if (extra !== undefined) {
     throw new UsageError(`Cannot use -${extra[0]} without a guest`, GUEST_HINT);
-  }
-  if (machine !== undefined && machineOption(machine).type === "xenfv") {
-    throw new UsageError(
-      "Cannot show Xen to a BIOS: it would wait for hvmloader to set the machine up",
-      "-machine pc, or leave it out",
-    );
   }
   return { guest: bios ?? DEFAULT_BIOS, bios: true };
 }

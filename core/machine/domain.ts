@@ -34,7 +34,8 @@ const SPECIAL_GFN = { STORE: 0xfeffc, CONSOLE: 0xfefff } as const;
 const RESERVED_GREF = { CONSOLE: 0, STORE: 1 } as const;
 
 const NAME = "guest";
-const UUID = "00000000-0000-4000-8000-000000000001";
+/** What the toolstack calls the domain. */
+export const DOMAIN_UUID = "00000000-0000-4000-8000-000000000001";
 /** The TSC counts nanoseconds, so one an instruction. */
 const TSC_HZ = 1_000_000_000;
 
@@ -147,7 +148,7 @@ export class Domain {
   end(): void {
     this.#storeRing.close();
     this.console.close();
-    removeDomain(this.#store.client(), { domid: this.xen.domid, uuid: UUID });
+    removeDomain(this.#store.client(), { domid: this.xen.domid, uuid: DOMAIN_UUID });
   }
 
   #makeXen(): XenInterface {
@@ -201,7 +202,7 @@ export class Domain {
     buildDomain(this.#store.client(), {
       domid: this.xen.domid,
       name: NAME,
-      uuid: UUID,
+      uuid: DOMAIN_UUID,
       memoryKiB: memory.size / 1024,
       store,
       console,

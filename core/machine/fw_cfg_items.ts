@@ -20,11 +20,13 @@ export interface FirmwareFacts {
   readonly vgaRom?: Uint8Array | undefined;
   /** The BIOS is to show its screen on COM1 and to take keys from there. */
   readonly serialScreen?: boolean | undefined;
+  /** Memory and tables have been told otherwise, as to a BIOS that hvmloader starts. */
+  readonly isSetUp?: boolean | undefined;
 }
 
 /** The items of fw_cfg. */
 export function firmwareContents(facts: FirmwareFacts): FwCfgContents {
-  const { ramBytes, vgaRom, serialScreen = false } = facts;
+  const { ramBytes, vgaRom, serialScreen = false, isSetUp = false } = facts;
   const items = new Map([
     [FW_CFG.RAM_SIZE, number(ramBytes, 8)],
     [FW_CFG.NO_GRAPHICS, number(Number(serialScreen), 2)],
@@ -34,7 +36,9 @@ export function firmwareContents(facts: FirmwareFacts): FwCfgContents {
     [FW_CFG.BOOT_MENU, number(0, 2)],
     [FW_CFG.IRQ0_OVERRIDE, number(1, 4)],
   ]);
-  const files = new Map([["etc/e820", ramEntry(ramBytes)], ...acpiFiles(buildAcpi())]);
+  const files = new Map<string, Uint8Array>(
+    isSetUp ? [] : [["etc/e820", ramEntry(ramBytes)], ...acpiFiles(buildAcpi())],
+  );
   if (vgaRom !== undefined) files.set("vgaroms/vgabios-isavga.bin", vgaRom);
   return { items, files };
 }

@@ -241,6 +241,11 @@ export class GuestRam implements GuestMemory, Physmap {
     this.shadow(ROM_AREA.first, ROM_AREA.end, SHADOW.NONE);
   }
 
+  /** Lets RAM answer below 1 MiB where a ROM did, which stays below 4 GiB. */
+  uncoverRam(): void {
+    this.shadow(ROM_AREA.first, ROM_AREA.end, SHADOW.LOADS | SHADOW.STORES);
+  }
+
   /**
    * Lets RAM answer in frames of the first MiB, or what the board has there besides.
    * @param end the frame behind the last one

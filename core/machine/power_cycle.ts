@@ -19,14 +19,19 @@ import type { Books } from "../ledger.ts";
 import type { BlockBackend, Disk } from "../types.ts";
 import { HYPERVISOR_PORTS } from "./address_map.ts";
 import { Bios } from "./bios.ts";
+import { DOMAIN_UUID } from "./domain.ts";
 import { setUpBoard } from "./bios_setup.ts";
 import { DRIVE_NAMES, type MachineConfig, showsXen } from "./config.ts";
 import type { Drive } from "./drives.ts";
 import { placeTables } from "./firmware.ts";
 import { firmwareContents } from "./fw_cfg_items.ts";
+import { placeHvmFirmware } from "./hvm_firmware.ts";
 import type { GuestRam } from "./memory.ts";
 import { Pc } from "./pc.ts";
 import { RomBios } from "./rom.ts";
+
+/** How a domain's firmware names what it runs on. */
+const DOMU = { version: "4.17.7", uuid: DOMAIN_UUID } as const;
 
 /** What happens to the parts and concerns the machine. */
 export interface AssemblyEvents {
@@ -72,7 +77,7 @@ export class PowerCycle {
     this.#parts = parts;
     this.#config = config;
     this.#clock = new ClockScope(parts.clock);
-    if (config.guest.rom !== undefined) memory.installRom(config.guest.rom);
+    if (config.guest.rom !== undefined) this.#installFirmware(config.guest.rom);
     cpu.hidesApic = false;
     cpu.maskA20(false);
     const pc = this.pc = this.#makePc();
@@ -81,11 +86,20 @@ export class PowerCycle {
     this.hypervisor = this.#makeHypervisor(this.#makeBios());
     this.hypervisor.attach(cpu.state);
     cpu.connect(this.hypervisor, memory);
-    if (config.guest.rom === undefined) {
+    if (config.guest.rom === undefined || showsXen(config)) {
       setUpBoard(pc.ports, config.guest.mode === "real16");
       pc.localApic?.becomeVirtualWire();
     }
     this.#loadGuest();
+  }
+
+  /** A domain's BIOS finds the machine set up, and itself in RAM. */
+  #installFirmware(bios: Uint8Array): void {
+    const { memory } = this.#parts;
+    memory.installRom(bios);
+    if (!showsXen(this.#config)) return;
+    memory.uncoverRam();
+    placeHvmFirmware(memory, { bios, cpu: this.#config.cpu ?? DEFAULT_PROFILE, ...DOMU });
   }
 
   /** Switches off. */
@@ -107,7 +121,11 @@ export class PowerCycle {
       xenPlatform: showsXen(this.#config),
       apic: true,
       rtcBase: this.#config.rtcBase,
-      firmware: () => firmwareContents({ ramBytes: memory.size, vgaRom, serialScreen }),
+      firmware: () =>
+        firmwareContents({
+          ...{ ramBytes: memory.size, vgaRom, serialScreen },
+          isSetUp: showsXen(this.#config),
+        }),
       events: {
         onSerialByte: (byte) => onSerialByte?.(byte),
         onDebugByte: (byte) => onDebugByte?.(byte),

@@ -56,6 +56,7 @@ export class PagedMemory implements GuestMemory, Physmap {
   }
   range(gpa: Gpa, length: number): Uint8Array | undefined {
     const at = gpa % PAGE_SIZE;
+    if (at + length > PAGE_SIZE) return new Uint8Array(this.#ram[0]!.buffer, gpa, length);
     return this.page(Math.floor(gpa / PAGE_SIZE))?.subarray(at, at + length);
   }
   read8(gpa: Gpa): number {

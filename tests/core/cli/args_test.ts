@@ -185,7 +185,6 @@ const refused: readonly [string, string][] = [
   ["run g --kernel k", 'Cannot run both "g" and -kernel "k"'],
   ["run g --bios b", 'Cannot start "g" with -bios "b"'],
   ["run --bios b --append x", "Cannot use -append without a guest"],
-  ["run --hda d --machine xenfv", "Cannot show Xen to a BIOS"],
   ["run g --debugcon file:", "wanted stdio, null or file:F"],
   ["run g --machine q35", 'Cannot make a machine "q35": wanted pc or xenfv'],
   ["run g --machine xenfv,fifo=on", 'Cannot use -machine property "fifo": wanted evtchn-fifo, '],
