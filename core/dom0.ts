@@ -11,18 +11,57 @@ import type { VirtualClock } from "./clock.ts";
 import { DOM0_COST, DOM0_COST_KINDS } from "./types.ts";
 import type { Dom0, Dom0Cost, Dom0CostKind, Ns, Timer } from "./types.ts";
 
-interface Task {
-  readonly cost: Dom0Cost;
-  /** End of the task, before {@link Dom0Timeline} adds what earlier tasks have charged since. */
-  readonly endsAt: Ns;
-  readonly then: () => void;
+const INITIAL_TASKS = 64;
+const NOTHING = (): void => {};
+
+/** Posted tasks, first come, first served. */
+class TaskQueue {
+  #costs: Uint8Array = new Uint8Array(INITIAL_TASKS);
+  #ends: Float64Array = new Float64Array(INITIAL_TASKS);
+  #thens: (() => void)[] = new Array(INITIAL_TASKS).fill(NOTHING);
+  #head = 0;
+  length = 0;
+
+  push(cost: Dom0Cost, endsAt: Ns, then: () => void): void {
+    if (this.length === this.#thens.length) this.#grow();
+    const at = (this.#head + this.length++) % this.#thens.length;
+    this.#costs[at] = cost;
+    this.#ends[at] = endsAt;
+    this.#thens[at] = then;
+  }
+
+  get firstCost(): number {
+    return this.#costs[this.#head]!;
+  }
+
+  /** Before the timeline adds what earlier tasks have charged since it was posted. */
+  get firstEndsAt(): Ns {
+    return this.#ends[this.#head]!;
+  }
+
+  shift(): () => void {
+    const then = this.#thens[this.#head]!;
+    this.#thens[this.#head] = NOTHING;
+    this.#head = (this.#head + 1) % this.#thens.length;
+    this.length--;
+    return then;
+  }
+
+  #grow(): void {
+    const length = this.#thens.length;
+    const order = Array.from({ length: 2 * length }, (_, i) => (this.#head + i) % length);
+    this.#costs = Uint8Array.from(order, (at) => this.#costs[at]!);
+    this.#ends = Float64Array.from(order, (at) => this.#ends[at]!);
+    this.#thens = order.map((at, i) => i < length ? this.#thens[at]! : NOTHING);
+    this.#head = 0;
+  }
 }
 
 /** The timeline of dom0 and its books. */
 export class Dom0Timeline implements Dom0 {
   readonly #clock: VirtualClock;
   readonly #timer: Timer;
-  readonly #tasks: Task[] = [];
+  readonly #tasks = new TaskQueue();
   readonly #ns = new Float64Array(DOM0_COST_KINDS.length);
   /** When everything accepted so far is done. */
   #freeAt: Ns = -Infinity;
@@ -43,7 +82,7 @@ export class Dom0Timeline implements Dom0 {
 
   post(cost: Dom0Cost, ns: Ns, then: () => void): void {
     this.#accept(cost, ns);
-    this.#tasks.push({ cost, endsAt: this.#freeAt - this.#delay, then });
+    this.#tasks.push(cost, this.#freeAt - this.#delay, then);
     if (this.#tasks.length === 1) this.#armForFirst();
   }
 
@@ -62,9 +101,8 @@ export class Dom0Timeline implements Dom0 {
 
   /** The task at hand, if there is one, brings a disk request further. */
   get servesDisk(): boolean {
-    const task = this.#tasks[0];
-    return task !== undefined && task.cost !== DOM0_COST.xenstore &&
-      task.cost !== DOM0_COST.console;
+    const { length, firstCost } = this.#tasks;
+    return length > 0 && firstCost !== DOM0_COST.xenstore && firstCost !== DOM0_COST.console;
   }
 
   /** Booked so far, by kind. */
@@ -84,12 +122,11 @@ export class Dom0Timeline implements Dom0 {
   }
 
   #armForFirst(): void {
-    this.#timer.armAt(this.#tasks[0]!.endsAt + this.#delay);
+    this.#timer.armAt(this.#tasks.firstEndsAt + this.#delay);
   }
 
   #finish(): void {
-    const task = this.#tasks.shift()!;
-    task.then();
+    this.#tasks.shift()();
     if (this.#tasks.length > 0 && this.#timer.deadline === undefined) this.#armForFirst();
   }
 }

@@ -68,7 +68,7 @@ function guestOf(pvCase: PvCase, [program, kernel, initrd]: readonly string[]): 
   const { bytes } = readGuest(program!, program!, ramBytes);
   const requests = { ...pvCase, count: pvCase.warmUp + pvCase.count };
   if (pvCase.boot === undefined) {
-    const append = `path=pv-persistent sum=0 ${workloadWords(requests)}`;
+    const append = `path=pv sum=0 ${workloadWords(requests)}`;
     return loadGuest(bytes, { name: program!, ramBytes, append });
   }
   const boot = LINUX_BOOTS.find(({ path }) => path === pvCase.boot)!;
