@@ -50,7 +50,8 @@ export const TOOLSTACK_VERBS: Readonly<Record<string, ToolstackVerb>> = {
   "backend-restart": {
     usage: "backend-restart [--afresh] VDEV|devid",
     help: "crash and restart a disk's backend, which goes on with the ring; " +
-      "--afresh: it has the frontend close and connect again",
+      "--afresh: it has the frontend close and connect again (Linux's stays closed: " +
+      "block-detach, then block-attach)",
     parse: (words) => {
       const { device, isSet: afresh } = deviceAnd(words, "--afresh");
       return { verb: "backend-restart", device, afresh };

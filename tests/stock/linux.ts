@@ -39,7 +39,7 @@ exec /init
 /** A test of a Linux run in a folder with a fresh disk; ignored without the parts it needs. */
 export function linuxTest(
   name: string,
-  fn: (folder: string) => Promise<void>,
+  fn: (folder: string) => void | Promise<void>,
   ...parts: readonly Part[]
 ): void {
   Deno.test({
