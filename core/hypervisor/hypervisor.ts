@@ -175,7 +175,7 @@ export class Hypervisor implements VcpuHost {
   readonly #strings: StringPorts;
   readonly #interrupts: InterruptController;
   readonly #apic: ApicBase | undefined;
-  readonly #xen: Paravirt;
+  #xen: Paravirt;
   readonly #bios: BiosTraps;
   readonly #ioreq: IoreqSlot;
   readonly #deviceModel: DeviceModel;
@@ -320,6 +320,16 @@ export class Hypervisor implements VcpuHost {
   /** Ends the current budget at the next exit and gives no further one. */
   stop(): void {
     this.#mustLeave = true;
+  }
+
+  /** Takes {@link stop} back. */
+  goOn(): void {
+    this.#mustLeave = false;
+  }
+
+  /** The guest is another domain from now on. Not while it runs. */
+  moveTo(xen: Paravirt): void {
+    this.#xen = xen;
   }
 
   /** A timer has made an interrupt pending while the guest was running. */

@@ -29,6 +29,17 @@ import { type HostActors, HostInput, type InputSink, type InputSinks } from "./r
 /** Pages of Xen's own: grant table, shared_info, ioreq, xenstore, console. Makes 64 KiB units. */
 const EXTRA_FRAMES = 80;
 
+/**
+ * What becomes of the guest when its vCPU has stopped: the machine starts again; the guest goes on in
+ * a new domain, as one that was saved and restored; in the same one, as one that was saved and kept;
+ * or in a new one of the same number, as before it starts another kernel by itself.
+ */
+export type Transition = "restart" | "restore" | "checkpoint" | "soft reset";
+
+/** What SCHEDOP_shutdown answers a guest that has suspended. */
+const SUSPEND = { RESUMED: 0, CANCELLED: 1 } as const;
+const EAX = 0;
+
 /** Everything that is switched on together, with the guest in memory. Nothing has run yet. */
 export class Assembly {
   readonly clock: VirtualClock = new VirtualClock();
@@ -70,18 +81,40 @@ export class Assembly {
     return this.#cycle;
   }
 
-  /** Begins to end what the last start has made: nothing new goes to the disks from now on. */
-  beginRestart(): void {
-    this.domains?.destroy();
+  /** The vCPU has stopped. Call {@link finish} when the disks and dom0 have nothing left to do. */
+  begin(transition: Transition): void {
+    if (transition === "checkpoint") this.domains?.shutDown();
+    else this.domains?.destroy();
   }
 
-  /** Starts again. The disks and dom0 have nothing left to do. */
-  restart(): void {
+  /** What was begun comes to its end, and the vCPU may run. */
+  finish(transition: Transition): void {
+    if (transition === "restart") this.#restart();
+    else if (transition === "checkpoint") this.#answerShutdown(SUSPEND.CANCELLED);
+    else this.#rebuildDomain(transition === "soft reset");
+  }
+
+  #restart(): void {
     this.domains?.end();
     this.#cycle.end();
     this.memory.reset();
     this.#cycle = this.#switchOn();
     this.input.connect(this.#inputSinks());
+  }
+
+  /** The guest keeps its memory, its vCPU and the board, and has all of Xen anew. */
+  #rebuildDomain(isSame: boolean): void {
+    const domains = this.domains!;
+    domains.end();
+    this.#cycle.moveTo(domains.build(isSame).xen);
+    this.input.connect(this.#inputSinks());
+    this.#answerShutdown(SUSPEND.RESUMED);
+  }
+
+  /** The guest's hypercall returns. */
+  #answerShutdown(answer: number): void {
+    this.cpu.state.regs[EAX] = answer;
+    this.#cycle.hypervisor.goOn();
   }
 
   #switchOn(): PowerCycle {

@@ -140,7 +140,6 @@ export class Domain {
    * it has begun.
    */
   closeDevices(): void {
-    this.#store.domainShutDown();
     this.vbds.abandon();
   }
 

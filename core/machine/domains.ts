@@ -67,8 +67,12 @@ export class Domains {
     return this.#pastSuppressed + this.current.suppressedEvents;
   }
 
-  /** Builds the next one. */
-  build(): Domain {
+  /**
+   * Builds the next one.
+   * @param isSame it has the number of the last one, as after a soft reset
+   */
+  build(isSame: boolean = false): Domain {
+    if (!isSame) this.#lastDomid++;
     const parts = this.#parts;
     const clock = new ClockScope(parts.clock);
     const frames = new FrameScope(parts.memory);
@@ -78,11 +82,16 @@ export class Domains {
       physmap: frames,
       store: this.#store,
       refusals: this.#refusals,
-      domid: ++this.#lastDomid,
+      domid: this.#lastDomid,
       disks: parts.drives.vbds,
     });
     this.#current = { domain, clock, frames };
     return domain;
+  }
+
+  /** Tells whoever waits for that that the current one has shut down. */
+  shutDown(): void {
+    this.#store.domainShutDown();
   }
 
   /**
@@ -90,6 +99,7 @@ export class Domains {
    * begun and close. Call {@link end} when dom0 has nothing left to do.
    */
   destroy(): void {
+    this.shutDown();
     this.current.closeDevices();
   }
 

@@ -21,7 +21,7 @@ import type { XenInterface } from "../hypervisor/xen.ts";
 import type { Books } from "../ledger.ts";
 import type { GuestMemory, Ns } from "../types.ts";
 import { COST } from "../types.ts";
-import { Assembly } from "./assembly.ts";
+import { Assembly, type Transition } from "./assembly.ts";
 import type { Counters, MachineConfig, RunResult, ToolstackCommand } from "./config.ts";
 import { showsXen } from "./config.ts";
 import type { Drives } from "./drives.ts";
@@ -32,6 +32,7 @@ import { HostErrors } from "./host_errors.ts";
 import { HostLoop, type RunHooks } from "./host_loop.ts";
 import type { Inspector } from "./inspect.ts";
 import { NO_STATS } from "./xen_totals.ts";
+import type { PowerCycle } from "./power_cycle.ts";
 import type { HostInput, InputSource, RecordedInput } from "./replay.ts";
 
 /** 25 hours: no alarm of the board is further away, but timers may tick for ever behind a mask. */
@@ -65,8 +66,8 @@ export class Machine {
   readonly #input: HostInput;
   readonly #loop = new HostLoop();
   #end: End | undefined;
-  /** The guest has asked for a reset. */
-  #mustRestart = false;
+  /** Under way: the vCPU stands still. */
+  #transition: Transition | undefined;
   /** The host is to be given way: a start takes it some time. */
   #sliceEnds = false;
   /** When the vCPU ran last. */
@@ -227,7 +228,7 @@ export class Machine {
   #turn(): void {
     this.#fireTimers();
     if (this.#end !== undefined || this.#isAtLimit()) return;
-    if (this.#mustRestart) this.#restart();
+    if (this.#transition !== undefined) this.#settle(this.#transition);
     else if (this.#isAsleep()) this.#sleep();
     else this.#runVcpu();
   }
@@ -261,7 +262,7 @@ export class Machine {
   /** In HLT or in a blocking hypercall, and nothing that the guest can take is pending. */
   #isAsleep(): boolean {
     const cpu = this.#cpu;
-    if (this.#mustRestart) return true;
+    if (this.#transition !== undefined) return true;
     if ((!cpu.halted && !this.#xen.blocked) || cpu.nmiDue) return false;
     return !(this.#hypervisor.interruptPending && cpu.canTakeInterrupt);
   }
@@ -306,31 +307,40 @@ export class Machine {
     else if (cpu.shutdown) this.#crash("triple fault");
   }
 
-  // ---- a new start ------------------------------------------------------------------------------
+  // ---- between two runs of the vCPU -------------------------------------------------------------
 
-  /** The vCPU runs no more; what the disks and dom0 have begun is finished first. */
   #reset(cause: string): void {
-    if (this.#config.reboot !== "reset") return this.#powerOff(cause);
-    if (this.#mustRestart) return;
-    this.#mustRestart = true;
-    this.#hypervisor.stop();
-    this.#parts.beginRestart();
+    if (this.#config.reboot === "reset") this.#begin("restart");
+    else this.#powerOff(cause);
   }
 
-  #restart(): void {
+  /** The vCPU stands still; what the disks and dom0 have begun is finished first. */
+  #begin(transition: Transition): void {
+    if (this.#transition !== undefined) return;
+    this.#transition = transition;
+    this.#hypervisor.stop();
+    this.#parts.begin(transition);
+  }
+
+  #settle(transition: Transition): void {
     if (this.#isDiskBusy() || !this.#dom0.isIdle) {
       const { maxTime = Infinity } = this.#config;
       return this.#idle(Math.min(this.#clock.nextDeadline, maxTime, this.#loop.horizon));
     }
     this.flush();
-    this.#pastScreenChanges = this.screenChanges + 1;
-    this.#parts.restart();
-    const { cycle } = this.#parts;
-    this.#xen = cycle.xen;
-    this.#hypervisor = cycle.hypervisor;
-    this.#vga = cycle.pc.vga;
-    this.#mustRestart = false;
+    const { vga } = this.#parts.cycle.pc;
+    this.#parts.finish(transition);
+    this.#adopt(this.#parts.cycle, vga);
+    this.#transition = undefined;
     this.#sliceEnds = true;
+  }
+
+  /** @param before the video card until now */
+  #adopt({ xen, hypervisor, pc }: PowerCycle, before: Vga): void {
+    if (pc.vga !== before) this.#pastScreenChanges += before.changes + 1;
+    this.#xen = xen;
+    this.#hypervisor = hypervisor;
+    this.#vga = pc.vga;
   }
 
   // ---- the end ----------------------------------------------------------------------------------
@@ -366,7 +376,12 @@ export class Machine {
     if (reason === "crash" || reason === "watchdog") this.#crash(`it shut down, reason ${reason}`);
     else if (reason === "poweroff") {
       this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF });
-    } else this.#reset(`Guest asked for ${reason}`);
+    } else if (reason === "reboot") this.#reset("Guest asked for reboot");
+    else if (reason === "soft_reset") this.#begin("soft reset");
+    else {
+      const { control } = this.#parts.domains!.current;
+      this.#begin(control.isCheckpoint ? "checkpoint" : "restore");
+    }
   }
 
   #powerOff(cause: string): void {

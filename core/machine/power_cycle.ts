@@ -62,11 +62,11 @@ export interface LastingParts {
 /** The machine from one start to the next. Nothing has run yet. */
 export class PowerCycle {
   readonly pc: Pc;
-  readonly xen: XenInterface | HiddenXen;
   readonly hypervisor: Hypervisor;
   readonly #parts: LastingParts;
   readonly #config: MachineConfig;
   readonly #clock: ClockScope;
+  #xen: XenInterface | HiddenXen;
 
   /**
    * Switches on.
@@ -82,7 +82,7 @@ export class PowerCycle {
     cpu.maskA20(false);
     const pc = this.pc = this.#makePc();
     for (const bus of pc.buses) bus.onRemap(() => exits.remapped());
-    this.xen = makeXen();
+    this.#xen = makeXen();
     this.hypervisor = this.#makeHypervisor(this.#makeBios());
     this.hypervisor.attach(cpu.state);
     cpu.connect(this.hypervisor, memory);
@@ -91,6 +91,17 @@ export class PowerCycle {
       pc.localApic?.becomeVirtualWire();
     }
     this.#loadGuest();
+  }
+
+  /** What the guest sees of Xen. */
+  get xen(): XenInterface | HiddenXen {
+    return this.#xen;
+  }
+
+  /** The guest goes on in another domain. */
+  moveTo(xen: XenInterface): void {
+    this.#xen = xen;
+    this.hypervisor.moveTo(xen);
   }
 
   /** A domain's BIOS finds the machine set up, and itself in RAM. */
@@ -195,7 +206,7 @@ export class PowerCycle {
       mmio: pc.mmio,
       interrupts: pc.localApic ?? pc.pic,
       apic: pc.localApic,
-      xen: this.xen,
+      xen: this.#xen,
       bios,
       maxInsns,
       maxTime,
