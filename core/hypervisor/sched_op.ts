@@ -26,7 +26,7 @@ export const SCHEDOP = {
   PIN_OVERRIDE: 7,
 } as const;
 
-/** Why a domain ends, by SHUTDOWN_* number. Suspend (2) is no end, see {@link SchedOps}. */
+/** Why a domain shuts down, by SHUTDOWN_* number. */
 export const SHUTDOWN_REASONS = [
   "poweroff",
   "reboot",
@@ -36,11 +36,8 @@ export const SHUTDOWN_REASONS = [
   "soft_reset",
 ] as const;
 
-/** How a domain may end. */
-export type ShutdownReason = Exclude<typeof SHUTDOWN_REASONS[number], "suspend">;
-
-/** What the shutdown call answers when a suspend was cancelled, as always here. */
-const SUSPEND_CANCELLED = 1;
+/** One of {@link SHUTDOWN_REASONS}. */
+export type ShutdownReason = typeof SHUTDOWN_REASONS[number];
 
 /** Offsets of sched_shutdown; SCHEDOP_shutdown_code has the same. */
 export const SCHED_SHUTDOWN = { REASON: 0, SIZE: 4 } as const;
@@ -64,7 +61,7 @@ export class SchedOps {
   readonly #onShutdown: (reason: ShutdownReason) => void;
   readonly #watchdogs: DomainWatchdogs;
   /** Set by SCHEDOP_shutdown_code, for whatever shutdown comes. */
-  #shutdownCode: typeof SHUTDOWN_REASONS[number] | undefined;
+  #shutdownCode: ShutdownReason | undefined;
   readonly #pollTimer: Timer;
   readonly #pollPorts: Uint32Array = new Uint32Array(POLL_LIMIT);
   #pollCount = 0;
@@ -126,17 +123,21 @@ export class SchedOps {
     }
   }
 
-  /** Ends the domain, with the code that it has set before if it has. @returns what the call does */
-  shutdown(reason: typeof SHUTDOWN_REASONS[number]): number {
+  /**
+   * Shuts the domain down, with the code that it has set before if it has. The vCPU must not run on,
+   * unless the toolstack resumes the domain: then with its answer in EAX.
+   * @returns what the call does
+   */
+  shutdown(reason: ShutdownReason): number {
     const code = this.#shutdownCode ?? reason;
-    if (code === "suspend") return SUSPEND_CANCELLED;
+    this.#shutdownCode = undefined;
     this.#onShutdown(code);
     return 0;
   }
 
   #withReason(
     call: GuestCall,
-    then: (reason: typeof SHUTDOWN_REASONS[number]) => number,
+    then: (reason: ShutdownReason) => number,
   ): number {
     if (!call.load(call.second, SCHED_SHUTDOWN.SIZE)) return -ERRNO.EFAULT;
     const reason = SHUTDOWN_REASONS[call.fields.getUint32(SCHED_SHUTDOWN.REASON, true)];
@@ -144,7 +145,7 @@ export class SchedOps {
   }
 
   /** The first code stays. */
-  #setShutdownCode(reason: typeof SHUTDOWN_REASONS[number]): number {
+  #setShutdownCode(reason: ShutdownReason): number {
     this.#shutdownCode ??= reason;
     return 0;
   }

@@ -348,6 +348,7 @@ export class Machine {
   /** The first end counts. */
   #finish(end: End): void {
     this.#end ??= end;
+    this.#parts.domains?.current.console.close();
     this.#hypervisor.stop();
   }
 
@@ -372,7 +373,9 @@ export class Machine {
     }
   }
 
+  /** A domain that has shut down does not do so again. */
   #shutDown(reason: ShutdownReason): void {
+    if (this.#transition !== undefined) return;
     if (reason === "crash" || reason === "watchdog") this.#crash(`it shut down, reason ${reason}`);
     else if (reason === "poweroff") {
       this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF });

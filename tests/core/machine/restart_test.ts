@@ -120,3 +120,42 @@ Deno.test("A reset ends the domain: the next has another number, and nothing is 
   );
   assertEquals(tree(), renamed.sort());
 });
+
+/** hypercall(number, command, pointer), with the vCPU's answer in EAX. */
+const hypercall = (number: number, command: number, pointer: number): number[] => [
+  ...[0xb8, ...dword(number), 0xbb, ...dword(command), 0xb9, ...dword(pointer)],
+  ...[0x0f, 0x01, 0xc1],
+];
+/** mov dword [address], value */
+const store = (address: number, value: number) => [0xc7, 0x05, ...dword(address), ...dword(value)];
+const dword = (value: number) => [0, 8, 16, 24].map((shift) => value >>> shift & 0xff);
+/** EVTCHNOP_alloc_unbound for dom0; the port to port E9h, and shut down for that reason. */
+const allocateAndShutDown = (reason: number) => [
+  ...store(0x7000, 0x7ff0),
+  ...hypercall(32, 6, 0x7000),
+  ...[0xa0, ...dword(0x7004), 0xe6, 0xe9], // mov al, [7004h]; out e9h, al
+  ...store(0x7000, reason),
+  ...hypercall(29, 2, 0x7000),
+  ...[0xe6, 0xe9], // out e9h, al
+];
+
+Deno.test("A soft reset keeps memory and vCPU, and makes event channels anew", () => {
+  const seen: number[] = [];
+  const code = [...allocateAndShutDown(5), ...allocateAndShutDown(5), ...exitWith(0)];
+  const machine = boot(flatGuest(...code), { onDebugByte: (byte) => seen.push(byte) });
+  let result: RunResult | undefined;
+  while (result === undefined) result = machine.runSlice();
+  assertEquals([result.reason, seen], ["guest-exit", [3, 0, 3, 0]]);
+  assertEquals(result.counters.hypercalls.byName, { event_channel_op: 2, sched_op: 2 });
+  const tree = machine.inspector.xenstore("/local/domain/1", { full: true, permissions: false });
+  assertEquals(tree.includes('/local/domain/1/domid = "1"'), true);
+});
+
+Deno.test("A guest that suspends unasked goes on as if the suspend had been cancelled", () => {
+  const seen: number[] = [];
+  const code = [...allocateAndShutDown(2), ...allocateAndShutDown(2), ...exitWith(0)];
+  const machine = boot(flatGuest(...code), { onDebugByte: (byte) => seen.push(byte) });
+  let result: RunResult | undefined;
+  while (result === undefined) result = machine.runSlice();
+  assertEquals([result.reason, seen], ["guest-exit", [3, 1, 4, 1]]);
+});
