@@ -11,10 +11,14 @@ export interface FramePool extends Physmap {
   freeFrame(frame: Uint8Array): void;
 }
 
-/** The pages that one domain has of a pool, and the frames that they are laid over. */
+/**
+ * The pages that one domain has of a pool, and where they are laid over its memory. What it has done
+ * with pages of its own, moved or given away, is not undone when it ends: a guest that is restored
+ * finds its memory as it was.
+ */
 export class FrameScope implements Physmap {
   readonly #pool: FramePool;
-  readonly #frames: Uint8Array[] = [];
+  readonly #frames = new Set<Uint8Array>();
   readonly #mapped = new Set<Gfn>();
 
   constructor(pool: FramePool) {
@@ -23,18 +27,18 @@ export class FrameScope implements Physmap {
 
   allocateFrame(): Uint8Array {
     const frame = this.#pool.allocateFrame();
-    this.#frames.push(frame);
+    this.#frames.add(frame);
     return frame;
   }
 
   mapFrame(gfn: Gfn, frame: Uint8Array | undefined, readOnly: boolean = false): void {
-    if (frame === undefined) this.#mapped.delete(gfn);
-    else this.#mapped.add(gfn);
+    if (frame !== undefined && this.#frames.has(frame)) this.#mapped.add(gfn);
+    else this.#mapped.delete(gfn);
     this.#pool.mapFrame(gfn, frame, readOnly);
   }
 
   hideFrame(gfn: Gfn): void {
-    this.#mapped.add(gfn);
+    this.#mapped.delete(gfn);
     this.#pool.hideFrame(gfn);
   }
 
@@ -43,6 +47,6 @@ export class FrameScope implements Physmap {
     for (const gfn of this.#mapped) this.#pool.mapFrame(gfn, undefined);
     for (const frame of this.#frames) this.#pool.freeFrame(frame);
     this.#mapped.clear();
-    this.#frames.length = 0;
+    this.#frames.clear();
   }
 }
