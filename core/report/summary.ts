@@ -16,10 +16,11 @@ type Cell = (path: PathRecord) => string;
 
 /** One column a path: totals, then the cost of a request, then the ratio to the first path. */
 export function formatCompare(record: CompareRecord): string {
-  const { paths, disk } = record;
+  const { paths, disk, guest, append } = record;
   const head = `${record.op} ${record.bs} B x ${record.count}, depth ${record.depth}, ` +
     `cost ${record.cost}, media ${record.media}\n` +
-    `disk ${disk.path}: ${grouped(disk.sectors)} sectors, sha256 ${disk.sha256.slice(0, 16)}...\n`;
+    `disk ${disk.path}: ${grouped(disk.sectors)} sectors, sha256 ${disk.sha256.slice(0, 16)}...\n` +
+    (append === undefined ? "" : `kernel ${guest.path}: ${append}\n`);
   const rows = [
     ["", ...paths.map((path) => path.path)],
     ...totalRows(paths),
@@ -27,6 +28,7 @@ export function formatCompare(record: CompareRecord): string {
     [],
     ["per request"],
     ...countRows(paths),
+    [],
     ...diskRows(paths),
     [],
     ["time per request, us"],
@@ -55,12 +57,14 @@ function latencyRows(paths: readonly PathRecord[]): Row[] {
 
 function countRows(paths: readonly PathRecord[]): Row[] {
   const reasons = sortedUnion(paths.map((p) => p.exits.byReason));
+  const calls = sortedUnion(paths.map((p) => p.hypercalls.byName));
   return [
     perRequest(paths, "VM exits", (p) => p.exits.total),
     ...reasons.map((name) => perRequest(paths, `  ${name}`, (p) => p.exits.byReason[name] ?? 0)),
     perRequest(paths, "port accesses", (p) => p.portItems),
     perRequest(paths, "ioreq round trips", (p) => p.ioreqs),
     perRequest(paths, "hypercalls", (p) => p.hypercalls.total),
+    ...calls.map((name) => perRequest(paths, `  ${name}`, (p) => p.hypercalls.byName[name] ?? 0)),
     perRequest(paths, "events sent", (p) => p.events.sent),
     perRequest(paths, "events suppressed", (p) => p.events.suppressed),
     perRequest(paths, "grant maps", (p) => p.grants.map),

@@ -1,9 +1,10 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildCompareRecord } from "../../../core/report/compare.ts";
+import { DiskSums } from "../../../core/report/disk_sums.ts";
 import { buildRunRecord } from "../../../core/report/run.ts";
 import { formatCompare, formatRun } from "../../../core/report/summary.ts";
 import { inputs } from "../../helpers/compare_inputs.ts";
-import { counters, exitReport, phase } from "../../helpers/report.ts";
+import { counters, exitReport, phase, requestRecord } from "../../helpers/report.ts";
 
 const ide = phase({
   elapsedNs: 400_000,
@@ -46,6 +47,27 @@ Deno.test("formatCompare() has one column a path and the cost of one request in 
   assertEquals(cells(table, "elapsed"), ["200.00", "100.00"]);
   assertEquals(cells(table, "speed relative to ide-pio"), ["1.00x", "2.00x"]);
   assertMatch(table, /\nsame data: yes\n$/);
+});
+
+Deno.test("formatCompare() ties exits to the disk's requests, and names hypercalls", () => {
+  const disk = new DiskSums();
+  for (const _ of [1, 2, 3, 4]) disk.add(requestRecord());
+  const after = counters({
+    ...pv.after,
+    hypercalls: { total: 2, byName: { event_channel_op: 2 } },
+  });
+  const table = formatCompare(buildCompareRecord(inputs, [{ ...ide, disk }, { ...pv, after }]));
+  assertEquals(cells(table, "disk requests"), ["2.00", "0.00"]);
+  assertEquals(cells(table, "VM exits that served them"), ["56.00", "0.00"]);
+  assertEquals(cells(table, "pic master"), ["4.00", "0.00"]);
+  assertEquals(cells(table, "of those, the driver's own"), ["52.00", "0.00"]);
+  assertEquals(cells(table, "event_channel_op"), ["0.00", "1.00"]);
+});
+
+Deno.test("formatCompare() says what a kernel was told", () => {
+  const record = buildCompareRecord({ ...inputs, append: "quiet" }, [ide, pv]);
+  assertMatch(formatCompare(record), /\nkernel guests\/bin\/diskcmp.bin: quiet\n/);
+  assertEquals(formatCompare(buildCompareRecord(inputs, [ide])).includes("kernel "), false);
 });
 
 Deno.test("formatCompare() says so when the data differ", () => {
