@@ -33,7 +33,7 @@ export const VCPU_INFO = {
 
 const { UPCALL_PENDING } = VCPU_INFO; // read at every exit
 
-/** UTC at power-on in seconds since 1970: 2026-01-01T00:00:00Z. The same in every run. */
+/** UTC at power-on in seconds since 1970: 2026-01-01T00:00:00Z, unless told otherwise. */
 export const WALL_CLOCK_AT_POWER_ON = 1_767_225_600;
 
 /** The shared_info page and the vcpu_info of vCPU 0, wherever the guest has put them. */
@@ -48,15 +48,23 @@ export class SharedInfo {
   #vcpu: DataView;
   #vcpuMoved = false;
 
-  /** @param tscHz rate of the guest's TSC, which is 0 when the clock is 0 */
-  constructor(memory: GuestMemory, physmap: Physmap, tscHz: number) {
+  /**
+   * @param tscHz rate of the guest's TSC, which is 0 when the clock is 0
+   * @param wallClock UTC at that time, in seconds since 1970
+   */
+  constructor(
+    memory: GuestMemory,
+    physmap: Physmap,
+    tscHz: number,
+    wallClock: number = WALL_CLOCK_AT_POWER_ON,
+  ) {
     this.#memory = memory;
     this.scale = tscScale(tscHz);
     this.frame = physmap.allocateFrame();
     this.#shared = viewOf(this.frame);
     this.#vcpuBytes = this.frame.subarray(0, VCPU_INFO.SIZE);
     this.#vcpu = viewOf(this.#vcpuBytes);
-    this.#writeWallClock();
+    this.#writeWallClock(wallClock);
     writeVcpuTime(viewOf(this.#timeRecord()), this.scale);
   }
 
@@ -106,11 +114,14 @@ export class SharedInfo {
     return this.#vcpuBytes.subarray(VCPU_INFO.TIME, VCPU_INFO.TIME + VCPU_TIME.SIZE);
   }
 
-  #writeWallClock(): void {
-    this.#shared.setUint32(SHARED_INFO.WC_SEC, WALL_CLOCK_AT_POWER_ON, true);
+  /** The version is odd while the rest changes. */
+  #writeWallClock(seconds: number): void {
+    const version = this.#shared.getUint32(SHARED_INFO.WC_VERSION, true) | 1;
+    this.#shared.setUint32(SHARED_INFO.WC_VERSION, version, true);
+    this.#shared.setUint32(SHARED_INFO.WC_SEC, seconds % 2 ** 32, true);
     this.#shared.setUint32(SHARED_INFO.WC_NSEC, 0, true);
-    this.#shared.setUint32(SHARED_INFO.WC_SEC_HI, 0, true);
-    this.#shared.setUint32(SHARED_INFO.WC_VERSION, 2, true);
+    this.#shared.setUint32(SHARED_INFO.WC_SEC_HI, Math.floor(seconds / 2 ** 32), true);
+    this.#shared.setUint32(SHARED_INFO.WC_VERSION, version + 1, true);
   }
 }
 

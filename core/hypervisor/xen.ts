@@ -30,7 +30,7 @@ import { vmAssist } from "./vm_assist.ts";
 import { writeHypercallPage, XEN_HYPERCALL_MSR, XenCpuid } from "./xen_cpuid.ts";
 import { XEN_OFFERS } from "./xen_offers.ts";
 import type { XenOffers } from "./xen_offers.ts";
-import { xenFeatures, xenVersion } from "./xen_version.ts";
+import { xenFeatures, xenVersion, type XenVersionAnswers } from "./xen_version.ts";
 
 /** The domid of the one guest, unless told otherwise. */
 export const FIRST_DOMID = 1;
@@ -51,7 +51,11 @@ export interface XenOptions {
   readonly notifyNs: Ns;
   /** Rate of the guest's TSC, which is 0 when the clock is 0. */
   readonly tscHz: number;
+  /** UTC at that time in seconds since 1970; 2026-01-01 unless given. */
+  readonly wallClock?: number | undefined;
   readonly domid?: number;
+  /** Its UUID, 16 bytes; all zeros unless given. */
+  readonly handle?: Uint8Array;
   /** What the toolstack tells the guest of its memory, if anything. */
   readonly memoryMap?: readonly MemoryMapEntry[];
   /** What this Xen offers otherwise than by default. */
@@ -100,7 +104,7 @@ export class XenInterface {
     const offers = { ...XEN_OFFERS, ...options.offers };
     this.domid = domid;
     this.#memory = memory;
-    const shared = this.#shared = new SharedInfo(memory, physmap, tscHz);
+    const shared = this.#shared = new SharedInfo(memory, physmap, tscHz, options.wallClock);
     this.#callback = new CallbackVia(() => shared.upcallPending, options.callbackLines);
     const upcall = this.#upcall = new Upcall(
       shared,
@@ -120,7 +124,10 @@ export class XenInterface {
     this.#sched = new SchedOps(clock, this.events, options.onShutdown);
     this.#cpuid = new XenCpuid(domid, tscHz, upcall.canInterrupt);
     this.#runstate = new Runstate(clock, memory);
-    const handlers = this.#handlers(options, xenFeatures(offers));
+    const handlers = this.#handlers(options, {
+      features: xenFeatures(offers),
+      handle: options.handle ?? new Uint8Array(16),
+    });
     const { onHypercall } = options;
     this.#hypercalls = new Hypercalls(
       onHypercall === undefined
@@ -216,7 +223,7 @@ export class XenInterface {
    * Everything else answers -ENOSYS: physdev_op, as the guest has no pirqs, and what only PV guests
    * or dom0 may call.
    */
-  #handlers(options: XenOptions, features: number): HypercallHandlers {
+  #handlers(options: XenOptions, version: XenVersionAnswers): HypercallHandlers {
     const { clock, onNmi = () => {}, onConsoleByte = () => {} } = options;
     const { domid, events, params } = this;
     const { guest: grants, frames, ops } = this.grantTables;
@@ -232,7 +239,7 @@ export class XenInterface {
     return {
       memory_op: (call) => memoryOp(targets, call),
       set_timer_op: (call) => timers.setTimerOp(call),
-      xen_version: (call) => xenVersion(features, call),
+      xen_version: (call) => xenVersion(version, call),
       console_io: (call) => console.consoleIo(call),
       grant_table_op: (call) => ops.grantTableOp(call),
       vm_assist: vmAssist,

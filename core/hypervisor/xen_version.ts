@@ -75,7 +75,6 @@ const TEXTS: Readonly<Record<number, Text>> = {
   },
   [XENVER.CHANGESET]: { length: 64, strings: [[0, DENIED]] },
   [XENVER.PLATFORM_PARAMETERS]: { length: 4, strings: [] }, // virt_start
-  [XENVER.GUEST_HANDLE]: { length: 16, strings: [] }, // the nil UUID
   [XENVER.COMMANDLINE]: { length: 1024, strings: [[0, DENIED]] },
 };
 
@@ -86,8 +85,16 @@ export function xenFeatures({ callbackVector, pvclock }: XenOffers): number {
     Number(pvclock) << XENFEAT.HVM_SAFE_PVCLOCK;
 }
 
-/** Serves one xen_version. @param features of submap 0 */
-export function xenVersion(features: number, call: GuestCall): number {
+/** What differs from domain to domain. */
+export interface XenVersionAnswers {
+  /** Of submap 0. */
+  readonly features: number;
+  /** The domain's UUID. */
+  readonly handle: Uint8Array;
+}
+
+/** Serves one xen_version. */
+export function xenVersion({ features, handle }: XenVersionAnswers, call: GuestCall): number {
   switch (call.first) {
     case XENVER.VERSION:
       return XEN_VERSION;
@@ -95,6 +102,9 @@ export function xenVersion(features: number, call: GuestCall): number {
       return getFeatures(features, call);
     case XENVER.PAGESIZE:
       return PAGE_SIZE;
+    case XENVER.GUEST_HANDLE:
+      call.bytes.set(handle);
+      return call.store(call.second, handle.length) ? 0 : -ERRNO.EFAULT;
     case XENVER.BUILD_ID:
       return -ERRNO.ENODATA;
     default:

@@ -207,6 +207,7 @@ export class Assembly {
       costs: this.#config.cost,
       drives: this.drives,
       exits: this.exits,
+      rtcBase: this.#config.rtcBase,
       offers: this.#config.xen,
       onUpcallVector: (vector) => this.#cycle.pc.localApic?.request(vector),
       onNmi: () => this.cpu.raiseNmi(),

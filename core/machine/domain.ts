@@ -56,6 +56,8 @@ export interface DomainParts {
   readonly exits?: ExitBooks;
   /** Counts what the backends refuse. */
   readonly refusals?: Refusals;
+  /** UTC when the clock is 0, in seconds since 1970; 2026-01-01 unless given. */
+  readonly rtcBase?: number | undefined;
   /** What this Xen offers otherwise than by default. */
   readonly offers?: Partial<XenOffers> | undefined;
   /** Requests a vector of the local APIC, if there is one. */
@@ -179,6 +181,8 @@ export class Domain {
       notifyNs: costs.dom0Hypercall + costs.eventSend,
       tscHz: TSC_HZ,
       memoryMap: memoryMap(memory.size),
+      handle: Uint8Array.fromHex(DOMAIN_UUID.replaceAll("-", "")),
+      wallClock: this.#parts.rtcBase,
       ...(offers && { offers }),
       ...(onUpcallVector && { onUpcallVector }),
       ...(onNmi && { onNmi }),

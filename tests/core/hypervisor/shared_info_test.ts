@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { SHARED, XenGuest } from "../../helpers/xen_guest.ts";
 import { tscScale, VCPU_TIME } from "../../../core/hypervisor/pvclock.ts";
-import { SHARED_INFO, VCPU_INFO } from "../../../core/hypervisor/shared_info.ts";
+import { SHARED_INFO, SharedInfo, VCPU_INFO } from "../../../core/hypervisor/shared_info.ts";
 
 const EBUSY = -16;
 const EINVAL = -22;
@@ -135,4 +135,15 @@ Deno.test("VCPUOP_register_vcpu_info refuses a second time and places that do no
   assertEquals(registerVcpuInfo(guest, 0xf0000, 0), EINVAL);
   assertEquals(registerVcpuInfo(guest, 7, 4096 - 64), 0);
   assertEquals(registerVcpuInfo(guest, 8, 0), EBUSY);
+});
+
+Deno.test("SharedInfo has the wall clock that it is told, 64 bits of it", () => {
+  const guest = new XenGuest();
+  const { memory } = guest;
+  const { frame } = new SharedInfo(memory, memory, 1e9, 2 ** 32 + 5);
+  const fields = new DataView(frame.buffer, frame.byteOffset);
+  assertEquals(
+    [2304, 2308, 2312, 2340].map((at) => fields.getUint32(at, true)),
+    [2, 5, 0, 1],
+  );
 });

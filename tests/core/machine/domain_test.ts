@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { RegisterFile } from "../../helpers/xen_guest.ts";
 import { VirtualClock } from "../../../core/clock.ts";
 import { Dom0Timeline } from "../../../core/dom0.ts";
 import { Accounting } from "../../../core/hypervisor/accounting.ts";
@@ -58,4 +59,22 @@ Deno.test("Domain charges a hypercall by its name", () => {
   domain.xen.hypercall(vcpu);
   assertEquals(vcpu.regs[0], 0x00040011);
   assertEquals(books.snapshot().hypercall, COSTS.hypercall + COSTS.hypercallWork["xen_version"]!);
+});
+
+Deno.test("Domain tells the guest its UUID and its memory", () => {
+  const { memory, domain } = makeDomain();
+  const call = new RegisterFile();
+  const hypercall = (...[eax, ebx, ecx]: readonly [number, number, number]) => {
+    [call.regs[0], call.regs[3], call.regs[1]] = [eax, ebx, ecx];
+    domain.xen.hypercall(call);
+    return call.regs[0]! | 0;
+  };
+  assertEquals(hypercall(17, 8, 0x2000), 0);
+  const uuid = memory.range(0x2000, 16)!.toHex();
+  assertEquals(`${uuid.slice(0, 8)}-${uuid.slice(8, 12)}`, "00000000-0000");
+  assertEquals(uuid.slice(-12), "000000000001");
+  memory.write32(0x2000, 9);
+  memory.write32(0x2004, 0x3000);
+  assertEquals([hypercall(12, 9, 0x2000), memory.read32(0x2000)], [0, 5]);
+  assertEquals([memory.read32(0x3000 + 8), memory.read32(0x3000 + 16)], [0x9fc00, 1]);
 });
