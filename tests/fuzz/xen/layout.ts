@@ -14,11 +14,15 @@ export const EXTRA_FRAMES = 80;
 export type Frames = readonly [first: number, end: number];
 
 /** Who uses which frames of RAM. Nobody uses those that are not here, nor grants them. */
-export const FRAMES: Readonly<Record<"scratch" | "areas" | "good" | "rings" | "data", Frames>> = {
+export const FRAMES: Readonly<
+  Record<"scratch" | "entries" | "areas" | "good" | "rings" | "data", Frames>
+> = {
   /** Structures of hypercalls. */
   scratch: [1, 4],
+  /** Entries of multicalls, which no structure covers. */
+  entries: [4, 5],
   /** Where Xen is told to write when it likes: vcpu_info, runstate, events. */
-  areas: [4, 8],
+  areas: [5, 8],
   /** Ring and data of the frontend that behaves. */
   good: [8, 24],
   /** Rings of the hostile frontends. */
@@ -33,8 +37,10 @@ export const HOLES: readonly number[] = [0xa0, 0xb8, 0xfee00, 0xf2000, 0x200, 0x
 /** Frames where pages of Xen's may be laid. */
 export const OVERLAYS: readonly number[] = [0xf0000, 0xf0001, 0xf0002, 0xf2000, 0xa0, 30, 63];
 
-/** The store's page, where the toolstack puts it. */
+/** The pages of xenstore and of the console, where the toolstack puts them. */
 export const STORE_GFN = 0xfeffc;
+/** See {@link STORE_GFN}. */
+export const CONSOLE_GFN = 0xfefff;
 
 /**
  * Grant references, `[first, end)`. 0 and 1 are the toolstack's. Those of the good frontend are not

@@ -4,7 +4,7 @@
  */
 
 import type { Rng } from "../rng.ts";
-import { FRAMES, GREFS, HOLES } from "./layout.ts";
+import { address, FRAMES, GREFS, HOLES, OVERLAYS, RAM_FRAMES } from "./layout.ts";
 
 /** An unsigned 32-bit number, near a border more often than not. */
 export function wild(rng: Rng): number {
@@ -36,4 +36,38 @@ export function anyGref(rng: Rng): number {
   const [first, end] = GREFS.hostile;
   if (rng.chance(95)) return first + rng.below(end - first);
   return rng.pick([0, 1, 2, 511, 512, 513, 32767, 32768, 0x80000000, 0xffffffff]);
+}
+
+/**
+ * A number that leads to nothing that Xen must not write, taken for a pointer, nor to the good
+ * frontend's pages, taken for a frame.
+ */
+export function harmless(value: number): number {
+  if (isForbidden(value)) return value + 0x100;
+  return isForbidden(value >>> 12) ? (value | 0x40000000) >>> 0 : value;
+}
+
+/** A frame that nobody hands over to Xen. */
+function isForbidden(gfn: number): boolean {
+  return gfn < RAM_FRAMES && gfn !== 0 && !(gfn >= FRAMES.rings[0] && gfn < FRAMES.data[1]);
+}
+
+/** Where a structure is: mostly where one can be. */
+export function anyPointer(rng: Rng): number {
+  const [first, end] = FRAMES.scratch;
+  if (rng.chance(80)) return address(first + rng.below(end - first)) + rng.below(0xf00);
+  switch (rng.below(6)) {
+    case 0: // across pages, the second of which may be anywhere
+      return address(rng.pick([1, 2, 0x200, 0x202, 0x204])) + 0x1000 - rng.below(64);
+    case 1: // across the end of the address space
+      return 0xffffffff - rng.below(64);
+    case 2:
+      return address(rng.pick(HOLES) & 0xfffff) + rng.below(0x1000);
+    case 3:
+      return address(0x201) + rng.below(0x1000);
+    case 4:
+      return address(anyFrame(rng) & 0xfffff) + rng.below(0x1000);
+    default:
+      return address(rng.pick(OVERLAYS)) + rng.below(0x1000);
+  }
 }

@@ -43,13 +43,20 @@ export interface DiskPlan {
   readonly blockSize: NonNullable<DomainDisk["blockSize"]>;
 }
 
-/** Numbers of hypercalls that a driver makes. */
-export const HYPERCALL = { GRANT_TABLE_OP: 20, EVENT_CHANNEL_OP: 32 } as const;
+/** Numbers of some hypercalls. */
+export const HYPERCALL = {
+  MEMORY_OP: 12,
+  MULTICALL: 13,
+  GRANT_TABLE_OP: 20,
+  EVENT_CHANNEL_OP: 32,
+} as const;
 
 const DOMID_SELF = 0x7ff0;
 
 /** Xen stores no more than that through one pointer. */
 const STORED_BYTES = 1024;
+
+const MOST_PARTS = 8;
 
 /** Structure of the calls that drivers make. */
 const STRUCT = address(FRAMES.scratch[0]);
@@ -186,14 +193,14 @@ export class World {
 
   // ---- the guest ---------------------------------------------------------------------------
 
-  /** VMCALL; the result as a signed number. Of a call that goes on, the first part is made. */
+  /** VMCALL; the result as a signed number. Of a call that goes on, the first parts are made. */
   call(number: number, ...args: readonly number[]): number {
     const { xen } = this.domain;
     xen.unblock();
     this.vcpu.regs[0] = number;
     ARGUMENTS.forEach((register, i) => this.vcpu.regs[register] = args[i] ?? 0);
     this.count("hypercalls");
-    xen.hypercall(this.vcpu);
+    for (let part = 0; part < MOST_PARTS && xen.hypercall(this.vcpu);) part++;
     for (const pointer of this.#handed.splice(0)) this.#storedByXen(pointer);
     return this.vcpu.regs[0]! | 0;
   }
