@@ -17,10 +17,10 @@ import { Jit } from "./jit.ts";
 import { JumpCache } from "./jump_cache.ts";
 import { JUMP_ROW } from "./opcodes.ts";
 import type { Mmu } from "./mmu.ts";
-import { REC } from "./record.ts";
+import { HANDLER, REC } from "./record.ts";
 import { Sites } from "./sites.ts";
 import { AT, type CpuState, CS, MODE, RECORDS } from "./state.ts";
-import { HANDLER, Threaded } from "./threaded.ts";
+import { Threaded } from "./threaded.ts";
 import { type CompilableBlock, SMALL } from "./unit.ts";
 
 const { LINK, MODE: AT_MODE, RECORD } = AT;

@@ -47,6 +47,7 @@ export const tlbIndex = (linear: Val): Val => and(shr(linear, num(8)), num((TLB.
 /**
  * Goes to the block at a linear address if the jump cache has it and the TLB agrees; else goes on.
  * @param keep puts a value in a local
+ * @param enter goes to a head record whose handler is known
  */
 export function jumpThroughCache(
   body: FunctionBody,
@@ -54,6 +55,7 @@ export function jumpThroughCache(
   linear: Val,
   mode: Val,
   bank: Val,
+  enter: (head: Val, handler: Val) => void,
 ): void {
   const hash = xor(linear, shr(linear, num(JUMP.HASH_SHIFT)));
   const slot = shl(and(hash, num(JUMP.ENTRIES - 1)), num(JUMP_SHIFT));
@@ -65,7 +67,7 @@ export function jumpThroughCache(
     expect(load32(entry, JUMP.MODE), mode);
     expect(load32(tlb, TLB.EXECUTE), and(linear, num(~0xfff)));
     expect(load32(tlb, TLB.ADDEND), load32(entry, JUMP.ADDEND));
-    body.dispatch(load32(entry, JUMP.RECORD), load32(entry, JUMP.HANDLER));
+    enter(load32(entry, JUMP.RECORD), load32(entry, JUMP.HANDLER));
   });
 }
 
@@ -416,10 +418,15 @@ export abstract class Emitter implements X {
     this.if(gtU(eip, limit), () => this.fault(VECTOR.GP));
   }
 
+  /** Goes to a head record. */
+  protected enterBlock(head: Val, handler: Val): void {
+    this.body.dispatch(head, handler);
+  }
+
   /** Goes to a block that is already linked, or back to TypeScript to have it linked. */
   protected follow(target: Val, link: Val): void {
     const head = this.let(load32(link));
-    this.body.if(head, () => this.body.dispatch(head));
+    this.body.if(head, () => this.enterBlock(head, load32(head)));
     this.checkLimit(target);
     this.body.store(num(AT.EIP), 0, target, 4);
     this.body.store(num(AT.LINK), 0, link, 4);
@@ -433,7 +440,8 @@ export abstract class Emitter implements X {
     const linear = this.shape.flat
       ? target
       : this.let(add(target, load32(segmentAddress(CS), SEG.BASE)));
-    jumpThroughCache(this.body, (v) => this.let(v), linear, this.mode, this.bank);
+    const enter = (head: Val, handler: Val): void => this.enterBlock(head, handler);
+    jumpThroughCache(this.body, (v) => this.let(v), linear, this.mode, this.bank, enter);
     this.body.store(num(AT.EIP), 0, target, 4);
     this.body.return();
   }

@@ -116,6 +116,7 @@ export const ne: (a: Val, b: Val) => Val = binary(0x47);
 export const ltS: (a: Val, b: Val) => Val = binary(0x48);
 export const ltU: (a: Val, b: Val) => Val = binary(0x49);
 export const gtU: (a: Val, b: Val) => Val = binary(0x4b);
+export const geS: (a: Val, b: Val) => Val = binary(0x4e);
 export const geU: (a: Val, b: Val) => Val = binary(0x4f);
 export const clz: (a: Val) => Val = unary(0x67);
 export const ctz: (a: Val) => Val = unary(0x68);

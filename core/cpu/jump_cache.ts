@@ -6,7 +6,7 @@
  */
 
 import { AT, type CpuState, JUMP, TLB } from "./state.ts";
-import { HANDLER } from "./threaded.ts";
+import { HANDLER } from "./record.ts";
 
 const { BANK } = AT;
 const { STOP } = HANDLER;

@@ -43,6 +43,17 @@ export const REC = {
   BRANCH_STRIDE: 64,
 } as const;
 
+/** Handler numbers of `SPECIAL` in recorder.ts, fixed by the order in which they are made. */
+export const HANDLER = {
+  STOP: 0,
+  HEAD: 1,
+  COMPLEX: 2,
+  ENTER: 3,
+  STRADDLING: 4,
+  INTERRUPT: 5,
+  INTERRUPT_RETURN: 6,
+} as const;
+
 /** What a handler is specialised on, beside its row. */
 export interface Shape {
   readonly flat: boolean;

@@ -13,18 +13,20 @@ import {
   and,
   eq,
   eqz,
+  geS,
   load16,
   load32,
   load8,
   local,
   ltS,
+  ne,
   num,
   shl,
   sub,
   type Val,
 } from "./ir.ts";
 import { MEMORY_FLAGS } from "./memory_flags.ts";
-import { byteRegister, REC, type Shape } from "./record.ts";
+import { byteRegister, HANDLER, REC, type Shape } from "./record.ts";
 import { SAME_RING } from "./same_ring.ts";
 import { AT, CS, SEG } from "./state.ts";
 import { type Callee, FunctionBody } from "./wasm.ts";
@@ -143,10 +145,37 @@ export class Recorder extends Emitter {
     this.#leave(REC.NEXT, REC.FALL, this.shape.nearNext);
   }
 
+  protected override enterBlock(head: Val, handler: Val): void {
+    enterBlock(this.body, (v) => this.let(v), head, handler);
+  }
+
   #leave(target: number, link: number, near: boolean): void {
     if (near) this.follow(field(target), add(RECORD, num(link)));
     else this.jumpTo(field(target));
   }
+}
+
+/**
+ * Does what most heads do in the place of their handler, which saves a jump that the host's
+ * processor has to guess.
+ */
+function enterBlock(body: FunctionBody, keep: (v: Val) => Val, head: Val, handler: Val): void {
+  const [record, number] = [keep(head), keep(handler)];
+  body.if(eq(number, num(HANDLER.HEAD)), () => {
+    const heat = keep(sub(load32(record, REC.HEAT), num(1)));
+    const rest = keep(sub(word(AT.BUDGET), load32(record, REC.COUNT)));
+    body.if(
+      and(ne(heat, num(0)), geS(rest, num(0))),
+      () => {
+        body.store(record, REC.HEAT, heat, 4);
+        body.store(num(AT.BUDGET), 0, rest, 4);
+        body.dispatch(add(record, num(REC.STRIDE)));
+      },
+      undefined,
+      true,
+    );
+  });
+  body.dispatch(record, number);
 }
 
 /** Goes to the block at EIP if the jump cache has it. */
@@ -157,7 +186,8 @@ function goToEip(body: FunctionBody): void {
     return local(index);
   };
   const linear = keep(add(word(AT.EIP), word(AT.SEGS + CS * SEG.STRIDE + SEG.BASE)));
-  jumpThroughCache(body, keep, linear, word(AT.MODE), word(AT.BANK));
+  const enter = (head: Val, handler: Val): void => enterBlock(body, keep, head, handler);
+  jumpThroughCache(body, keep, linear, word(AT.MODE), word(AT.BANK), enter);
 }
 
 /** Calls one of the functions of same_ring.ts; where it refuses, TypeScript executes the record. */

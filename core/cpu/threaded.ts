@@ -6,21 +6,10 @@
 
 import type { Code, CodeTable } from "./code_table.ts";
 import { type Insn, KIND, type Operand } from "./insn.ts";
-import { REC, registerAddress, type Shape, shapeKey, shapeOf } from "./record.ts";
+import { HANDLER, REC, registerAddress, type Shape, shapeKey, shapeOf } from "./record.ts";
 import { Recorder, SPECIAL } from "./recorder.ts";
 import { AT, type CpuState, CS, SEG } from "./state.ts";
 import { FunctionBody } from "./wasm.ts";
-
-/** Handler numbers of {@link SPECIAL}, fixed by the order in which they are made. */
-export const HANDLER = {
-  STOP: 0,
-  HEAD: 1,
-  COMPLEX: 2,
-  ENTER: 3,
-  STRADDLING: 4,
-  INTERRUPT: 5,
-  INTERRUPT_RETURN: 6,
-} as const;
 
 /** Makes handlers and writes records. */
 export class Threaded {
