@@ -122,10 +122,21 @@ async function bootLinux(
   }, options);
   const phases = followed.phases.map((phase) => ({ ...phase, path: pathOf(phase, persistent) }));
   if (followed.failure === undefined || missing.length === 0) return { ...followed, phases };
-  const where = initrd === undefined ? "there is no --initrd" : `not in initrd "${initrd.name}"`;
-  const failure = `${followed.failure}; drivers of the ${boot.disk} that are ${where}, and ` +
-    `perhaps not in the kernel either: ${missing.join(", ")}`;
+  const failure = `${followed.failure}; ${lack(initrd, boot, missing)}`;
   return { ...followed, phases, failure };
+}
+
+/** What may be the reason for a failure. */
+function lack(
+  initrd: NamedFile | undefined,
+  { disk }: Boot,
+  missing: readonly string[],
+): string {
+  const names = missing.map((name) => `${name}.ko`).join(", ");
+  const where = initrd === undefined
+    ? "there is no --initrd with"
+    : `initrd "${initrd.name}" lacks`;
+  return `${where} ${names} for the ${disk}`;
 }
 
 /** A kernel with the RAM disk of a boot. */
