@@ -27,6 +27,7 @@ export type {
 export { bootMachine } from "./machine/machine.ts";
 export type { RunHooks } from "./machine/host_loop.ts";
 export type { Machine } from "./machine/machine.ts";
+export type { NamedBackend } from "./machine/drives.ts";
 export type { Inspector } from "./machine/inspect.ts";
 export type { Listed } from "./machine/listing.ts";
 export type {

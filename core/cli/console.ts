@@ -7,7 +7,6 @@
  * @module
  */
 
-import type { VbdConfig } from "../machine/config.ts";
 import type { RunHooks } from "../machine/host_loop.ts";
 import type { Machine } from "../machine/machine.ts";
 import { TOOL } from "../version.ts";
@@ -16,6 +15,7 @@ import { type Channel, ConsoleMux } from "./console_mux.ts";
 import type { ConsoleOptions } from "./console_options.ts";
 import { ScreenChannel } from "./console_screen.ts";
 import { giveWay } from "./event_loop.ts";
+import type { OpenDrive, OpenVbd } from "./open_drives.ts";
 import { type ByteStream, createFile, SerialSink, type Streams, writeText } from "./output.ts";
 import { HostTerminal } from "./terminal.ts";
 
@@ -38,10 +38,10 @@ export interface ConsoleParts {
   readonly output: ByteStream;
   /** That is a terminal. */
   readonly outputIsTerminal: boolean;
-  /** What the monitor says of the drives. */
-  readonly drives: readonly string[];
+  /** Those that the machine starts with. */
+  readonly drives: readonly OpenDrive[];
   /** Opens the image of a disk specification that the user gives the monitor. */
-  readonly openVbd: (spec: string) => VbdConfig;
+  readonly openVbd: (spec: string) => OpenVbd;
   /** No words of our own. */
   readonly quiet: boolean;
 }

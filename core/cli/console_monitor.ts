@@ -6,8 +6,6 @@
 import { ImageError, UsageError } from "../errors.ts";
 import { CLEAR_TO_END, LineEditor } from "../debug/line_editor.ts";
 import { Monitor, type MonitorHost, type Topic } from "../debug/monitor.ts";
-import type { VbdConfig } from "../machine/config.ts";
-import { driveName } from "../machine/inspect_board.ts";
 import type { Machine } from "../machine/machine.ts";
 import { formatBooks } from "../report/books.ts";
 import { formatExits, formatRequests } from "../report/exits.ts";
@@ -15,16 +13,13 @@ import type { RunExits } from "../report/run.ts";
 import type { BlockBackend } from "../types.ts";
 import { TOOL, VERSION } from "../version.ts";
 import type { Channel } from "./console_mux.ts";
-import type { DriveOptions } from "./drives.ts";
 import { hostReason } from "./files.ts";
+import type { OpenDrive, OpenVbd } from "./open_drives.ts";
 
 const NO_FILES = "without a terminal it takes -monitor stdio or -serial mon:stdio to write files";
 
-/** A line of `info block`: `ide0-hd0: a.img (2048 sectors, snapshot)`. */
-export function driveLine(
-  drive: DriveOptions & { readonly backend: BlockBackend },
-): string {
-  const { file, index, vdev, kind, snapshot, backend, backendType, blockSize } = drive;
+/** What `info block` says of a drive behind its name: `a.img (2048 sectors, snapshot)`. */
+function driveText({ file, snapshot, backend, backendType, blockSize }: OpenDrive): string {
   const notes = [
     `${backend.sectorCount} sectors`,
     ...backend.readOnly ? ["read-only"] : [],
@@ -32,17 +27,16 @@ export function driveLine(
     ...backendType === undefined ? [] : [`backend ${backendType}`],
     ...blockSize === undefined ? [] : [`blocks of ${blockSize.logical}`],
   ];
-  const name = index === undefined ? vdev : driveName(index, kind);
-  return `${name}: ${file} (${notes.join(", ")})`;
+  return `${file} (${notes.join(", ")})`;
 }
 
 /** A monitor's hold on the run. */
 export interface MonitorParts {
   readonly machine: Machine;
-  /** What `info block` says of the drives. */
-  readonly drives: readonly string[];
+  /** Those that the machine starts with. */
+  readonly drives: readonly OpenDrive[];
   /** Opens the image of a disk specification. */
-  readonly openVbd: (spec: string) => VbdConfig;
+  readonly openVbd: (spec: string) => OpenVbd;
   write(text: string): void;
   setPaused(paused: boolean): void;
   readonly isPaused: () => boolean;
@@ -105,10 +99,15 @@ export class MonitorChannel implements Channel {
 
 function monitorHost(parts: MonitorParts, quit: () => void): MonitorHost {
   const { machine } = parts;
+  const texts = new Map(parts.drives.map((drive) => [drive.backend, driveText(drive)]));
   return {
     inspector: machine.inspector,
-    topics: topics(parts),
-    attach: (spec) => refusal(() => attach(parts, spec)),
+    topics: topics(parts, texts),
+    attach: (spec) =>
+      refusal(() => {
+        const drive = attach(parts, spec);
+        texts.set(drive.backend, driveText(drive));
+      }),
     stop: () => parts.setPaused(true),
     cont: () => parts.setPaused(false),
     quit,
@@ -118,10 +117,16 @@ function monitorHost(parts: MonitorParts, quit: () => void): MonitorHost {
   };
 }
 
-function topics({ machine, drives, isPaused }: MonitorParts): Readonly<Record<string, Topic>> {
+function topics(
+  { machine, isPaused }: MonitorParts,
+  texts: ReadonlyMap<BlockBackend, string>,
+): Readonly<Record<string, Topic>> {
   const text = (lines: string) => lines.trimEnd().split("\n");
   return {
-    block: { help: "show the block devices", lines: () => drives },
+    block: {
+      help: "show the block devices",
+      lines: () => machine.drives.map(({ name, backend }) => `${name}: ${texts.get(backend)}`),
+    },
     books: {
       help: "show what virtual time was spent on",
       lines: () => text(formatBooks(machine.counters())),
@@ -142,10 +147,11 @@ function exitTables(exits: RunExits): string {
 }
 
 /** The image is the machine's if that takes it. */
-function attach({ machine, openVbd }: MonitorParts, spec: string): void {
-  const disk = openVbd(spec);
+function attach({ machine, openVbd }: MonitorParts, spec: string): OpenDrive {
+  const { drive, disk } = openVbd(spec);
   try {
     machine.toolstack({ verb: "block-attach", disk });
+    return drive;
   } catch (error) {
     disk.backend.close();
     throw error;

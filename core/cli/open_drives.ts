@@ -106,6 +106,12 @@ function whatElse({ faults, offers, backendType, blockSize }: WhatElse): WhatEls
   };
 }
 
+/** A disk that is attached while the guest runs, with its image open. */
+export interface OpenVbd {
+  readonly drive: OpenDrive;
+  readonly disk: VbdConfig;
+}
+
 /**
  * Opens the image of a disk that is attached while the guest runs.
  * @param spec as `--disk` takes it, with a vdev
@@ -113,12 +119,9 @@ function whatElse({ faults, offers, backendType, blockSize }: WhatElse): WhatEls
  * @throws {UsageError} when it makes no sense
  * @throws {ImageError} when the image cannot be opened
  */
-export function openVbd(
-  spec: string,
-  snapshot: boolean,
-  media: DiskConfig["media"],
-): VbdConfig {
-  const { file, index, vdev = DRIVE_NAMES[index ?? -1], kind, ...rest } = readXlDisk(spec);
+export function openVbd(spec: string, snapshot: boolean, media: DiskConfig["media"]): OpenVbd {
+  const { index, ...request } = readXlDisk(spec);
+  const { file, kind, vdev = DRIVE_NAMES[index ?? -1] } = request;
   if (kind === "cdrom") {
     throw new UsageError(`Cannot attach "${file}": a CD-ROM is on IDE, which has no hot plug`);
   }
@@ -128,15 +131,9 @@ export function openVbd(
   if (Deno.permissions.querySync({ name: "read" }).state !== "granted") {
     throw new UsageError(`Cannot open "${file}": files are out of reach by now`, MONITOR_HINT);
   }
-  const { readOnly, faults, offers } = rest;
-  const backend = openDisk(file, { readOnly, snapshot: snapshot || rest.snapshot });
-  return {
-    backend,
-    media,
-    vdev,
-    ...faults === undefined ? {} : { faults },
-    ...offers === undefined ? {} : { offers },
-  };
+  const drive: DriveOptions = { ...request, vdev, snapshot: snapshot || request.snapshot };
+  const backend = openDrive(drive);
+  return { drive: { ...drive, backend }, disk: { backend, media, vdev, ...whatElse(drive) } };
 }
 
 /** The guest itself, at the first free index. */

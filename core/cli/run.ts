@@ -10,13 +10,7 @@ import { loadBios } from "../load/bios.ts";
 import { isBootDisk, loadGuest } from "../load/detect.ts";
 import type { GuestFormat, GuestImage } from "../load/image.ts";
 import { SymbolTable } from "../load/symbols.ts";
-import type {
-  DiskConfig,
-  MachineConfig,
-  MachineType,
-  RunResult,
-  VbdConfig,
-} from "../machine/config.ts";
+import type { DiskConfig, MachineConfig, MachineType, RunResult } from "../machine/config.ts";
 import type { Inspector } from "../machine/inspect.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
 import { stableJson } from "../report/json.ts";
@@ -32,7 +26,6 @@ import { SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
 import type { RunOptions } from "./args.ts";
 import { GuestConsole } from "./console.ts";
-import { driveLine } from "./console_monitor.ts";
 import { type DebugOutput, openDebugOutput } from "./debug_console.ts";
 import { listGuest } from "./disasm.ts";
 import {
@@ -44,7 +37,14 @@ import {
   readInitrd,
   sha256,
 } from "./files.ts";
-import { attachment, closeDrives, type OpenDrive, openDrives, openVbd } from "./open_drives.ts";
+import {
+  attachment,
+  closeDrives,
+  type OpenDrive,
+  openDrives,
+  type OpenVbd,
+  openVbd,
+} from "./open_drives.ts";
 import { createFile, type Streams, writeAll, writeError, writeText } from "./output.ts";
 import { RequestsFile } from "./requests_file.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
@@ -233,7 +233,7 @@ function openLog({ log: items = [], logFile }: RunOptions, { stderr }: Streams):
 function openConsole(
   options: RunOptions,
   disks: readonly OpenDrive[],
-  openDisk: (spec: string) => VbdConfig,
+  openDisk: (spec: string) => OpenVbd,
   streams: Streams,
 ): GuestConsole {
   return new GuestConsole({
@@ -241,7 +241,7 @@ function openConsole(
     streams,
     output: options.json ? streams.stderr : streams.stdout,
     outputIsTerminal: (options.json ? Deno.stderr : Deno.stdout).isTerminal(),
-    drives: disks.map(driveLine),
+    drives: disks,
     openVbd: openDisk,
     quiet: options.quiet,
   });

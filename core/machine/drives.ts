@@ -29,6 +29,14 @@ export interface Drive extends PcDrive {
   readonly media: TimedDisk;
 }
 
+/** An image, and the name of its drive's place: on the cables, or among the vbds. */
+export interface NamedBackend {
+  /** As `ide0-hd1` or `xvda`. */
+  readonly name: string;
+  /** The image. */
+  readonly backend: BlockBackend;
+}
+
 /** What drives are made with. */
 export interface DrivesParts {
   readonly clock: Clock;
@@ -63,12 +71,14 @@ export class Drives {
     return { ...drive, disk: drive.vbdDisk, onRemoved: () => this.#unplug(drive) };
   }
 
-  /** By the names of their places: on the cables, or among the vbds. */
+  /** By the names of their places. */
   get named(): readonly NamedDisk[] {
-    return this.#drives.map(({ index, kind, path, vdev, media }) => ({
-      name: path === "xen" ? vdev : driveName(index, kind),
-      disk: media,
-    }));
+    return this.#drives.map((drive) => ({ name: placeOf(drive), disk: drive.media }));
+  }
+
+  /** Their images. */
+  get backends(): readonly NamedBackend[] {
+    return this.#drives.map((drive) => ({ name: placeOf(drive), backend: drive.backend }));
   }
 
   /** Requests are under way. */
@@ -136,4 +146,8 @@ export class Drives {
       this.#parts.onHostError(backend, error);
     }
   }
+}
+
+function placeOf({ index, kind, path, vdev }: Drive): string {
+  return path === "xen" ? vdev : driveName(index, kind);
 }

@@ -24,7 +24,7 @@ import { COST } from "../types.ts";
 import { Assembly, type Transition } from "./assembly.ts";
 import type { Counters, MachineConfig, RunResult, ToolstackCommand } from "./config.ts";
 import { showsXen } from "./config.ts";
-import type { Drives } from "./drives.ts";
+import type { Drives, NamedBackend } from "./drives.ts";
 import { crashDump } from "./dump.ts";
 import { ExceptionWatch } from "./exceptions.ts";
 import { type ExitReport, exitReport } from "./exit_report.ts";
@@ -141,6 +141,11 @@ export class Machine {
   toolstack(command: ToolstackCommand): void {
     this.#input.command(command);
     this.#loop.wake();
+  }
+
+  /** The drives that there are, by the names of their places. */
+  get drives(): readonly NamedBackend[] {
+    return this.#drives.backends;
   }
 
   /** What the video card shows; `undefined` in a graphics mode. */
@@ -274,7 +279,8 @@ export class Machine {
       return;
     }
     const { now, nextDeadline } = this.#clock;
-    const isOverdue = now - this.#ranAt >= LONGEST_SLEEP && maxTime === Infinity;
+    const isOverdue = now - Math.max(this.#ranAt, this.#input.cameAt) >= LONGEST_SLEEP &&
+      maxTime === Infinity;
     const wakesAt = isOverdue ? Infinity : Math.min(nextDeadline, maxTime, this.#loop.horizon);
     if (wakesAt < Infinity) this.#idle(wakesAt);
     else if (!this.#loop.awaitInput(now)) this.#crash("the guest waits for ever");

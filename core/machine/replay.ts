@@ -150,6 +150,11 @@ export class HostInput {
     return next !== undefined && next.at <= this.#clock.now;
   }
 
+  /** When something came in last, and was passed on. */
+  get cameAt(): Ns {
+    return this.#inputs[this.#delivered - 1]?.at ?? 0;
+  }
+
   /** Stamps what has been typed. Between turns of the machine's loop; what is recorded comes first. */
   add(source: InputSource, bytes: Uint8Array): void {
     if (bytes.length === 0) return;

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { MonitorChannel } from "../../../core/cli/console_monitor.ts";
+import { PLAIN_DISK } from "../../../core/cli/drive_keys.ts";
 import { ImageError } from "../../../core/errors.ts";
 import { MEDIA_PRESETS } from "../../../devices/disk/media.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
@@ -18,7 +19,8 @@ function newChannel() {
       if (file === "missing.img") throw new ImageError(`Cannot open "${file}": not found`, "a.img");
       const backend = new MemoryDisk(new Uint8Array(512));
       backend.close = () => void closed.push(file!);
-      return { backend, media: MEDIA_PRESETS.ssd, vdev };
+      const disk = { backend, media: MEDIA_PRESETS.ssd, vdev };
+      return { disk, drive: { ...PLAIN_DISK, file: file!, vdev, backend } };
     },
     write: (more) => text += more,
     setPaused: () => {},
@@ -52,6 +54,7 @@ Deno.test("The monitor attaches an image that it opens, and closes one that nobo
     "(a.img)",
   ]);
   assertEquals(type("block-list").length, 2);
+  assertEquals(type("info block"), ["xvdb: a.img (1 sectors)"]);
   machine.close();
   assertEquals(closed, ["b.img", "a.img"]);
 });

@@ -140,6 +140,22 @@ Deno.test("A disk that was attached is there when the machine starts again", () 
   assertStringIncludes(list()[1]!, "/local/domain/0/backend/vbd/2/51728");
 });
 
+Deno.test("A disk goes from a guest that has slept for so long that time stands still", async () => {
+  const { attach, detach, list, machine } = newMachine();
+  attach("xvdb");
+  let isAsked = false;
+  const result = await machine.run({
+    listening: () => true,
+    interrupted: () => list().length === 1,
+    onSlice: () => {
+      if (isAsked || machine.now < 90_000e9) return;
+      isAsked = true;
+      detach("xvdb", true);
+    },
+  });
+  assertEquals([isAsked, result.reason], [true, "interrupted"]);
+});
+
 Deno.test("A run in which disks came and went is the same when it is replayed", () => {
   const { attach, restart, detach, pass, machine } = newMachine();
   pass(0.002);
