@@ -93,6 +93,7 @@ export const DOM0_COST = {
   loop: 9, // loop device: its worker's wake-up, its way back
   pageCache: 10, // looking pages up, copying them
   tapdisk: 11, // tapdisk, a process in user space: there and back
+  qdisk: 12, // QEMU's block backend, likewise
 } as const;
 
 /** Name of a book of dom0, as reports print it. */
@@ -398,13 +399,23 @@ export interface Disk {
   submit(request: BlockRequest): void;
 }
 
-/** What stands behind a block backend, by the prefixes that xl has for it; the first is usual. */
-export const BACKEND_KINDS = ["phy", "file", "tap"] as const;
+/** What stands behind a block backend, by xl's names; the first is usual. */
+export const BACKEND_KINDS = ["phy", "file", "tap", "qdisk"] as const;
 
 /** One of {@link BACKEND_KINDS}. */
 export type BackendKind = typeof BACKEND_KINDS[number];
 
 // ---- Xen: what dom0's kernel offers a backend of one guest --------------------------------------
+
+/** A part of a granted page, and the memory of dom0 that it is copied to or from. */
+export interface GrantCopy {
+  /** The grant. */
+  readonly gref: number;
+  /** First byte in the page; `offset + bytes.length` stays inside it. */
+  readonly offset: number;
+  /** Memory of dom0. */
+  readonly bytes: Uint8Array;
+}
 
 /**
  * Maps pages that the guest has granted to dom0. Every operation is counted, and charged to dom0.
@@ -418,6 +429,13 @@ export interface GrantMapper {
   unmap(gref: number): void;
   /** Ends several as one batch: one TLB shootdown for every 32. */
   unmapAll(grefs: readonly number[]): void;
+  /**
+   * Copies several parts of pages, one hypercall for every 16.
+   * @param access `"read"` fills the memory of dom0, `"write"` the pages
+   * @returns false if a grant does not permit it (a guest error, already told); those before it have
+   *   been copied
+   */
+  copyAll(copies: readonly GrantCopy[], access: "read" | "write"): boolean;
 }
 
 /** dom0's end of an interdomain event channel. */

@@ -21,7 +21,7 @@ const ONLY: Readonly<Record<string, readonly string[]>> = {
   format: ["raw", ""],
   access: ["rw", "w", "ro", "r"],
   devtype: ["disk", "cdrom"],
-  backendtype: ["phy", "tap"],
+  backendtype: ["phy", "tap", "qdisk"],
 };
 
 /** What stands behind a disk, by prefix. */

@@ -43,6 +43,8 @@ const STEPS = [
   "pageCacheCopy",
   "tapdiskSubmit",
   "tapdiskComplete",
+  "qdiskSubmit",
+  "qdiskComplete",
   "biosCall",
   "biosSector",
 ] as const;
@@ -120,6 +122,10 @@ export interface CostPreset {
   readonly tapdiskSubmit: Ns;
   /** tapdisk: waking the process for the completion, io_getevents(), the answer on its ring. */
   readonly tapdiskComplete: Ns;
+  /** QEMU as backend: waking its main loop, then a thread of its pool, a system call. */
+  readonly qdiskSubmit: Ns;
+  /** QEMU as backend: waking its main loop for the completion. */
+  readonly qdiskComplete: Ns;
 
   /** One call of a built-in BIOS service. */
   readonly biosCall: Ns;
@@ -163,6 +169,8 @@ const XEN_4_17: Cycles = {
   pageCacheCopy: 1_400, // model: a lookup, then 0.25 cycles a byte
   tapdiskSubmit: 12_000, // model: waking a process, two system calls
   tapdiskComplete: 10_000, // model: the same, without io_submit()
+  qdiskSubmit: 15_000, // model: a process and a thread are woken, a system call
+  qdiskComplete: 8_000, // model
   biosCall: 2_000, // model: a real BIOS's own instructions
   biosSector: 128_000, // model: four ioreq round trips, as SeaBIOS needs in PIO
 };
@@ -196,6 +204,8 @@ const XEN_2007: Cycles = {
   pageCacheCopy: 3_000, // model: a lookup, then 0.5 cycles a byte
   tapdiskSubmit: 30_000, // model
   tapdiskComplete: 25_000, // model
+  qdiskSubmit: 38_000, // model
+  qdiskComplete: 20_000, // model
   biosCall: 4_000, // model
   biosSector: 450_000, // model: four ioreq round trips
 };

@@ -5,13 +5,15 @@
 
 import { InternalError } from "../errors.ts";
 import { DOM0_COST, PAGE_SIZE } from "../types.ts";
-import type { Dom0, Gfn, GrantMapper, GuestErrors, GuestMemory, Ns } from "../types.ts";
+import type { Dom0, Gfn, GrantCopy, GrantMapper, GuestErrors, GuestMemory, Ns } from "../types.ts";
 import { DOM0 } from "./errno.ts";
 import { GNTST, GTF_PERMIT_ACCESS } from "./grant_entry.ts";
 import type { GrantTable } from "./grant_table.ts";
 
 /** Unmaps that share one TLB shootdown (GNTTAB_UNMAP_BATCH_SIZE). */
 const UNMAP_BATCH = 32;
+/** Copies that share one hypercall of dom0's gntdev driver (GNTDEV_COPY_BATCH). */
+const COPY_BATCH = 16;
 
 /** What each operation costs whoever makes it. */
 export interface GrantWork {
@@ -27,6 +29,8 @@ export interface GrantCosts extends GrantWork {
   /** One TLB shootdown over all vCPUs of dom0. */
   readonly tlbFlushNs: (dom0Vcpus: number) => Ns;
   readonly dom0Vcpus: number;
+  /** A hypercall of dom0 that copies, without its copies. */
+  readonly copyCallNs: Ns;
 }
 
 /** Grant operations of dom0 so far; failed ones included. */
@@ -98,12 +102,21 @@ export class Dom0Grants implements GrantMapper {
   }
 
   /**
-   * GNTTABOP_copy between a granted page and memory of dom0; the entry is in use meanwhile.
-   * @param access `"read"` fills `bytes` from the page, `"write"` fills the page from `bytes`
-   * @param offset first byte in the page; `offset + bytes.length` stays inside it
-   * @returns false when the entry does not permit it (a guest error, already told)
+   * GNTTABOP_copy between parts of granted pages and memory of dom0, one hypercall for every
+   * {@link COPY_BATCH}; an entry is in use meanwhile.
+   * @param access `"read"` fills the memory of dom0, `"write"` the pages
+   * @returns false when an entry does not permit it (a guest error, already told); those before it
+   *   have been copied
    */
-  copy(gref: number, access: "read" | "write", offset: number, bytes: Uint8Array): boolean {
+  copyAll(copies: readonly GrantCopy[], access: "read" | "write"): boolean {
+    for (let i = 0; i < copies.length; i++) {
+      if (i % COPY_BATCH === 0) this.#dom0.charge(DOM0_COST.grantCopy, this.#costs.copyCallNs);
+      if (!this.#copy(copies[i]!, access)) return false;
+    }
+    return true;
+  }
+
+  #copy({ gref, offset, bytes }: GrantCopy, access: "read" | "write"): boolean {
     if (offset < 0 || offset + bytes.length > PAGE_SIZE) {
       throw new InternalError(`Cannot copy ${bytes.length} bytes at ${offset}: crosses the page`);
     }

@@ -179,9 +179,9 @@ function backendRows(domid: number, disk: VirtualDisk): StoreRow[] {
   ];
 }
 
-/** tapdisk is told its driver too. */
+/** A process in user space is told the image's format, or how to reach it. */
 function paramsOf({ backendType, params }: VirtualDisk): string {
-  return backendType === "tap" ? `aio:${params}` : params;
+  return backendType === "tap" || backendType === "qdisk" ? `aio:${params}` : params;
 }
 
 /** As `libxl__xs_path_cleanup`: directories that held nothing else go too. */

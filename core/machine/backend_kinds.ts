@@ -6,8 +6,10 @@
  * | `phy` | block layer | none: the medium itself, as with O_DIRECT |
  * | `file` | block layer, loop device, page cache; for what misses the block layer again | page cache |
  * | `tap` | block layer, tapdisk with O_DIRECT and asynchronous I/O, block layer again | none |
+ * | `qdisk` | no blkback but QEMU, page cache; for what misses the block layer | page cache |
  *
- * Source: man xl-disk-configuration; drivers/block/loop.c of Linux 6.1; blktap2 of Xen 4.2.
+ * Source: man xl-disk-configuration; drivers/block/loop.c of Linux 6.1; blktap2 of Xen 4.2;
+ * util/thread-pool.c of QEMU 7.2.
  * @module
  */
 
@@ -27,13 +29,17 @@ export interface LayerParts {
   readonly store: ByteStore;
 }
 
+/** `thread-pool-max`. */
+const QEMU_THREADS = 64;
+
 type Layer = (parts: LayerParts, inner: Disk) => Disk;
 
 /** By kind, from blkback down. */
 const LAYERS: Readonly<Record<BackendKind, readonly Layer[]>> = {
   phy: [blockLayer],
-  file: [blockLayer, loopDevice, pageCache, blockLayer],
+  file: [blockLayer, loopDevice, pageCache(1), blockLayer],
   tap: [blockLayer, tapdisk, blockLayer],
+  qdisk: [qemu, pageCache(QEMU_THREADS), blockLayer],
 };
 
 /** The disk that a backend of a kind has. */
@@ -51,8 +57,16 @@ function loopDevice({ dom0, costs }: LayerParts, inner: Disk): Disk {
   return new ServedDisk(dom0, inner, { kind: DOM0_COST.loop, submit, complete });
 }
 
-function pageCache({ clock, dom0, costs, store }: LayerParts, medium: Disk): Disk {
-  return new PageCacheDisk({ clock, dom0, medium, store, copyPage: costs.pageCacheCopy });
+function pageCache(threads: number): Layer {
+  return ({ clock, dom0, costs, store }, medium) => {
+    const copyPage = costs.pageCacheCopy;
+    return new PageCacheDisk({ clock, dom0, medium, store, copyPage, threads });
+  };
+}
+
+function qemu({ dom0, costs }: LayerParts, inner: Disk): Disk {
+  const { qdiskSubmit: submit, qdiskComplete: complete } = costs;
+  return new ServedDisk(dom0, inner, { kind: DOM0_COST.qdisk, submit, complete });
 }
 
 function tapdisk({ dom0, costs }: LayerParts, inner: Disk): Disk {

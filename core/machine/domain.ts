@@ -166,7 +166,8 @@ export class Domain {
       grantCosts: {
         mapNs: costs.grantMap,
         unmapNs: costs.grantUnmap,
-        copyNs: batch + grantCopyTime(costs, 0),
+        copyNs: grantCopyTime(costs, 0),
+        copyCallNs: batch,
         copyNsPerKiB: grantCopyTime(costs, 1024) - grantCopyTime(costs, 0),
         tlbFlushNs: () => batch + tlbShootdownTime(costs),
         dom0Vcpus: costs.dom0Vcpus,

@@ -43,6 +43,8 @@ export interface DomainDisk {
   readonly onRemoved?: () => void;
 }
 
+/** QEMU has one ring, maps nothing but that, and takes no INDIRECT. */
+const QDISK_OFFERS = { persistent: false, indirect: false, queues: 1 } as const;
 const SECTORS: BlockSize = { logical: SECTOR_SIZE, physical: SECTOR_SIZE };
 /** LIBXL_DESTROY_TIMEOUT: how long both ends have to let go of a disk. */
 const DESTROY_TIMEOUT: Ns = 10e9;
@@ -185,6 +187,7 @@ export class Vbd {
   #startDriver(startsAfresh: boolean): Blkback {
     const { clock, memory, dom0, errors, costs, exits, xen, refusals, onSuppressed } = this.#parts;
     const { disk, offers, blockSize = SECTORS } = this.#disk;
+    const isQdisk = this.#image.backendType === "qdisk";
     const host: BackendHost = {
       domid: this.#domid,
       grants: xen.grants,
@@ -199,7 +202,8 @@ export class Vbd {
         perRequest: costs.backendRequest,
         perResponse: costs.backendResponse,
       },
-      offers: { ...ALL_OFFERS, ...offers },
+      offers: { ...ALL_OFFERS, ...offers, ...isQdisk && QDISK_OFFERS },
+      copies: isQdisk,
       blockSize,
       observe: (queue) => this.#observers[queue] ??= exits?.watchRing(this.vdev),
       stats: {

@@ -35,6 +35,7 @@ export const DOM0_LABELS: Readonly<Record<typeof DOM0_COST_KINDS[number], string
   loop: "loop device",
   pageCache: "page cache",
   tapdisk: "tapdisk",
+  qdisk: "qdisk (QEMU)",
 };
 
 /** The vCPU's books, which add up to what has elapsed, then dom0's. */

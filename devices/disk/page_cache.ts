@@ -1,11 +1,11 @@
 /**
- * dom0's page cache over one image, as a loop device without direct I/O uses it: which pages are in
- * memory, and which of them the medium has not seen yet.
+ * dom0's page cache over one image, as a loop device without direct I/O uses it, or QEMU: which pages
+ * are in memory, and which of them the medium has not seen yet.
  *
- * It is synchronous: what misses keeps the requests behind it waiting. A write is complete when it is
- * in memory; a flush writes back what is dirty, then flushes the medium. Bytes are in the image from
- * the moment of the copy, as the host has a page cache of its own; the medium's time is spent apart
- * from them, when a page is read or written back.
+ * Its calls are synchronous: what misses keeps a thread waiting, and the requests for which there is
+ * no other. A write is complete when it is in memory; a flush writes back what is dirty, then flushes
+ * the medium. Bytes are in the image from the moment of the copy, as the host has a page cache of its
+ * own; the medium's time is spent apart from them, when a page is read or written back.
  * Source: mm/filemap.c and mm/page-writeback.c of Linux 6.1, with the defaults of its sysctls.
  * @module
  */
@@ -42,6 +42,14 @@ export interface PageCacheParts {
   readonly store: ByteStore;
   /** Looking a page up and copying 4096 bytes. */
   readonly copyPage: Ns;
+  /** That make calls at the same time. */
+  readonly threads: number;
+}
+
+/** One thread, with the request whose call it is in. */
+interface Thread {
+  request: BlockRequest;
+  readonly copy: () => void;
 }
 
 /** A disk behind a page cache. */
@@ -50,13 +58,15 @@ export class PageCacheDisk implements Disk {
   readonly readOnly: boolean;
   readonly canDiscard: boolean;
   readonly #parts: PageCacheParts;
-  readonly #queue: BlockRequest[] = [];
+  /** Requests that wait for a thread. */
+  readonly #waiting: BlockRequest[] = [];
+  readonly #idle: Thread[] = [];
+  #threads = 0;
   /** Pages as the medium has them, the least recently used first. */
   readonly #clean = new Set<number>();
   /** Pages that it has not seen, the oldest first. */
   readonly #dirty = new Set<number>();
   readonly #flusher: Timer;
-  readonly #finish: () => void = () => this.#copy();
   /** The page behind the last that was read. */
   #ahead = -1;
   /** A page could not be written back; the next flush says so. */
@@ -71,40 +81,56 @@ export class PageCacheDisk implements Disk {
   }
 
   submit(request: BlockRequest): void {
-    this.#queue.push(request);
-    if (this.#queue.length === 1) this.#begin();
-  }
-
-  /** One more access of the medium that the first request needs, or its copy. */
-  #begin(): void {
-    const request = this.#queue[0]!;
-    switch (request.op) {
-      case "flush":
-        return this.#sync(request);
-      case "discard":
-        return this.#discard(request);
-      case "read":
-        return this.#fill(request, firstPage(request), endPage(request));
-      case "write":
-        return this.#fillEdges(request);
+    const thread = this.#idle.pop() ?? this.#newThread(request);
+    if (thread === undefined) this.#waiting.push(request);
+    else {
+      thread.request = request;
+      this.#goOn(thread);
     }
   }
 
-  #end(status: BlockStatus, failedAt?: number): void {
-    const request = this.#queue.shift()!;
-    if (this.#queue.length > 0) this.#begin();
+  #newThread(request: BlockRequest): Thread | undefined {
+    if (this.#threads === this.#parts.threads) return undefined;
+    this.#threads++;
+    const thread: Thread = { request, copy: () => this.#copy(thread) };
+    return thread;
+  }
+
+  /** One more access of the medium that the request needs, or its copy. */
+  #goOn(thread: Thread): void {
+    const { request } = thread;
+    switch (request.op) {
+      case "flush":
+        return this.#sync(thread);
+      case "discard":
+        return this.#discard(thread);
+      case "read":
+        return this.#fill(thread, firstPage(request), endPage(request));
+      case "write":
+        return this.#fillEdges(thread);
+    }
+  }
+
+  #end(thread: Thread, status: BlockStatus, failedAt?: number): void {
+    const { request } = thread;
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#idle.push(thread);
+    else {
+      thread.request = next;
+      this.#goOn(thread);
+    }
     request.done(status, failedAt);
   }
 
   // ---- reading ----------------------------------------------------------------------------------
 
   /** Reads what is missing of some pages, then copies. */
-  #fill(request: BlockRequest, first: number, end: number): void {
+  #fill(thread: Thread, first: number, end: number): void {
     let start = first;
     while (start < end && this.#has(start)) start++;
-    if (start === end) return this.#postCopy(request);
+    if (start === end) return this.#postCopy(thread);
     const wanted = first === this.#ahead ? Math.max(end, start + READ_AHEAD) : end;
-    this.#read(request, start, this.#endOfHole(start, wanted));
+    this.#read(thread, start, this.#endOfHole(start, wanted));
   }
 
   #endOfHole(start: number, wanted: number): number {
@@ -119,22 +145,27 @@ export class PageCacheDisk implements Disk {
   }
 
   /** A write needs the rest of the pages that it changes in part. */
-  #fillEdges(request: BlockRequest): void {
+  #fillEdges(thread: Thread): void {
+    const { request } = thread;
     const [first, end] = [firstPage(request), endPage(request)];
     const startsInside = request.sector % PAGE_SECTORS !== 0;
     const endsInside = endSector(request) % PAGE_SECTORS !== 0 &&
       endSector(request) !== this.sectorCount;
-    if (startsInside && !this.#has(first)) this.#read(request, first, first + 1);
-    else if (endsInside && !this.#has(end - 1)) this.#read(request, end - 1, end);
-    else this.#postCopy(request);
+    if (startsInside && !this.#has(first)) this.#read(thread, first, first + 1);
+    else if (endsInside && !this.#has(end - 1)) this.#read(thread, end - 1, end);
+    else this.#postCopy(thread);
   }
 
-  #read(request: BlockRequest, start: number, end: number): void {
+  #read(thread: Thread, start: number, end: number): void {
     this.#access("read", start, end, (status, failedAt) => {
-      if (status !== "ok") return this.#end(status, Math.max(failedAt, request.sector));
-      for (let page = start; page < end; page++) this.#clean.add(page);
+      if (status !== "ok") {
+        return this.#end(thread, status, Math.max(failedAt, thread.request.sector));
+      }
+      for (let page = start; page < end; page++) {
+        if (!this.#dirty.has(page)) this.#clean.add(page);
+      }
       this.#evict();
-      this.#begin();
+      this.#goOn(thread);
     });
   }
 
@@ -151,18 +182,18 @@ export class PageCacheDisk implements Disk {
 
   // ---- copying ----------------------------------------------------------------------------------
 
-  #postCopy(request: BlockRequest): void {
+  #postCopy({ request, copy }: Thread): void {
     const pages = endPage(request) - firstPage(request);
-    this.#parts.dom0.post(DOM0_COST.pageCache, pages * this.#parts.copyPage, this.#finish);
+    this.#parts.dom0.post(DOM0_COST.pageCache, pages * this.#parts.copyPage, copy);
   }
 
-  #copy(): void {
-    const request = this.#queue[0]!;
+  #copy(thread: Thread): void {
+    const { request } = thread;
     const failedAt = this.#parts.store.perform(request);
-    if (failedAt !== undefined) return this.#end("error", failedAt);
+    if (failedAt !== undefined) return this.#end(thread, "error", failedAt);
     this.#use(request);
-    if (request.op === "write" && this.#dirty.size > DIRTY_LIMIT) this.#relieve();
-    else this.#end("ok");
+    if (request.op === "write" && this.#dirty.size > DIRTY_LIMIT) this.#relieve(thread);
+    else this.#end(thread, "ok");
   }
 
   #use(request: BlockRequest): void {
@@ -180,22 +211,23 @@ export class PageCacheDisk implements Disk {
 
   // ---- writing back -----------------------------------------------------------------------------
 
-  #relieve(): void {
-    if (this.#dirty.size <= DIRTY_REST) this.#end("ok");
-    else this.#writeBack(() => this.#relieve());
+  #relieve(thread: Thread): void {
+    if (this.#dirty.size <= DIRTY_REST) this.#end(thread, "ok");
+    else this.#writeBack(() => this.#relieve(thread));
   }
 
-  #sync(request: BlockRequest): void {
-    if (this.#dirty.size > 0) return this.#writeBack(() => this.#sync(request));
+  /** Requests of the medium keep order: its flush comes behind what other threads write back. */
+  #sync(thread: Thread): void {
+    if (this.#dirty.size > 0) return this.#writeBack(() => this.#sync(thread));
     this.#flusher.cancel();
-    if (request === EXPIRED) return this.#end("ok");
+    if (thread.request === EXPIRED) return this.#end(thread, "ok");
     const lost = this.#lost;
     this.#lost = false;
     this.#parts.medium.submit({
       op: "flush",
       sector: 0,
       segments: [],
-      done: (status) => this.#end(lost && status === "ok" ? "error" : status),
+      done: (status) => this.#end(thread, lost && status === "ok" ? "error" : status),
     });
   }
 
@@ -206,16 +238,18 @@ export class PageCacheDisk implements Disk {
     while (this.#dirty.has(start - 1)) start--;
     let end = start;
     while (this.#dirty.has(end) && end - start < LONGEST_RUN) end++;
+    for (let page = start; page < end; page++) {
+      this.#dirty.delete(page);
+      this.#clean.add(page);
+    }
     this.#access("write", start, end, (status) => {
       if (status !== "ok") this.#lost = true;
-      for (let page = start; page < end; page++) {
-        if (this.#dirty.delete(page)) this.#clean.add(page);
-      }
       then();
     });
   }
 
-  #discard(request: BlockRequest): void {
+  #discard(thread: Thread): void {
+    const { request } = thread;
     const end = (request.sector + request.count!) / PAGE_SECTORS;
     for (let page = Math.ceil(request.sector / PAGE_SECTORS); page < end; page++) {
       this.#clean.delete(page);
@@ -226,7 +260,7 @@ export class PageCacheDisk implements Disk {
       sector: request.sector,
       segments: [],
       count: request.count!,
-      done: (status, failedAt) => this.#end(status, failedAt),
+      done: (status, failedAt) => this.#end(thread, status, failedAt),
     });
   }
 

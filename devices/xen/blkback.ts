@@ -38,6 +38,8 @@ export interface BlkbackOptions {
   readonly costs: BlkbackCosts;
   readonly offers: BlkbackOffers;
   readonly blockSize: BlockSize;
+  /** It copies data and maps none; `offers` have no persistent grants and no INDIRECT then. */
+  readonly copies?: boolean;
   readonly stats: RingStats;
   /** Who follows the rings, by number of the queue. */
   readonly observe?: ((queue: number) => RingObserver | undefined) | undefined;
@@ -253,6 +255,7 @@ export class Blkback {
       layout: keys.layout,
       persistent: keys.persistent,
       indirect: this.#options.offers.indirect,
+      copies: this.#options.copies ?? false,
       onDrained: () => this.#drained(),
     };
   }

@@ -24,6 +24,7 @@ import { BLKIF_OP, BLKIF_RSP } from "./blkif.ts";
 import type { BlkifLayout } from "./blkif.ts";
 import { rangeRefusalOf, refusalOf } from "./blkif_checks.ts";
 import type { BlkifLimits, Refusal } from "./blkif_checks.ts";
+import { CopiedPages } from "./copied_pages.ts";
 import { RequestPages } from "./granted_pages.ts";
 import { LateEoi } from "./late_eoi.ts";
 import { PersistentPages } from "./persistent_pages.ts";
@@ -69,6 +70,8 @@ export interface BlkbackRingParts {
   readonly event: EventPort;
   /** Both sides said feature-persistent. */
   readonly persistent: boolean;
+  /** Data is copied, not mapped. */
+  readonly copies: boolean;
   /** The ring was closed while requests were in flight; none is any more. */
   readonly onDrained: () => void;
 }
@@ -206,10 +209,13 @@ export class BlkbackRing {
 
   #newSlot(index: number): RequestSlot {
     const { layout, grants } = this.#parts;
-    return new RequestSlot(index, layout, new RequestPages(grants, this.#persistent), {
+    const pages = this.#parts.copies
+      ? new CopiedPages(grants)
+      : new RequestPages(grants, this.#persistent);
+    return new RequestSlot(index, layout, pages, {
       submit: (slot) => this.#submit(slot),
       done: (slot, status) => this.#done(slot, status),
-      unmap: (slot) => this.#unmap(slot),
+      settle: (slot) => this.#settle(slot),
       respond: (slot) => this.#respond(slot),
     });
   }
@@ -324,20 +330,20 @@ export class BlkbackRing {
   /** The disk is done with it, at a time of its own. */
   #done(slot: RequestSlot, status: BlockStatus): void {
     this.#onDisk--;
-    if (slot.op === "read") {
+    if (slot.op === "read" && slot.pages.inGuest) {
       for (let i = 0; i < slot.segments.length; i++) this.#parts.memory.wrote(slot.segments[i]!);
     }
     if (this.#ending === "crashed") return this.#tellDrained();
     if (status === "ok" && slot.advance()) return this.#submit(slot);
     slot.status = status === "ok" ? BLKIF_RSP.OKAY : BLKIF_RSP.ERROR;
-    if (slot.pages.mustUnmap) this.#parts.dom0.post(DOM0_COST.backend, 0, slot.unmap);
+    if (slot.pages.mustSettle) this.#parts.dom0.post(DOM0_COST.backend, 0, slot.settle);
     else this.#answer(slot, slot.status);
   }
 
-  #unmap(slot: RequestSlot): void {
+  #settle(slot: RequestSlot): void {
     if (this.#ending === "crashed") return;
-    slot.pages.unmap();
-    this.#answer(slot, slot.status);
+    if (slot.pages.settle(slot.status === BLKIF_RSP.OKAY)) this.#answer(slot, slot.status);
+    else this.#refuseGrant(slot);
   }
 
   #respond(served: RequestSlot): void {

@@ -7,10 +7,42 @@ import type { GrantMapper } from "../../core/types.ts";
 import type { BlkifRequest } from "./blkif_request.ts";
 import type { PersistentPage, PersistentPages } from "./persistent_pages.ts";
 
+/** How the data of one request gets from the guest to the disk, or back. */
+export interface DataPages {
+  /** The sectors of every segment, in disk order. */
+  readonly views: readonly Uint8Array[];
+  /** Those are the guest's own memory. */
+  readonly inGuest: boolean;
+  /**
+   * Copies an INDIRECT request's segments out of their page.
+   * @returns false if the grant does not permit it
+   */
+  copySegments(request: BlkifRequest): boolean;
+  /**
+   * Fills {@link views}.
+   * @param access to the guest's pages, as the data moves
+   * @returns false if a grant does not permit it
+   */
+  map(request: BlkifRequest, access: "read" | "write"): boolean;
+  /** Something must be done between disk and response. */
+  readonly mustSettle: boolean;
+  /**
+   * Does it.
+   * @param served the disk has
+   * @returns false if a grant does not permit it
+   */
+  settle(served: boolean): boolean;
+  /** Ends what the request alone has of the guest, whatever becomes of it. */
+  unmap(): void;
+  /** Gives back what it shares with other requests. */
+  release(): void;
+}
+
 /** The data pages of one request. Its arrays keep their length from one request to the next. */
-export class RequestPages {
+export class RequestPages implements DataPages {
   /** The sectors of every segment, in disk order. */
   readonly views: Uint8Array[] = [];
+  readonly inGuest = true;
   readonly #grants: GrantMapper;
   readonly #persistent: PersistentPages | undefined;
   readonly #held: PersistentPage[] = [];
@@ -61,8 +93,13 @@ export class RequestPages {
   }
 
   /** Some pages must be unmapped before the response. */
-  get mustUnmap(): boolean {
+  get mustSettle(): boolean {
     return this.#mappedCount > 0;
+  }
+
+  settle(): boolean {
+    this.unmap();
+    return true;
   }
 
   /** Unmaps what was mapped for this request alone, as one batch. */

@@ -7,13 +7,13 @@ import type { BlockRequest, BlockStatus } from "../../core/types.ts";
 import type { BlkifLayout } from "./blkif.ts";
 import { BLKIF_OP, BLKIF_RSP } from "./blkif.ts";
 import { BlkifRequest } from "./blkif_request.ts";
-import type { RequestPages } from "./granted_pages.ts";
+import type { DataPages } from "./granted_pages.ts";
 
 /** What a slot's steps do. */
 export interface SlotSteps {
   submit(slot: RequestSlot): void;
   done(slot: RequestSlot, status: BlockStatus): void;
-  unmap(slot: RequestSlot): void;
+  settle(slot: RequestSlot): void;
   respond(slot: RequestSlot): void;
 }
 
@@ -42,21 +42,21 @@ export class RequestSlot implements BlockRequest {
   /** It may be answered as soon as those before it are. */
   isServed = false;
   readonly request: BlkifRequest;
-  readonly pages: RequestPages;
+  readonly pages: DataPages;
   readonly submit: () => void;
-  readonly unmap: () => void;
+  readonly settle: () => void;
   readonly respond: () => void;
   readonly #steps: SlotSteps;
   #plan: readonly Op[] = FLUSH_ALONE;
   #stage = 0;
 
-  constructor(index: number, layout: BlkifLayout, pages: RequestPages, steps: SlotSteps) {
+  constructor(index: number, layout: BlkifLayout, pages: DataPages, steps: SlotSteps) {
     this.index = index;
     this.request = new BlkifRequest(layout);
     this.pages = pages;
     this.#steps = steps;
     this.submit = () => steps.submit(this);
-    this.unmap = () => steps.unmap(this);
+    this.settle = () => steps.settle(this);
     this.respond = () => steps.respond(this);
   }
 

@@ -5,6 +5,7 @@ import type {
   BackendHost,
   Disk,
   EventPort,
+  GrantCopy,
   GrantMapper,
   GuestMemory,
   StoreClient,
@@ -54,6 +55,21 @@ export class FakeGrants implements GrantMapper {
 
   unmap(gref: number): void {
     this.unmapAll([gref]);
+  }
+
+  copyAll(copies: readonly GrantCopy[], access: "read" | "write"): boolean {
+    return copies.every(({ gref, offset, bytes }) => {
+      const entry = this.#entries.get(gref);
+      if (entry === undefined || entry.readOnly && access === "write") {
+        this.#errors.push(`grants: ${gref}`);
+        return false;
+      }
+      this.log.push(`copy ${gref} ${access} ${offset}+${bytes.length}`);
+      const part = entry.page.subarray(offset, offset + bytes.length);
+      if (access === "read") bytes.set(part);
+      else part.set(bytes);
+      return true;
+    });
   }
 
   unmapAll(grefs: readonly number[]): void {
@@ -139,6 +155,8 @@ export interface GuestOptions {
   readonly layout?: BlkifLayout;
   readonly offers?: Partial<BlkbackOffers>;
   readonly blockSize?: BlockSize;
+  /** The backend copies data and maps none. */
+  readonly copies?: boolean;
   /** The toolstack has made it a CD-ROM. */
   readonly cdrom?: boolean;
   /** 1 unless given; their grants are {@link ringRef}. */
@@ -197,7 +215,7 @@ export class BlkfrontGuest {
   }
 
   #startBackend(startsAfresh: boolean): Blkback {
-    const { disk, persistent = false, offers, blockSize } = this.#options;
+    const { disk, persistent = false, offers, blockSize, copies = false } = this.#options;
     const memory = { wrote: (view: Uint8Array) => this.wrote.push(view) };
     return new Blkback(
       this.#host(),
@@ -211,6 +229,7 @@ export class BlkfrontGuest {
         costs: COSTS,
         offers: { ...ALL_OFFERS, persistent, ...offers },
         blockSize: blockSize ?? { logical: 512, physical: 512 },
+        copies,
         stats: {
           notifySent: () => this.sent++,
           notifySuppressed: () => this.suppressed++,

@@ -233,6 +233,7 @@ export class XenGuest {
         copyNsPerKiB: 40,
         tlbFlushNs: (vcpus) => 100 * vcpus,
         dom0Vcpus: 4,
+        copyCallNs: 5,
       },
       grantWork: { mapNs: 1, unmapNs: 2, copyNs: 3, copyNsPerKiB: 4 },
       onWork: (ns) => this.work += ns,
@@ -323,6 +324,11 @@ export class XenGuest {
     this.memory.write16(entry + 2, domid);
     this.memory.write32(entry + 4, gfn);
     this.memory.write16(entry, flags);
+  }
+
+  /** dom0 copies one part of a granted page. */
+  dom0Copy(gref: number, access: "read" | "write", offset: number, bytes: Uint8Array): boolean {
+    return this.xen.grants.copyAll([{ gref, offset, bytes }], access);
   }
 
   grantFlags(gref: number): number {

@@ -90,13 +90,21 @@ const KINDS = [
   { disk: "phy:p.img,xvda,w", devid: 51712, type: "phy", params: "xvda" },
   { disk: "file:f.img,xvdb,w", devid: 51728, type: "file", params: "xvdb" },
   { disk: "tap:aio:t.img,xvdc,w", devid: 51744, type: "tap", params: "aio:xvdc" },
+  {
+    disk: "q.img,raw,xvdd,w,backendtype=qdisk",
+    devid: 51760,
+    type: "qdisk",
+    params: "aio:xvdd",
+  },
 ] as const;
+const FILES = ["p.img", "f.img", "t.img", "q.img"];
+const NAMES = ["xvda", "xvdb", "xvdc", "xvdd"];
 
 linuxTest("blkfront does not tell the kinds of backends apart, dom0's books do", async (folder) => {
-  for (const name of ["p", "f", "t"]) await Deno.writeFile(join(folder, `${name}.img`), IMAGE);
+  for (const name of FILES) await Deno.writeFile(join(folder, name), IMAGE);
   const init = script(
-    ["xvda", "xvdb", "xvdc"],
-    `for d in xvda xvdb xvdc; do
+    NAMES,
+    `for d in ${NAMES.join(" ")}; do
 echo "sum-$d $(dd if=/dev/$d bs=64k iflag=direct | sha256sum)"
 dd if=/dev/$d of=/dev/$d bs=4k count=5 skip=9 seek=100 oflag=direct conv=fsync
 dd if=/dev/$d of=/dev/null bs=4k count=32 iflag=direct
@@ -106,18 +114,28 @@ done`,
   assertEquals(end.code, 0, tailOf(end));
   const wanted = IMAGE.slice();
   wanted.copyWithin(100 * 4096, 9 * 4096, 14 * 4096);
-  for (const name of ["p", "f", "t"]) {
-    assertEquals(sha256(await Deno.readFile(join(folder, `${name}.img`))), sha256(wanted), name);
+  for (const name of FILES) {
+    assertEquals(sha256(await Deno.readFile(join(folder, name))), sha256(wanted), name);
   }
   for (const { devid, type, params } of KINDS) {
     assertEquals([key(end.store, devid, "type"), key(end.store, devid, "params")], [type, params]);
   }
-  for (const disk of ["xvda", "xvdb", "xvdc"]) {
-    assertStringIncludes(value(end, `sum-${disk}`)!, sha256(IMAGE));
-  }
-  const { disks, counters: { dom0Books, guestErrors, hostErrors } } = JSON.parse(end.report);
-  assertEquals(disks.map(({ backend }: { backend: string }) => backend), ["phy", "file", "tap"]);
-  for (const kind of ["loop", "pageCache", "tapdisk"]) assert(dom0Books[kind] > 0, kind);
+  for (const disk of NAMES) assertStringIncludes(value(end, `sum-${disk}`)!, sha256(IMAGE));
+  assertStringIncludes(
+    end.serial,
+    "blkfront: xvdd: flush diskcache: enabled; persistent grants: disabled; " +
+      "indirect descriptors: disabled",
+  );
+  const { disks, counters } = JSON.parse(end.report);
+  const { dom0Books, guestErrors, hostErrors, grants } = counters;
+  assert(grants.copy > 0);
+  assertEquals(disks.map(({ backend }: { backend: string }) => backend), [
+    "phy",
+    "file",
+    "tap",
+    "qdisk",
+  ]);
+  for (const kind of ["loop", "pageCache", "tapdisk", "qdisk"]) assert(dom0Books[kind] > 0, kind);
   assertEquals([guestErrors, hostErrors], [0, 0]);
 });
 

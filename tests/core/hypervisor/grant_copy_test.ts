@@ -122,7 +122,7 @@ Deno.test("Version 2: a part of a page can be copied and not mapped", () => {
   const { grants } = guest.xen;
   assertEquals(grants.map(8, "read"), undefined);
   const copy = (offset: number, length: number) =>
-    grants.copy(8, "write", offset, new Uint8Array(length).fill(9));
+    guest.dom0Copy(8, "write", offset, new Uint8Array(length).fill(9));
   assertEquals([copy(100, 8), copy(104, 4)], [true, true]);
   assertEquals([copy(99, 2), copy(104, 5), copy(0, 4)], [false, false, false]);
   assertEquals([guest.memory.read8(20 * 4096 + 100), guest.memory.read8(20 * 4096 + 99)], [9, 0]);
@@ -137,14 +137,14 @@ Deno.test("Version 2: a transitive grant passes on one of another domain, to be 
   guest.useVersion2();
   guest.grantV2(8, TRANSITIVE, 0, 0, 8n); // dom0's reference 8, granted to the guest, for dom0
   const bytes = new Uint8Array(4);
-  assertEquals(guest.xen.grants.copy(8, "read", 100, bytes), true);
+  assertEquals(guest.dom0Copy(8, "read", 100, bytes), true);
   assertEquals([...bytes], [5, 6, 7, 8]);
-  assertEquals(guest.xen.grants.copy(8, "write", 0, bytes), true);
+  assertEquals(guest.dom0Copy(8, "write", 0, bytes), true);
   assertEquals([page[0], guest.statusWord(8), guest.dom0Flags(8)], [5, 0, PERMIT]);
   assertEquals(guest.xen.grants.map(8, "read"), undefined);
   guest.dom0Grants(9, PERMIT | READONLY);
   guest.grantV2(9, TRANSITIVE, 0, 0, 9n);
-  assertEquals(guest.xen.grants.copy(9, "write", 0, bytes), false);
+  assertEquals(guest.dom0Copy(9, "write", 0, bytes), false);
   assertEquals([guest.statusWord(9), guest.dom0Flags(9)], [0, PERMIT | READONLY]);
 });
 
@@ -158,7 +158,7 @@ Deno.test("Version 2: a transitive grant of itself, of nobody or of another such
   frames.write(11, { flags: TRANSITIVE, domid: 1, gfn: 8 });
   guest.grantV2(11, TRANSITIVE, 0, 0, 11n);
   for (const gref of [8, 9, 10, 11]) {
-    assertEquals(guest.xen.grants.copy(gref, "read", 0, new Uint8Array(1)), false, `${gref}`);
+    assertEquals(guest.dom0Copy(gref, "read", 0, new Uint8Array(1)), false, `${gref}`);
     assertEquals(guest.statusWord(gref), 0);
   }
 });
@@ -166,5 +166,5 @@ Deno.test("Version 2: a transitive grant of itself, of nobody or of another such
 Deno.test("Version 1 has no transitive grants", () => {
   const { guest } = copyingGuest();
   guest.grant(8, 8, TRANSITIVE);
-  assertEquals(guest.xen.grants.copy(8, "read", 0, new Uint8Array(1)), false);
+  assertEquals(guest.dom0Copy(8, "read", 0, new Uint8Array(1)), false);
 });

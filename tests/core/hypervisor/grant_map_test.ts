@@ -145,7 +145,7 @@ Deno.test("A page that is granted to the guest cannot be granted on by its frame
   assertEquals(guest.xen.grants.map(9, "read"), undefined);
   assertEquals(guest.grantFlags(9), PERMIT | READONLY);
   const bytes = new Uint8Array(1);
-  assertEquals(guest.xen.grants.copy(9, "read", 0, bytes), true);
+  assertEquals(guest.dom0Copy(9, "read", 0, bytes), true);
   assertEquals(bytes[0], 7);
 });
 

@@ -72,7 +72,7 @@ for (const { why, flags, gfn, domid, access } of REFUSALS) {
     assertEquals(guest.xen.grants.map(8, access), undefined);
     assertEquals(guest.grantFlags(8), flags);
     assertEquals(guest.errors.length, 1);
-    assertEquals(guest.xen.grants.copy(8, access, 0, new Uint8Array(4)), false);
+    assertEquals(guest.dom0Copy(8, access, 0, new Uint8Array(4)), false);
     assertEquals(guest.errors.length, 2);
     assertEquals(guest.grantFlags(8), flags);
   });
@@ -125,27 +125,39 @@ Deno.test("GrantTable charges dom0: one shootdown for each 32 unmaps", () => {
   assertEquals(guest.dom0.total("grantUnmap"), 66 * 20 + 1600);
 });
 
-Deno.test("GrantTable.copy() moves bytes both ways and leaves no marks", () => {
+Deno.test("Dom0Grants.copyAll() moves bytes both ways and leaves no marks", () => {
   const guest = grantingGuest();
   const { grants } = guest.xen;
   guest.grant(8, 20);
   guest.memory.write32(20 * 4096 + 4092, 0x04030201);
   const bytes = new Uint8Array(4);
-  assertEquals(grants.copy(8, "read", 4092, bytes), true);
+  assertEquals(guest.dom0Copy(8, "read", 4092, bytes), true);
   assertEquals([...bytes], [1, 2, 3, 4]);
-  assertEquals(grants.copy(8, "write", 0, new Uint8Array(2048).fill(9)), true);
+  assertEquals(guest.dom0Copy(8, "write", 0, new Uint8Array(2048).fill(9)), true);
   assertEquals(guest.memory.read32(20 * 4096 + 2046), 0x0909);
   assertEquals(guest.memory.written > 0, true);
   assertEquals(guest.grantFlags(8), PERMIT);
-  assertEquals(guest.dom0.charges, [["grantCopy", 30], ["grantCopy", 30 + 80]]);
+  assertEquals(guest.dom0.total("grantCopy"), 30 + 30 + 80 + 2 * 5);
   assertEquals(grants.counters, { map: 0, unmap: 0, copy: 2 });
+});
+
+Deno.test("Dom0Grants.copyAll() takes a hypercall for 16 copies, and ends at the first refused", () => {
+  const guest = grantingGuest();
+  const { grants } = guest.xen;
+  guest.grant(8, 20);
+  const bytes = new Uint8Array(4);
+  const copies = Array.from({ length: 17 }, () => ({ gref: 8, offset: 0, bytes }));
+  assertEquals(grants.copyAll(copies, "read"), true);
+  assertEquals(guest.dom0.total("grantCopy"), 17 * 30 + 2 * 5);
+  assertEquals(grants.copyAll([copies[0]!, { ...copies[0]!, gref: 9 }, copies[1]!], "read"), false);
+  assertEquals([grants.counters.copy, guest.errors.length], [19, 1]);
 });
 
 Deno.test("GrantTable tells mistakes of dom0 from mistakes of the guest", () => {
   const guest = grantingGuest();
   guest.grant(8, 20);
   assertThrows(() => guest.xen.grants.unmap(8), InternalError);
-  assertThrows(() => guest.xen.grants.copy(8, "read", 4000, new Uint8Array(97)), InternalError);
+  assertThrows(() => guest.dom0Copy(8, "read", 4000, new Uint8Array(97)), InternalError);
   assertEquals(guest.errors, []);
 });
 
@@ -196,5 +208,5 @@ Deno.test("GrantTable.map() never takes a part of a page", () => {
   const guest = grantingGuest();
   guest.grant(8, 20, PERMIT | 1 << 8);
   assertEquals(guest.xen.grants.map(8, "read"), undefined);
-  assertEquals(guest.xen.grants.copy(8, "read", 0, new Uint8Array(4)), true, "version 1 has none");
+  assertEquals(guest.dom0Copy(8, "read", 0, new Uint8Array(4)), true, "version 1 has none");
 });

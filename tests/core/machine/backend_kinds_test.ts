@@ -28,6 +28,7 @@ const c = COSTS;
 const BLOCK = c.blockSubmit + c.blockComplete;
 const LOOP = c.loopSubmit + c.loopComplete;
 const TAPDISK = c.tapdiskSubmit + c.tapdiskComplete;
+const QDISK = c.qdiskSubmit + c.qdiskComplete;
 const MEDIA = 80_000 + 8_192;
 const MEDIA_WRITE = 20_000 + 8_192;
 const COPY = c.pageCacheCopy;
@@ -38,6 +39,10 @@ const READS: Readonly<Record<BackendKind, { books: unknown; times: number[] }>> 
   file: {
     books: { blockLayer: 3 * BLOCK, loop: 2 * LOOP, pageCache: 2 * COPY },
     times: [2 * BLOCK + LOOP + COPY + MEDIA, BLOCK + LOOP + COPY],
+  },
+  qdisk: {
+    books: { blockLayer: BLOCK, qdisk: 2 * QDISK, pageCache: 2 * COPY },
+    times: [BLOCK + QDISK + COPY + MEDIA, QDISK + COPY],
   },
   tap: {
     books: { blockLayer: 4 * BLOCK, tapdisk: 2 * TAPDISK },
@@ -51,8 +56,9 @@ for (const kind of BACKEND_KINDS) {
   });
 }
 
-Deno.test("layered() has a write over file done in memory, and over the others on the medium", () => {
+Deno.test("layered() has a write over file and qdisk done in memory, and over the others on the medium", () => {
   assertEquals(served("file", "write").times[0], BLOCK + LOOP + COPY);
+  assertEquals(served("qdisk", "write").times[0], QDISK + COPY);
   assertEquals(served("phy", "write").times[0], BLOCK + MEDIA_WRITE);
   assertEquals(served("tap", "write").times[0], 2 * BLOCK + TAPDISK + MEDIA_WRITE);
 });

@@ -13,7 +13,7 @@ const COPY = 500;
 const SECOND = 1e9;
 
 /** A page cache over an SSD, and what it asks of it. */
-function bench(wrap: (disk: Disk) => Disk = (disk) => disk) {
+function bench(wrap: (disk: Disk) => Disk = (disk) => disk, threads = 1) {
   const clock = new FakeClock();
   const dom0 = new FakeDom0(clock);
   const image = new MemoryDisk(IMAGE.slice());
@@ -27,7 +27,7 @@ function bench(wrap: (disk: Disk) => Disk = (disk) => disk) {
       inner.submit(request);
     },
   };
-  const disk = new PageCacheDisk({ clock, dom0, medium, store, copyPage: COPY });
+  const disk = new PageCacheDisk({ clock, dom0, medium, store, copyPage: COPY, threads });
   const ends: string[] = [];
   const submit = (op: BlockRequest["op"], sector = 0, ...segments: Uint8Array[]): void => {
     const count = op === "discard" ? 8 : 0;
@@ -119,6 +119,18 @@ Deno.test("PageCacheDisk keeps order: what misses has those behind it wait", () 
   clock.run();
   const rest = ["read ok", "read ok", "flush ok", "discard ok", "read ok"];
   assertEquals(ends.slice(1), rest);
+});
+
+Deno.test("PageCacheDisk of several threads has none wait for what another one misses", () => {
+  const { clock, submit, run, ends, asked } = bench(undefined, 2);
+  run("read", 0, sectors(8));
+  const start = clock.now;
+  for (const sector of [800, 1600, 2400]) submit("read", sector, sectors(8));
+  assertEquals(asked.slice(1), ["read 800+8", "read 1600+8"], "the third has no thread");
+  submit("write", 0, sectors(8));
+  clock.run();
+  assertEquals(ends.length, 5);
+  assertEquals(clock.now - start < 2 * 80_000 + 3 * 8192 + 4 * COPY, true, "two at a time");
 });
 
 Deno.test("PageCacheDisk gives a bad sector's error to who reads it, and to nobody else", () => {
