@@ -15,14 +15,16 @@ const EFLAGS_VM = 1 << 17;
 const { MEMORY_OP, GRANT_TABLE_OP, MULTICALL } = HYPERCALL;
 /** GNTTABOP_copy. */
 const COPY = 5;
-/** Words of a multicall's entry. */
-const ENTRY_WORDS = 8;
+/** Of a multicall. */
+const ENTRY_BYTES = 32;
 const MOST_ENTRIES = 40;
+/** Calls that are none of an entry's, or fill more than its structure: xen_version. */
+const UNFIT: readonly number[] = [MULTICALL, 17];
 
 /** Makes one hypercall. @returns what it was */
 export function randomHypercall(rng: Rng, world: World): string {
   if (rng.chance(5)) return randomMulticall(rng, world);
-  const call = makeCall(rng, world);
+  const call = makeCall(rng, world, anyPointer(rng), 8);
   if (call === undefined) return "spares itself";
   const { number, args } = call;
   const result = callAs(rng, world, [number, ...args]);
@@ -32,29 +34,32 @@ export function randomHypercall(rng: Rng, world: World): string {
     `${pointers.map((value) => `${value.toString(16)}h`).join(", ")}: ${result}`;
 }
 
+/** Every entry has a structure of its own, which no other entry has Xen write to. */
 function randomMulticall(rng: Rng, world: World): string {
   const at = address(FRAMES.entries[0]);
   const count = 1 + rng.below(rng.chance(10) ? MOST_ENTRIES : 4);
   const calls: Call[] = [];
   for (let i = 0; i < count; i++) {
-    const call = makeCall(rng, world);
-    if (call === undefined || call.number === MULTICALL) continue;
+    const struct = at + MOST_ENTRIES * ENTRY_BYTES + i * STRUCT_WORDS * 4;
+    const call = makeCall(rng, world, struct, 1);
+    if (call === undefined || UNFIT.includes(call.number)) continue;
     const words = [call.number, wild(rng), ...call.args];
-    words.forEach((word, j) => world.store32(at + (calls.length * ENTRY_WORDS + j) * 4, word));
+    words.forEach((word, j) => world.store32(at + calls.length * ENTRY_BYTES + j * 4, word));
     calls.push(call);
   }
-  // What is written for one entry may be what another takes for its structure.
-  if (calls.some((call) => hurtsItself(world, call))) return "spares itself";
   world.handOver(at);
-  world.handOver(at + 0x400);
   const result = world.call(MULTICALL, at, calls.length);
   for (const call of calls) movedBy(world, call);
   return `multicall of ${calls.map(({ number, args }) => `${number}:${args[0]}`)}: ${result}`;
 }
 
-/** @returns a hypercall; `undefined` if the guest would hurt itself by it */
-function makeCall(rng: Rng, world: World): Call | undefined {
-  const at = world.handOver(anyPointer(rng));
+/**
+ * @param at of the structure
+ * @param elements most that an array has
+ * @returns a hypercall; `undefined` if the guest would hurt itself by it
+ */
+function makeCall(rng: Rng, world: World, at: number, elements: number): Call | undefined {
+  world.handOver(at);
   const shape = rng.pick(SHAPES);
   const number = rng.chance(90) ? shape.number : rng.pick([wild(rng), rng.below(64)]);
   const command = rng.chance(90) ? shape.command : rng.pick([rng.below(32), wild(rng)]);
@@ -64,17 +69,13 @@ function makeCall(rng: Rng, world: World): Call | undefined {
   }
   const other = world.handOver((rng.chance(90) ? shape.other : any)(rng, world));
   const [ecx, last] = shape.pointer === "edx" ? [other, at] as const : [at, other] as const;
-  const edx = number === GRANT_TABLE_OP ? elements(last) : last;
+  // Xen stores into all elements, unless there are too many.
+  const edx = number === GRANT_TABLE_OP && last < 2 ** 31 ? last % (elements + 1) : last;
   const isBent = number !== shape.number || command !== shape.command;
   const args = [command, ecx, edx, any(rng, world), any(rng, world)];
   return hurtsItself(world, { number, args, isBent }) || number === MULTICALL && ecx > 0
     ? undefined
     : { number, args, isBent };
-}
-
-/** Few enough, or too many: Xen stores into all of them. */
-function elements(count: number): number {
-  return count < 2 ** 31 ? count % 9 : count;
 }
 
 /** Any page that a hostile frontend could grant may have been zeroed, or be a copy now. */

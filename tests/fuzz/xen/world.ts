@@ -91,6 +91,8 @@ export class World {
   readonly counts: Record<string, number> = {};
   /** By name of the disk. */
   readonly models: Map<string, DiskModel> = new Map();
+  /** By name of the disk. */
+  readonly images: Map<string, MemoryDisk> = new Map();
   readonly #plans: readonly DiskPlan[];
   readonly #offers: Partial<XenOffers>;
   readonly #view: DataView;
@@ -177,6 +179,7 @@ export class World {
   #makeDisk({ vdev, readOnly, offers, backendType, blockSize }: DiskPlan): DomainDisk {
     const { clock } = this;
     const image = new MemoryDisk(new Uint8Array(DISK_SECTORS * SECTOR_SIZE), { readOnly });
+    this.images.set(vdev, image);
     const media = new TimedDisk(clock, image, MEDIA_PRESETS.ssd!, (error: ImageError) => {
       throw error;
     });
