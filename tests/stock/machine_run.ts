@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { XenOffers } from "../../core/hypervisor/xen_offers.ts";
 import { loadGuest } from "../../core/load/detect.ts";
 import type { RunResult, ToolstackCommand } from "../../core/machine/config.ts";
 import type { RequestRecord } from "../../core/machine/exit_report.ts";
@@ -25,6 +26,8 @@ export interface MachineRunOptions {
   readonly append: string;
   /** `ssd` unless given. */
   readonly media?: MediaPreset | undefined;
+  /** What Xen offers otherwise than by default. */
+  readonly xen?: Partial<XenOffers>;
 }
 
 /** One run. */
@@ -40,7 +43,9 @@ export class MachineRun implements Disposable {
   /** Where the next text is looked for. */
   readonly #seen = { serial: 0, xenConsole: 0 };
 
-  constructor({ disk, initrd, append, media = mediaPresets()["ssd"]! }: MachineRunOptions) {
+  constructor(
+    { disk, initrd, append, media = mediaPresets()["ssd"]!, xen = {} }: MachineRunOptions,
+  ) {
     const kernel = Deno.readFileSync(linuxFile("vmlinuz"));
     const guest = loadGuest(kernel, {
       name: "vmlinuz",
@@ -52,6 +57,7 @@ export class MachineRun implements Disposable {
     const backend = openDisk(disk, { readOnly: false, snapshot: false });
     this.machine = bootMachine({
       machine: "xenfv",
+      xen,
       reboot: "reset",
       maxTime: PATIENCE_NS,
       ramBytes: RAM_BYTES,
