@@ -183,3 +183,26 @@ processTest(
     assert(!stdout.includes("\x1b"));
   },
 );
+
+processTest("run attaches an image that the monitor is given on a pipe", async (folder) => {
+  await guest(folder, Uint8Array.of(0xfb, 0xf4, 0xeb, 0xfd)); // sti; hlt; jmp
+  for (const name of ["a.img", "b.img"]) {
+    await Deno.writeFile(`${folder}/${name}`, new Uint8Array(4096));
+  }
+  const options = ["-machine", "xenfv", "-monitor", "stdio", "-serial", "none", "--disk", "a.img"];
+  const child = trapring(folder, ["run", "guest.bin", ...FLAT, ...options], "piped").spawn();
+  const keys = child.stdin.getWriter();
+  const lines = [
+    "block-attach b.img,raw,xvdb,ro",
+    "block-attach c.img,raw,xvdc",
+    "info block",
+    "quit",
+  ];
+  await keys.write(new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
+  const { code, stdout } = await child.output();
+  await keys.close().catch(() => {});
+  const text = new TextDecoder().decode(stdout);
+  assertEquals(code, 130);
+  assertStringIncludes(text, 'Cannot open disk image "c.img": no such file');
+  assertStringIncludes(text, "ide0-hd0: a.img (8 sectors)\nxvdb: b.img (8 sectors, read-only)");
+});

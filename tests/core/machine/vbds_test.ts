@@ -120,6 +120,21 @@ Deno.test("backend-restart has a new driver soon, and refuses while the old one 
   assertEquals(list(), [HEAD]);
 });
 
+Deno.test("A domain may have more disks than there are cables, by any name that a vbd can have", () => {
+  const names = ["xvda", "xvdq", "sda", "sdb1", "hdd", "xvdaa"];
+  const machine = boot(SLEEPER, {
+    disks: names.map((vdev) => ({
+      backend: new MemoryDisk(new Uint8Array(512)),
+      media: MEDIA_PRESETS.ssd,
+      path: "xen",
+      vdev,
+    })),
+  });
+  const devids = machine.inspector.blockList().slice(1).map((line) => line.split(" ")[0]);
+  assertEquals(devids, ["51712", "268439552", "2048", "2065", "5696", "268442112"]);
+  assertEquals(machine.drives.map(({ name }) => name), names);
+});
+
 Deno.test("A disk that is on IDE too stays there when its vbd is detached", () => {
   const disk = new MemoryDisk(new Uint8Array(4096));
   const machine = boot(SLEEPER, {}, [disk]);

@@ -83,3 +83,25 @@ Deno.test("Blkback lets go of all queues when the last request of any is answere
   assertEquals([guest.backendKey("state"), guest.grants.totalMapped], ["6", 0]);
   assertEquals(guest.bound, false);
 });
+
+Deno.test("A new driver goes on with each queue where the one that died has stopped", () => {
+  const { guest, disk, second } = twoQueues();
+  guest.put(BLKIF_OP.READ, 1, 0, { gref: 20 });
+  putRead(second, 2, 8, 21);
+  second.pushRequests();
+  guest.push();
+  guest.kick(PORT + 1);
+  guest.clock.run();
+  disk.complete();
+  guest.clock.run();
+  guest.crash(false, () => assertEquals([guest.grants.totalMapped, guest.bound], [0, false]));
+  guest.clock.run();
+  disk.complete();
+  guest.clock.run();
+  assertEquals(disk.asked, ["read 0 4096", "read 8 4096", "read 8 4096"]);
+  disk.complete();
+  guest.clock.run();
+  assertEquals(guest.collect().map(({ id }) => id), [1]);
+  assertEquals(second.page.getUint32(second.takeResponse() + RESPONSE.ID, true), 2);
+  assertEquals(guest.backendKey("state"), "4");
+});

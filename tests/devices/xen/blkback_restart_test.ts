@@ -177,6 +177,16 @@ Deno.test("A frontend that starts again in a new kernel resets the states and ha
   assertEquals(disk.asked, asked(0, 8, 40));
 });
 
+Deno.test("A frontend that starts again without closing is left alone, as by Linux", () => {
+  const busy = busyGuest(1);
+  const { guest } = busy;
+  guest.setState(1);
+  guest.setState(3);
+  assertEquals([guest.backendKey("state"), guest.bound], ["4", true]);
+  finish(busy);
+  assertEquals(answered(guest), [[1, 0]]);
+});
+
 Deno.test("What a frontend left on its ring when it closed is neither served nor answered", () => {
   const { disk, guest } = busyGuest(0);
   guest.put(WRITE, 1, 0, { gref: 21 });
