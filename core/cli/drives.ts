@@ -31,7 +31,8 @@ const FURTHER_NAMES: readonly string[] = [..."efghijklmnop"].map((letter) => `xv
 const DISK_HELP =
   "F: raw image, at the next free index. As xl has it: F[,raw[,VDEV[,rw|ro]]], or " +
   "[vdev=VDEV][,access=rw|ro][,format=raw][,devtype=cdrom],target=F; VDEV is hda to hdd for both " +
-  "paths, xvda, sda and so on for blkfront alone; what -drive takes for a backend goes too";
+  "paths, xvda, sda and so on for blkfront alone; phy:F,VDEV,w, file:F,..., tap:aio:F,... or " +
+  "backendtype=phy|tap|qdisk says what stands behind it; what -drive takes for a backend goes too";
 
 /** Collects the drives of a command, in the order of the command line. */
 export class DriveList {

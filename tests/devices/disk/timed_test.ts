@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { ImageError, InternalError } from "../../../core/errors.ts";
 import type { BlockBackend, BlockRequest, BlockStatus, Ns } from "../../../core/types.ts";
 import { MEDIA_PRESETS, type MediaPreset, TimedDisk } from "../../../devices/disk/timed.ts";
@@ -92,6 +93,26 @@ Deno.test("TimedDisk joins adjacent segments into one access of the backend", ()
   assertEquals(lengths, [2048, 512]);
   assertEquals(bench.disk.stats.tallies.read.merged, 1);
   assertEquals(ram.subarray(2560, 3072), pattern(64 * 512).subarray(2048, 2560));
+});
+
+Deno.test("TimedDisk moves nothing beside the segments, however they lie (XSA-229)", () => {
+  const PLACES = 12;
+  const places = fc.shuffledSubarray(Array.from({ length: PLACES }, (_, i) => i), { minLength: 1 });
+  fc.assert(fc.property(places, fc.constantFrom("read" as const, "write" as const), (order, op) => {
+    const image = new MemoryDisk(pattern(64 * 512));
+    const bench = new Bench(ramdisk, image);
+    const ram = pattern(PLACES * 512, 77);
+    const [wantedRam, wantedImage] = [ram.slice(), image.bytes.slice()];
+    order.forEach((place, i) => {
+      const inRam = wantedRam.subarray(place * 512, place * 512 + 512);
+      const onDisk = wantedImage.subarray((3 + i) * 512, (4 + i) * 512);
+      if (op === "read") inRam.set(onDisk);
+      else onDisk.set(inRam);
+    });
+    bench.submit(op, 3, ...order.map((place) => ram.subarray(place * 512, place * 512 + 512)));
+    bench.clock.run();
+    assertEquals([ram, image.bytes], [wantedRam, wantedImage]);
+  }));
 });
 
 Deno.test("TimedDisk completes in the order of submission when a write is faster than a read", () => {
