@@ -147,6 +147,7 @@ export class Blocks {
         page.unfit.add(key);
         return 0;
       }
+      this.#state.set(head + REC.ADDEND, host - linear);
       block = { head, linear, compiled: 0 };
       page.blocks.set(key, block);
     }
@@ -254,7 +255,7 @@ export class Blocks {
     this.#state.set(LINK, 0);
   }
 
-  /** Links the jump that missed to the block it led to, when both lie on one page. */
+  /** Links the jump that missed to the block it led to. */
   link(head: number): void {
     const link = this.#state.get(LINK);
     if (!link) return;

@@ -427,6 +427,11 @@ export abstract class Emitter implements X {
   protected follow(target: Val, link: Val): void {
     const head = this.let(load32(link));
     this.body.if(head, () => this.enterBlock(head, load32(head)));
+    this.askForLink(target, link);
+  }
+
+  /** Goes back to TypeScript, which writes the head of the block at the target to `link`. */
+  protected askForLink(target: Val, link: Val): void {
     this.checkLimit(target);
     this.body.store(num(AT.EIP), 0, target, 4);
     this.body.store(num(AT.LINK), 0, link, 4);
@@ -437,13 +442,16 @@ export abstract class Emitter implements X {
     const target = this.let(eip);
     this.checkLimit(target);
     this.leave();
-    const linear = this.shape.flat
-      ? target
-      : this.let(add(target, load32(segmentAddress(CS), SEG.BASE)));
+    const linear = this.linearOf(target);
     const enter = (head: Val, handler: Val): void => this.enterBlock(head, handler);
     jumpThroughCache(this.body, (v) => this.let(v), linear, this.mode, this.bank, enter);
     this.body.store(num(AT.EIP), 0, target, 4);
     this.body.return();
+  }
+
+  /** Linear address of an EIP, a local. */
+  protected linearOf(eip: Val): Val {
+    return this.shape.flat ? eip : this.let(add(eip, load32(segmentAddress(CS), SEG.BASE)));
   }
 
   /** The block ends here: the state in memory must be exact. */

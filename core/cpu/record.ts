@@ -28,6 +28,8 @@ export const REC = {
   RETURN: 16,
   /** Instructions of the block from this one on: 8 bits. */
   LEFT: 22,
+  /** In the first record of a block: what leads from its linear address to its memory. */
+  ADDEND: 24,
   /** Byte addresses of the base and the index register, 16 bits each. */
   BASE: 24,
   INDEX: 26,

@@ -6,7 +6,7 @@
  */
 
 import { ENTER_SAME_RING, EXECUTE, HELD_UP, LOOK_AGAIN, RETURN_SAME_RING } from "./callees.ts";
-import { Emitter, jumpThroughCache, word } from "./emitter.ts";
+import { Emitter, jumpThroughCache, tlbIndex, word } from "./emitter.ts";
 import { type Insn, KIND } from "./insn.ts";
 import {
   add,
@@ -28,7 +28,7 @@ import {
 import { MEMORY_FLAGS } from "./memory_flags.ts";
 import { byteRegister, HANDLER, REC, type Shape } from "./record.ts";
 import { SAME_RING } from "./same_ring.ts";
-import { AT, CS, SEG } from "./state.ts";
+import { AT, CS, SEG, TLB } from "./state.ts";
 import { type Callee, FunctionBody } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
 
@@ -149,9 +149,30 @@ export class Recorder extends Emitter {
     enterBlock(this.body, (v) => this.let(v), head, handler);
   }
 
+  /**
+   * Goes to a block on another page that has been linked, is still there, and has its memory where
+   * the TLB leads to. Another block may stand there by now: then the jump cache knows.
+   */
+  #leap(target: Val, link: Val): void {
+    const head = this.let(load32(link));
+    this.body.if(head, () => {
+      const handler = this.let(load32(head));
+      this.body.if(ne(handler, num(HANDLER.STOP)), () => {
+        const linear = this.linearOf(target);
+        const entry = this.let(add(tlbIndex(linear), this.bank));
+        const page = eq(load32(entry, TLB.EXECUTE), and(linear, num(~0xfff)));
+        const memory = eq(load32(entry, TLB.ADDEND), load32(head, REC.ADDEND));
+        this.body.if(and(page, memory), () => this.enterBlock(head, handler));
+        this.jumpTo(target);
+      });
+    });
+    this.askForLink(target, link);
+  }
+
   #leave(target: number, link: number, near: boolean): void {
-    if (near) this.follow(field(target), add(RECORD, num(link)));
-    else this.jumpTo(field(target));
+    const to = add(RECORD, num(link));
+    if (near) this.follow(field(target), to);
+    else this.#leap(this.let(field(target)), to);
   }
 }
 

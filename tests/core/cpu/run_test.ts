@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { setSegment } from "../../../core/cpu/segment.ts";
-import { AT, CS, FLAG } from "../../../core/cpu/state.ts";
+import { AT, CS, FLAG, RAM_BASE } from "../../../core/cpu/state.ts";
 import { CpuBench, firstException } from "../../helpers/cpu.ts";
+import { plainFrames } from "../../helpers/frames.ts";
 
 /** Loops, calls, carries, REP, exits; one jump crosses a page. */
 const PROGRAM_AT = 0xfe0;
@@ -88,6 +89,19 @@ Deno.test("Cpu.run() goes on with new bytes when an instruction patches another 
   bench.ram.set([0x05, 0, 0, 0, 0, 0xc3], 0x2000); // add eax, 0; ret
   assertEquals(bench.run(1000), 1 + 50 * 6 + 1);
   assertEquals(bench.cpu.state.regs[0], 50 * 51 / 2);
+});
+
+Deno.test("Cpu.run() calls what is mapped at an address, whatever was there at the last call", () => {
+  const bench = new CpuBench();
+  bench.load("protected32", 0x1000, "e8fb1f0000 01c3 ebf7"); // l: call 3000; add ebx, eax; jmp l
+  bench.ram.set([0xb8, 1, 0, 0, 0, 0xc3], 0x3000); // mov eax, 1; ret
+  bench.ram.set([0xb8, 16, 0, 0, 0, 0xc3], 0x4000); // mov eax, 16; ret
+  for (const frame of [3, 4, 3, 4]) {
+    const mapped = (gfn: number) => RAM_BASE + (gfn === 3 ? frame : gfn) * 4096;
+    bench.cpu.connect(bench.host, plainFrames(mapped));
+    assertEquals(bench.run(10 * 5), 50);
+  }
+  assertEquals(bench.cpu.state.regs[3], 2 * 10 + 2 * 160);
 });
 
 Deno.test("Cpu.invalidateCode() makes the CPU see code that a device has written", () => {
