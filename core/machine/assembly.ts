@@ -90,8 +90,13 @@ export class Assembly {
   /** What was begun comes to its end, and the vCPU may run. */
   finish(transition: Transition): void {
     if (transition === "restart") this.#restart();
-    else if (transition === "checkpoint") this.#answerShutdown(SUSPEND.CANCELLED);
+    else if (transition === "checkpoint") this.#resumeDomain();
     else this.#rebuildDomain(transition === "soft reset");
+  }
+
+  #resumeDomain(): void {
+    this.#config.onToolstack?.(`Domain ${this.domains!.current.xen.domid} has suspended: resumed`);
+    this.#answerShutdown(SUSPEND.CANCELLED);
   }
 
   #restart(): void {
@@ -105,8 +110,13 @@ export class Assembly {
   /** The guest keeps its memory, its vCPU and the board, and has all of Xen anew. */
   #rebuildDomain(isSame: boolean): void {
     const domains = this.domains!;
+    const { domid } = domains.current.xen;
     domains.end();
-    this.#cycle.moveTo(domains.build(isSame).xen);
+    const { xen } = domains.build(isSame);
+    if (!isSame) {
+      this.#config.onToolstack?.(`Domain ${domid} has suspended: restored as domain ${xen.domid}`);
+    }
+    this.#cycle.moveTo(xen);
     this.input.connect(this.#inputSinks());
     this.#answerShutdown(SUSPEND.RESUMED);
   }

@@ -91,6 +91,7 @@ export class Domains {
 
   /** Tells whoever waits for that that the current one has shut down. */
   shutDown(): void {
+    this.current.control.close();
     this.#store.domainShutDown();
   }
 

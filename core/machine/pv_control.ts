@@ -12,7 +12,7 @@ import { homePath } from "../hypervisor/xenstore_access.ts";
 import type { Clock, Ns, StoreClient, Timer } from "../types.ts";
 import type { ControlRequest } from "./config.ts";
 
-/** How long a guest has to acknowledge. */
+/** How long a guest has to acknowledge, and then to suspend. */
 const PATIENCE: Ns = 60e9;
 
 /** What xl says that it does. */
@@ -52,8 +52,8 @@ export class PvControl {
   readonly #parts: PvControlParts;
   readonly #timer: Timer;
   readonly #path: string;
-  /** The request that the guest has not acknowledged. */
-  #open: ControlRequest | undefined;
+  /** What the guest is waited for. */
+  #open: ControlRequest | "suspended" | undefined;
   #isCheckpoint = true;
   #endWatch: () => void = () => {};
 
@@ -83,15 +83,23 @@ export class PvControl {
    */
   request(request: ControlRequest, checkpoint: boolean = false): void {
     this.#check(request);
-    this.#settle();
+    this.close();
     this.#isCheckpoint = checkpoint;
     this.#parts.tell(`${ANNOUNCEMENTS[request]} ${this.#parts.domid}`);
     this.#parts.store.write(`${this.#path}/shutdown`, request);
     this.#open = request;
     this.#timer.armAfter(PATIENCE);
     this.#endWatch = this.#parts.store.watch(`${this.#path}/shutdown`, () => {
-      if (!this.#isWritten()) this.#settle();
+      if (!this.#isWritten()) this.#acknowledged(request);
     });
+  }
+
+  /** The guest has shut down, or is waited for no longer. */
+  close(): void {
+    this.#open = undefined;
+    this.#timer.cancel();
+    this.#endWatch();
+    this.#endWatch = () => {};
   }
 
   /**
@@ -127,20 +135,22 @@ export class PvControl {
     return (this.#parts.store.read(`${this.#path}/shutdown`) ?? "") !== "";
   }
 
-  #settle(): void {
-    this.#open = undefined;
-    this.#timer.cancel();
-    this.#endWatch();
-    this.#endWatch = () => {};
+  #acknowledged(request: ControlRequest): void {
+    this.close();
+    if (request !== "suspend") return;
+    this.#open = "suspended";
+    this.#timer.armAfter(PATIENCE);
   }
 
   #giveUp(): void {
-    const request = this.#open;
-    this.#settle();
+    const request = this.#open!;
+    this.close();
+    const { tell } = this.#parts;
+    if (request === "suspended") return tell("libxl: error: guest did not suspend, timed out");
     if (request !== "suspend") {
-      return this.#parts.tell(`libxl: error: guest didn't acknowledge control request: ${request}`);
+      return tell(`libxl: error: guest didn't acknowledge control request: ${request}`);
     }
-    this.#parts.tell("libxl: error: guest didn't acknowledge suspend, cancelling request");
+    tell("libxl: error: guest didn't acknowledge suspend, cancelling request");
     this.#parts.store.write(`${this.#path}/shutdown`, "");
   }
 }

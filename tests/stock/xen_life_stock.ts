@@ -129,7 +129,8 @@ for (const checkpoint of [false, true]) {
         permissions: false,
       });
       assertEquals(run.end().reason, "power-off", run.tail);
-      assertEquals(run.told, ["Suspending domain 1"]);
+      const outcome = checkpoint ? "resumed" : "restored as domain 2";
+      assertEquals(run.told, ["Suspending domain 1", `Domain 1 has suspended: ${outcome}`]);
       const domid = checkpoint ? 1 : 2;
       assertStringIncludes(home.join("\n"), `/local/domain/${domid}/domid = "${domid}"`);
       assertStringIncludes(run.serial, sha256(bytes));

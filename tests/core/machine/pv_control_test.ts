@@ -28,8 +28,18 @@ Deno.test("PvControl.request() writes control/shutdown and waits for the guest t
     control.request(request);
     assertEquals([node(), clock.armed], [request, 1]);
     store.write(`${CONTROL}/shutdown`, "");
+    assertEquals(clock.armed, request === "suspend" ? 1 : 0);
+    control.close();
     assertEquals(clock.armed, 0);
   }
+});
+
+Deno.test("PvControl.request() says so when a guest acknowledges and does not suspend", () => {
+  const { clock, store, control, told } = newControl();
+  control.request("suspend");
+  store.write(`${CONTROL}/shutdown`, "");
+  clock.moveTo(60e9);
+  assertEquals(told[1], "libxl: error: guest did not suspend, timed out");
 });
 
 Deno.test("PvControl.request() says so when the guest does not acknowledge in a minute", () => {
