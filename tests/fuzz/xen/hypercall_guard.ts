@@ -13,7 +13,7 @@ export interface Call {
   readonly number: number;
   /** EBX, ECX, EDX, ESI, EDI. */
   readonly args: readonly number[];
-  /** The structure is that of another command. */
+  /** The structure is that of another command: what is no pointer may be taken for one. */
   readonly isBent: boolean;
 }
 
@@ -40,9 +40,9 @@ export function hurtsItself(world: World, { number, args, isBent }: Call): boole
   const word = (index: number) => loadLinear(world, ecx + index * 4);
   switch (number) {
     case MEMORY_OP:
-      return movesForbidden(world, command, word);
+      return isBent || movesForbidden(world, command, word);
     case GRANT_TABLE_OP:
-      return hurtsGrants(command, [word(0), word(1)]);
+      return isBent || hurtsGrants(command, [word(0), word(1)]);
     case VCPU_OP:
       return isBent || hurtsMemory(world, command, loadLinear(world, edx));
     case SCHED_OP:

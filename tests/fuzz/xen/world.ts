@@ -22,7 +22,14 @@ import { Domain } from "../../../core/machine/domain.ts";
 import { FrameScope } from "../../../core/machine/frame_scope.ts";
 import { GuestRam } from "../../../core/machine/memory.ts";
 import type { DomainDisk } from "../../../core/machine/vbds.ts";
-import { type BackendKind, COST, type Ns, PAGE_SIZE, SECTOR_SIZE } from "../../../core/types.ts";
+import {
+  type BackendKind,
+  COST,
+  type Dom0CostKind,
+  type Ns,
+  PAGE_SIZE,
+  SECTOR_SIZE,
+} from "../../../core/types.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
 import { MEDIA_PRESETS, TimedDisk } from "../../../devices/disk/timed.ts";
 import { RegisterFile } from "../../helpers/xen_guest.ts";
@@ -128,6 +135,11 @@ export class World {
   /** Xen has ended the domain for something that it did. */
   get hasCrashed(): boolean {
     return this.#crashed;
+  }
+
+  /** What dom0's time went to. */
+  get dom0Books(): Readonly<Record<Dom0CostKind, Ns>> {
+    return this.#dom0.snapshot();
   }
 
   /** Counts something that happened. */
