@@ -68,7 +68,8 @@ async function makeBootDisk(folder: string): Promise<void> {
 /** The firmware reads over IDE, and nobody does any more when the first request is on a ring. */
 async function assertHandover(path: string): Promise<void> {
   const requests = await readRequests(path);
-  const first = requests.findIndex((request) => request.path === "pv");
-  assert(first > 0 && requests.slice(0, first).some(({ disk }) => disk === "hda"));
-  assert(requests.slice(first).every((request) => request.path === "pv"));
+  const times = (isPv: boolean) =>
+    requests.filter(({ path }) => (path === "pv") === isPv).map(({ submitNs }) => submitNs);
+  assert(requests.some(({ disk, path }) => disk === "hda" && path !== "pv"));
+  assert(Math.max(...times(false)) < Math.min(...times(true)));
 }
