@@ -1,5 +1,6 @@
 /**
- * The I/O APIC: 24 inputs, each with a redirection entry that makes a message of it.
+ * The I/O APIC: 24 inputs, or 48 as Xen's has, each with a redirection entry that makes a message
+ * of it.
  *
  * A line says whether its device asks; the polarity of an entry is kept for the guest and changes
  * nothing, as in Xen (xen/arch/x86/hvm/vioapic.c). An edge at a masked input is lost.
@@ -15,8 +16,10 @@ import type { MessageBus } from "./apic_message.ts";
 /** Bytes that the registers take. */
 export const IOAPIC_BYTES = 0x1000;
 
-/** Its inputs. */
-export const IOAPIC_PIN_COUNT = 24;
+/** Inputs of the chip. */
+const PIN_COUNT = 24;
+/** Inputs of Xen's: VIOAPIC_NUM_PINS. */
+export const XEN_PIN_COUNT = 48;
 
 /** Offsets: the index register selects what the window shows. */
 const IOREGSEL = 0x00;
@@ -25,8 +28,8 @@ const IOWIN = 0x10;
 /** Behind the window. */
 const REG = { ID: 0, VERSION: 1, ARBITRATION: 2, REDIRECTION: 0x10 } as const;
 const ID_BITS = 0x0f000000;
-/** Version 11h; the last entry is number 23. */
-const VERSION = 0x00170011;
+/** Below the number of the last entry. */
+const VERSION = 0x11;
 
 /** A level that has been taken and not ended: a bit of redirection entries. */
 export const IOAPIC_REMOTE_IRR = 0x4000;
@@ -42,8 +45,8 @@ export interface IoApicRegisters {
   readonly index: number;
   /** By input. */
   readonly entries: readonly { readonly low: number; readonly destination: number }[];
-  /** Inputs that are asserted, as bits. */
-  readonly asserted: number;
+  /** Inputs that are asserted. */
+  readonly asserted: readonly number[];
 }
 
 /** The I/O APIC. */
@@ -51,22 +54,30 @@ export class IoApic implements MmioDevice {
   readonly #bus: MessageBus;
   readonly #lines: readonly InterruptLine[];
   /** Redirection entries: low words, and destinations. */
-  readonly #entries = new Uint32Array(IOAPIC_PIN_COUNT).fill(MESSAGE.MASKED);
-  readonly #destinations = new Uint8Array(IOAPIC_PIN_COUNT);
-  /** Inputs that are asserted, as bits. */
-  #asserted = 0;
+  readonly #entries: Uint32Array;
+  readonly #destinations: Uint8Array;
+  /** By input: 1 while it is asserted. */
+  readonly #asserted: Uint8Array;
   #index = 0;
   #id = 0;
 
-  constructor(bus: MessageBus) {
+  constructor(bus: MessageBus, pins: number = PIN_COUNT) {
     this.#bus = bus;
+    this.#entries = new Uint32Array(pins).fill(MESSAGE.MASKED);
+    this.#destinations = new Uint8Array(pins);
+    this.#asserted = new Uint8Array(pins);
     this.#lines = Array.from(
-      { length: IOAPIC_PIN_COUNT },
+      { length: pins },
       (_, pin) => ({ set: (asserted) => this.#setInput(pin, asserted) }),
     );
   }
 
-  /** An input, 0 to 23; always the same object. */
+  /** Number of inputs. */
+  get pinCount(): number {
+    return this.#lines.length;
+  }
+
+  /** An input, by number; always the same object. */
   line(pin: number): InterruptLine {
     return this.#lines[pin]!;
   }
@@ -74,19 +85,19 @@ export class IoApic implements MmioDevice {
   /** What it holds now, for a monitor. */
   get registers(): IoApicRegisters {
     return {
-      version: VERSION & 0xff,
+      version: VERSION,
       id: this.#id >>> 24,
       index: this.#index,
       entries: Array.from(this.#entries, (low, pin) => {
         return { low, destination: this.#destinations[pin]! };
       }),
-      asserted: this.#asserted,
+      asserted: [...this.#asserted].flatMap((level, pin) => level === 0 ? [] : [pin]),
     };
   }
 
   /** The first input whose messages have that vector; `undefined` when there is none. */
   pinOf(vector: number): number | undefined {
-    for (let pin = 0; pin < IOAPIC_PIN_COUNT; pin++) {
+    for (let pin = 0; pin < this.pinCount; pin++) {
       if ((this.#entries[pin]! & (MESSAGE.VECTOR | MESSAGE.MASKED)) === vector) return pin;
     }
     return undefined;
@@ -94,7 +105,7 @@ export class IoApic implements MmioDevice {
 
   /** A local APIC has ended a level-triggered interrupt; a line that is still asserted asks anew. */
   endOfInterrupt(vector: number): void {
-    for (let pin = 0; pin < IOAPIC_PIN_COUNT; pin++) {
+    for (let pin = 0; pin < this.pinCount; pin++) {
       const entry = this.#entries[pin]!;
       if ((entry & REMOTE_IRR) === 0 || (entry & MESSAGE.VECTOR) !== vector) continue;
       this.#entries[pin] = entry & ~REMOTE_IRR;
@@ -104,7 +115,7 @@ export class IoApic implements MmioDevice {
 
   /** Levels that nobody has taken are offered again. */
   retry(): void {
-    for (let pin = 0; pin < IOAPIC_PIN_COUNT; pin++) this.#serveLevel(pin);
+    for (let pin = 0; pin < this.pinCount; pin++) this.#serveLevel(pin);
   }
 
   // ---- registers --------------------------------------------------------------------------------
@@ -130,17 +141,17 @@ export class IoApic implements MmioDevice {
       case REG.ARBITRATION:
         return this.#id;
       case REG.VERSION:
-        return VERSION;
+        return (this.pinCount - 1) << 16 | VERSION;
     }
     const pin = (register - REG.REDIRECTION) >> 1;
-    if (pin < 0 || pin >= IOAPIC_PIN_COUNT) return 0;
+    if (pin < 0 || pin >= this.pinCount) return 0;
     return (register & 1) === 0 ? this.#entries[pin]! : this.#destinations[pin]! << 24;
   }
 
   #write(register: number, value: number): void {
     if (register === REG.ID) this.#id = value & ID_BITS;
     const pin = (register - REG.REDIRECTION) >> 1;
-    if (pin < 0 || pin >= IOAPIC_PIN_COUNT) return;
+    if (pin < 0 || pin >= this.pinCount) return;
     if ((register & 1) !== 0) this.#destinations[pin] = value >>> 24;
     else this.#redirect(pin, value);
   }
@@ -155,9 +166,9 @@ export class IoApic implements MmioDevice {
   // ---- inputs -----------------------------------------------------------------------------------
 
   #setInput(pin: number, asserted: boolean): void {
-    const bit = 1 << pin;
-    if (asserted === ((this.#asserted & bit) !== 0)) return;
-    this.#asserted ^= bit;
+    const level = Number(asserted);
+    if (level === this.#asserted[pin]) return;
+    this.#asserted[pin] = level;
     if (!asserted) return;
     const entry = this.#entries[pin]!;
     if ((entry & MESSAGE.LEVEL) !== 0) this.#serveLevel(pin);
@@ -168,7 +179,7 @@ export class IoApic implements MmioDevice {
   #serveLevel(pin: number): void {
     const entry = this.#entries[pin]!;
     if ((entry & (MESSAGE.LEVEL | MESSAGE.MASKED | REMOTE_IRR)) !== MESSAGE.LEVEL) return;
-    if ((this.#asserted & 1 << pin) === 0 || !this.#send(pin)) return;
+    if (this.#asserted[pin] === 0 || !this.#send(pin)) return;
     // Only these have an end of interrupt.
     if (isFixed(entry)) this.#entries[pin] = entry | REMOTE_IRR;
   }

@@ -51,6 +51,8 @@ export interface RunOptions extends CommonOptions {
   readonly guest: string;
   /** The guest is a BIOS: the machine starts as it does at power-on. */
   readonly bios: boolean;
+  /** Runs before the BIOS, which it starts. */
+  readonly hvmloader?: string;
   /** The board; by the guest's format unless given. */
   readonly machine?: MachineOption;
   readonly drives: readonly DriveOptions[];
@@ -173,6 +175,7 @@ function runCommand(done: (options: RunOptions) => void): Command {
     .option("-M, --machine <type>", MACHINE_HELP)
     .option("--kernel <file>", "the guest, as QEMU spells it")
     .option("--bios <file>", `starts what is on the drives, without a guest; ${DEFAULT_BIOS}`)
+    .option("--hvmloader <file>", "Xen's hvmloader, to set the machine up for the BIOS")
     .option("--append <text>", "command line of a Linux or Multiboot kernel")
     .option("--initrd <file>", 'initial RAM disk; modules of Multiboot: "a.bin arguments,b.bin"')
     .option("--smp <n>", "processors: 1", "1")
@@ -338,8 +341,9 @@ function whatStarts(
   named: string | undefined,
   flags: Flags,
   noDrives: boolean,
-): Pick<RunOptions, "guest" | "bios"> {
+): Pick<RunOptions, "guest" | "bios" | "hvmloader"> {
   const { kernel, bios, append, initrd, load } = flags as Readonly<Record<string, string>>;
+  const { hvmloader } = flags as Readonly<Record<string, string>>;
   const guest = named ?? kernel;
   if (guest !== undefined && bios !== undefined) {
     throw new UsageError(
@@ -347,14 +351,21 @@ function whatStarts(
       "-hda disk.img, or leave -bios out",
     );
   }
-  if (guest !== undefined || (bios === undefined && noDrives)) {
+  if (guest !== undefined && hvmloader !== undefined) {
+    throw new UsageError(
+      `Cannot start "${guest}" with -hvmloader: it starts what is on a drive`,
+      "-hda disk.img, or leave -hvmloader out",
+    );
+  }
+  if (guest !== undefined || (bios === undefined && hvmloader === undefined && noDrives)) {
     return { guest: oneGuest(named, kernel), bios: false };
   }
   const extra = Object.entries({ append, initrd, load }).find(([, value]) => value !== undefined);
   if (extra !== undefined) {
     throw new UsageError(`Cannot use -${extra[0]} without a guest`, GUEST_HINT);
   }
-  return { guest: bios ?? DEFAULT_BIOS, bios: true };
+  const loader = hvmloader === undefined ? {} : { hvmloader };
+  return { guest: bios ?? DEFAULT_BIOS, bios: true, ...loader };
 }
 
 /** The guest may stand alone or behind `-kernel`. */

@@ -7,6 +7,7 @@ import { dirname, join } from "@std/path";
 import { Xentrace } from "../debug/xentrace.ts";
 import { UsageError } from "../errors.ts";
 import { loadBios } from "../load/bios.ts";
+import { loadHvmloader } from "../load/hvmloader.ts";
 import { isBootDisk, loadGuest } from "../load/detect.ts";
 import type { GuestFormat, GuestImage } from "../load/image.ts";
 import { SymbolTable } from "../load/symbols.ts";
@@ -52,12 +53,13 @@ import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } fr
 /** Needs the registers of a VGA, and nothing of the PCI bus. */
 const VGA_ROM = "vgabios-isavga.bin";
 const MISSING_BIOS_HINT = "apt install seabios, or -bios FILE";
+const MISSING_HVMLOADER_HINT = "Debian's package xen-utils-4.17 has it in usr/lib/xen-4.17/boot";
 const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
 
 const HOST_ERROR_HINT = "the guest has an I/O error and runs on; the exit code will say so";
 
 /** What guests written for this machine come as. */
-const XEN_GUESTS: readonly GuestFormat[] = ["bootsector", "multiboot", "flat"];
+const XEN_GUESTS: readonly GuestFormat[] = ["bootsector", "multiboot", "flat", "hvmloader"];
 
 /**
  * Runs the command.
@@ -78,7 +80,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     cost: cost.name,
     media: media.name,
     ramBytes: options.ramBytes,
-    guest: { path: options.guest, sha256: hashGuest(guest, file) },
+    guest: { path: file.name, sha256: hashGuest(guest, file) },
     disks: disks.map((disk) => diskInput(disk, hidesXen)),
   };
   try {
@@ -148,9 +150,13 @@ function readKernel(options: RunOptions): [GuestFile, GuestImage] {
   return [file, guest];
 }
 
-function readFirmware({ guest: name, ramBytes }: RunOptions): [GuestFile, GuestImage] {
-  const file = readBios(name, ramBytes, MISSING_BIOS_HINT);
-  return [file, loadBios(file.bytes, name)];
+function readFirmware(options: RunOptions): [GuestFile, GuestImage] {
+  const { guest: name, ramBytes, hvmloader } = options;
+  const bios = readBios(name, ramBytes, MISSING_BIOS_HINT);
+  const image = loadBios(bios.bytes, name);
+  if (hvmloader === undefined) return [bios, image];
+  const file = readBios(hvmloader, ramBytes, MISSING_HVMLOADER_HINT);
+  return [file, loadHvmloader(file.bytes, { name: hvmloader, ramBytes, bios: bios.bytes })];
 }
 
 /** Debian's package has the video card's ROM beside the BIOS; without it there is no screen. */
@@ -176,6 +182,12 @@ function chooseMachine({ machine, guest: name }: RunOptions, { format }: GuestIm
       `Cannot show Xen to "${name}": entered by its PVH note, it takes itself for a PVH domain, ` +
         "which has no emulated devices",
       "-machine pc, or the bzImage of the same kernel",
+    );
+  }
+  if (machine?.type === "pc" && format === "hvmloader") {
+    throw new UsageError(
+      "Cannot use -hvmloader: the machine hides Xen",
+      "-machine xenfv, or leave it out",
     );
   }
   return machine?.type ?? (XEN_GUESTS.includes(format) ? "xenfv" : "pc");

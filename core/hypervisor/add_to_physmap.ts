@@ -117,6 +117,7 @@ function place(targets: PhysmapTargets, space: number, index: number, gfn: numbe
   }
   const frame = frameOf(targets, space, index);
   if (frame === undefined) return -ERRNO.EINVAL;
+  if (space === XENMAPSPACE.SHARED_INFO) targets.shared.writeClocks();
   targets.frames.place(frame, gfn);
   return 0;
 }

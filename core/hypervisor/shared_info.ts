@@ -46,6 +46,7 @@ export class SharedInfo {
   readonly #shared: DataView;
   #vcpuBytes: Uint8Array;
   #vcpu: DataView;
+  readonly #wallClock: number;
   #vcpuMoved = false;
 
   /**
@@ -64,7 +65,13 @@ export class SharedInfo {
     this.#shared = viewOf(this.frame);
     this.#vcpuBytes = this.frame.subarray(0, VCPU_INFO.SIZE);
     this.#vcpu = viewOf(this.#vcpuBytes);
-    this.#writeWallClock(wallClock);
+    this.#wallClock = wallClock;
+    this.writeClocks();
+  }
+
+  /** Fills the clocks in: whoever had the page before may have emptied it, as hvmloader does. */
+  writeClocks(): void {
+    this.#writeWallClock(this.#wallClock);
     writeVcpuTime(viewOf(this.#timeRecord()), this.scale);
   }
 

@@ -6,6 +6,7 @@
 /** Guest formats that the loaders know. */
 export type GuestFormat =
   | "bios"
+  | "hvmloader"
   | "bootsector"
   | "multiboot"
   | "bzimage"

@@ -30,9 +30,10 @@ export const HVM_START_INFO = {
   MEMMAP_ENTRIES: 48,
   SIZE: 56,
 } as const;
-const START_MAGIC = 0x336ec578;
+/** What the record begins with. */
+export const START_MAGIC = 0x336ec578;
 /** The first version with a memory map. */
-const START_VERSION = 1;
+export const START_VERSION = 1;
 
 /** Offsets of hvm_modlist_entry. */
 export const HVM_MODLIST_ENTRY = { PADDR: 0, LENGTH: 8, CMDLINE_PADDR: 16, SIZE: 32 } as const;

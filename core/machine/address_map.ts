@@ -34,7 +34,7 @@
  * | 000A0000-000BFFFF | window of the VGA | device model |
  * | F0000000-F0FFFFFF | BAR 1 of 0:3.0, Xen platform device: room for grant frames | device model |
  * | F1000000-F103FFFF, F1040000-F1040FFF | BARs 0 and 2 of 0:2.0, VGA | device model |
- * | FEC00000 | I/O APIC: inputs as the 8259A pair's, but IRQ 0 at input 2 | hypervisor |
+ * | FEC00000 | I/O APIC: inputs as the 8259A pair's, but IRQ 0 at input 2; PCI pins from 16 | hypervisor |
  * | FEE00000, or where IA32_APIC_BASE puts it | local APIC | hypervisor |
  *
  * BARs and PMBASE are shown where the firmware puts them (BARs as hvmloader does, PMBASE as SeaBIOS);
@@ -113,6 +113,14 @@ export const FIRMWARE = { PM_BASE: 0x600, PIRQ_ROUTES: [10, 10, 11, 11] } as con
 export function lineOfPin(slot: number, pin: number): number {
   const { PIRQ_ROUTES } = FIRMWARE;
   return PIRQ_ROUTES[(slot - 1 + pin) % PIRQ_ROUTES.length]!;
+}
+
+/**
+ * Input of a domain's I/O APIC that a PCI interrupt pin has besides: hvm_pci_intx_gsi() of Xen.
+ * @param pin 0 = INTA
+ */
+export function gsiOfPin(slot: number, pin: number): number {
+  return 16 + (slot * 4 + (slot >> 3) + pin) % 32;
 }
 
 /** A place on PCI bus 0, and what the firmware writes into its registers. */

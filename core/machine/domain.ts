@@ -22,7 +22,7 @@ import type { XenStore } from "../hypervisor/xenstore.ts";
 import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
 import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
 import { traceLine } from "../hypervisor/xenstore_trace.ts";
-import { memoryMap } from "../load/memory_map.ts";
+import { E820, HOLE } from "../load/memory_map.ts";
 import { COST } from "../types.ts";
 import type { Clock, Dom0, Gfn, GuestErrors, GuestMemory, Ledger, Physmap } from "../types.ts";
 import { PvControl } from "./pv_control.ts";
@@ -181,7 +181,7 @@ export class Domain {
       onWork: (ns) => ledger.charge(COST.hypercall, ns),
       notifyNs: costs.dom0Hypercall + costs.eventSend,
       tscHz: TSC_HZ,
-      memoryMap: memoryMap(memory.size),
+      memoryMap: [{ base: HOLE.end, length: memory.size - HOLE.end, type: E820.RAM }],
       handle: Uint8Array.fromHex(DOMAIN_UUID.replaceAll("-", "")),
       wallClock: this.#parts.rtcBase,
       ...(offers && { offers }),

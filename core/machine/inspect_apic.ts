@@ -46,7 +46,7 @@ export function ioApicLines(apic: IoApic): string[] {
   return [
     `ioapic0: ver=${byte(version)} id=${byte(id)} sel=${byte(index)}${shown}`,
     ...entries.map(({ low, destination }, pin) => pinLine(pin, low, destination)),
-    `  IRR      ${pinList(entries.flatMap((_, pin) => asserted >> pin & 1 ? [pin] : []))}`,
+    `  IRR      ${pinList(asserted)}`,
     `  Remote IRR ${pinList(waiting)}`,
   ];
 }

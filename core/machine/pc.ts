@@ -18,7 +18,7 @@ import { DiskDrive, geometryOf } from "../../devices/ide/disk_drive.ts";
 import { HARD_DISK } from "../../devices/ide/identify.ts";
 import { BUS_MASTER_PORTS, PIIX3_IDE, PIIX3_IDE_BAR } from "../../devices/ide/piix.ts";
 import type { Geometry } from "../../devices/ide/taskfile.ts";
-import { IoApic, IOAPIC_BYTES, IOAPIC_PIN_COUNT } from "../../devices/ioapic.ts";
+import { IoApic, IOAPIC_BYTES, XEN_PIN_COUNT } from "../../devices/ioapic.ts";
 import { Keyboard } from "../../devices/keyboard.ts";
 import { Typist } from "../../devices/keyboard_typist.ts";
 import { LAPIC_BYTES, LocalApic } from "../../devices/lapic.ts";
@@ -45,7 +45,16 @@ import {
 } from "../../devices/xen/platform.ts";
 import { hex } from "../bits.ts";
 import type { Clock, Disk, GuestErrors, GuestMemory, InterruptLine, PortDevice } from "../types.ts";
-import { CASCADE, IRQ, MMIO, PCI_SLOT, type PciSlot, PORT, TIMER_PIN } from "./address_map.ts";
+import {
+  CASCADE,
+  gsiOfPin,
+  IRQ,
+  MMIO,
+  PCI_SLOT,
+  type PciSlot,
+  PORT,
+  TIMER_PIN,
+} from "./address_map.ts";
 
 const ISA_INTERRUPTS: readonly number[] = Array.from({ length: 16 }, (_, irq) => irq);
 
@@ -182,15 +191,18 @@ export class Pc {
     if (gsi < ISA_INTERRUPTS.length) {
       return gsi === CASCADE ? undefined : this.#sharedLines.input(gsi);
     }
-    return gsi < IOAPIC_PIN_COUNT ? this.ioApic?.line(gsi) : undefined;
+    return gsi < (this.ioApic?.pinCount ?? 0) ? this.ioApic!.line(gsi) : undefined;
   }
 
   /**
-   * An interrupt pin of a PCI device, for one source more.
+   * An interrupt pin of a PCI device, for one source more. In a domain it also has an input of its
+   * own at the I/O APIC.
    * @param pin 0 = INTA
    */
   intx(device: number, pin: number): InterruptLine {
-    return this.#isa.line(device, pin + 1);
+    const pirq = this.#isa.line(device, pin + 1);
+    const own = this.#parts.xenPlatform ? this.gsi(gsiOfPin(device, pin)) : undefined;
+    return own === undefined ? pirq : bothLines(pirq, own);
   }
 
   #makeApics(): [LocalApic, IoApic] {
@@ -207,7 +219,7 @@ export class Pc {
       },
       onMove: (base) => this.#moveLocalApic(local, base),
     });
-    const io: IoApic = new IoApic(local);
+    const io: IoApic = new IoApic(local, this.#parts.xenPlatform ? XEN_PIN_COUNT : undefined);
     pic.connect(local.inputs[0]);
     hypervisorMmio.map("io apic", MMIO.IO_APIC, IOAPIC_BYTES, io);
     hypervisorMmio.map("local apic", MMIO.LOCAL_APIC, LAPIC_BYTES, local);
@@ -393,13 +405,15 @@ export class Pc {
 function joinedLines(pic: Pic8259Pair, ioApic: IoApic): (InterruptLine | undefined)[] {
   return ISA_INTERRUPTS.map((irq) => {
     if (irq === CASCADE) return undefined;
-    const line = pic.line(irq);
-    const pin = ioApic.line(irq === IRQ.TIMER ? TIMER_PIN : irq);
-    return {
-      set(asserted) {
-        line.set(asserted);
-        pin.set(asserted);
-      },
-    };
+    return bothLines(pic.line(irq), ioApic.line(irq === IRQ.TIMER ? TIMER_PIN : irq));
   });
+}
+
+function bothLines(one: InterruptLine, other: InterruptLine): InterruptLine {
+  return {
+    set(asserted) {
+      one.set(asserted);
+      other.set(asserted);
+    },
+  };
 }

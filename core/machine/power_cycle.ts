@@ -86,7 +86,7 @@ export class PowerCycle {
     this.hypervisor = this.#makeHypervisor(this.#makeBios());
     this.hypervisor.attach(cpu.state);
     cpu.connect(this.hypervisor, memory);
-    if (config.guest.rom === undefined || showsXen(config)) {
+    if (!setsUpItself(config)) {
       setUpBoard(pc.ports, config.guest.mode === "real16");
       pc.localApic?.becomeVirtualWire();
     }
@@ -223,11 +223,17 @@ export class PowerCycle {
       place.fill(0, bytes.length);
       memory.wrote(place);
     }
-    if (rom === undefined) {
+    if (rom === undefined && !setsUpItself(this.#config)) {
       placeTables(memory, this.#config.cpu ?? DEFAULT_PROFILE);
     }
     cpu.reset({ mode, eip, regs, gdt });
   }
+}
+
+/** The board is left as it is at power-on: the guest is firmware that knows what to do. */
+function setsUpItself(config: MachineConfig): boolean {
+  const { format, rom } = config.guest;
+  return format === "hvmloader" || rom !== undefined && !showsXen(config);
 }
 
 /** The device model flushes an emulated disk before a frontend takes it over. */

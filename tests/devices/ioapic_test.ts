@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { IoApic } from "../../devices/ioapic.ts";
 import { ApicBoard, LAPIC } from "../helpers/apic.ts";
 
 const MASKED = 0x10000;
@@ -113,4 +114,19 @@ Deno.test("IoApic sends what an entry's delivery mode says, to whom it says", ()
     board.pulse(1);
   }
   assertEquals([board.log, board.take(), board.take()], [["nmi", "init"], 0x41, undefined]);
+});
+
+Deno.test("IoApic has as many inputs as it is made with, and tells so", () => {
+  const sent: number[] = [];
+  const io = new IoApic({ send: (message) => sent.push(message) > 0 }, 48);
+  const write = (register: number, value: number) => {
+    io.writeMmio(0, 4, register);
+    io.writeMmio(0x10, 4, value);
+  };
+  write(1, 0);
+  assertEquals([io.readMmio(0x10, 4), io.pinCount], [0x002f0011, 48]);
+  write(0x10 + 2 * 47, LEVEL | 0x41);
+  io.line(47).set(true);
+  assertEquals([sent, io.registers.asserted], [[LEVEL | 0x41], [47]]);
+  assertEquals([io.pinOf(0x41), io.line(48)], [47, undefined as unknown]);
 });

@@ -20,6 +20,7 @@ const HEADERS: readonly string[] = [
   "features",
   "arch-x86/cpuid",
   "arch-x86/hvm/start_info",
+  "hvm/hvm_info_table",
   "hvm/hvm_op",
   "hvm/ioreq",
   "hvm/params",

@@ -10,6 +10,7 @@
  * | cdrom | Debian's isolinux, syslinux-common, kernel | isolinux.bin, ldlinux.c32, modules |
  * | acpica-tools | Debian's acpica-tools | usr/bin/iasl |
  * | libxen-dev | Debian's libxen-dev | usr/include/xen/xen.h |
+ * | xen-utils-4.17 | Debian's xen-utils-4.17 | usr/lib/xen-4.17/boot/hvmloader |
  * | xen-utils-common | Debian's xen-utils-common | usr/bin/xenalyze |
  * | xenstore-utils | Debian's xenstore-utils and its libraries | usr/bin/xenstore-ls |
  * @module
@@ -27,6 +28,7 @@ export const PARTS = [
   "memtest86+",
   "acpica-tools",
   "libxen-dev",
+  "xen-utils-4.17",
   "xen-utils-common",
   "xenstore-utils",
 ] as const;
@@ -41,6 +43,7 @@ const PROOF: Readonly<Record<Part, string>> = {
   "memtest86+": "boot/memtest86+ia32.bin",
   "acpica-tools": "usr/bin/iasl",
   "libxen-dev": "usr/include/xen/xen.h",
+  "xen-utils-4.17": "usr/lib/xen-4.17/boot/hvmloader",
   "xen-utils-common": "usr/bin/xenalyze",
   "xenstore-utils": "usr/bin/xenstore-ls",
 };

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { gunzipSync } from "node:zlib";
+import { makeBootDisk } from "./boot_disk.ts";
 import { Emulator } from "./emulator.ts";
-import { stockFile, tool } from "./kit.ts";
+import { stockFile } from "./kit.ts";
 import {
   assertComplete,
   assertImage,
@@ -19,9 +19,6 @@ import {
 } from "./linux.ts";
 
 const bios = stockFile("seabios", "usr/share/seabios/bios-256k.bin");
-
-/** Where the disk's file system begins. */
-const PARTITION = 1 << 20;
 
 /** Lines of SeaBIOS's log, in their order. */
 const MILESTONES = [
@@ -51,19 +48,6 @@ linuxTest("boot.img starts Linux in an HVM domain through SeaBIOS and GRUB", asy
   assertEquals([...new Set(lines.filter((line) => MILESTONES.includes(line)))], MILESTONES);
   await assertHandover(join(folder, "requests.jsonl"));
 }, "seabios");
-
-/** GRUB's disk; what it starts looks for its own on blkfront, whatever GRUB tells it. */
-async function makeBootDisk(folder: string): Promise<void> {
-  const archive = gunzipSync(await Deno.readFile(linuxFile("initramfs.gz"))).toString("latin1");
-  const [init = ""] = /#!\/bin\/sh\nmount -t proc[^]*?\nend\n/.exec(archive) ?? [];
-  const named = init.replace("D=${w#oracle.disk=}", "D=/dev/xvdb");
-  assertNotEquals(named, init);
-  await layOver(join(folder, "initramfs"), { init: named });
-  await Deno.copyFile(linuxFile("boot.img"), join(folder, "boot.img"));
-  for (const request of ["rm initramfs.gz", "write initramfs initramfs.gz"]) {
-    await tool("debugfs", ["-w", "-R", request, `boot.img?offset=${PARTITION}`], folder);
-  }
-}
 
 /** The firmware reads over IDE, and nobody does any more when the first request is on a ring. */
 async function assertHandover(path: string): Promise<void> {

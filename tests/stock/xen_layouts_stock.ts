@@ -66,6 +66,7 @@ import {
 } from "../../core/hypervisor/xen_version.ts";
 import { XS_RING, XS_RING_BYTES, XS_RING_ERROR } from "../../core/hypervisor/xenstore_ring.ts";
 import { XS, XS_PAYLOAD_MAX, XSD_SOCKMSG } from "../../core/hypervisor/xenstore_wire.ts";
+import { HVM_INFO_TABLE } from "../../core/load/hvmloader.ts";
 import { HVM_MEMMAP_TABLE_ENTRY, HVM_MODLIST_ENTRY, HVM_START_INFO } from "../../core/load/pvh.ts";
 import {
   BLKIF_OP,
@@ -213,6 +214,7 @@ const LAYOUTS: readonly Layout[] = [
     type: "struct ioreq",
     fields: { FLAGS: "_pad0" },
   },
+  { ours: HVM_INFO_TABLE, type: "struct hvm_info_table" },
   { ours: HVM_START_INFO, type: "struct hvm_start_info" },
   { ours: HVM_MODLIST_ENTRY, type: "struct hvm_modlist_entry", fields: { LENGTH: "size" } },
   {

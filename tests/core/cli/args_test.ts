@@ -115,6 +115,13 @@ Deno.test("parseArgs() starts a BIOS when there are drives and no guest", () => 
   assertEquals([run("-bios", "b.bin").guest, run("-bios", "b.bin").bios], ["b.bin", true]);
 });
 
+Deno.test("parseArgs() has hvmloader start the BIOS", () => {
+  const { guest, bios, hvmloader } = run("-hvmloader", "h", "-hda", "d.img");
+  assertEquals([guest, bios, hvmloader], ["/usr/share/seabios/bios-256k.bin", true, "h"]);
+  assertEquals(run("-hvmloader", "h", "-bios", "b.bin").guest, "b.bin");
+  assertEquals(run("-bios", "b.bin").hvmloader, undefined);
+});
+
 Deno.test("parseArgs() runs when no command is named", () => {
   assertEquals((parseArgs(["guest.bin", "-m", "8"]) as RunOptions).command, "run");
 });
@@ -184,6 +191,8 @@ const refused: readonly [string, string][] = [
   ["run g --load elf@5", "wanted flat@ADDRESS"],
   ["run g --kernel k", 'Cannot run both "g" and -kernel "k"'],
   ["run g --bios b", 'Cannot start "g" with -bios "b"'],
+  ["run g --hvmloader h", 'Cannot start "g" with -hvmloader'],
+  ["run --hvmloader h --append x", "Cannot use -append without a guest"],
   ["run --bios b --append x", "Cannot use -append without a guest"],
   ["run g --debugcon file:", "wanted stdio, null or file:F"],
   ["run g --machine q35", 'Cannot make a machine "q35": wanted pc or xenfv'],
