@@ -9,14 +9,7 @@ import { join } from "@std/path";
 import { makeBootDisk } from "./boot_disk.ts";
 import { Emulator } from "./emulator.ts";
 import { stockFile } from "./kit.ts";
-import {
-  assertComplete,
-  assertImage,
-  layOver,
-  linuxFile,
-  linuxTest,
-  readRequests,
-} from "./linux.ts";
+import { assertComplete, assertImage, linuxTest, readRequests } from "./linux.ts";
 
 const bios = stockFile("seabios", "usr/share/seabios/bios-256k.bin");
 

@@ -147,3 +147,13 @@ Deno.test("SharedInfo has the wall clock that it is told, 64 bits of it", () => 
     [2, 5, 0, 1],
   );
 });
+
+Deno.test("XENMEM_add_to_physmap fills in the clocks that hvmloader has emptied", () => {
+  const guest = new XenGuest();
+  guest.mapSharedInfo();
+  const scale = guest.memory.read32(SHARED + 32 + 24);
+  for (let at = 0; at < 2344; at += 4) guest.memory.write32(SHARED + at, 0);
+  guest.mapSharedInfo(5);
+  assertEquals(guest.memory.read32(5 * 4096 + 32 + 24), scale);
+  assertEquals(guest.memory.read32(5 * 4096 + 2308), 1_767_225_600);
+});
