@@ -65,7 +65,7 @@ Deno.test("SharedInfo has clocks before the guest can look, and is zero otherwis
   assertEquals(memory.read32(SHARED + 56), 0x80000000); // mul: 2 ticks a nanosecond
   assertEquals(memory.read8(SHARED + 60), 0); // shift
   assertEquals(memory.read8(SHARED + 61), 0); // flags
-  assertEquals(memory.read32(SHARED + 2304), 2); // wc_version
+  assertEquals(memory.read32(SHARED + 2304) % 2, 0); // wc_version
   assertEquals(memory.read32(SHARED + 2308), Date.UTC(2026, 0, 1) / 1000);
   assertEquals(memory.read32(SHARED + 2312), 0);
   assertEquals(memory.read32(SHARED + 2340), 0);
