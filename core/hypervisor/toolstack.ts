@@ -5,7 +5,7 @@
  */
 
 import { type StoreRow, writeRows } from "./toolstack_rows.ts";
-import { backendsPath } from "./toolstack_vbd.ts";
+import { backendsPaths } from "./toolstack_vbd.ts";
 import type { PrivilegedStore } from "./xenstore.ts";
 import { homePath } from "./xenstore_access.ts";
 
@@ -38,7 +38,7 @@ export function removeDomain(
   store: PrivilegedStore,
   { domid, uuid }: Pick<DomainBuild, "domid" | "uuid">,
 ): void {
-  for (const path of [backendsPath(domid), homePath(domid), `/vm/${uuid}`]) store.remove(path);
+  for (const path of [...backendsPaths(domid), homePath(domid), `/vm/${uuid}`]) store.remove(path);
 }
 
 function vmRows({ domid, name, uuid }: DomainBuild): StoreRow[] {

@@ -45,19 +45,23 @@ const STATE = { INITIALISING: "1", CLOSING: "5", CLOSED: "6" } as const;
 /** Major number of loop devices, which stand between an image and blkback. */
 const LOOP_MAJOR = 7;
 
+/** What tells a disk and the directory of its backend. */
+export type VbdPlace = Pick<VirtualDisk, "devid" | "backendType">;
+
 /** Directory of a virtual disk's frontend. */
 export function frontendPath(domid: number, devid: number): string {
   return `${homePath(domid)}/device/vbd/${devid}`;
 }
 
 /** Directory of a virtual disk's backend in dom0. */
-export function backendPath(domid: number, devid: number): string {
-  return `${backendsPath(domid)}/${devid}`;
+export function backendPath(domid: number, { devid, backendType }: VbdPlace): string {
+  const directory = backendType === "qdisk" ? "qdisk" : "vbd";
+  return `${homePath(DOM0)}/backend/${directory}/${domid}/${devid}`;
 }
 
-/** Directory of all backends that serve a domain. */
-export function backendsPath(domid: number): string {
-  return `${homePath(DOM0)}/backend/vbd/${domid}`;
+/** Directories of all backends that serve a domain's disks. */
+export function backendsPaths(domid: number): string[] {
+  return ["vbd", "qdisk"].map((directory) => `${homePath(DOM0)}/backend/${directory}/${domid}`);
 }
 
 /** Adds both ends of a disk (`libxl__device_generic_add`). */
@@ -67,7 +71,7 @@ export function addVbd(store: PrivilegedStore, domid: number, disk: VirtualDisk)
     for (
       const [path, rows] of [
         [frontendPath(domid, devid), frontendRows(domid, disk)],
-        [backendPath(domid, devid), backendRows(domid, disk)],
+        [backendPath(domid, disk), backendRows(domid, disk)],
       ] as const
     ) {
       store.remove(path);
@@ -77,18 +81,19 @@ export function addVbd(store: PrivilegedStore, domid: number, disk: VirtualDisk)
 }
 
 /**
- * What the script `block add` writes when it has set up the loop device.
+ * What the script `block add` writes when it has set up the loop device. QEMU needs neither.
  * @param loop its number
  */
 export function connectVbd(
   store: PrivilegedStore,
   domid: number,
-  { devid, params }: VirtualDisk,
+  disk: VirtualDisk,
   loop: number,
 ): void {
-  writeRows(store, backendPath(domid, devid), [
+  if (disk.backendType === "qdisk") return;
+  writeRows(store, backendPath(domid, disk), [
     ["physical-device", `${LOOP_MAJOR}:${loop.toString(16)}`],
-    ["physical-device-path", utf8(params)],
+    ["physical-device-path", utf8(disk.params)],
     ["hotplug-status", "connected"],
   ]);
 }
@@ -100,14 +105,14 @@ export function connectVbd(
 export function closeVbd(
   store: PrivilegedStore,
   domid: number,
-  devid: number,
+  disk: VbdPlace,
   force: boolean,
 ): void {
-  const backend = backendPath(domid, devid);
+  const backend = backendPath(domid, disk);
   store.transaction((store) => {
-    if (force) removeWithEmptyParents(store, frontendPath(domid, devid));
+    if (force) removeWithEmptyParents(store, frontendPath(domid, disk.devid));
     store.write(`${backend}/online`, "0");
-    if (!isClosed(store, domid, devid)) store.write(`${backend}/state`, STATE.CLOSING);
+    if (!isClosed(store, domid, disk)) store.write(`${backend}/state`, STATE.CLOSING);
   });
 }
 
@@ -115,21 +120,22 @@ export function closeVbd(
 export function isClosed(
   store: Pick<StoreClient, "read">,
   domid: number,
-  devid: number,
+  disk: VbdPlace,
 ): boolean {
-  return store.read(`${backendPath(domid, devid)}/state`) === STATE.CLOSED;
+  return store.read(`${backendPath(domid, disk)}/state`) === STATE.CLOSED;
 }
 
 /** Takes both ends away (`libxl__device_destroy`). */
-export function destroyVbd(store: PrivilegedStore, domid: number, devid: number): void {
+export function destroyVbd(store: PrivilegedStore, domid: number, disk: VbdPlace): void {
   store.transaction((store) => {
-    removeWithEmptyParents(store, frontendPath(domid, devid));
-    removeWithEmptyParents(store, backendPath(domid, devid));
+    removeWithEmptyParents(store, frontendPath(domid, disk.devid));
+    removeWithEmptyParents(store, backendPath(domid, disk));
   });
 }
 
 /** What `xl block-list` shows of a disk (`libxl_device_disk_getinfo`). */
-export function vbdInfo(store: StoreClient, domid: number, devid: number): VbdInfo {
+export function vbdInfo(store: StoreClient, domid: number, disk: VbdPlace): VbdInfo {
+  const { devid } = disk;
   const frontend = frontendPath(domid, devid);
   const number = (key: string): number => {
     const text = store.read(`${frontend}/${key}`);
@@ -142,14 +148,15 @@ export function vbdInfo(store: StoreClient, domid: number, devid: number): VbdIn
     state: number("state"),
     evtchnPort: number("event-channel"),
     ringRef: number("ring-ref"),
-    backendPath: backendPath(domid, devid),
+    backendPath: backendPath(domid, disk),
   };
 }
 
-function frontendRows(domid: number, { devid, kind }: VirtualDisk): StoreRow[] {
+function frontendRows(domid: number, disk: VirtualDisk): StoreRow[] {
+  const { devid, kind } = disk;
   return [
     ["", "", [`n${domid}`, `r${DOM0}`]],
-    ["backend", backendPath(domid, devid)],
+    ["backend", backendPath(domid, disk)],
     ["backend-id", String(DOM0)],
     ["state", STATE.INITIALISING],
     ["virtual-device", String(devid)],
@@ -164,7 +171,7 @@ function backendRows(domid: number, disk: VirtualDisk): StoreRow[] {
     ["", "", [`n${DOM0}`, `r${domid}`]],
     ["frontend", frontendPath(domid, devid)],
     ["params", utf8(paramsOf(disk))],
-    ["script", "/etc/xen/scripts/block"],
+    ...backendType === "qdisk" ? [] : [["script", "/etc/xen/scripts/block"] as const],
     ["frontend-id", String(domid)],
     ["online", "1"],
     ["removable", kind === "cdrom" ? "1" : "0"],

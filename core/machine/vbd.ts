@@ -95,7 +95,7 @@ export class Vbd {
 
   /** A line of `xl block-list`. */
   info(): VbdInfo {
-    return vbdInfo(this.#store, this.#domid, this.devid);
+    return vbdInfo(this.#store, this.#domid, this.#image);
   }
 
   /** A `block-detach` waits for the guest. */
@@ -114,8 +114,8 @@ export class Vbd {
    */
   detach(force: boolean): void {
     this.#isDetaching = true;
-    closeVbd(this.#store, this.#domid, this.devid, force);
-    const state = `${backendPath(this.#domid, this.devid)}/state`;
+    closeVbd(this.#store, this.#domid, this.#image, force);
+    const state = `${backendPath(this.#domid, this.#image)}/state`;
     const end = (isClosedInTime: boolean): void => {
       if (!this.#isDetaching) return;
       this.#isDetaching = false;
@@ -127,14 +127,14 @@ export class Vbd {
     timer.armAfter(DESTROY_TIMEOUT);
     const endWatch = this.#store.watch(state, () => {
       this.#inDom0(() => {
-        if (isClosed(this.#store, this.#domid, this.devid)) end(true);
+        if (isClosed(this.#store, this.#domid, this.#image)) end(true);
       });
     });
   }
 
   /** Its domain is being destroyed: the frontend is gone, and the driver finishes what it has begun. */
   abandon(): void {
-    closeVbd(this.#store, this.#domid, this.devid, true);
+    closeVbd(this.#store, this.#domid, this.#image, true);
   }
 
   /**
@@ -146,7 +146,7 @@ export class Vbd {
     this.#crashed = true;
     this.#driver.crash(() => {
       this.#crashed = false;
-      if (this.#store.read(backendPath(this.#domid, this.devid)) === undefined) this.#released();
+      if (this.#store.read(backendPath(this.#domid, this.#image)) === undefined) this.#released();
       else this.#driver = this.#startDriver(afresh);
     });
   }
@@ -158,12 +158,12 @@ export class Vbd {
   #endDetach(isClosedInTime: boolean, force: boolean): void {
     const { tell } = this.#parts;
     if (!isClosedInTime) {
-      const path = backendPath(this.#domid, this.devid);
+      const path = backendPath(this.#domid, this.#image);
       tell(`libxl: error: Domain ${this.#domid}:unable to remove device with path ${path}`);
       tell(`libxl_device_disk_${force ? "destroy" : "safe_remove"} failed.`);
     }
     if (!isClosedInTime && !force) return;
-    destroyVbd(this.#store, this.#domid, this.devid);
+    destroyVbd(this.#store, this.#domid, this.#image);
     this.#isDestroyed = true;
     this.#tellRemoved();
   }
@@ -203,7 +203,7 @@ export class Vbd {
         perResponse: costs.backendResponse,
       },
       offers: { ...ALL_OFFERS, ...offers, ...isQdisk && QDISK_OFFERS },
-      copies: isQdisk,
+      directory: isQdisk ? "qdisk" : "vbd",
       blockSize,
       observe: (queue) => this.#observers[queue] ??= exits?.watchRing(this.vdev),
       stats: {

@@ -38,8 +38,11 @@ export interface BlkbackOptions {
   readonly costs: BlkbackCosts;
   readonly offers: BlkbackOffers;
   readonly blockSize: BlockSize;
-  /** It copies data and maps none; `offers` have no persistent grants and no INDIRECT then. */
-  readonly copies?: boolean;
+  /**
+   * Of the backends of its kind; `vbd` unless given. A `qdisk` copies data and maps none: `offers` have
+   * no persistent grants and no INDIRECT then.
+   */
+  readonly directory?: "vbd" | "qdisk";
   readonly stats: RingStats;
   /** Who follows the rings, by number of the queue. */
   readonly observe?: ((queue: number) => RingObserver | undefined) | undefined;
@@ -91,7 +94,7 @@ export class Blkback {
     this.#memory = memory;
     this.#errors = errors;
     this.#options = options;
-    this.#node = `backend/vbd/${host.domid}/${options.vdev}`;
+    this.#node = `backend/${options.directory ?? "vbd"}/${host.domid}/${options.vdev}`;
     this.#path = `/local/domain/0/${this.#node}`;
     this.#frontend = this.#required("frontend");
     this.#readOnly = disk.readOnly || !this.#required("mode").includes("w");
@@ -255,7 +258,7 @@ export class Blkback {
       layout: keys.layout,
       persistent: keys.persistent,
       indirect: this.#options.offers.indirect,
-      copies: this.#options.copies ?? false,
+      copies: this.#options.directory === "qdisk",
       onDrained: () => this.#drained(),
     };
   }

@@ -214,8 +214,16 @@ export class BlkfrontGuest {
     this.clock.run();
   }
 
+  get #directory(): "vbd" | "qdisk" {
+    return this.#options.copies === true ? "qdisk" : "vbd";
+  }
+
+  get #path(): string {
+    return BACKEND.replace("vbd", this.#directory);
+  }
+
   #startBackend(startsAfresh: boolean): Blkback {
-    const { disk, persistent = false, offers, blockSize, copies = false } = this.#options;
+    const { disk, persistent = false, offers, blockSize } = this.#options;
     const memory = { wrote: (view: Uint8Array) => this.wrote.push(view) };
     return new Blkback(
       this.#host(),
@@ -229,7 +237,7 @@ export class BlkfrontGuest {
         costs: COSTS,
         offers: { ...ALL_OFFERS, persistent, ...offers },
         blockSize: blockSize ?? { logical: 512, physical: 512 },
-        copies,
+        directory: this.#directory,
         stats: {
           notifySent: () => this.sent++,
           notifySuppressed: () => this.suppressed++,
@@ -268,12 +276,12 @@ export class BlkfrontGuest {
 
   #writeDirectories(mode: string, cdrom: boolean): void {
     this.store.write(`${FRONTEND}/state`, "1");
-    this.store.write(`${BACKEND}/frontend`, FRONTEND);
-    this.store.write(`${BACKEND}/mode`, mode);
-    this.store.write(`${BACKEND}/online`, "1");
-    this.store.write(`${BACKEND}/device-type`, cdrom ? "cdrom" : "disk");
-    this.store.write(`${BACKEND}/removable`, cdrom ? "1" : "0");
-    this.store.write(`${BACKEND}/state`, "1");
+    this.store.write(`${this.#path}/frontend`, FRONTEND);
+    this.store.write(`${this.#path}/mode`, mode);
+    this.store.write(`${this.#path}/online`, "1");
+    this.store.write(`${this.#path}/device-type`, cdrom ? "cdrom" : "disk");
+    this.store.write(`${this.#path}/removable`, cdrom ? "1" : "0");
+    this.store.write(`${this.#path}/state`, "1");
   }
 
   #host(): BackendHost {
@@ -307,7 +315,7 @@ export class BlkfrontGuest {
   }
 
   backendKey(key: string): string | undefined {
-    return this.store.read(`${BACKEND}/${key}`);
+    return this.store.read(`${this.#path}/${key}`);
   }
 
   /** Writes the keys of a frontend that has made its ring, and state 3. */

@@ -56,7 +56,7 @@ function value({ serial }: RunEnd, name: string): string | undefined {
 
 /** A key of a backend. */
 function key(store: string, devid: number, name: string): string | undefined {
-  return new RegExp(`^/local/domain/0/backend/vbd/1/${devid}/${name} = "(.*?)"`, "m")
+  return new RegExp(`^/local/domain/0/backend/(?:vbd|qdisk)/1/${devid}/${name} = "(.*?)"`, "m")
     .exec(store)?.[1];
 }
 

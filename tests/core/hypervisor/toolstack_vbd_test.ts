@@ -100,15 +100,33 @@ Deno.test("addVbd() is one transaction: no watch fires before both ends are ther
   assertEquals(seen.length > 1, true);
 });
 
+Deno.test("addVbd() has QEMU's backends in a directory of their own, without a script", () => {
+  const store = emptyDomain();
+  const client = store.client();
+  const disk: VirtualDisk = { ...DISK, backendType: "qdisk", params: "xvdb" };
+  addVbd(client, 1, disk);
+  connectVbd(client, 1, disk, 10);
+  const backend = "/local/domain/0/backend/qdisk/1/51728";
+  assertEquals(client.read(`${FRONTEND}/backend`), backend);
+  assertEquals(client.read(`${backend}/params`), "aio:xvdb");
+  assertEquals(["script", "physical-device"].map((key) => client.list(backend).includes(key)), [
+    false,
+    false,
+  ]);
+  assertEquals(vbdInfo(client, 1, disk).backendPath, backend);
+  destroyVbd(client, 1, disk);
+  assertEquals(client.read(backend), undefined);
+});
+
 Deno.test("closeVbd() takes the backend offline and asks for Closing, unless it is Closed", () => {
   const store = emptyDomain();
   const client = store.client();
   const keys = () => ["online", "state"].map((key) => client.read(`${BACKEND}/${key}`));
   addVbd(client, 1, DISK);
-  closeVbd(client, 1, 51728, false);
+  closeVbd(client, 1, DISK, false);
   assertEquals(keys(), ["0", "5"]);
   client.write(`${BACKEND}/state`, "6");
-  closeVbd(client, 1, 51728, false);
+  closeVbd(client, 1, DISK, false);
   assertEquals(keys(), ["0", "6"]);
   assertEquals(client.read(`${FRONTEND}/state`), "1");
 });
@@ -116,7 +134,7 @@ Deno.test("closeVbd() takes the backend offline and asks for Closing, unless it 
 Deno.test("closeVbd() by force takes the frontend's end away", () => {
   const client = emptyDomain().client();
   addVbd(client, 1, DISK);
-  closeVbd(client, 1, 51728, true);
+  closeVbd(client, 1, DISK, true);
   assertEquals(client.list("/local/domain/1/device"), ["suspend"]);
   assertEquals(client.read(`${BACKEND}/state`), "5");
 });
@@ -125,10 +143,10 @@ Deno.test("destroyVbd() takes both ends away, with directories that held nothing
   const client = emptyDomain().client();
   addVbd(client, 1, DISK);
   addVbd(client, 1, { ...DISK, devid: 768, vdev: "hda" });
-  destroyVbd(client, 1, 51728);
+  destroyVbd(client, 1, DISK);
   assertEquals(client.list("/local/domain/1/device/vbd"), ["768"]);
   assertEquals(client.list("/local/domain/0/backend/vbd/1"), ["768"]);
-  destroyVbd(client, 1, 768);
+  destroyVbd(client, 1, { ...DISK, devid: 768 });
   assertEquals(client.list("/local/domain/1/device"), ["suspend"]);
   assertEquals(client.read("/local/domain/0"), undefined);
 });
@@ -137,7 +155,7 @@ Deno.test("vbdInfo() has -1 for what the frontend has not written or has written
   const client = emptyDomain().client();
   addVbd(client, 1, DISK);
   client.write(`${FRONTEND}/ring-ref`, "eight");
-  assertEquals(vbdInfo(client, 1, 51728), {
+  assertEquals(vbdInfo(client, 1, DISK), {
     devid: 51728,
     backendDomid: 0,
     frontendDomid: 1,

@@ -74,7 +74,9 @@ class World {
   }
 
   state(vdev: Vdev): string | undefined {
-    return this.store.client().read(`${backendPath(1, DEVIDS[vdev])}/state`);
+    return this.store.client().read(
+      `${backendPath(1, { devid: DEVIDS[vdev], backendType: "phy" })}/state`,
+    );
   }
 }
 
