@@ -219,7 +219,7 @@ export class Assembly {
       exits: this.exits,
       rtcBase: this.#config.rtcBase,
       offers: this.#config.xen,
-      onUpcallVector: (vector) => this.#cycle.pc.localApic?.request(vector),
+      onUpcallVector: (vector) => this.#cycle.pc.localApic.request(vector),
       onNmi: () => this.cpu.raiseNmi(),
       onConsoleByte: (byte) => this.#config.onDebugByte?.(byte),
       callbackLines: {

@@ -96,12 +96,12 @@ export class MachineInspector implements Inspector {
 
   pic(): string[] {
     const { pic, ioApic } = this.#parts.pc();
-    return [...ioApic === undefined ? [] : ioApicLines(ioApic), ...picLines(pic)];
+    return [...ioApicLines(ioApic), ...picLines(pic)];
   }
 
   localApic(): string[] {
     const { localApic } = this.#parts.pc();
-    return localApic === undefined ? ["Local APIC not available"] : localApicLines(localApic);
+    return localApicLines(localApic);
   }
 
   irq(): string[] {

@@ -110,8 +110,6 @@ export interface PcParts {
   readonly drives: readonly PcDrive[];
   /** The platform device is there. */
   readonly xenPlatform: boolean;
-  /** The processor has a local APIC, and the board an I/O APIC; without, the 8259A pair is alone. */
-  readonly apic: boolean;
   /** What the real-time clock shows at power-on, in seconds since 1970; fixed unless given. */
   readonly rtcBase?: number | undefined;
   /** What fw_cfg tells a BIOS. */
@@ -127,10 +125,9 @@ export class Pc {
   /** Registers in memory that the hypervisor answers itself. */
   readonly hypervisorMmio: MmioBus = new MmioBus();
   readonly pic: Pic8259Pair = new Pic8259Pair();
-  /** Interrupts the processor, if it has one. */
-  readonly localApic: LocalApic | undefined;
-  /** There with the local APIC. */
-  readonly ioApic: IoApic | undefined;
+  /** Interrupts the processor. */
+  readonly localApic: LocalApic;
+  readonly ioApic: IoApic;
   readonly pci: PciBus = new PciBus();
   /** Primary and secondary channel. */
   readonly ide: readonly [IdeChannel, IdeChannel];
@@ -144,17 +141,15 @@ export class Pc {
   /** ISA interrupts for those who share them: SCI and the PIRQs. */
   readonly #sharedLines = new SharedLines((irq) => this.line(irq));
   readonly #isa: IsaBridge;
-  /** With APICs, the ISA interrupts that they and the 8259A pair share. */
-  readonly #lines: readonly (InterruptLine | undefined)[] = [];
+  /** ISA interrupts, which APICs and the 8259A pair share. */
+  readonly #lines: readonly (InterruptLine | undefined)[];
 
   constructor(parts: PcParts) {
     const { memory, errors, drives, events } = parts;
     this.#parts = parts;
     this.#isa = new IsaBridge(this.#sharedLines, () => events.onReset("port CF9h"));
-    if (parts.apic) {
-      [this.localApic, this.ioApic] = this.#makeApics();
-      this.#lines = joinedLines(this.pic, this.ioApic);
-    }
+    [this.localApic, this.ioApic] = this.#makeApics();
+    this.#lines = joinedLines(this.pic, this.ioApic);
     this.com1 = new Uart16550(
       parts.clock,
       this.line(IRQ.COM1),
@@ -191,7 +186,7 @@ export class Pc {
     if (gsi < ISA_INTERRUPTS.length) {
       return gsi === CASCADE ? undefined : this.#sharedLines.input(gsi);
     }
-    return gsi < (this.ioApic?.pinCount ?? 0) ? this.ioApic!.line(gsi) : undefined;
+    return gsi < this.ioApic.pinCount ? this.ioApic.line(gsi) : undefined;
   }
 
   /**

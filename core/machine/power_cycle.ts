@@ -88,7 +88,7 @@ export class PowerCycle {
     cpu.connect(this.hypervisor, memory);
     if (!setsUpItself(config)) {
       setUpBoard(pc.ports, config.guest.mode === "real16");
-      pc.localApic?.becomeVirtualWire();
+      pc.localApic.becomeVirtualWire();
     }
     this.#loadGuest();
   }
@@ -130,7 +130,6 @@ export class PowerCycle {
       errors: accounting,
       drives: drives.filter(({ path }) => path !== "xen").map((drive) => this.#watch(drive)),
       xenPlatform: showsXen(this.#config),
-      apic: true,
       rtcBase: this.#config.rtcBase,
       firmware: () =>
         firmwareContents({
@@ -204,7 +203,7 @@ export class PowerCycle {
       ownPorts: HYPERVISOR_PORTS,
       ownMmio: pc.hypervisorMmio,
       mmio: pc.mmio,
-      interrupts: pc.localApic ?? pc.pic,
+      interrupts: pc.localApic,
       apic: pc.localApic,
       xen: this.#xen,
       bios,

@@ -184,3 +184,10 @@ Deno.test("XENVER_get_features leaves out what a Xen does not offer", () => {
     assertEquals(guest.u32(4), features);
   }
 });
+
+Deno.test("physdev_op is not for a guest without hvm_pirqs, whatever it asks", () => {
+  const guest = new XenGuest();
+  const commands = Array.from({ length: 33 }, (_, command) => command);
+  assertEquals(commands.map((op) => guest.call(33, op, SCRATCH)), commands.map(() => ENOSYS));
+  assertEquals(guest.errors, []);
+});

@@ -24,7 +24,6 @@ function makePc() {
     }),
     xenPlatform: true,
     firmware: () => ({ items: new Map(), files: new Map() }),
-    apic: true,
     events: {
       onSerialByte: (byte) => seen.push(`serial ${byte}`),
       onDebugByte: (byte) => seen.push(`debug ${byte}`),
@@ -151,23 +150,23 @@ Deno.test("Pc.line() drives 8259 pair and I/O APIC both, IRQ 0 at input 2", () =
   pc.ports.write(PORT.PIC_SLAVE, 1, 0x0a);
   const [master, slave] = [pc.ports.read(PORT.PIC_MASTER, 1), pc.ports.read(PORT.PIC_SLAVE, 1)];
   assertEquals([master & 1, slave], [1, 0x40]);
-  assertEquals(pc.localApic!.acknowledge(), 0x5e);
+  assertEquals(pc.localApic.acknowledge(), 0x5e);
   hypervisorMmio.write(MMIO.LOCAL_APIC + 0xb0, 4, 0); // end of interrupt
-  assertEquals(pc.localApic!.acknowledge(), 0x42);
+  assertEquals(pc.localApic.acknowledge(), 0x42);
   assertEquals(pc.line(IRQ.IDE), pc.line(IRQ.IDE));
 });
 
 Deno.test("Pc moves the local APIC with its base, and reports one that meets the I/O APIC", () => {
   const { pc, accounting, seen } = makePc();
   const { hypervisorMmio } = pc;
-  pc.localApic!.setBase(0xfed00900, 0);
+  pc.localApic.setBase(0xfed00900, 0);
   assertEquals([MMIO.LOCAL_APIC, 0xfed00000].map((gpa) => hypervisorMmio.ownerOf(gpa)), [
     undefined,
     "local apic",
   ]);
-  pc.localApic!.setBase(MMIO.IO_APIC | 0x900, 0);
+  pc.localApic.setBase(MMIO.IO_APIC | 0x900, 0);
   assertEquals([hypervisorMmio.ownerOf(MMIO.IO_APIC), accounting.guestErrors], ["io apic", 1]);
-  pc.localApic!.setBase(MMIO.LOCAL_APIC | 0x100, 0);
+  pc.localApic.setBase(MMIO.LOCAL_APIC | 0x100, 0);
   assertEquals(seen, ["apic true", "apic true", "apic false"]);
 });
 
