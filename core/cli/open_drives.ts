@@ -122,9 +122,6 @@ export interface OpenVbd {
 export function openVbd(spec: string, snapshot: boolean, media: DiskConfig["media"]): OpenVbd {
   const { index, ...request } = readXlDisk(spec);
   const { file, kind, vdev = DRIVE_NAMES[index ?? -1] } = request;
-  if (kind === "cdrom") {
-    throw new UsageError(`Cannot attach "${file}": a CD-ROM is on IDE, which has no hot plug`);
-  }
   if (vdev === undefined) {
     throw new UsageError(`Cannot attach "${file}": it has no vdev`, `${file},raw,xvdb,rw`);
   }
@@ -133,7 +130,7 @@ export function openVbd(spec: string, snapshot: boolean, media: DiskConfig["medi
   }
   const drive: DriveOptions = { ...request, vdev, snapshot: snapshot || request.snapshot };
   const backend = openDrive(drive);
-  return { drive: { ...drive, backend }, disk: { backend, media, vdev, ...whatElse(drive) } };
+  return { drive: { ...drive, backend }, disk: { backend, media, kind, vdev, ...whatElse(drive) } };
 }
 
 /** The guest itself, at the first free index. */

@@ -75,7 +75,7 @@ export interface DiskConfig {
 }
 
 /** A drive that comes over blkfront alone, under a name of its own. */
-export type VbdConfig = Omit<DiskConfig, "index" | "kind" | "path"> & { readonly vdev: string };
+export type VbdConfig = Omit<DiskConfig, "index" | "path"> & { readonly vdev: string };
 
 /** What xl can ask a guest for by its node control/shutdown. */
 export const CONTROL_REQUESTS = ["poweroff", "halt", "reboot", "suspend"] as const;
