@@ -26,6 +26,8 @@ export interface VirtualDisk {
   readonly backendType: BackendKind;
   /** What stands behind the disk; shown only. */
   readonly params: string;
+  /** Minor number of its block device in dom0, a loop device's or tapdisk's. */
+  readonly minor: number;
 }
 
 /** One line of `xl block-list`. */
@@ -44,34 +46,59 @@ export interface VbdInfo {
 const STATE = { INITIALISING: "1", CLOSING: "5", CLOSED: "6" } as const;
 /** Major number of loop devices, which stand between an image and blkback. */
 const LOOP_MAJOR = 7;
+/** Of tapdisk's block devices: the first that Linux has to give away. */
+const TAP_MAJOR = 254;
 
-/** What tells a disk and the directory of its backend. */
-export type VbdPlace = Pick<VirtualDisk, "devid" | "backendType">;
+/** Directories below dom0's `backend`, by what serves them: a driver of its kernel, and QEMU. */
+const BACKEND_CLASSES = ["vbd", "qdisk"] as const;
 
-/** Directory of a virtual disk's frontend. */
-export function frontendPath(domid: number, devid: number): string {
-  return `${homePath(domid)}/device/vbd/${devid}`;
+/** One of the directories below dom0's `backend`. */
+export type BackendClass = typeof BACKEND_CLASSES[number];
+
+/** Where a disk is in xenstore. */
+export interface VbdPaths {
+  readonly domid: number;
+  readonly devid: number;
+  /** Directory of the guest's end. */
+  readonly frontend: string;
+  /** Directory of dom0's. */
+  readonly backend: string;
 }
 
-/** Directory of a virtual disk's backend in dom0. */
-export function backendPath(domid: number, { devid, backendType }: VbdPlace): string {
-  const directory = backendType === "qdisk" ? "qdisk" : "vbd";
-  return `${homePath(DOM0)}/backend/${directory}/${domid}/${devid}`;
+/** Where a disk of a domain belongs. */
+export function vbdPaths(
+  domid: number,
+  { devid, backendType }: Pick<VirtualDisk, "devid" | "backendType">,
+): VbdPaths {
+  return {
+    domid,
+    devid,
+    frontend: `${homePath(domid)}/device/vbd/${devid}`,
+    backend: `${backendsPath(domid, backendClass(backendType))}/${devid}`,
+  };
 }
 
-/** Directories of all backends that serve a domain's disks. */
+/** The directory that a backend of that kind is in. */
+export function backendClass(kind: BackendKind): BackendClass {
+  return kind === "qdisk" ? "qdisk" : "vbd";
+}
+
+/** Directories of all backends that serve a domain. */
 export function backendsPaths(domid: number): string[] {
-  return ["vbd", "qdisk"].map((directory) => `${homePath(DOM0)}/backend/${directory}/${domid}`);
+  return BACKEND_CLASSES.map((name) => backendsPath(domid, name));
+}
+
+function backendsPath(domid: number, name: BackendClass): string {
+  return `${homePath(DOM0)}/backend/${name}/${domid}`;
 }
 
 /** Adds both ends of a disk (`libxl__device_generic_add`). */
-export function addVbd(store: PrivilegedStore, domid: number, disk: VirtualDisk): void {
-  const { devid } = disk;
+export function addVbd(store: PrivilegedStore, paths: VbdPaths, disk: VirtualDisk): void {
   store.transaction((store) => {
     for (
       const [path, rows] of [
-        [frontendPath(domid, devid), frontendRows(domid, disk)],
-        [backendPath(domid, disk), backendRows(domid, disk)],
+        [paths.frontend, frontendRows(paths, disk)],
+        [paths.backend, backendRows(paths, disk)],
       ] as const
     ) {
       store.remove(path);
@@ -80,20 +107,12 @@ export function addVbd(store: PrivilegedStore, domid: number, disk: VirtualDisk)
   });
 }
 
-/**
- * What the script `block add` writes when it has set up the loop device. QEMU needs neither.
- * @param loop its number
- */
-export function connectVbd(
-  store: PrivilegedStore,
-  domid: number,
-  disk: VirtualDisk,
-  loop: number,
-): void {
+/** What the script `block add` writes when it has found the block device; QEMU needs none. */
+export function connectVbd(store: PrivilegedStore, paths: VbdPaths, disk: VirtualDisk): void {
   if (disk.backendType === "qdisk") return;
-  writeRows(store, backendPath(domid, disk), [
-    ["physical-device", `${LOOP_MAJOR}:${loop.toString(16)}`],
-    ["physical-device-path", utf8(disk.params)],
+  writeRows(store, paths.backend, [
+    ["physical-device", `${majorOf(disk)}:${disk.minor.toString(16)}`],
+    ["physical-device-path", deviceOf(disk)],
     ["hotplug-status", "connected"],
   ]);
 }
@@ -102,61 +121,48 @@ export function connectVbd(
  * Asks both ends to let go of a disk (`libxl__initiate_device_generic_remove`).
  * @param force takes the frontend's end away at once
  */
-export function closeVbd(
-  store: PrivilegedStore,
-  domid: number,
-  disk: VbdPlace,
-  force: boolean,
-): void {
-  const backend = backendPath(domid, disk);
+export function closeVbd(store: PrivilegedStore, paths: VbdPaths, force: boolean): void {
+  const { frontend, backend } = paths;
   store.transaction((store) => {
-    if (force) removeWithEmptyParents(store, frontendPath(domid, disk.devid));
+    if (force) removeWithEmptyParents(store, frontend);
     store.write(`${backend}/online`, "0");
-    if (!isClosed(store, domid, disk)) store.write(`${backend}/state`, STATE.CLOSING);
+    if (!isClosed(store, paths)) store.write(`${backend}/state`, STATE.CLOSING);
   });
 }
 
 /** The backend has let go. */
-export function isClosed(
-  store: Pick<StoreClient, "read">,
-  domid: number,
-  disk: VbdPlace,
-): boolean {
-  return store.read(`${backendPath(domid, disk)}/state`) === STATE.CLOSED;
+export function isClosed(store: Pick<StoreClient, "read">, { backend }: VbdPaths): boolean {
+  return store.read(`${backend}/state`) === STATE.CLOSED;
 }
 
 /** Takes both ends away (`libxl__device_destroy`). */
-export function destroyVbd(store: PrivilegedStore, domid: number, disk: VbdPlace): void {
+export function destroyVbd(store: PrivilegedStore, { frontend, backend }: VbdPaths): void {
   store.transaction((store) => {
-    removeWithEmptyParents(store, frontendPath(domid, disk.devid));
-    removeWithEmptyParents(store, backendPath(domid, disk));
+    for (const path of [frontend, backend]) removeWithEmptyParents(store, path);
   });
 }
 
 /** What `xl block-list` shows of a disk (`libxl_device_disk_getinfo`). */
-export function vbdInfo(store: StoreClient, domid: number, disk: VbdPlace): VbdInfo {
-  const { devid } = disk;
-  const frontend = frontendPath(domid, devid);
+export function vbdInfo(store: StoreClient, paths: VbdPaths): VbdInfo {
   const number = (key: string): number => {
-    const text = store.read(`${frontend}/${key}`);
+    const text = store.read(`${paths.frontend}/${key}`);
     return text !== undefined && /^\d+$/.test(text) ? Number(text) : -1;
   };
   return {
-    devid,
+    devid: paths.devid,
     backendDomid: DOM0,
-    frontendDomid: domid,
+    frontendDomid: paths.domid,
     state: number("state"),
     evtchnPort: number("event-channel"),
     ringRef: number("ring-ref"),
-    backendPath: backendPath(domid, disk),
+    backendPath: paths.backend,
   };
 }
 
-function frontendRows(domid: number, disk: VirtualDisk): StoreRow[] {
-  const { devid, kind } = disk;
+function frontendRows({ domid, devid, backend }: VbdPaths, { kind }: VirtualDisk): StoreRow[] {
   return [
     ["", "", [`n${domid}`, `r${DOM0}`]],
-    ["backend", backendPath(domid, disk)],
+    ["backend", backend],
     ["backend-id", String(DOM0)],
     ["state", STATE.INITIALISING],
     ["virtual-device", String(devid)],
@@ -165,13 +171,12 @@ function frontendRows(domid: number, disk: VirtualDisk): StoreRow[] {
   ];
 }
 
-function backendRows(domid: number, disk: VirtualDisk): StoreRow[] {
-  const { vdev, devid, kind, readOnly, backendType } = disk;
+function backendRows({ domid, frontend }: VbdPaths, disk: VirtualDisk): StoreRow[] {
+  const { vdev, kind, readOnly, backendType } = disk;
   return [
     ["", "", [`n${DOM0}`, `r${domid}`]],
-    ["frontend", frontendPath(domid, devid)],
-    ["params", utf8(paramsOf(disk))],
-    ...backendType === "qdisk" ? [] : [["script", "/etc/xen/scripts/block"] as const],
+    ["frontend", frontend],
+    ...imageRows(disk),
     ["frontend-id", String(domid)],
     ["online", "1"],
     ["removable", kind === "cdrom" ? "1" : "0"],
@@ -186,9 +191,27 @@ function backendRows(domid: number, disk: VirtualDisk): StoreRow[] {
   ];
 }
 
-/** A process in user space is told the image's format, or how to reach it. */
-function paramsOf({ backendType, params }: VirtualDisk): string {
-  return backendType === "tap" || backendType === "qdisk" ? `aio:${params}` : params;
+/** What opens the image: QEMU; tapdisk, which makes a block device of it; or the script. */
+function imageRows(disk: VirtualDisk): StoreRow[] {
+  const image = utf8(disk.params);
+  const device: StoreRow[] = [["params", deviceOf(disk)], ["script", "/etc/xen/scripts/block"]];
+  switch (disk.backendType) {
+    case "qdisk":
+      return [["params", `aio:${image}`]];
+    case "tap":
+      return [["tapdisk-params", `aio:${image}`], ...device];
+    default:
+      return device;
+  }
+}
+
+/** The block device that a driver of dom0's kernel reads; of a file, the script makes one. */
+function deviceOf({ backendType, params, minor }: VirtualDisk): string {
+  return backendType === "tap" ? `/dev/xen/blktap-2/tapdev${minor}` : utf8(params);
+}
+
+function majorOf({ backendType }: VirtualDisk): string {
+  return (backendType === "tap" ? TAP_MAJOR : LOOP_MAJOR).toString(16);
 }
 
 /** As `libxl__xs_path_cleanup`: directories that held nothing else go too. */

@@ -11,13 +11,15 @@ import type { BlkbackOffers } from "../../devices/xen/frontend_keys.ts";
 import type { PvRequests } from "../hypervisor/requests_pv.ts";
 import {
   addVbd,
-  backendPath,
+  backendClass,
   closeVbd,
   connectVbd,
   destroyVbd,
   isClosed,
   type VbdInfo,
   vbdInfo,
+  type VbdPaths,
+  vbdPaths,
   type VirtualDisk,
 } from "../hypervisor/toolstack_vbd.ts";
 import { vdevNumber } from "../hypervisor/vdev.ts";
@@ -55,6 +57,7 @@ export class Vbd {
   readonly #store: PrivilegedStore;
   readonly #disk: DomainDisk;
   readonly #image: VirtualDisk;
+  readonly #paths: VbdPaths;
   readonly #observers: (PvRequests | undefined)[] = [];
   readonly #onRemoved: () => void;
   #driver: Blkback;
@@ -68,19 +71,21 @@ export class Vbd {
 
   /**
    * Writes both ends into xenstore, starts the driver and runs the hotplug script.
-   * @param loop number of the loop device
+   * @param minor number of its block device in dom0
    * @param onRemoved called before the disk's own
    */
-  constructor(parts: VbdsParts, disk: DomainDisk, loop: number, onRemoved: () => void) {
+  constructor(parts: VbdsParts, disk: DomainDisk, minor: number, onRemoved: () => void) {
     const { vdev, kind = "disk", backendType = "phy", disk: { readOnly } } = disk;
     this.#parts = parts;
     this.#store = parts.store.client();
     this.#disk = disk;
-    this.#image = { vdev, devid: vdevNumber(vdev), readOnly, kind, backendType, params: vdev };
+    const devid = vdevNumber(vdev);
+    this.#image = { vdev, devid, readOnly, kind, backendType, params: vdev, minor };
+    this.#paths = vbdPaths(parts.xen.domid, this.#image);
     this.#onRemoved = onRemoved;
-    addVbd(this.#store, this.#domid, this.#image);
+    addVbd(this.#store, this.#paths, this.#image);
     this.#driver = this.#startDriver(false);
-    connectVbd(this.#store, this.#domid, this.#image, loop);
+    connectVbd(this.#store, this.#paths, this.#image);
   }
 
   /** Its name in the configuration. */
@@ -95,7 +100,7 @@ export class Vbd {
 
   /** A line of `xl block-list`. */
   info(): VbdInfo {
-    return vbdInfo(this.#store, this.#domid, this.#image);
+    return vbdInfo(this.#store, this.#paths);
   }
 
   /** A `block-detach` waits for the guest. */
@@ -114,8 +119,7 @@ export class Vbd {
    */
   detach(force: boolean): void {
     this.#isDetaching = true;
-    closeVbd(this.#store, this.#domid, this.#image, force);
-    const state = `${backendPath(this.#domid, this.#image)}/state`;
+    closeVbd(this.#store, this.#paths, force);
     const end = (isClosedInTime: boolean): void => {
       if (!this.#isDetaching) return;
       this.#isDetaching = false;
@@ -125,16 +129,16 @@ export class Vbd {
     };
     const timer = this.#parts.clock.timer("block-detach", () => end(false));
     timer.armAfter(DESTROY_TIMEOUT);
-    const endWatch = this.#store.watch(state, () => {
+    const endWatch = this.#store.watch(`${this.#paths.backend}/state`, () => {
       this.#inDom0(() => {
-        if (isClosed(this.#store, this.#domid, this.#image)) end(true);
+        if (isClosed(this.#store, this.#paths)) end(true);
       });
     });
   }
 
   /** Its domain is being destroyed: the frontend is gone, and the driver finishes what it has begun. */
   abandon(): void {
-    closeVbd(this.#store, this.#domid, this.#image, true);
+    closeVbd(this.#store, this.#paths, true);
   }
 
   /**
@@ -146,24 +150,20 @@ export class Vbd {
     this.#crashed = true;
     this.#driver.crash(() => {
       this.#crashed = false;
-      if (this.#store.read(backendPath(this.#domid, this.#image)) === undefined) this.#released();
+      if (this.#store.read(this.#paths.backend) === undefined) this.#released();
       else this.#driver = this.#startDriver(afresh);
     });
-  }
-
-  get #domid(): number {
-    return this.#parts.xen.domid;
   }
 
   #endDetach(isClosedInTime: boolean, force: boolean): void {
     const { tell } = this.#parts;
     if (!isClosedInTime) {
-      const path = backendPath(this.#domid, this.#image);
-      tell(`libxl: error: Domain ${this.#domid}:unable to remove device with path ${path}`);
+      const { domid, backend } = this.#paths;
+      tell(`libxl: error: Domain ${domid}:unable to remove device with path ${backend}`);
       tell(`libxl_device_disk_${force ? "destroy" : "safe_remove"} failed.`);
     }
     if (!isClosedInTime && !force) return;
-    destroyVbd(this.#store, this.#domid, this.#image);
+    destroyVbd(this.#store, this.#paths);
     this.#isDestroyed = true;
     this.#tellRemoved();
   }
@@ -187,15 +187,17 @@ export class Vbd {
   #startDriver(startsAfresh: boolean): Blkback {
     const { clock, memory, dom0, errors, costs, exits, xen, refusals, onSuppressed } = this.#parts;
     const { disk, offers, blockSize = SECTORS } = this.#disk;
-    const isQdisk = this.#image.backendType === "qdisk";
+    const { backendType } = this.#image;
+    const isQdisk = backendType === "qdisk";
     const host: BackendHost = {
-      domid: this.#domid,
+      domid: this.#paths.domid,
       grants: xen.grants,
       store: this.#store,
       bindInterdomain: (port, onEvent) => xen.events.bindInterdomain(port, onEvent),
     };
     return new Blkback(host, dom0, disk, memory, errors, {
       clock,
+      directory: backendClass(backendType),
       vdev: this.devid,
       costs: {
         wakeup: costs.backendWakeup,
@@ -203,7 +205,6 @@ export class Vbd {
         perResponse: costs.backendResponse,
       },
       offers: { ...ALL_OFFERS, ...offers, ...isQdisk && QDISK_OFFERS },
-      directory: isQdisk ? "qdisk" : "vbd",
       blockSize,
       observe: (queue) => this.#observers[queue] ??= exits?.watchRing(this.vdev),
       stats: {

@@ -40,7 +40,7 @@ export interface VbdsParts {
 export class Vbds {
   readonly #parts: VbdsParts;
   readonly #vbds: Map<number, Vbd> = new Map();
-  #nextLoop = 0;
+  #nextMinor = 0;
 
   constructor(parts: VbdsParts) {
     this.#parts = parts;
@@ -53,7 +53,7 @@ export class Vbds {
   attach(disk: DomainDisk): void {
     const devid = this.checkFree(disk.vdev);
     const onRemoved = () => void this.#vbds.delete(devid);
-    const vbd = new Vbd(this.#parts, disk, this.#nextLoop++, onRemoved);
+    const vbd = new Vbd(this.#parts, disk, this.#nextMinor++, onRemoved);
     this.#vbds.set(devid, vbd);
   }
 

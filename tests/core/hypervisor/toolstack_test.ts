@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { buildDomain, type DomainBuild } from "../../../core/hypervisor/toolstack.ts";
-import { addVbd } from "../../../core/hypervisor/toolstack_vbd.ts";
+import { addVbd, vbdPaths, type VirtualDisk } from "../../../core/hypervisor/toolstack_vbd.ts";
 import { XenStore } from "../../../core/hypervisor/xenstore.ts";
 import { GuestDriver, TYPE } from "../../helpers/xenstore.ts";
 
@@ -15,25 +15,15 @@ const DOMAIN: DomainBuild = {
 
 const BACKEND = "/local/domain/0/backend/vbd/1/768";
 
+const DISK = { kind: "disk", readOnly: false, backendType: "phy" } as const;
+
 function builtStore(): XenStore {
   const store = new XenStore();
   buildDomain(store.client(), DOMAIN);
-  addVbd(store.client(), 1, {
-    vdev: "hda",
-    devid: 768,
-    readOnly: false,
-    kind: "disk",
-    backendType: "phy",
-    params: "hda",
-  });
-  addVbd(store.client(), 1, {
-    vdev: "hdb",
-    devid: 832,
-    readOnly: true,
-    kind: "disk",
-    backendType: "phy",
-    params: "hdb",
-  });
+  for (const [minor, [vdev, devid]] of ([["hda", 768], ["hdb", 832]] as const).entries()) {
+    const disk: VirtualDisk = { ...DISK, vdev, devid, minor, params: vdev };
+    addVbd(store.client(), vbdPaths(1, disk), disk);
+  }
   return store;
 }
 

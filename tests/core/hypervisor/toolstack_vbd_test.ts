@@ -6,6 +6,7 @@ import {
   connectVbd,
   destroyVbd,
   vbdInfo,
+  vbdPaths,
   type VirtualDisk,
 } from "../../../core/hypervisor/toolstack_vbd.ts";
 import { XenStore } from "../../../core/hypervisor/xenstore.ts";
@@ -17,7 +18,9 @@ const DISK: VirtualDisk = {
   readOnly: false,
   backendType: "phy",
   params: "disk-ü.img",
+  minor: 10,
 };
+const PATHS = vbdPaths(1, DISK);
 const FRONTEND = "/local/domain/1/device/vbd/51728";
 const BACKEND = "/local/domain/0/backend/vbd/1/51728";
 
@@ -36,8 +39,8 @@ function emptyDomain(): XenStore {
 
 Deno.test("addVbd() writes what libxl writes, in its order", () => {
   const store = emptyDomain();
-  addVbd(store.client(), 1, DISK);
-  connectVbd(store.client(), 1, DISK, 10);
+  addVbd(store.client(), PATHS, DISK);
+  connectVbd(store.client(), PATHS, DISK);
   assertEquals(store.ls(FRONTEND, { full: false, permissions: false }), [
     `backend = "${BACKEND}"`,
     'backend-id = "0"',
@@ -67,21 +70,40 @@ Deno.test("addVbd() writes what libxl writes, in its order", () => {
   ]);
 });
 
-Deno.test("addVbd() says at both ends what is a CD-ROM, and what stands behind it", () => {
+Deno.test("addVbd() says at both ends what is a CD-ROM", () => {
   const store = emptyDomain();
-  const disc: VirtualDisk = { ...DISK, kind: "cdrom", readOnly: true, backendType: "tap" };
-  addVbd(store.client(), 1, disc);
+  const disc: VirtualDisk = { ...DISK, kind: "cdrom", readOnly: true };
+  addVbd(store.client(), PATHS, disc);
   const client = store.client();
   assertEquals(client.read(`${FRONTEND}/device-type`), "cdrom");
-  const keys = ["device-type", "removable", "mode", "discard-enable", "type", "params"];
-  const values = keys.map((key) => client.read(`${BACKEND}/${key}`));
-  assertEquals(values.slice(0, 5), ["cdrom", "1", "r", "0", "tap"]);
-  assertEquals(values[5]!.slice(0, 9), "aio:disk-");
+  const keys = ["device-type", "removable", "mode", "discard-enable"];
+  assertEquals(keys.map((key) => client.read(`${BACKEND}/${key}`)), ["cdrom", "1", "r", "0"]);
+});
+
+Deno.test("addVbd() gives QEMU the image, and blkback the block device that tapdisk makes of it", () => {
+  const client = emptyDomain().client();
+  const written = (backendType: VirtualDisk["backendType"]) => {
+    const disk: VirtualDisk = { ...DISK, backendType, params: "a.img" };
+    const paths = vbdPaths(1, disk);
+    addVbd(client, paths, disk);
+    connectVbd(client, paths, disk);
+    assertEquals(client.read(`${FRONTEND}/backend`), paths.backend);
+    const keys = ["type", "tapdisk-params", "params", "script", "physical-device"];
+    return [paths.backend, ...keys.map((key) => client.read(`${paths.backend}/${key}`))];
+  };
+  const script = "/etc/xen/scripts/block";
+  assertEquals(written("qdisk"), [
+    "/local/domain/0/backend/qdisk/1/51728",
+    ...["qdisk", undefined, "aio:a.img", undefined, undefined],
+  ]);
+  const tapdev = "/dev/xen/blktap-2/tapdev10";
+  assertEquals(written("tap"), [BACKEND, "tap", "aio:a.img", tapdev, script, "fe:a"]);
+  assertEquals(written("file"), [BACKEND, "file", undefined, "a.img", script, "7:a"]);
 });
 
 Deno.test("addVbd() gives the frontend to the guest, and lets each end read the other", () => {
   const store = emptyDomain();
-  addVbd(store.client(), 1, { ...DISK, readOnly: true });
+  addVbd(store.client(), PATHS, { ...DISK, readOnly: true });
   const lines = store.ls("/local/domain", { full: true, permissions: true });
   const line = (path: string) => lines.find((text) => text.startsWith(`${path} =`));
   assertMatch(line(`${FRONTEND}/state`)!, / = "1" +\(n1,r0\)$/);
@@ -95,67 +117,51 @@ Deno.test("addVbd() is one transaction: no watch fires before both ends are ther
   guest.watch("/local/domain/1/device", () => {
     seen.push(guest.read(`${FRONTEND}/state`) === guest.read(`${BACKEND}/state`));
   });
-  addVbd(store.client(), 1, DISK);
+  addVbd(store.client(), PATHS, DISK);
   assertEquals(new Set(seen), new Set([true]));
   assertEquals(seen.length > 1, true);
-});
-
-Deno.test("addVbd() has QEMU's backends in a directory of their own, without a script", () => {
-  const store = emptyDomain();
-  const client = store.client();
-  const disk: VirtualDisk = { ...DISK, backendType: "qdisk", params: "xvdb" };
-  addVbd(client, 1, disk);
-  connectVbd(client, 1, disk, 10);
-  const backend = "/local/domain/0/backend/qdisk/1/51728";
-  assertEquals(client.read(`${FRONTEND}/backend`), backend);
-  assertEquals(client.read(`${backend}/params`), "aio:xvdb");
-  assertEquals(["script", "physical-device"].map((key) => client.list(backend).includes(key)), [
-    false,
-    false,
-  ]);
-  assertEquals(vbdInfo(client, 1, disk).backendPath, backend);
-  destroyVbd(client, 1, disk);
-  assertEquals(client.read(backend), undefined);
 });
 
 Deno.test("closeVbd() takes the backend offline and asks for Closing, unless it is Closed", () => {
   const store = emptyDomain();
   const client = store.client();
   const keys = () => ["online", "state"].map((key) => client.read(`${BACKEND}/${key}`));
-  addVbd(client, 1, DISK);
-  closeVbd(client, 1, DISK, false);
+  addVbd(client, PATHS, DISK);
+  closeVbd(client, PATHS, false);
   assertEquals(keys(), ["0", "5"]);
   client.write(`${BACKEND}/state`, "6");
-  closeVbd(client, 1, DISK, false);
+  closeVbd(client, PATHS, false);
   assertEquals(keys(), ["0", "6"]);
   assertEquals(client.read(`${FRONTEND}/state`), "1");
 });
 
 Deno.test("closeVbd() by force takes the frontend's end away", () => {
   const client = emptyDomain().client();
-  addVbd(client, 1, DISK);
-  closeVbd(client, 1, DISK, true);
+  addVbd(client, PATHS, DISK);
+  closeVbd(client, PATHS, true);
   assertEquals(client.list("/local/domain/1/device"), ["suspend"]);
   assertEquals(client.read(`${BACKEND}/state`), "5");
 });
 
 Deno.test("destroyVbd() takes both ends away, with directories that held nothing else", () => {
   const client = emptyDomain().client();
-  addVbd(client, 1, DISK);
-  addVbd(client, 1, { ...DISK, devid: 768, vdev: "hda" });
-  destroyVbd(client, 1, DISK);
+  addVbd(client, PATHS, DISK);
+  const first: VirtualDisk = { ...DISK, devid: 768, vdev: "hda", backendType: "qdisk" };
+  const firstPaths = vbdPaths(1, first);
+  addVbd(client, firstPaths, first);
+  destroyVbd(client, PATHS);
   assertEquals(client.list("/local/domain/1/device/vbd"), ["768"]);
-  assertEquals(client.list("/local/domain/0/backend/vbd/1"), ["768"]);
-  destroyVbd(client, 1, { ...DISK, devid: 768 });
+  assertEquals(client.list("/local/domain/0/backend"), ["qdisk"]);
+  destroyVbd(client, firstPaths);
   assertEquals(client.list("/local/domain/1/device"), ["suspend"]);
   assertEquals(client.read("/local/domain/0"), undefined);
 });
 
 Deno.test("vbdInfo() has -1 for what the frontend has not written or has written wrong", () => {
   const client = emptyDomain().client();
-  addVbd(client, 1, DISK);
+  addVbd(client, PATHS, DISK);
   client.write(`${FRONTEND}/ring-ref`, "eight");
-  assertEquals(vbdInfo(client, 1, DISK), {
+  assertEquals(vbdInfo(client, PATHS), {
     devid: 51728,
     backendDomid: 0,
     frontendDomid: 1,

@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import { VirtualClock } from "../../../core/clock.ts";
 import { Dom0Timeline } from "../../../core/dom0.ts";
 import { Accounting } from "../../../core/hypervisor/accounting.ts";
-import { backendPath, frontendPath } from "../../../core/hypervisor/toolstack_vbd.ts";
+import { vbdPaths } from "../../../core/hypervisor/toolstack_vbd.ts";
 import { XenStore } from "../../../core/hypervisor/xenstore.ts";
 import { Books } from "../../../core/ledger.ts";
 import { Domain } from "../../../core/machine/domain.ts";
@@ -26,6 +26,8 @@ const FRAMES = { hda: [16, 17], hdb: [18, 19] } as const;
 const SETTLE = 20e6;
 
 type Vdev = keyof typeof DEVIDS;
+
+const pathsOf = (vdev: Vdev) => vbdPaths(1, { devid: DEVIDS[vdev], backendType: "phy" });
 
 /** A domain with two disks, and the guest in the test's hands. */
 class World {
@@ -74,9 +76,7 @@ class World {
   }
 
   state(vdev: Vdev): string | undefined {
-    return this.store.client().read(
-      `${backendPath(1, { devid: DEVIDS[vdev], backendType: "phy" })}/state`,
-    );
+    return this.store.client().read(`${pathsOf(vdev).backend}/state`);
   }
 }
 
@@ -105,8 +105,8 @@ class Frontend {
   }
 
   write(key: string, value: string | number): void {
-    const path = `${frontendPath(1, DEVIDS[this.#vdev])}/${key}`;
-    this.#world.store.client().write(path, String(value));
+    const { frontend } = pathsOf(this.#vdev);
+    this.#world.store.client().write(`${frontend}/${key}`, String(value));
   }
 
   setState(state: number): void {
