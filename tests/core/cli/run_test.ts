@@ -5,6 +5,7 @@ import {
   requestsHeaderSchema,
   runSchema,
 } from "../../../core/report/run_schema.ts";
+import { mayMount, mountSmallDisk } from "../../helpers/full_disk.ts";
 import { bootDisk } from "../../helpers/guest_files.ts";
 import { guestPath, processTest, runTrapring as run, trapring } from "../../helpers/process.ts";
 
@@ -46,6 +47,45 @@ processTest("run answers Ctrl-C with code 130 when the guest spins for ever", as
   child.kill("SIGINT");
   assertEquals((await child.output()).code, 130);
 });
+
+if (mayMount) {
+  processTest(
+    "run goes on when the host is full, tells it once, and ends with 1",
+    async (folder) => {
+      const { folder: small, unmount } = mountSmallDisk(8 << 10);
+      try {
+        const image = `${small}/full.img`;
+        await Deno.writeFile(image, new Uint8Array(0));
+        await Deno.truncate(image, 1 << 16);
+        // INT 13h, twice: 40h sectors from 0000:7C00 to drive 80h; mov al,ah; out 0f4h,al
+        const write = "b84003bb007cb90100ba8000cd13";
+        await Deno.writeFile(`${folder}/g.bin`, Uint8Array.fromHex(`${write}${write}88e0e6f4`));
+        const args = [
+          "run",
+          "g.bin",
+          "--load",
+          "flat16@0x7c00",
+          "--disk",
+          image,
+          "--quiet",
+          "--json",
+        ];
+        const { code, stdout, stderr } = await run(folder, ...args);
+        const cannot = `Cannot write disk image "${image}": No space left on device (os error 28)`;
+        assertEquals(stderr.split(cannot).length, 2, stderr);
+        const { reason, message, counters } = JSON.parse(stdout);
+        assertEquals([code, reason, counters.hostErrors], [1, "guest-exit", 2]);
+        const status = 0xcc << 1 & 0xff | 1;
+        assertEquals(
+          message,
+          `The host failed to serve 2 disk requests; the guest's exit code is ${status}`,
+        );
+      } finally {
+        unmount();
+      }
+    },
+  );
+}
 
 processTest("run leaves an image alone that another process writes", async (folder) => {
   await Deno.writeFile(`${folder}/spin.bin`, bootDisk(1));
