@@ -5,7 +5,15 @@
  */
 
 import { EVTCHNOP } from "../../../core/hypervisor/event_channel_op.ts";
-import { CONSOLE_GFN, FRAMES, type Frames, GREFS, RAM_FRAMES, STORE_GFN } from "./layout.ts";
+import {
+  CONSOLE_GFN,
+  FRAMES,
+  type Frames,
+  framesOf,
+  GREFS,
+  RAM_FRAMES,
+  STORE_GFN,
+} from "./layout.ts";
 import type { World } from "./world.ts";
 
 /** A hypercall that could be made. */
@@ -77,7 +85,12 @@ function movesForbidden(
       return !isMovable(word(1), 1);
     case BATCH: {
       const [space, count] = [word(0) >>> 16, word(1) & 0xffff];
-      if (count > MOST_FRAMES) return true;
+      // Error numbers may not fall upon the lists, from which Xen would then take other frames.
+      const [last] = framesOf(FRAMES.scratch).slice(-1);
+      const pages = [word(2), word(3), word(4), word(4) + 4 * count].map((at) => at >>> 12);
+      const isApart = pages[0] === last && pages[1] === last && pages[2]! < last! &&
+        pages[3]! < last!;
+      if (count > MOST_FRAMES || !isApart) return true;
       const isBad = list(word(2), count).some((index) => isForbidden(space, index, 1));
       return isBad || list(word(3), count).some((gfn) => !isMovable(gfn, 1));
     }
