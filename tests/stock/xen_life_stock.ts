@@ -68,12 +68,13 @@ const PLAIN = { verb: "shutdown", fallback: false, checkpoint: false } as const;
 async function start(
   folder: string,
   script: string,
-  { media, append = "" }: Partial<Pick<MachineRunOptions, "media" | "append">> = {},
+  { media, xen = {}, append = "" }: Partial<Pick<MachineRunOptions, "media" | "xen" | "append">> =
+    {},
 ): Promise<MachineRun> {
   const initrd = join(folder, "initrd");
   await layOver(initrd, { start: script.replaceAll("$DISK", "/dev/xvda") });
   const disk = join(folder, "disk.img");
-  return new MachineRun({ disk, initrd, append: `rdinit=/start ${append}`, media });
+  return new MachineRun({ disk, initrd, append: `rdinit=/start ${append}`, media, xen });
 }
 
 linuxTest("control/shutdown switches Linux off, and starts it again", async (folder) => {
@@ -109,8 +110,16 @@ cat /head /tail | sha256sum
 poweroff -f
 `;
 
-for (const checkpoint of [false, true]) {
-  const how = checkpoint ? "is kept" : "is restored";
+const WAYS = [
+  { how: "is kept", checkpoint: true, xen: {} },
+  { how: "is restored", checkpoint: false, xen: {} },
+  {
+    how: "is restored with FIFO events and a vector of the vCPU's",
+    checkpoint: false,
+    xen: { evtchnFifo: true, upcallVector: true },
+  },
+];
+for (const { how, checkpoint, xen } of WAYS) {
   linuxTest(
     `Linux that suspends in the middle of a request and ${how} loses nothing`,
     async (folder) => {
@@ -120,7 +129,7 @@ for (const checkpoint of [false, true]) {
       await image.write(bytes);
       image.close();
 
-      using run = await start(folder, READ_AHEAD, { media: SLOW });
+      using run = await start(folder, READ_AHEAD, { media: SLOW, xen });
       run.until("reading");
       run.ask({ ...PLAIN, request: "suspend", checkpoint });
       run.until("Restarting tasks ... done");
