@@ -42,3 +42,21 @@ Deno.test("Machine: a page mapped read-only is read where it is mapped, and writ
   assertEquals(machine.runSlice()!.code, (0x55 << 1 | 1) & 0xff);
   assertEquals(machine.memory.read32(table * 4096 + 64), 1 << 16 | 0x9);
 });
+
+Deno.test("Machine: a table of version 2 can grow as far as it may, and change back and forth", () => {
+  const at = 0x110000;
+  const machine = boot(flatGuest(
+    ...store(at, 0x7ff0), // setup_table of 64 pages
+    ...store(at + 4, 64),
+    ...store(at + 12, 0x112000),
+    ...hypercall(20, 2, at, 1),
+    ...[2, 1, 2].flatMap((version) => [
+      ...store(0x113000, version),
+      ...hypercall(20, 8, 0x113000, 1),
+    ]),
+    ...[0x02, 0x05, ...dword(0x113000)], // add al, [0x113000]: 0 and the version
+    ...OUT_AL,
+  ));
+  assertEquals(machine.runSlice()!.code, 2 << 1 | 1);
+  assertEquals(machine.memory.read16(at + 8), 0);
+});
