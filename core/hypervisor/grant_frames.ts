@@ -28,6 +28,7 @@ import {
 export const XENMAPIDX_GRANT_TABLE_STATUS = 0x80000000;
 
 const { FLAGS, DOMID } = GRANT_ENTRY;
+const OFFSET_MASK = PAGE_SIZE - 1;
 const IN_USE = GTF_READING | GTF_WRITING;
 
 /** What a domain writes into an entry. */
@@ -38,6 +39,19 @@ export interface GrantEntry {
 }
 
 const NO_ENTRY: GrantEntry = { flags: 0, domid: 0, gfn: 0 };
+
+/** Where the entries of a version are, in powers of two: this is on the path of every mapping. */
+interface Layout {
+  /** Entries in a page. */
+  readonly perFrame: number;
+  /** Bytes of an entry. */
+  readonly size: number;
+}
+
+const LAYOUTS: Readonly<Record<1 | 2, Layout>> = {
+  1: { perFrame: Math.log2(V1_PER_FRAME), size: Math.log2(GRANT_ENTRY.SIZE) },
+  2: { perFrame: Math.log2(V2_PER_FRAME), size: Math.log2(GRANT_ENTRY_V2.SIZE) },
+};
 
 /** A page and how it is read. */
 interface Frame {
@@ -52,7 +66,8 @@ export class GrantFrames {
   /** Only the first ones are in force; a page once made is kept for the next time. */
   readonly #status: Frame[] = [];
   #version: 1 | 2 = 1;
-  #perFrame = V1_PER_FRAME;
+  #layout: Layout = LAYOUTS[1];
+  #entryCount = 0;
 
   /** @param allocate makes a zeroed page that guests can be shown */
   constructor(allocate: () => Uint8Array) {
@@ -76,14 +91,14 @@ export class GrantFrames {
 
   /** References that the pages have room for. */
   get entryCount(): number {
-    return this.#shared.length * this.#perFrame;
+    return this.#entryCount;
   }
 
   /** Adds pages up to `count`; false if the table may not become so large. */
   grow(count: number): boolean {
     if (count > MAX_GRANT_FRAMES) return false;
     while (this.#shared.length < count) this.#shared.push(this.#makeFrame());
-    this.#makeStatusFrames();
+    this.#settle();
     return true;
   }
 
@@ -199,8 +214,8 @@ export class GrantFrames {
     const kept = Array.from({ length: RESERVED_ENTRIES }, (_, gref) => this.#keep(gref));
     for (const { bytes } of [...this.#shared, ...this.#status]) bytes.fill(0);
     this.#version = version;
-    this.#perFrame = version === 1 ? V1_PER_FRAME : V2_PER_FRAME;
-    this.#makeStatusFrames();
+    this.#layout = LAYOUTS[version];
+    this.#settle();
     kept.forEach((entry, gref) => {
       this.write(gref, { ...entry, flags: entry.flags & ~IN_USE });
       this.mark(gref, entry.flags & IN_USE);
@@ -215,7 +230,9 @@ export class GrantFrames {
     return { flags: flags | marks & IN_USE, domid: this.domid(gref), gfn: this.gfn(gref) };
   }
 
-  #makeStatusFrames(): void {
+  /** Follows a change of the number of pages or of the version. */
+  #settle(): void {
+    this.#entryCount = this.#shared.length << this.#layout.perFrame;
     while (this.#status.length < this.statusCount) this.#status.push(this.#makeFrame());
   }
 
@@ -227,7 +244,7 @@ export class GrantFrames {
   // ---- where things are -------------------------------------------------------------------------
 
   #frame(gref: number): Frame {
-    return this.#shared[Math.floor(gref / this.#perFrame)]!;
+    return this.#shared[gref >>> this.#layout.perFrame]!;
   }
 
   #view(gref: number): DataView {
@@ -235,7 +252,7 @@ export class GrantFrames {
   }
 
   #offset(gref: number): number {
-    return gref % this.#perFrame * (PAGE_SIZE / this.#perFrame);
+    return gref << this.#layout.size & OFFSET_MASK;
   }
 
   #markFrame(gref: number): Frame {
@@ -251,7 +268,7 @@ export class GrantFrames {
 
   #entry(gref: number): Uint8Array {
     const at = this.#offset(gref);
-    return this.#frame(gref).bytes.subarray(at, at + PAGE_SIZE / this.#perFrame);
+    return this.#frame(gref).bytes.subarray(at, at + (1 << this.#layout.size));
   }
 
   #statusWord(gref: number): Uint8Array {

@@ -131,9 +131,10 @@ export class GrantTable {
       return this.#refuse(GENERAL_ERROR, "in use by another, by too many or in part");
     }
     if (pin === 0 || this.#raises(pin, readOnly)) {
-      const type = this.frames.flags(gref) & (GTF_TYPE_MASK | GTF_SUB_PAGE);
+      const flags = this.frames.flags(gref);
+      const type = flags & (GTF_TYPE_MASK | GTF_SUB_PAGE);
       if (pin === 0 && type !== GTF_PERMIT_ACCESS) return this.#refuseType();
-      const status = this.#mark(gref, domid, readOnly);
+      const status = this.#mark(gref, flags, domid, readOnly);
       if (status !== OKAY) return status;
       if (pin === 0) {
         const found = this.#find(gref, readOnly, true);
@@ -160,14 +161,15 @@ export class GrantTable {
     if (pin !== 0 && this.#excludes(gref, domid)) {
       return this.#refuse(GENERAL_ERROR, "in use by another or by too many");
     }
-    const type = this.frames.flags(gref) & GTF_TYPE_MASK;
+    const flags = this.frames.flags(gref);
+    const type = flags & GTF_TYPE_MASK;
     if (this.frames.version === 2 && type === GTF_TRANSITIVE) {
       return this.#acquireThrough(gref, domid, readOnly, mayPassOn);
     }
     if (this.#subPages.get(gref)?.through !== undefined) return this.#refuseChange();
     if (pin === 0 || this.#raises(pin, readOnly)) {
       if (pin === 0 && type !== GTF_PERMIT_ACCESS) return this.#refuseType();
-      const status = this.#mark(gref, domid, readOnly);
+      const status = this.#mark(gref, flags, domid, readOnly);
       if (status !== OKAY) return status;
       if (pin === 0) {
         const found = this.#find(gref, readOnly, false);
@@ -197,12 +199,15 @@ export class GrantTable {
     return !readOnly && (pin & PIN_WRITERS) === 0;
   }
 
-  /** The rest of the check, and the marks: _set_status(). */
-  #mark(gref: number, domid: number, readOnly: boolean): GrantStatus {
+  /**
+   * The rest of the check, and the marks: _set_status().
+   * @param flags the entry's, as they have just been read
+   */
+  #mark(gref: number, flags: number, domid: number, readOnly: boolean): GrantStatus {
     if (this.#pins[gref] === 0 && this.frames.domid(gref) !== domid) {
       return this.#refuse(GENERAL_ERROR, `it is for domain ${this.frames.domid(gref)}`);
     }
-    if (!readOnly && (this.frames.flags(gref) & GTF_READONLY) !== 0) {
+    if (!readOnly && (flags & GTF_READONLY) !== 0) {
       return this.#refuse(GENERAL_ERROR, "it is read-only");
     }
     this.frames.mark(gref, readOnly ? GTF_READING : GTF_READING | GTF_WRITING);
@@ -257,8 +262,9 @@ export class GrantTable {
   /** Clears the marks that no user is left for. */
   #unmark(gref: number, readOnly: boolean): void {
     const pin = this.#pins[gref]!;
-    if (!readOnly && (pin & PIN_WRITERS) === 0) this.frames.unmark(gref, GTF_WRITING);
-    if (pin === 0) this.frames.unmark(gref, GTF_READING);
+    const writing = !readOnly && (pin & PIN_WRITERS) === 0 ? GTF_WRITING : 0;
+    const marks = pin === 0 ? writing | GTF_READING : writing;
+    if (marks !== 0) this.frames.unmark(gref, marks);
   }
 
   // ---- a grant of another domain ----------------------------------------------------------------
@@ -272,7 +278,7 @@ export class GrantTable {
   ): GrantStatus {
     const pin = this.#pins[gref]!;
     if (pin === 0 || this.#raises(pin, readOnly)) {
-      const status = this.#mark(gref, domid, readOnly);
+      const status = this.#mark(gref, this.frames.flags(gref), domid, readOnly);
       if (status !== OKAY) return status;
     }
     const status = this.#reach(gref, readOnly, mayPassOn);
