@@ -15,7 +15,7 @@ import { blockFunction, type CompilableBlock, SMALL, type Unit } from "./unit.ts
 import { FunctionBody } from "./wasm.ts";
 
 /** Instructions of the largest function. */
-const MAX_FUNCTION = 96;
+const MAX_FUNCTION = 40;
 /** Callers that a return is compared with. */
 const MAX_CALLERS = 3;
 
