@@ -115,7 +115,11 @@ export class GuestCall {
       const gpa = this.#gpa(pointer + done);
       if (gpa === undefined) return false;
       const piece = Math.min(length - done, PAGE_SIZE - gpa % PAGE_SIZE);
-      for (let i = 0; i < piece; i++) this.bytes[at + done + i] = this.#memory.read8(gpa + i);
+      const words = piece & ~3;
+      for (let i = 0; i < words; i += 4) {
+        this.fields.setUint32(at + done + i, this.#memory.read32(gpa + i), true);
+      }
+      for (let i = words; i < piece; i++) this.bytes[at + done + i] = this.#memory.read8(gpa + i);
       done += piece;
     }
     return true;
@@ -133,7 +137,11 @@ export class GuestCall {
       const gpa = this.#gpa(pointer + done);
       if (gpa === undefined) return false;
       const piece = Math.min(length - done, PAGE_SIZE - gpa % PAGE_SIZE);
-      for (let i = 0; i < piece; i++) this.#memory.write8(gpa + i, this.bytes[at + done + i] ?? 0);
+      const words = piece & ~3;
+      for (let i = 0; i < words; i += 4) {
+        this.#memory.write32(gpa + i, this.fields.getUint32(at + done + i, true));
+      }
+      for (let i = words; i < piece; i++) this.#memory.write8(gpa + i, this.bytes[at + done + i]!);
       done += piece;
     }
     return true;
