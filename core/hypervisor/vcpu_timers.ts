@@ -24,6 +24,10 @@ export const VCPU_SSHOTTMR_FUTURE = 1;
 const SHORTEST_PERIOD: Ns = 1_000_000;
 const STIME_DELTA_MAX: Ns = 2 ** 62;
 
+/** What set_timer_op does not believe: 13 days. Then it fires after the time that follows. */
+const FAR_AWAY: Ns = 2 ** 50;
+const MIDDLEGROUND: Ns = 100_000_000;
+
 /** The timers of vCPU 0. */
 export class VcpuTimers {
   readonly #clock: Clock;
@@ -79,10 +83,15 @@ export class VcpuTimers {
     return 0;
   }
 
-  /** Serves one set_timer_op: the singleshot timer by another name; 0 stops it. */
+  /**
+   * Serves one set_timer_op: the singleshot timer by another name; 0 stops it. What is negative or
+   * too far away comes of a counter that wrapped, or of a guest that needs no timer.
+   */
   setTimerOp(call: GuestCall): number {
+    const { now } = this.#clock;
     const deadline = deadlineOf(call.first, call.second);
     if (deadline === 0) this.#singleshot.cancel();
+    else if (deadline < 0 || deadline - now >= FAR_AWAY) this.#arm(now + MIDDLEGROUND);
     else this.#arm(deadline);
     return 0;
   }

@@ -89,6 +89,23 @@ Deno.test("set_timer_op takes the high half in ECX", () => {
   assertEquals(fired(guest), true);
 });
 
+Deno.test("set_timer_op takes times that make no sense for 100 ms", () => {
+  const times = [[0, 0x80000000], [0xffffffff, 0xffffffff], [0, 1 << 19], [0, 0x7fffffff]] as const;
+  for (const [low, high] of times) {
+    const guest = timedGuest();
+    guest.call(15, low, high);
+    guest.clock.moveTo(99_999_999);
+    assertEquals(fired(guest), false);
+    guest.clock.moveTo(100_000_000);
+    assertEquals(fired(guest), true);
+  }
+  const guest = timedGuest();
+  guest.call(15, 0, (1 << 18) - 1);
+  assertEquals([guest.clock.armed, guest.clock.moveTo(100_000_000), fired(guest)], [
+    ...[1, undefined, false],
+  ]);
+});
+
 Deno.test("VCPUOP_set_periodic_timer fires from its own deadlines until it is stopped", () => {
   const guest = timedGuest();
   const set = (period: bigint) => guest.call(24, 6, 0, guest.struct([0, 8, period]));
