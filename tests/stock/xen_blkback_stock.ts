@@ -139,6 +139,21 @@ done`,
   assertEquals([guestErrors, hostErrors], [0, 0]);
 });
 
+linuxTest("blkfront takes back grants that a backend without work has let go", async (folder) => {
+  await Deno.writeFile(join(folder, "d.img"), IMAGE);
+  const sum = (name: string) =>
+    `echo "${name} $(dd if=/dev/xvda bs=128k iflag=direct | sha256sum)"`;
+  const commands = `${sum("before")}\nsleep 75\necho "slept"\n${sum("after")}`;
+  const end = await run(folder, script(["xvda"], commands), ["d.img,raw,xvda,rw"]);
+  assertEquals(end.code, 0, tailOf(end));
+  for (const name of ["before", "after"]) {
+    assertStringIncludes(value(end, name)!, sha256(IMAGE));
+  }
+  const { elapsedNs, guestErrors, grants: { map, unmap } } = JSON.parse(end.report).counters;
+  assertEquals([elapsedNs > 75e9, guestErrors], [true, 0]);
+  assert(map > 2 * 32 && unmap > 32, `${map} maps, ${unmap} unmaps`);
+});
+
 linuxTest("blkfront leaves a CD-ROM of an HVM domain alone", async (folder) => {
   for (const name of ["d.img", "c.iso"]) await Deno.writeFile(join(folder, name), IMAGE);
   const init = script(["xvda"], `sleep 1; echo "disks $(echo /sys/block/xvd*)"`);
