@@ -157,15 +157,16 @@ export class PageCacheDisk implements Disk {
   }
 
   #read(thread: Thread, start: number, end: number): void {
+    const { request } = thread;
     this.#access("read", start, end, (status, failedAt) => {
-      if (status !== "ok") {
-        return this.#end(thread, status, Math.max(failedAt, thread.request.sector));
-      }
-      for (let page = start; page < end; page++) {
+      const goodEnd = status === "ok" ? end : Math.floor(failedAt / PAGE_SECTORS);
+      for (let page = start; page < goodEnd; page++) {
         if (!this.#dirty.has(page)) this.#clean.add(page);
       }
       this.#evict();
-      this.#goOn(thread);
+      // What is only read ahead may fail.
+      if (goodEnd >= Math.min(end, endPage(request))) this.#goOn(thread);
+      else this.#end(thread, status, Math.max(failedAt, request.sector));
     });
   }
 

@@ -142,6 +142,14 @@ Deno.test("PageCacheDisk gives a bad sector's error to who reads it, and to nobo
   assertEquals(ends, ["read error at 85", "read ok", "read error at 85"]);
 });
 
+Deno.test("PageCacheDisk forgives a bad sector that it has only read ahead", () => {
+  const unc = { kind: "unc", sector: 83, count: 1, times: Infinity } as const;
+  const { run, ends, asked } = bench((disk) => new FaultyDisk(disk, [unc]));
+  for (let sector = 0; sector < 88; sector += 8) run("read", sector, sectors(8));
+  assertEquals(ends, [...new Array(10).fill("read ok"), "read error at 83"]);
+  assertEquals(asked, ["read 0+8", "read 8+256", "read 80+256"]);
+});
+
 Deno.test("PageCacheDisk fails the flush after a page that it could not write back, once", () => {
   const abort = { kind: "abort", sector: 8, count: 1, times: 1 } as const;
   const { run, ends } = bench((disk) => new FaultyDisk(disk, [abort]));
