@@ -162,6 +162,11 @@ export class Monitor {
         help: "list the virtual disks of the domain",
         run: (text) => this.#arguments(text, 0) && inspector.blockList(),
       },
+      grants: {
+        usage: "grants",
+        help: "list the grants that are in use, as Xen's key g",
+        run: (text) => this.#arguments(text, 0) && inspector.grants(),
+      },
       ...toolstackCommands(host),
       stop: { usage: "stop", help: "stop emulation", run: act(() => host.stop()) },
       cont: { usage: "cont", help: "resume emulation", run: act(() => host.cont()) },

@@ -179,6 +179,13 @@ export class GrantFrames {
     view.setUint16(at, view.getUint16(at, true) & ~bits, true);
   }
 
+  /** An entry as it is; the flags with the marks, wherever they are. */
+  read(gref: number): GrantEntry {
+    const marks = this.#markFrame(gref).view.getUint16(this.#markOffset(gref), true);
+    const flags = this.flags(gref) | marks & IN_USE;
+    return { flags, domid: this.domid(gref), gfn: this.gfn(gref) };
+  }
+
   /** Fills an entry in, as its domain does: the flags last. */
   write(gref: number, { flags, domid, gfn }: GrantEntry): void {
     const view = this.#view(gref);
@@ -224,10 +231,8 @@ export class GrantFrames {
 
   /** An entry with its marks; version 2 leaves behind what does not permit access. */
   #keep(gref: number): GrantEntry {
-    const flags = this.flags(gref);
-    if (this.#version === 2 && (flags & GTF_TYPE_MASK) !== GTF_PERMIT_ACCESS) return NO_ENTRY;
-    const marks = this.#markFrame(gref).view.getUint16(this.#markOffset(gref), true);
-    return { flags: flags | marks & IN_USE, domid: this.domid(gref), gfn: this.gfn(gref) };
+    const isLost = this.#version === 2 && (this.flags(gref) & GTF_TYPE_MASK) !== GTF_PERMIT_ACCESS;
+    return isLost ? NO_ENTRY : this.read(gref);
   }
 
   /** Follows a change of the number of pages or of the version. */

@@ -26,7 +26,7 @@ import {
   RESERVED_ENTRIES,
   V1_PER_FRAME,
 } from "./grant_entry.ts";
-import { GrantFrames } from "./grant_frames.ts";
+import { type GrantEntry, GrantFrames } from "./grant_frames.ts";
 
 /** Users of an entry: those that read in the low byte, those that write too in the high one. */
 const PIN_READ = 0x0001;
@@ -42,6 +42,20 @@ export interface GrantedMemory {
   page(gfn: Gfn, readOnly: boolean): Uint8Array | undefined;
   /** The page belongs to another domain, which has granted it to this one. */
   isForeign(gfn: Gfn): boolean;
+}
+
+/** An entry that somebody uses. */
+export interface ActiveEntry {
+  readonly gref: number;
+  /** Whoever uses it. */
+  readonly domid: number;
+  /** Where the host has the page. */
+  readonly mfn: number;
+  /** Of those, how many only read, and how many write too. */
+  readonly readers: number;
+  readonly writers: number;
+  /** The entry, as it is now; its flags with the marks of version 2. */
+  readonly entry: GrantEntry;
 }
 
 /** The part of a page that an entry of version 2 grants, its own or that of another domain. */
@@ -103,6 +117,19 @@ export class GrantTable {
   /** Number of bytes that an entry in use grants. */
   length(gref: number): number {
     return this.#subPages.get(gref)?.length ?? PAGE_SIZE;
+  }
+
+  /** All entries that somebody uses. */
+  get active(): ActiveEntry[] {
+    const grefs = [...this.#pins.keys()].filter((gref) => this.isInUse(gref));
+    return grefs.map((gref) => ({
+      gref,
+      domid: this.#holders[gref]!,
+      mfn: Math.floor(this.page(gref).byteOffset / PAGE_SIZE),
+      readers: this.#pins[gref]! & PIN_READERS,
+      writers: (this.#pins[gref]! & PIN_WRITERS) >> 8,
+      entry: this.frames.read(gref),
+    }));
   }
 
   /** Somebody uses the entry. */

@@ -9,7 +9,7 @@ import type { Gfn } from "../types.ts";
 /** Handles in a page of Xen's table. */
 const MAPTRACK_PER_PAGE = 256;
 /** Pages that the table may grow to (Xen's default max_maptrack_frames). */
-const MAX_MAPTRACK_FRAMES = 1024;
+export const MAX_MAPTRACK_FRAMES = 1024;
 const TAIL = -1;
 
 /** One mapping. */
@@ -34,6 +34,11 @@ export class Maptrack {
   /** The mapping of a handle; `undefined` for one that is not in use. */
   get(handle: number): GrantMapping | undefined {
     return this.#mappings[handle];
+  }
+
+  /** Pages that the table has. */
+  get frameCount(): number {
+    return this.#mappings.length / MAPTRACK_PER_PAGE;
   }
 
   /** All mappings that there are. */

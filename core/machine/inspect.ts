@@ -19,6 +19,7 @@ import { ioApicLines, localApicLines } from "./inspect_apic.ts";
 import { blockStatLines, irqLines, pciLines, picLines } from "./inspect_board.ts";
 import { blockListLines } from "./inspect_vbds.ts";
 import { registerLines, registerValue } from "./inspect_cpu.ts";
+import { grantLines } from "./inspect_grants.ts";
 import { storeLines } from "./inspect_xenstore.ts";
 import { listCode, type Listed } from "./listing.ts";
 import type { GuestRam } from "./memory.ts";
@@ -59,6 +60,8 @@ export interface Inspector {
   blockStats(): string[];
   /** What `xl block-list` prints. */
   blockList(): string[];
+  /** The grant tables, as Xen prints them. */
+  grants(): string[];
   /** What `xenstore-ls` prints of a path, or why it prints nothing. */
   xenstore(path: string, style: ListStyle): string[];
   /** Walks the page tables; `undefined` where nothing is mapped. */
@@ -118,6 +121,10 @@ export class MachineInspector implements Inspector {
 
   blockList(): string[] {
     return blockListLines(this.#parts.domain());
+  }
+
+  grants(): string[] {
+    return grantLines(this.#parts.domain());
   }
 
   xenstore(path: string, style: ListStyle): string[] {

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { boot, exitWith, flatGuest } from "../../helpers/small_machine.ts";
 
 const dword = (value: number) => [value, value >> 8, value >> 16, value >> 24].map((b) => b & 0xff);
@@ -41,6 +41,24 @@ Deno.test("Machine: a page mapped read-only is read where it is mapped, and writ
   ));
   assertEquals(machine.runSlice()!.code, (0x55 << 1 | 1) & 0xff);
   assertEquals(machine.memory.read32(table * 4096 + 64), 1 << 16 | 0x9);
+  const lines = machine.inspector.grants();
+  assertEquals(lines.slice(2, 5), [
+    "grant-table for remote d0 (v1)",
+    "  1 frames (64 max), 0 maptrack frames (1024 max)",
+    "no active grant table entries",
+  ]);
+  assertEquals(lines.slice(5, 9), [
+    "      -------- active --------       -------- shared --------",
+    "[ref] localdom mfn      pin          localdom gmfn     flags",
+    "grant-table for remote d1 (v1)",
+    "  1 frames (64 max), 1 maptrack frames (1024 max)",
+  ]);
+  assertMatch(lines[9]!, /^\[0x008\] {6}1 0x[0-9a-f]{5} 0x00000100 {10}1 0x000140 0x09$/);
+});
+
+Deno.test("Inspector.grants() has nothing to list where Xen is hidden", () => {
+  const { inspector } = boot(flatGuest(...exitWith(0)), { machine: "pc" });
+  assertEquals(inspector.grants(), ["grants: no domain: this machine hides Xen"]);
 });
 
 Deno.test("Machine: a table of version 2 can grow as far as it may, and change back and forth", () => {
