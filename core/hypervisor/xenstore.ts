@@ -55,12 +55,12 @@ export class XenStore {
   /** Makes a domain known; its requests are served from now on. */
   introduce(domid: number): void {
     this.#introduced.add(domid);
-    this.hold(() => this.#watches.fireSpecial("@introduceDomain"));
+    this.hold(() => this.#watches.fireSpecial("@introduceDomain", domid));
   }
 
   /** A domain has shut down and is still there: tells those who wait for that. */
-  domainShutDown(): void {
-    this.hold(() => this.#watches.fireSpecial("@releaseDomain"));
+  domainShutDown(domid: number): void {
+    this.hold(() => this.#watches.fireSpecial("@releaseDomain", domid));
   }
 
   /** Forgets a domain that is no more: what it owned goes with it, the rest is the toolstack's. */
@@ -68,7 +68,7 @@ export class XenStore {
     this.#introduced.delete(domid);
     this.hold(() => {
       this.#change((fork) => removeOwned(fork, domid));
-      this.#watches.fireSpecial("@releaseDomain");
+      this.#watches.fireSpecial("@releaseDomain", domid);
     });
   }
 

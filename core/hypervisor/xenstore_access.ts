@@ -45,7 +45,15 @@ const DOMID_FIRST_RESERVED = 0x7ff0;
 const ABSOLUTE_PATH_MAX = 3072;
 const RELATIVE_PATH_MAX = 2048;
 const PATH = /^\/?[A-Za-z0-9\-_@]+(?:\/[A-Za-z0-9\-_@]+)*$/;
-const SPECIAL_WATCHES: readonly string[] = ["@introduceDomain", "@releaseDomain"];
+
+/** Names that can be watched and are no nodes. They have permissions all the same. */
+export const SPECIAL_NAMES = ["@introduceDomain", "@releaseDomain"] as const;
+
+/** One of {@link SPECIAL_NAMES}. */
+export type SpecialName = typeof SPECIAL_NAMES[number];
+
+/** In a list of permissions: every domain that has no entry of its own. */
+export const DOMID_ANY = 0x7ff4;
 
 /** The directory that a domain's relative paths start from. */
 export function homePath(domid: number): string {
@@ -71,7 +79,18 @@ export function absolutePath(domid: number, path: string): string {
  * @throws {StoreError} EINVAL
  */
 export function absoluteWatchPath(domid: number, path: string): string {
-  return SPECIAL_WATCHES.includes(path) ? path : absolutePath(domid, path);
+  return isSpecial(path) ? path : absolutePath(domid, path);
+}
+
+/** It is one of {@link SPECIAL_NAMES}. */
+export function isSpecial(path: string): path is SpecialName {
+  return (SPECIAL_NAMES as readonly string[]).includes(path);
+}
+
+/** Levels from `ancestor` down to a `path` at or below it. */
+export function levelsBelow(path: string, ancestor: string): number {
+  const names = (of: string) => of === "/" ? 0 : of.split("/").length - 1;
+  return names(path) - names(ancestor);
 }
 
 /** The path one level up; `/` is its own parent. */
@@ -117,7 +136,9 @@ export type Permissions = readonly [Permission, ...Permission[]];
 export function accessOf(permissions: Permissions, domid: number): number {
   const [owner, ...others] = permissions;
   if (domid === DOM0 || domid === owner.domid) return MAY.READ | MAY.WRITE;
-  return others.find((entry) => entry.domid === domid)?.access ?? owner.access;
+  const entry = others.find((entry) => entry.domid === domid) ??
+    others.find((entry) => entry.domid === DOMID_ANY);
+  return (entry ?? owner).access;
 }
 
 /** The list of a new node: its parent's, and a guest owns what it creates. */
@@ -134,13 +155,15 @@ export function inheritPermissions(parent: Permissions, creator: number): Permis
 export function parsePermissions(texts: readonly string[]): Permissions {
   const [owner, ...others] = texts.map(parsePermission);
   if (owner === undefined) throw new StoreError("EINVAL", "empty permission list");
+  if (owner.domid === DOMID_ANY) throw new StoreError("EINVAL", "a node that anybody owns");
   return [owner, ...others];
 }
 
 function parsePermission(text: string): Permission {
   const access = ACCESS_LETTERS.indexOf(text.slice(0, 1));
   if (text === "" || access < 0) throw new StoreError("EINVAL", text);
-  return { domid: parseDomid(text.slice(1)), access };
+  const domid = text.slice(1) === String(DOMID_ANY) ? DOMID_ANY : parseDomid(text.slice(1));
+  return { domid, access };
 }
 
 /** The inverse of {@link parsePermissions}. */

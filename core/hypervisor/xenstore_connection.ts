@@ -5,7 +5,15 @@
  * @module
  */
 
-import { DOM0, type Permissions, StoreError } from "./xenstore_access.ts";
+import {
+  accessOf,
+  DOM0,
+  isSpecial,
+  MAY,
+  type Permissions,
+  type SpecialName,
+  StoreError,
+} from "./xenstore_access.ts";
 import { StoreTransaction } from "./xenstore_transaction.ts";
 import type { StoreNode, StoreTree } from "./xenstore_tree.ts";
 import { STORE_QUOTA, type StoreChange, StoreView } from "./xenstore_view.ts";
@@ -44,6 +52,7 @@ export class StoreConnection {
   }
 
   permissions(path: string, transaction: number = 0): Permissions {
+    if (isSpecial(path)) return this.#specialPermissions(path);
     return this.#view(transaction).permissions(path);
   }
 
@@ -60,12 +69,13 @@ export class StoreConnection {
   }
 
   setPermissions(path: string, permissions: Permissions, transaction: number = 0): void {
+    if (isSpecial(path)) return this.#setSpecialPermissions(path, permissions);
     this.#change(transaction, (view) => view.setPermissions(path, permissions));
   }
 
   /** Registers a watch. Its first event, `path` and `token` as given, is the caller's to send. */
-  watch(path: string, token: string): void {
-    this.#core.watches.add(this.#sink, this.#domid, path, token);
+  watch(path: string, token: string, depth?: number): void {
+    this.#core.watches.add(this.#sink, this.#domid, path, token, depth);
   }
 
   unwatch(path: string, token: string): void {
@@ -108,6 +118,17 @@ export class StoreConnection {
   reset(): void {
     this.#core.watches.removeAll(this.#sink);
     this.#transactions.clear();
+  }
+
+  #specialPermissions(name: SpecialName): Permissions {
+    const permissions = this.#core.watches.specialPermissions(name);
+    if ((accessOf(permissions, this.#domid) & MAY.READ) !== 0) return permissions;
+    throw new StoreError("EACCES", name);
+  }
+
+  #setSpecialPermissions(name: SpecialName, permissions: Permissions): void {
+    if (this.#domid !== DOM0) throw new StoreError("EACCES", name);
+    this.#core.watches.setSpecialPermissions(name, permissions);
   }
 
   #view(transaction: number): StoreView {

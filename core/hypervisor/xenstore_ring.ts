@@ -39,7 +39,13 @@ export const XS_RING = {
 } as const;
 
 /** Bits of the field server_features. */
-const FEATURE = { RECONNECTION: 1 << 0, ERROR: 1 << 1 } as const;
+const FEATURE = {
+  RECONNECTION: 1 << 0,
+  ERROR: 1 << 1,
+  WATCH_DEPTH: 1 << 2,
+  DOMID_ANY: 1 << 3,
+} as const;
+const ALL_FEATURES = Object.values(FEATURE).reduce((all, feature) => all | feature, 0);
 
 /** Values of the field connection. */
 const CONNECTION = { CONNECTED: 0, RECONNECT: 1 } as const;
@@ -105,7 +111,7 @@ export class XenStoreRing {
     this.#parts = parts;
     this.#view = viewOf(parts.page() as Uint8Array);
     this.#client = parts.store.connect(parts.domid, (path, token) => this.#event(path, token));
-    this.#set(XS_RING.SERVER_FEATURES, FEATURE.RECONNECTION | FEATURE.ERROR);
+    this.#set(XS_RING.SERVER_FEATURES, ALL_FEATURES);
     this.#reset();
     parts.store.introduce(parts.domid);
   }

@@ -10,7 +10,10 @@ import {
   DOM0,
   homePath,
   isAtOrBelow,
+  levelsBelow,
   MAY,
+  type Permissions,
+  type SpecialName,
   StoreError,
 } from "./xenstore_access.ts";
 import type { StoreTree } from "./xenstore_tree.ts";
@@ -26,17 +29,32 @@ interface Watch {
   readonly path: string;
   readonly absolute: string;
   readonly token: string;
+  /** Levels below the path that it hears of. */
+  readonly depth: number;
 }
+
+/** Nobody but dom0 hears of other domains, unless it is allowed to. */
+const SPECIAL_PERMISSIONS: Permissions = [{ domid: DOM0, access: 0 }];
 
 /** All watches of the store, in the order of registration. */
 export class WatchTable {
   #watches: Watch[] = [];
+  /** Of the names that are no nodes, where dom0 has set them. */
+  readonly #special: Map<SpecialName, Permissions> = new Map();
 
   /**
    * Registers a watch. Its first event is the caller's to send: it belongs after the reply.
+   * @param depth levels below the path that it is to hear of; of a name that is no node, 1 asks
+   *   which domain it is about
    * @throws {StoreError} EINVAL, EEXIST, E2BIG
    */
-  add(sink: WatchSink, domid: number, path: string, token: string): void {
+  add(
+    sink: WatchSink,
+    domid: number,
+    path: string,
+    token: string,
+    depth: number = Infinity,
+  ): void {
     const absolute = absoluteWatchPath(domid, path);
     const own = this.#watches.filter((watch) => watch.sink === sink);
     if (own.some((watch) => watch.path === path && watch.token === token)) {
@@ -45,7 +63,7 @@ export class WatchTable {
     if (domid !== DOM0 && own.length >= STORE_QUOTA.WATCHES) {
       throw new StoreError("E2BIG", `watches of domain ${domid}`);
     }
-    this.#watches.push({ sink, domid, path, absolute, token });
+    this.#watches.push({ sink, domid, path, absolute, token, depth });
   }
 
   /** @throws {StoreError} ENOENT */
@@ -65,6 +83,7 @@ export class WatchTable {
   fire(change: StoreChange, before: StoreTree, after: StoreTree): void {
     for (const watch of this.#watches) {
       if (isAtOrBelow(change.path, watch.absolute)) {
+        if (levelsBelow(change.path, watch.absolute) > watch.depth) continue;
         if (isVisible(watch, change.path, before, after)) this.#send(watch, change.path);
       } else if (change.removed && isAtOrBelow(watch.absolute, change.path)) {
         if (isVisible(watch, watch.absolute, before, before)) this.#send(watch, watch.absolute);
@@ -72,11 +91,24 @@ export class WatchTable {
     }
   }
 
-  /** Tells dom0's watchers of `@introduceDomain` or `@releaseDomain`. */
-  fireSpecial(name: string): void {
+  /** Tells those who may hear of a domain. */
+  fireSpecial(name: SpecialName, domid: number): void {
+    const permissions = this.specialPermissions(name);
     for (const watch of this.#watches) {
-      if (watch.absolute === name && watch.domid === DOM0) watch.sink(name, watch.token);
+      const mayHear = (accessOf(permissions, watch.domid) & MAY.READ) !== 0;
+      if (watch.absolute !== name || !mayHear) continue;
+      watch.sink(watch.depth === 1 ? `${name}/${domid}` : name, watch.token);
     }
+  }
+
+  /** Who may hear of what a name that is no node stands for. */
+  specialPermissions(name: SpecialName): Permissions {
+    return this.#special.get(name) ?? SPECIAL_PERMISSIONS;
+  }
+
+  /** See {@link specialPermissions}; dom0's to say. */
+  setSpecialPermissions(name: SpecialName, permissions: Permissions): void {
+    this.#special.set(name, permissions);
   }
 
   #send(watch: Watch, path: string): void {

@@ -111,8 +111,8 @@ export const XS_OPERATIONS: Readonly<Record<number, XsOperation>> = {
   },
   [XS.WATCH]: {
     name: "WATCH",
-    request: "wpath|token|",
-    serve: (client, [path = "", token = ""]) => done(client.watch(path, token)),
+    request: "wpath|token|...",
+    serve: watch,
     ignoresTransaction: true,
   },
   5: {
@@ -177,7 +177,8 @@ export function serveRequest(client: StoreConnection, header: XsHeader, payload:
     const answer = operation.serve(client, fields, header.txId);
     if (answer.length > XS_PAYLOAD_MAX) return errorReply("E2BIG");
     const reply = { type: header.type, payload: answer };
-    return header.type === XS.WATCH ? { ...reply, event: payload } : reply;
+    if (header.type !== XS.WATCH) return reply;
+    return { ...reply, event: strings(fields.slice(0, 2)) };
   } catch (error) {
     if (error instanceof StoreError) return errorReply(error.code);
     throw error;
@@ -222,6 +223,14 @@ function strings(list: Iterable<string>): string {
 
 function done(_result: void): string {
   return OK;
+}
+
+/** The third field, which may be missing, is a depth. */
+function watch(client: StoreConnection, fields: readonly string[]): string {
+  const [path = "", token = "", depth] = fields;
+  const isDepth = depth === undefined || /^[0-9]{1,9}$/.test(depth);
+  if (fields.length > 3 || !isDepth) throw new StoreError("EINVAL", "depth");
+  return done(client.watch(path, token, depth === undefined ? undefined : Number(depth)));
 }
 
 function startTransaction(client: StoreConnection, _fields: unknown, nested: number): string {

@@ -92,7 +92,7 @@ export class Domains {
   /** Tells whoever waits for that that the current one has shut down. */
   shutDown(): void {
     this.current.control.close();
-    this.#store.domainShutDown();
+    this.#store.domainShutDown(this.current.xen.domid);
   }
 
   /**

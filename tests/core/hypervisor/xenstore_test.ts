@@ -262,6 +262,34 @@ Deno.test("XenStore.introduce() and release() fire the special watches of dom0 o
   assertEquals(events, []);
 });
 
+Deno.test("StoreConnection.watch() hears of domains when dom0 has given it permission", () => {
+  const { store, dom0, guest, events } = fixture();
+  guest.watch("@releaseDomain", "all");
+  guest.watch("@releaseDomain", "which", 1);
+  guest.watch("@introduceDomain", "closed");
+  dom0.setPermissions("@releaseDomain", ["n0", "r1"]);
+  assertEquals(formatPermissions(guest.permissions("@releaseDomain")), ["n0", "r1"]);
+  store.introduce(7);
+  store.release(7);
+  assertEquals(events, ["@releaseDomain all", "@releaseDomain/7 which"]);
+  dom0.setPermissions("@releaseDomain", ["n0"]);
+  store.release(8);
+  assertEquals(events.length, 2);
+  assertEquals(refusal(() => guest.permissions("@releaseDomain")), "EACCES");
+});
+
+Deno.test("StoreConnection.permissions() of DOMID_ANY are for whoever has no entry", () => {
+  const { store, dom0, guest } = fixture();
+  const others = [2, 3].map((domid) => store.connect(domid, () => {}));
+  dom0.write("/open", "x");
+  dom0.setPermissions("/open", ["n0", "r32756", "n3"]);
+  assertEquals(guest.read("/open"), "x");
+  assertEquals(others[0]!.read("/open"), "x");
+  assertEquals(refusal(() => others[1]!.read("/open")), "EACCES");
+  assertEquals(refusal(() => guest.write("/open", "y")), "EACCES");
+  assertEquals(formatPermissions(guest.permissions("/open")), ["n0", "r32756", "n3"]);
+});
+
 // ---- watches --------------------------------------------------------------------------------
 
 Deno.test("StoreConnection.watch() hears of the node, of what is below, not of siblings", () => {
@@ -272,6 +300,23 @@ Deno.test("StoreConnection.watch() hears of the node, of what is below, not of s
   guest.write("data/ab", "");
   guest.write("data", "");
   assertEquals(events, ["data/a t", "data/a/b t"]);
+});
+
+Deno.test("StoreConnection.watch() hears of so many levels below as it asks for", () => {
+  const { guest, events } = fixture();
+  for (const depth of [0, 1, 2]) guest.watch("data/a", `depth-${depth}`, depth);
+  guest.write("data/a", "");
+  guest.write("data/a/b", "");
+  guest.write("data/a/b/c", "");
+  guest.write("data/a/b/c/d", "");
+  guest.remove("data/a/b/c");
+  guest.remove("data");
+  assertEquals(events, [
+    ...["data/a depth-0", "data/a depth-1", "data/a depth-2"],
+    ...["data/a/b depth-1", "data/a/b depth-2"],
+    ...["data/a/b/c depth-2", "data/a/b/c depth-2"],
+    ...["data/a depth-0", "data/a depth-1", "data/a depth-2"],
+  ]);
 });
 
 Deno.test("StoreConnection.watch() names paths as it was given: relative or absolute", () => {
