@@ -319,7 +319,8 @@ export class BlkbackRing {
 
   #fail(slot: RequestSlot, status: number): void {
     this.#answer(slot, status);
-    if (status === BLKIF_RSP.ERROR) this.#backOff.armAfter(BACK_OFF);
+    const isPunished = status === BLKIF_RSP.ERROR && this.#ending === undefined;
+    if (isPunished) this.#backOff.armAfter(BACK_OFF);
   }
 
   #answer(slot: RequestSlot, status: number): void {

@@ -4,7 +4,7 @@ import { MEDIA_PRESETS, TimedDisk } from "../../../devices/disk/timed.ts";
 import { BLKIF_OP } from "../../../devices/xen/blkif.ts";
 import { SRING } from "../../../devices/xen/ring.ts";
 import { XENBUS_STATE } from "../../../devices/xen/xenbus.ts";
-import { FakeClock } from "../../helpers/disk.ts";
+import { FakeClock, ManualDisk } from "../../helpers/disk.ts";
 import { BlkfrontGuest, FRONTEND } from "../../helpers/xen.ts";
 
 const GREF = 20;
@@ -45,3 +45,21 @@ for (
     assertEquals(guest.backend.state, XENBUS_STATE.CLOSED);
   });
 }
+
+Deno.test("BlkbackRing does not pause for a bad client whose device is removed", () => {
+  const clock = new FakeClock();
+  const disk = new ManualDisk(64);
+  const guest = new BlkfrontGuest({ disk, clock });
+  guest.connect();
+  guest.page(GREF);
+  guest.put(BLKIF_OP.READ, 1, 0, { gref: GREF });
+  guest.put(BLKIF_OP.WRITE_BARRIER, 2, 0, { gref: 99 }); // not granted; waits for the read
+  guest.push();
+  clock.runTo(clock.now + 50_000);
+  guest.store.remove(FRONTEND);
+  clock.runTo(clock.now + 50_000);
+  disk.complete();
+  clock.runTo(clock.now + 50_000);
+  assertEquals(guest.grants.totalMapped, 0);
+  assertEquals(guest.backend.state, XENBUS_STATE.CLOSED);
+});
