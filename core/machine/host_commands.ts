@@ -70,12 +70,14 @@ export class HostCommands {
     throw new UsageError(`Cannot ${verb}: the machine hides Xen`, "-machine xenfv shows it");
   }
 
+  /** ACPI has no word for a suspend that the toolstack could end. */
   #shutDown(
     { control }: Domain,
     { request, fallback, checkpoint }: Extract<ToolstackCommand, { verb: "shutdown" }>,
   ): void {
-    if (control.isAvailable || !fallback) return control.request(request, checkpoint);
-    const isReset = request === "reboot";
-    this.run({ verb: isReset ? "system_reset" : "system_powerdown" });
+    if (control.isAvailable || !fallback || request === "suspend") {
+      return control.request(request, checkpoint);
+    }
+    this.run({ verb: request === "reboot" ? "system_reset" : "system_powerdown" });
   }
 }
