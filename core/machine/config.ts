@@ -167,6 +167,8 @@ export interface MachineConfig {
 export interface Counters {
   /** Virtual time; the sum of `books`. */
   readonly elapsedNs: Ns;
+  /** Starts of the guest after the first, by resets. */
+  readonly restarts: number;
   /** Instructions retired by the guest. */
   readonly instructions: number;
   /** vCPU time by what it was spent on. */

@@ -11,7 +11,7 @@ import type { TextScreen } from "../../devices/vga_text.ts";
 import type { VirtualClock } from "../clock.ts";
 import type { Cpu } from "../cpu/cpu.ts";
 import type { Dom0Timeline } from "../dom0.ts";
-import { EXIT_CODE, GuestPanic, InternalError } from "../errors.ts";
+import { GuestPanic, InternalError } from "../errors.ts";
 import type { Accounting } from "../hypervisor/accounting.ts";
 import type { ExitBooks } from "../hypervisor/exit_books.ts";
 import type { HiddenXen } from "../hypervisor/hidden_xen.ts";
@@ -25,13 +25,23 @@ import { Assembly, type Transition } from "./assembly.ts";
 import type { Counters, MachineConfig, RunResult, ToolstackCommand } from "./config.ts";
 import { showsXen } from "./config.ts";
 import type { Drives, NamedBackend } from "./drives.ts";
+import { countersOf } from "./counters.ts";
 import { crashDump } from "./dump.ts";
+import {
+  crash,
+  type End,
+  guestExit,
+  instructionLimit,
+  INTERRUPTED,
+  powerOff,
+  timeLimit,
+  withHostErrors,
+} from "./ends.ts";
 import { ExceptionWatch } from "./exceptions.ts";
 import { type ExitReport, exitReport } from "./exit_report.ts";
 import { HostErrors } from "./host_errors.ts";
 import { HostLoop, type RunHooks } from "./host_loop.ts";
 import type { Inspector } from "./inspect.ts";
-import { NO_STATS } from "./xen_totals.ts";
 import type { PowerCycle } from "./power_cycle.ts";
 import type { HostInput, InputSource, RecordedInput } from "./replay.ts";
 
@@ -39,8 +49,6 @@ import type { HostInput, InputSource, RecordedInput } from "./replay.ts";
 const LONGEST_SLEEP: Ns = 90_000_000_000_000;
 /** Virtual time of a slice. A guest that does nothing but exits has some hundred of them in it. */
 const SLICE: Ns = 1_000_000;
-
-type End = Omit<RunResult, "counters" | "exits">;
 
 /** A machine that has been switched on. */
 export class Machine {
@@ -68,6 +76,7 @@ export class Machine {
   #end: End | undefined;
   /** Under way: the vCPU stands still. */
   #transition: Transition | undefined;
+  #restarts = 0;
   /** The host is to be given way: a start takes it some time. */
   #sliceEnds = false;
   /** When the vCPU ran last. */
@@ -79,7 +88,7 @@ export class Machine {
     this.#config = config;
     this.#hostErrors = new HostErrors((error) => config.onHostError?.(error));
     const parts = new Assembly(config, {
-      onExit: (value) => this.#finish({ reason: "guest-exit", code: exitCode(value) }),
+      onExit: (value) => this.#finish(guestExit(value)),
       onShutdown: (reason) => this.#shutDown(reason),
       onReset: (by) => this.#reset(`Guest asked for a reset by ${by}`),
       onHostError: (image, error) => this.#hostErrors.add(image, error),
@@ -160,28 +169,8 @@ export class Machine {
 
   /** Sums since power-on. */
   counters(): Counters {
-    const { instructions, portItems, ioreqs, interrupts, guestErrors } = this.#accounting;
-    const { domains } = this.#parts;
-    const { hypercalls, grants, events } = domains?.stats() ?? NO_STATS;
-    return {
-      elapsedNs: this.#clock.now,
-      instructions,
-      books: this.#books.snapshot(),
-      dom0Books: this.#dom0.snapshot(),
-      exits: this.#accounting.exitCounts(),
-      portItems,
-      ioreqs,
-      hypercalls,
-      events: {
-        sent: events.sentByGuest + events.sentByDom0,
-        suppressed: domains?.suppressedEvents ?? 0,
-      },
-      grants,
-      interrupts,
-      guestErrors,
-      refusals: domains?.refusals ?? {},
-      hostErrors: this.#hostErrors.count,
-    };
+    const [restarts, hostErrors] = [this.#restarts, this.#hostErrors.count];
+    return { ...countersOf(this.#parts), restarts, hostErrors };
   }
 
   /** The VM exits since power-on, by device and by disk request. */
@@ -194,9 +183,7 @@ export class Machine {
    * written is durable then, unless the result says that the host has failed.
    */
   async run(hooks: RunHooks = {}): Promise<RunResult> {
-    if (await this.#loop.run(this, hooks)) {
-      this.#finish({ reason: "interrupted", code: EXIT_CODE.INTERRUPTED });
-    }
+    if (await this.#loop.run(this, hooks)) this.#finish(INTERRUPTED);
     this.flush();
     return this.#result(this.#end!);
   }
@@ -254,13 +241,10 @@ export class Machine {
   #isAtLimit(): boolean {
     const { maxInsns = Infinity, maxTime = Infinity } = this.#config;
     const { instructions } = this.#accounting;
-    const message = instructions >= maxInsns
-      ? `Stopped after ${instructions} instructions: the limit is ${maxInsns}`
-      : this.#clock.now >= maxTime
-      ? `Stopped at ${this.#clock.now / 1e9} s of virtual time: the limit is ${maxTime / 1e9} s`
-      : undefined;
-    if (message === undefined) return false;
-    this.#finish({ reason: "limit", code: EXIT_CODE.LIMIT, message });
+    const { now } = this.#clock;
+    if (instructions >= maxInsns) this.#finish(instructionLimit(instructions, maxInsns));
+    else if (now >= maxTime) this.#finish(timeLimit(now, maxTime));
+    else return false;
     return true;
   }
 
@@ -317,7 +301,7 @@ export class Machine {
 
   #reset(cause: string): void {
     if (this.#config.reboot === "reset") this.#begin("restart");
-    else this.#powerOff(cause);
+    else this.#finish(powerOff(`${cause}: this machine does not start again`));
   }
 
   /** The vCPU stands still; what the disks and dom0 have begun is finished first. */
@@ -336,6 +320,7 @@ export class Machine {
     this.flush();
     const { vga } = this.#parts.cycle.pc;
     this.#parts.finish(transition);
+    if (transition === "restart") this.#restarts++;
     this.#adopt(this.#parts.cycle, vga);
     this.#transition = undefined;
     this.#sliceEnds = true;
@@ -359,12 +344,7 @@ export class Machine {
   }
 
   #crash(cause: string): void {
-    this.#finish({
-      reason: "guest-crash",
-      code: EXIT_CODE.GUEST_CRASH,
-      message: `Guest crashed: ${cause}`,
-      dump: this.#dump(),
-    });
+    this.#finish(crash(cause, this.#dump()));
   }
 
   /**
@@ -373,19 +353,15 @@ export class Machine {
    */
   #halt(cause: string): void {
     if (showsXen(this.#config)) this.#crash(cause);
-    else {
-      const message = `Guest halted: ${cause}`;
-      this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF, message });
-    }
+    else this.#finish(powerOff(`Guest halted: ${cause}`));
   }
 
   /** A domain that has shut down does not do so again. */
   #shutDown(reason: ShutdownReason): void {
     if (this.#transition !== undefined) return;
     if (reason === "crash" || reason === "watchdog") this.#crash(`it shut down, reason ${reason}`);
-    else if (reason === "poweroff") {
-      this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF });
-    } else if (reason === "reboot") this.#reset("Guest asked for reboot");
+    else if (reason === "poweroff") this.#finish(powerOff());
+    else if (reason === "reboot") this.#reset("Guest asked for reboot");
     else if (reason === "soft_reset") this.#begin("soft reset");
     else {
       const { control } = this.#parts.domains!.current;
@@ -393,17 +369,12 @@ export class Machine {
     }
   }
 
-  #powerOff(cause: string): void {
-    const message = `${cause}: this machine does not start again`;
-    this.#finish({ reason: "power-off", code: EXIT_CODE.POWER_OFF, message });
-  }
-
   #result(end: End): RunResult {
     this.#books.assertClosed();
     this.#exits.finish();
     const counters = this.counters();
     this.#exits.assertClosed(counters.exits, counters.books);
-    return { ...hasFailed(end, counters.hostErrors), counters, exits: this.exits() };
+    return { ...withHostErrors(end, counters.hostErrors), counters, exits: this.exits() };
   }
 
   /** Instructions that have retired or faulted, with those that the vCPU has not reported yet. */
@@ -431,18 +402,4 @@ export class Machine {
 /** Builds and switches on a machine. */
 export function bootMachine(config: MachineConfig): Machine {
   return new Machine(config);
-}
-
-/** A run that the host has failed is no success, whatever the guest made of it. */
-function hasFailed(end: End, hostErrors: number): End {
-  if (hostErrors === 0 || end.reason === "limit" || end.reason === "interrupted") return end;
-  const failures = hostErrors === 1 ? "a disk request" : `${hostErrors} disk requests`;
-  const guests = end.reason === "guest-exit" ? `; the guest's exit code is ${end.code}` : "";
-  const message = `The host failed to serve ${failures}${guests}`;
-  return { message, ...end, code: EXIT_CODE.IMAGE_ERROR };
-}
-
-/** As QEMU's isa-debug-exit: never 0, so that it cannot be taken for power-off. */
-function exitCode(value: number): number {
-  return ((value << 1) | 1) & 0xff;
 }

@@ -37,6 +37,7 @@ const inputs = {
 
 const counters = z.strictObject({
   ...counterFields,
+  restarts: count.describe("starts of the guest after the first, by resets"),
   events: z.strictObject({ sent: count, suppressed: count }),
   guestErrors: count.describe("mistakes that got their architectural answer"),
   refusals: z.record(z.string(), tally).describe("by block backends, by disk and reason"),

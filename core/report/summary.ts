@@ -135,9 +135,13 @@ export function formatRun(record: RunRecord): string {
   const { counters, exits } = record;
   const end = `${endOfRun(record)} after ${duration(counters.elapsedNs)} of virtual time: ` +
     `${plural(counters.instructions, "instruction")}, ${plural(counters.exits.total, "VM exit")}`;
-  const { guestErrors, hostErrors } = counters;
-  const errors = [[guestErrors, "guest error"], [hostErrors, "host error"]] as const;
-  const told = errors.filter(([count]) => count > 0).map(([count, noun]) =>
+  const { restarts, guestErrors, hostErrors } = counters;
+  const rare = [
+    [restarts, "restart"],
+    [guestErrors, "guest error"],
+    [hostErrors, "host error"],
+  ] as const;
+  const told = rare.filter(([count]) => count > 0).map(([count, noun]) =>
     `, ${plural(count, noun)}`
   );
   const tables = [

@@ -15,6 +15,7 @@ export function counters(given: Partial<Counters> = {}): Counters {
     Object.fromEntries(kinds.map((kind) => [kind, 0])) as Record<K, number>;
   return {
     elapsedNs: 0,
+    restarts: 0,
     instructions: 0,
     dom0Books: zero(DOM0_COST_KINDS),
     exits: { total: 0, byReason: {}, byPort: {} },

@@ -61,6 +61,7 @@ for (const [by, reset] of Object.entries(RESETS)) {
       new MemoryDisk(bytes),
     );
     assertEquals([result.reason, result.code, bytes[0]], ["guest-exit", 0x23, 2]);
+    assertEquals(result.counters.restarts, 2);
     const { elapsedNs, books, exits } = result.counters;
     assertEquals(Object.values(books).reduce((sum, ns) => sum + ns, 0), elapsedNs);
     const { requests } = result.exits;
