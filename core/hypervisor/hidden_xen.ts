@@ -6,7 +6,7 @@
 
 import type { VcpuState } from "../types.ts";
 import { ERRNO } from "./errno.ts";
-import type { Paravirt } from "./hypervisor.ts";
+import type { Paravirt } from "./hypervisor_parts.ts";
 import type { XenStats } from "./xen.ts";
 
 const EAX = 0;

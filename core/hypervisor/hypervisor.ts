@@ -19,26 +19,31 @@ import { allOnes } from "../bits.ts";
 import { InternalError } from "../errors.ts";
 import { COST, DOM0_COST, EXIT } from "../types.ts";
 import type {
-  Dom0Cost,
   ExitObserver,
   ExitReason,
-  GuestMemory,
   Ledger,
   Ns,
-  Physmap,
   VcpuHost,
   VcpuState,
   VmExit,
 } from "../types.ts";
 import type { Accounting } from "./accounting.ts";
-import type { CostPreset } from "./costs.ts";
+import { answerCpuid, readMsr, writeMsr } from "./cpuid_msr.ts";
 import type { ExitBooks } from "./exit_books.ts";
+import type {
+  ApicBase,
+  BiosTraps,
+  Deadlines,
+  HypervisorOptions,
+  InterruptController,
+  Paravirt,
+  ServingDom0,
+} from "./hypervisor_parts.ts";
 import { DeviceModel, IoreqSlot } from "./ioreq.ts";
 import { accessMmio } from "./mmio_access.ts";
 import type { MmioSpace } from "./mmio_access.ts";
 import { StringPorts } from "./port_access.ts";
 import type { PortSpace } from "./port_access.ts";
-import type { XenInterface } from "./xen.ts";
 
 /** One retired instruction, as QEMU's `-icount shift=0`. */
 export const NS_PER_INSTRUCTION: Ns = 1;
@@ -55,105 +60,9 @@ const { ioreq: DOM0_IOREQ } = DOM0_COST;
 
 const FLAG_IF = 1 << 9;
 const CS = 1;
-const [EAX, ECX, EDX, EBX] = [0, 1, 2, 3] as const;
-
-/** Answer of a CPUID or MSR exit: whether the hypervisor has one. */
-const NOT_MINE = 0;
-const ANSWERED = 1;
 
 /** Answer of a VMCALL exit: the instruction is executed once more. */
 const CALL_AGAIN = 1;
-
-const MSR_APIC_BASE = 0x1b;
-
-/** When the vCPU must be interrupted next. */
-export interface Deadlines {
-  readonly now: Ns;
-  readonly nextDeadline: Ns;
-}
-
-/** dom0 as a vCPU waits for it. */
-export interface ServingDom0 {
-  /** Does a task; returns how long dom0's earlier tasks keep it waiting. */
-  serve(cost: Dom0Cost, ns: Ns): Ns;
-}
-
-/** What interrupts the vCPU: its local APIC, or the 8259 pair alone. */
-export interface InterruptController {
-  readonly pending: boolean;
-  /** ISA interrupt of the vector acknowledged last; `undefined` when it was another's. */
-  readonly irq?: number | undefined;
-  /** Takes the pending interrupt; returns its vector. */
-  acknowledge(): number;
-}
-
-/** IA32_APIC_BASE. */
-export interface ApicBase {
-  readonly base: number;
-  /** @returns false for a value that the register cannot hold */
-  setBase(low: number, high: number): boolean;
-}
-
-/** Xen's own interface to the guest, as exits and VM entries reach it. */
-export type Paravirt = Pick<
-  XenInterface,
-  | "upcallPending"
-  | "upcallVector"
-  | "callbackVector"
-  | "callbackAsserted"
-  | "settleCallback"
-  | "blocked"
-  | "hypercall"
-  | "cpuid"
-  | "readMsr"
-  | "writeMsr"
->;
-
-/** The built-in BIOS services. */
-export interface BiosTraps {
-  /** A VMCALL at that linear address belongs to the BIOS. */
-  covers(rip: number): boolean;
-  /** Serves it and books its time. */
-  call(rip: number, vcpu: VcpuState): void;
-}
-
-/** Ports `base` up to `base + length - 1`, for accesses of these sizes only. */
-export interface HypervisorPorts {
-  readonly base: number;
-  readonly length: number;
-  /** Sum of the access sizes in bytes: 7 = all, 4 = dword only. */
-  readonly sizes: number;
-}
-
-/** What the hypervisor is built from. */
-export interface HypervisorOptions {
-  readonly clock: Deadlines;
-  readonly ledger: Ledger;
-  readonly dom0: ServingDom0;
-  readonly costs: CostPreset;
-  readonly accounting: Accounting;
-  /** Where every exit is told, if anywhere. */
-  readonly exits?: ExitBooks | undefined;
-  /** Who follows the exits one by one, if anyone. */
-  readonly observer?: ExitObserver | undefined;
-  readonly memory: GuestMemory & Physmap;
-  readonly ports: PortSpace;
-  /** Ports that the hypervisor answers itself. */
-  readonly ownPorts: readonly HypervisorPorts[];
-  /** Registers in memory that the hypervisor answers itself. */
-  readonly ownMmio: MmioSpace;
-  /** Those that the device model answers. */
-  readonly mmio: MmioSpace;
-  readonly interrupts: InterruptController;
-  /** Absent where there is no local APIC. */
-  readonly apic?: ApicBase | undefined;
-  readonly xen: Paravirt;
-  readonly bios: BiosTraps;
-  /** Budgets end there, in retired instructions since power-on. */
-  readonly maxInsns?: number | undefined;
-  /** Budgets end there. */
-  readonly maxTime?: Ns | undefined;
-}
 
 /** The host of one vCPU. */
 export class Hypervisor implements VcpuHost {
@@ -354,48 +263,16 @@ export class Hypervisor implements VcpuHost {
         this.#accessMmio(exit);
         return;
       case EXIT.CPUID:
-        exit.value = this.#answerCpuid(exit.port);
+        exit.value = Number(answerCpuid(this.#xen, exit.port, this.#state()));
         break;
       case EXIT.MSR_READ:
-        exit.value = this.#readMsr(exit.port);
+        exit.value = Number(readMsr(this.#xen, this.#apic, exit.port, this.#state()));
         break;
       case EXIT.MSR_WRITE:
-        exit.value = this.#writeMsr(exit.port);
+        exit.value = Number(writeMsr(this.#xen, this.#apic, exit.port, this.#state()));
         break;
     }
     this.#ledger.charge(COST.emulation, this.#emulation);
-  }
-
-  #answerCpuid(leaf: number): number {
-    const { regs } = this.#state();
-    const answer = this.#xen.cpuid(leaf, regs[ECX]!);
-    if (answer === undefined) return NOT_MINE;
-    regs[EAX] = answer[0]!;
-    regs[EBX] = answer[1]!;
-    regs[ECX] = answer[2]!;
-    regs[EDX] = answer[3]!;
-    return ANSWERED;
-  }
-
-  #readMsr(msr: number): number {
-    const value = msr === MSR_APIC_BASE ? this.#apicBase() : this.#xen.readMsr(msr);
-    if (value === undefined) return NOT_MINE;
-    const { regs } = this.#state();
-    regs[EAX] = Number(value & 0xffffffffn);
-    regs[EDX] = Number(value >> 32n);
-    return ANSWERED;
-  }
-
-  #apicBase(): bigint | undefined {
-    return this.#apic && BigInt(this.#apic.base);
-  }
-
-  #writeMsr(msr: number): number {
-    const { regs } = this.#state();
-    if (msr === MSR_APIC_BASE) {
-      return this.#apic?.setBase(regs[EAX]!, regs[EDX]!) ? ANSWERED : NOT_MINE;
-    }
-    return this.#xen.writeMsr(msr, regs[EAX]!, regs[EDX]!) === true ? ANSWERED : NOT_MINE;
   }
 
   #accessPort(exit: VmExit): void {

@@ -45,7 +45,7 @@
  */
 
 import { PM_TIMER } from "../../devices/pm.ts";
-import type { HypervisorPorts } from "../hypervisor/hypervisor.ts";
+import type { HypervisorPorts } from "../hypervisor/hypervisor_parts.ts";
 
 /** First port of each device. */
 export const PORT = {

@@ -11,7 +11,7 @@
 import { GuestPanic, type ImageError } from "../errors.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import type { PortSpace } from "../hypervisor/port_access.ts";
-import type { BiosTraps } from "../hypervisor/hypervisor.ts";
+import type { BiosTraps } from "../hypervisor/hypervisor_parts.ts";
 import { HOLE, LOW_MEMORY_END, memoryMap } from "../load/memory_map.ts";
 import { COST } from "../types.ts";
 import type { BlockBackend, GuestMemory, Ledger, VcpuState } from "../types.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { BiosTraps } from "../hypervisor/hypervisor.ts";
+import type { BiosTraps } from "../hypervisor/hypervisor_parts.ts";
 
 /** What a machine with a BIOS image has in place of the built-in services. */
 export class RomBios implements BiosTraps {

@@ -12,7 +12,7 @@ import { COST_PRESETS, DEFAULT_COST } from "../../core/hypervisor/costs.ts";
 import type { CostPreset } from "../../core/hypervisor/costs.ts";
 import { newVmExit } from "../../core/cpu/exit.ts";
 import { Hypervisor } from "../../core/hypervisor/hypervisor.ts";
-import type { HypervisorOptions, Paravirt } from "../../core/hypervisor/hypervisor.ts";
+import type { HypervisorOptions, Paravirt } from "../../core/hypervisor/hypervisor_parts.ts";
 import { Books } from "../../core/ledger.ts";
 import { GuestRam } from "../../core/machine/memory.ts";
 import { truncate } from "../../core/bits.ts";
