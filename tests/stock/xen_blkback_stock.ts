@@ -32,17 +32,21 @@ ${commands}
 poweroff -f
 `;
 
-/** @param disks specifications for `--disk`, whose images are made unless they are there */
+/**
+ * @param disks specifications for `--disk`
+ * @param append further parameters of the kernel
+ */
 async function run(
   folder: string,
   init: string,
   disks: readonly string[],
+  append = "",
 ): Promise<RunEnd & { readonly store: string }> {
   const initrd = await Deno.readFile(linuxFile("initramfs.gz"));
   await Deno.writeFile(join(folder, "initrd"), withFiles(initrd, { init }));
   await using emulator = new Emulator(folder, [
     ...["-machine", "xenfv", "-kernel", linuxFile("vmlinuz"), "-initrd", "initrd", "-m", "256"],
-    ...["-append", APPEND, "--xenstore", "store.txt", "--json", "--quiet"],
+    ...["-append", `${APPEND} ${append}`, "--xenstore", "store.txt", "--json", "--quiet"],
     ...disks.flatMap((disk) => ["--disk", disk]),
   ]);
   const end = await emulator.end();
@@ -164,25 +168,32 @@ linuxTest("blkfront leaves a CD-ROM of an HVM domain alone", async (folder) => {
   assertEquals(keys.map((name) => key(end.store, 51744, name)), ["cdrom", "1", "r", "2"]);
 });
 
-if (mayMount) {
-  linuxTest("blkfront gives an I/O error to who writes when the host is full", async (folder) => {
+/** The same image over either path. */
+const PATHS = [
+  { name: "xvda", disk: "raw,xvda,rw", append: "" },
+  { name: "sda", disk: "raw,hda,rw", append: "xen_emul_unplug=never" },
+] as const;
+
+for (const { name, disk, append } of mayMount ? PATHS : []) {
+  linuxTest(`${name} gives an I/O error to who writes when the host is full`, async (folder) => {
     const { folder: small, unmount } = mountSmallDisk(256 << 10);
     try {
-      await Deno.writeFile(join(small, "full.img"), new Uint8Array(64 << 10));
-      await Deno.truncate(join(small, "full.img"), 1 << 20);
+      const image = join(small, "full.img");
+      await Deno.writeFile(image, new Uint8Array(64 << 10));
+      await Deno.truncate(image, 1 << 20);
       const init = script(
-        ["xvda"],
-        `write() { dd if=/dev/zero of=/dev/xvda bs=4k oflag=direct conv=fsync "$@" && echo "$1 served"; }
+        [name],
+        `write() { dd if=/dev/zero of=/dev/${name} bs=4k oflag=direct conv=fsync "$@" && echo "$1 served"; }
 write count=4 seek=0
 write count=200 seek=16
 write count=4 seek=8
-echo "read $(dd if=/dev/xvda bs=64k iflag=direct | sha256sum)"`,
+echo "read $(dd if=/dev/${name} bs=64k iflag=direct | sha256sum)"`,
       );
-      const end = await run(folder, init, [`${small}/full.img,raw,xvda,rw`]);
+      const end = await run(folder, init, [`${image},${disk}`], append);
       assertEquals(end.code, 1, tailOf(end));
       assertEquals(end.serial.match(/^count=\d+ served/gm), ["count=4 served", "count=4 served"]);
-      assertMatch(end.serial, /I\/O error, dev xvda, sector \d+ op 0x1:\(WRITE\)/);
-      assertStringIncludes(value(end, "read")!, sha256(await Deno.readFile(`${small}/full.img`)));
+      assertMatch(end.serial, new RegExp(`I/O error, dev ${name}, sector \\d+ op 0x1:\\(WRITE\\)`));
+      assertStringIncludes(value(end, "read")!, sha256(await Deno.readFile(image)));
       const { reason, message, counters: { hostErrors } } = JSON.parse(end.report);
       assertEquals([reason, hostErrors > 0], ["power-off", true]);
       assertStringIncludes(message, "The host failed to serve");
