@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import fc from "fast-check";
 import type { BlockRequest, Disk } from "../../../core/types.ts";
 import { FaultyDisk } from "../../../devices/disk/faulty.ts";
 import { MEDIA_PRESETS } from "../../../devices/disk/media.ts";
@@ -157,4 +158,37 @@ Deno.test("PageCacheDisk fails the flush after a page that it could not write ba
   run("flush");
   run("flush");
   assertEquals(ends, ["write ok", "flush error", "flush ok"]);
+});
+
+const REQUESTS = fc.array(
+  fc.record({
+    op: fc.constantFrom("read" as const, "write" as const, "write" as const, "flush" as const),
+    sector: fc.nat(SECTORS - 40),
+    sectors: fc.integer({ min: 1, max: 40 }),
+    seed: fc.nat(255),
+  }),
+  { maxLength: 30 },
+);
+
+Deno.test("PageCacheDisk serves what a disk without it would, however requests lie", () => {
+  fc.assert(
+    fc.property(REQUESTS, fc.constantFrom(1, 3), (requests, threads) => {
+      const { run, image, ends, store } = bench(undefined, threads);
+      const wanted = IMAGE.slice();
+      for (const { op, sector, sectors, seed } of requests) {
+        const place = wanted.subarray(sector * 512, (sector + sectors) * 512);
+        const buffer = pattern(sectors * 512, seed);
+        if (op === "write") place.set(buffer);
+        if (op === "flush") run(op);
+        else run(op, sector, buffer);
+        if (op === "read") assertEquals(buffer, place);
+      }
+      run("flush");
+      assertEquals(image.bytes, wanted);
+      assertEquals(ends.every((end) => end.endsWith("ok")), true);
+      const hasWritten = requests.some(({ op }) => op === "write");
+      assertEquals(store.stats.tallies.write.requests > 0, hasWritten);
+    }),
+    { numRuns: 12 },
+  );
 });
