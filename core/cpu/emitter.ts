@@ -3,7 +3,7 @@
  * @module
  */
 
-import { FAULT, MODIFY, READ, SEGMENT_FAULT, WRITE } from "./callees.ts";
+import { FAULT, FIND_READ, FIND_WRITE, MODIFY, READ, SEGMENT_FAULT, WRITE } from "./callees.ts";
 import { VECTOR } from "./fault.ts";
 import { type Insn, integerSize, KIND } from "./insn.ts";
 import {
@@ -36,6 +36,10 @@ import type { FlagWords, X } from "./x.ts";
 type Size = 1 | 2 | 4;
 
 const JUMP_SHIFT = Math.log2(JUMP.STRIDE);
+
+/** Page of an access's last byte. */
+export const lastPage = (linear: Val, size: number): Val =>
+  and(size === 1 ? linear : add(linear, num(size - 1)), num(~0xfff));
 
 /** The word at a fixed address of linear memory. */
 export const word = (at: number): Val => load32(num(at));
@@ -277,29 +281,11 @@ export abstract class Emitter implements X {
     slow: () => void,
   ): void {
     const { body } = this;
-    const last = and(size === 1 ? linear : add(linear, num(size - 1)), num(~0xfff));
     const addend = site === undefined ? this.temporary() : -1;
     body.block((done) => {
       body.block((hit) => {
-        if (site !== undefined) {
-          // A page has no low bits: an access that is not aligned, and might cross, does not match.
-          const aligned = and(linear, num(~0xfff | (size - 1)));
-          body.branch(hit, eq(word(site + SITES.PAGE), aligned), true);
-        }
-        const entry = this.#tlbEntry(linear);
-        body.if(
-          eq(load32(entry, tag), last),
-          () => {
-            if (site === undefined) body.setLocal(addend, load32(entry, TLB.ADDEND));
-            else {
-              body.store(num(site + SITES.ADDEND), 0, load32(entry, TLB.ADDEND), 4);
-              body.store(num(site + SITES.PAGE), 0, last, 4);
-            }
-            body.branch(hit);
-          },
-          undefined,
-          true,
-        );
+        if (site === undefined) this.#look(linear, tag, size, addend, hit);
+        else this.#lookAtSite(linear, tag, size, site, hit);
         this.escape();
         slow();
         this.resume();
@@ -309,6 +295,27 @@ export abstract class Emitter implements X {
     });
   }
 
+  #look(linear: Val, tag: number, size: Size, addend: number, hit: number): void {
+    const { body } = this;
+    const entry = this.let(add(tlbIndex(linear), this.bank));
+    const found = eq(load32(entry, tag), lastPage(linear, size));
+    body.if(found, () => {
+      body.setLocal(addend, load32(entry, TLB.ADDEND));
+      body.branch(hit);
+    });
+  }
+
+  #lookAtSite(linear: Val, tag: number, size: Size, site: number, hit: number): void {
+    const { body } = this;
+    // A page has no low bits: an access that is not aligned, and might cross, does not match.
+    const aligned = and(linear, num(~0xfff | (size - 1)));
+    body.branch(hit, eq(word(site + SITES.PAGE), aligned), true);
+    const find = (tag === TLB.READ ? FIND_READ : FIND_WRITE)[size];
+    const found = this.temporary();
+    body.callTo(found, find, linear, num(site));
+    body.branch(hit, local(found), true);
+  }
+
   #number(segment: number | "operand"): number {
     return segment === "operand" ? this.insn.segment : segment;
   }
@@ -316,10 +323,6 @@ export abstract class Emitter implements X {
   #take(result: number, host: Val, size: Size): void {
     const value = size === 4 ? load32(host) : size === 2 ? load16(host) : load8(host);
     this.body.setLocal(result, value);
-  }
-
-  #tlbEntry(linear: Val): Val {
-    return this.let(add(tlbIndex(linear), this.bank));
   }
 
   /** Linear address of an offset, after limit and right (1 read, 2 write, 3 both) are checked. */
