@@ -6,8 +6,12 @@
  * @module
  */
 
+import { PAGE_SIZE } from "../types.ts";
 import type { Gfn, GuestMemory, Physmap } from "../types.ts";
 import type { GrantedMemory } from "./grant_table.ts";
+
+/** Below, ROMs and devices come and go over RAM. */
+const FIRST_PLAIN_RAM = 0x100;
 
 /** A granted page as a guest has mapped it. */
 export interface GrantOverlay {
@@ -19,14 +23,16 @@ export interface GrantOverlay {
 
 /** The overlays of one guest. */
 export class XenFrames implements GrantedMemory {
-  readonly #memory: Pick<GuestMemory, "page">;
+  readonly #memory: Pick<GuestMemory, "page" | "size">;
   readonly #physmap: Physmap;
   /** A page of Xen's is at one place at a time; a place shows one page. */
   readonly #placeOf = new Map<Uint8Array, Gfn>();
   readonly #frameAt = new Map<Gfn, Uint8Array>();
   readonly #granted = new Map<Gfn, GrantOverlay>();
+  /** Covered frames whose own page the guest has given back: they have none afterwards either. */
+  readonly #empty = new Set<Gfn>();
 
-  constructor(memory: Pick<GuestMemory, "page">, physmap: Physmap) {
+  constructor(memory: Pick<GuestMemory, "page" | "size">, physmap: Physmap) {
     this.#memory = memory;
     this.#physmap = physmap;
   }
@@ -49,7 +55,7 @@ export class XenFrames implements GrantedMemory {
     const former = this.#placeOf.get(frame);
     if (former === gfn) return;
     if (former !== undefined) this.remove(former);
-    this.#forget(gfn);
+    this.#cover(gfn);
     this.#placeOf.set(frame, gfn);
     this.#frameAt.set(gfn, frame);
     this.#physmap.mapFrame(gfn, frame);
@@ -67,7 +73,8 @@ export class XenFrames implements GrantedMemory {
    */
   remove(gfn: Gfn): boolean {
     if (!this.#forget(gfn)) return false;
-    this.#physmap.mapFrame(gfn, undefined);
+    if (this.#empty.delete(gfn)) this.#physmap.hideFrame(gfn);
+    else this.#physmap.mapFrame(gfn, undefined);
     return true;
   }
 
@@ -83,9 +90,16 @@ export class XenFrames implements GrantedMemory {
 
   /** Shows a granted page at `gfn`, where none may be yet. */
   mapGrant(gfn: Gfn, overlay: GrantOverlay): void {
-    this.#forget(gfn);
+    this.#cover(gfn);
     this.#granted.set(gfn, overlay);
     this.#physmap.mapFrame(gfn, overlay.page, overlay.readOnly);
+  }
+
+  /** Something else comes to `gfn`. */
+  #cover(gfn: Gfn): void {
+    if (this.#forget(gfn)) return;
+    const isRam = gfn >= FIRST_PLAIN_RAM && gfn < this.#memory.size / PAGE_SIZE;
+    if (isRam && this.#memory.page(gfn) === undefined) this.#empty.add(gfn);
   }
 
   #forget(gfn: Gfn): boolean {

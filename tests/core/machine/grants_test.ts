@@ -78,3 +78,36 @@ Deno.test("Machine: a table of version 2 can grow as far as it may, and change b
   assertEquals(machine.runSlice()!.code, 2 << 1 | 1);
   assertEquals(machine.memory.read16(at + 8), 0);
 });
+
+Deno.test("Machine: a frame that was ballooned out is empty again when a grant is unmapped there", () => {
+  const [table, map, list] = [0x120, 0x110000, 0x112000];
+  const machine = boot(flatGuest(
+    ...store(0x111000, 0x7ff0), // add_to_physmap: grant table, page 0
+    ...store(0x111004, 1),
+    ...store(0x111008, 0),
+    ...store(0x11100c, table),
+    ...hypercall(12, 7, 0x111000, 0),
+    ...store(list, 0x130), // decrease_reservation of frame 130
+    ...store(0x112010, list),
+    ...store(0x112014, 1),
+    ...store(0x112018, 0),
+    ...store(0x112020, 0x7ff0),
+    ...hypercall(12, 1, 0x112010, 0),
+    ...store(table * 4096 + 64 + 4, 0x140), // reference 8: frame 140 for domain 1
+    ...store(table * 4096 + 64, 1 << 16 | 1),
+    ...store(map, 0x130000),
+    ...store(map + 8, 2),
+    ...store(map + 12, 8),
+    ...store(map + 16, 1),
+    ...hypercall(20, 0, map, 1),
+    ...store(0x130000, 0x5a), // through the mapping
+    ...store(map + 8, 0), // unmap_grant_ref: no bus address
+    ...store(map + 12, 0),
+    ...store(map + 16, 0), // handle
+    ...hypercall(20, 1, map, 1),
+    ...OUT_AL,
+  ));
+  assertEquals(machine.runSlice()!.code, 1);
+  assertEquals(machine.memory.read32(0x140000), 0x5a);
+  assertEquals([machine.memory.page(0x130), machine.memory.read16(map + 20)], [undefined, 0]);
+});
