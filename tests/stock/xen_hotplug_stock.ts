@@ -260,3 +260,20 @@ echo "sum a $(sum /dev/xvda 32)"
     assertEquals([sha256(second), text.includes("STILL THERE")], [sum, false]);
   },
 );
+
+/** Names in a configuration, and what Linux calls the disk (xlbd_reserve_minors and its kin). */
+const NAMES = { hdb: "xvdb", hdc: "xvdc", sdd: "xvdd", xvde: "xvde", xvdq: "xvdq", xvdaa: "xvdaa" };
+
+linuxTest("Linux finds disks by every family of names, more of them than there are cables", () => {
+  const vdevs = Object.keys(NAMES);
+  const script = new XenScript(`
+echo "#attach"; for d in ${Object.values(NAMES).join(" ")}; do wait_for /dev/$d; done
+while read major minor blocks name; do echo "part $name $blocks"; done < /proc/partitions
+`);
+  const text = script.run(() => {
+    for (const [i, vdev] of vdevs.entries()) script.attach(vdev, new Uint8Array((i + 1) << 16));
+  });
+  for (const [i, vdev] of vdevs.entries()) {
+    assertStringIncludes(text, `part ${NAMES[vdev as keyof typeof NAMES]} ${(i + 1) * 64}`);
+  }
+});
