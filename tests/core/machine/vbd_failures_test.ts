@@ -4,157 +4,12 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { VirtualClock } from "../../../core/clock.ts";
-import { Dom0Timeline } from "../../../core/dom0.ts";
-import { Accounting } from "../../../core/hypervisor/accounting.ts";
-import { vbdPaths } from "../../../core/hypervisor/toolstack_vbd.ts";
-import { XenStore } from "../../../core/hypervisor/xenstore.ts";
-import { Books } from "../../../core/ledger.ts";
-import { Domain } from "../../../core/machine/domain.ts";
-import { MEDIA_PRESETS } from "../../../devices/disk/media.ts";
-import { MemoryDisk } from "../../../devices/disk/memory.ts";
-import { TimedDisk } from "../../../devices/disk/timed.ts";
-import { BLKIF_OP, I386, REQUEST, RESPONSE, SEGMENT } from "../../../devices/xen/blkif.ts";
-import { FrontRing } from "../../../devices/xen/ring.ts";
-import { COSTS, makeRam } from "../../helpers/host.ts";
-import { runUntil } from "../../helpers/pc_devices.ts";
-
-const DOM0 = 0;
-const DEVIDS = { hda: 768, hdb: 832 } as const;
-/** A page of guest memory for the ring and one for data, by disk; their frames are their grants. */
-const FRAMES = { hda: [16, 17], hdb: [18, 19] } as const;
-const SETTLE = 20e6;
-
-type Vdev = keyof typeof DEVIDS;
-
-const pathsOf = (vdev: Vdev) => vbdPaths(1, { devid: DEVIDS[vdev], backendType: "phy" });
-
-/** A domain with two disks, and the guest in the test's hands. */
-class World {
-  readonly clock = new VirtualClock();
-  readonly store = new XenStore();
-  readonly memory = makeRam(2 << 20, 80);
-  readonly images: Readonly<Record<Vdev, Uint8Array>> = {
-    hda: new Uint8Array(1 << 16),
-    hdb: new Uint8Array(1 << 16),
-  };
-  readonly removed: Vdev[] = [];
-  readonly domain: Domain;
-
-  constructor() {
-    const dom0 = new Dom0Timeline(this.clock);
-    const disk = (vdev: Vdev) => {
-      const bytes = new MemoryDisk(this.images[vdev]);
-      return new TimedDisk(this.clock, bytes, MEDIA_PRESETS.ssd, () => {});
-    };
-    this.domain = new Domain({
-      clock: this.clock,
-      ledger: new Books(this.clock),
-      memory: this.memory,
-      physmap: this.memory,
-      store: this.store,
-      domid: 1,
-      dom0,
-      errors: new Accounting(),
-      costs: COSTS,
-      disks: (["hda", "hdb"] as const).map((vdev) => ({
-        vdev,
-        disk: disk(vdev),
-        onRemoved: () => void this.removed.push(vdev),
-      })),
-      onShutdown: () => {},
-    });
-    this.settle();
-  }
-
-  settle(ns: number = SETTLE): void {
-    runUntil(this.clock, this.clock.now + ns);
-  }
-
-  get isBusy(): boolean {
-    return this.domain.xen.grantTables.guest.isBusy;
-  }
-
-  state(vdev: Vdev): string | undefined {
-    return this.store.client().read(`${pathsOf(vdev).backend}/state`);
-  }
-}
-
-/** blkfront, without a shadow. */
-class Frontend {
-  readonly port: number;
-  readonly #world: World;
-  readonly #vdev: Vdev;
-  readonly #ring: FrontRing;
-
-  constructor(world: World, vdev: Vdev) {
-    this.#world = world;
-    this.#vdev = vdev;
-    const [ringFrame, dataFrame] = FRAMES[vdev];
-    for (const frame of [ringFrame, dataFrame]) this.#grant(frame);
-    const page = world.memory.page(ringFrame)!;
-    page.fill(0);
-    this.#ring = new FrontRing(new DataView(page.buffer, page.byteOffset, page.length), I386.SIZE);
-    this.#ring.initialise();
-    this.port = world.domain.xen.events.allocateUnbound(DOM0);
-    this.write("ring-ref", ringFrame);
-    this.write("event-channel", this.port);
-    this.write("protocol", "x86_32-abi");
-    this.write("feature-persistent", 1);
-    for (const state of [3, 4]) this.setState(state);
-  }
-
-  write(key: string, value: string | number): void {
-    const { frontend } = pathsOf(this.#vdev);
-    this.#world.store.client().write(`${frontend}/${key}`, String(value));
-  }
-
-  setState(state: number): void {
-    this.write("state", state);
-    this.#world.settle();
-  }
-
-  /** Writes the data page at a sector, and sends an event. */
-  put(id: number, sector: number): void {
-    const { page } = this.#ring;
-    const at = this.#ring.nextRequest();
-    page.setUint8(at + REQUEST.OPERATION, BLKIF_OP.WRITE);
-    page.setUint8(at + REQUEST.NR_SEGMENTS, 1);
-    page.setBigUint64(at + I386.ID, BigInt(id), true);
-    page.setBigUint64(at + I386.SECTOR_NUMBER, BigInt(sector), true);
-    page.setUint32(at + I386.SEG + SEGMENT.GREF, FRAMES[this.#vdev][1], true);
-    page.setUint8(at + I386.SEG + SEGMENT.LAST_SECT, 7);
-    if (this.#ring.pushRequests()) this.#world.domain.xen.events.send(this.port);
-  }
-
-  collect(): string[] {
-    const { page } = this.#ring;
-    const answers: string[] = [];
-    while (this.#ring.unconsumed() > 0) {
-      const at = this.#ring.takeResponse();
-      const id = page.getBigUint64(at + RESPONSE.ID, true);
-      answers.push(`${id}: ${page.getInt16(at + RESPONSE.STATUS, true)}`);
-    }
-    return answers;
-  }
-
-  get channel(): string | undefined {
-    return this.#world.domain.xen.events.channel(this.port)?.state;
-  }
-
-  #grant(frame: number): void {
-    const table = this.#world.domain.xen.grantTables.guest.frames.at(0)!;
-    const entry = new DataView(table.buffer, table.byteOffset + frame * 8, 8);
-    entry.setUint16(2, DOM0, true);
-    entry.setUint32(4, frame, true);
-    entry.setUint16(0, 1, true);
-  }
-}
+import { FRAMES, SETTLE, VbdFrontend, VbdWorld } from "../../helpers/vbd_world.ts";
 
 /** Two disks at work: the second one's frontend is what must not be disturbed. */
 function busyWorld() {
-  const world = new World();
-  const [a, b] = [new Frontend(world, "hda"), new Frontend(world, "hdb")];
+  const world = new VbdWorld();
+  const [a, b] = [new VbdFrontend(world, "hda"), new VbdFrontend(world, "hdb")];
   world.memory.page(FRAMES.hda[1])!.fill(0xaa);
   world.memory.page(FRAMES.hdb[1])!.fill(0xbb);
   for (let id = 1; id <= 4; id++) {
@@ -226,7 +81,7 @@ Deno.test("A frontend that dies under load is followed by one that resets the st
   assertEquals([a.channel, world.state("hda")], ["unbound", "6"]);
   a.setState(1);
   assertEquals(world.state("hda"), "2");
-  const next = new Frontend(world, "hda");
+  const next = new VbdFrontend(world, "hda");
   next.put(9, 0);
   world.settle();
   assertEquals(next.collect(), ["9: 0"]);
@@ -241,7 +96,7 @@ Deno.test("A kernel that is started by kexec closes its predecessor's ports; the
   world.domain.xen.events.close(a.port);
   for (const state of [5, 6, 1]) a.setState(state);
   assertEquals([a.channel, world.state("hda")], [undefined, "2"]);
-  const next = new Frontend(world, "hda");
+  const next = new VbdFrontend(world, "hda");
   next.put(9, 0);
   world.settle();
   assertEquals(next.collect(), ["9: 0"]);
