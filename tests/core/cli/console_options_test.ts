@@ -28,6 +28,24 @@ for (const [args, ...wanted] of PLANS) {
   });
 }
 
+/** Options; hvc0, Ctrl-A is ours. */
+const XEN_CONSOLES: readonly (readonly [string, ...unknown[]])[] = [
+  ["", "serial", true],
+  ["-xenconsole stdio", "terminal", true],
+  ["-xenconsole stdio -serial none", "terminal", false],
+  ["-xenconsole stdio -serial none -monitor stdio", "terminal", true],
+  ["-xenconsole none", "none", true],
+  ["-xenconsole null", "none", true],
+  ["-xenconsole file:hvc0.log", { file: "hvc0.log" }, true],
+];
+
+for (const [args, ...wanted] of XEN_CONSOLES) {
+  Deno.test(`consoleOptions() has a place for hvc0 in "${args}"`, () => {
+    const { xenConsole, escapes } = consoleOf(...args.split(" ").filter(Boolean));
+    assertEquals([xenConsole, escapes], wanted);
+  });
+}
+
 /** Options that make no sense, and what is said of them. */
 const REFUSED: readonly (readonly [string, string])[] = [
   ["-serial stdio -monitor stdio", "Cannot connect both -serial and -monitor to stdio alone"],
@@ -35,6 +53,10 @@ const REFUSED: readonly (readonly [string, string])[] = [
   [
     "-serial file:",
     'Cannot connect -serial to "file:": wanted mon:stdio, stdio, none, or file:FILE',
+  ],
+  [
+    "-xenconsole pty",
+    'Cannot connect -xenconsole to "pty": wanted stdio, none, or file:FILE',
   ],
   ["-monitor telnet", 'Cannot use -monitor "telnet": there is no such thing here'],
   ["-display gtk", 'Cannot use -display "gtk": there is no such thing here'],

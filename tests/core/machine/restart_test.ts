@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { MachineConfig, RunResult } from "../../../core/machine/config.ts";
 import type { BlockBackend } from "../../../core/types.ts";
+import { MEDIA_PRESETS } from "../../../devices/disk/media.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
 import { boot, exitWith, flatGuest, outb } from "../../helpers/small_machine.ts";
 
@@ -159,4 +160,24 @@ Deno.test("A guest that suspends unasked goes on as if the suspend had been canc
   let result: RunResult | undefined;
   while (result === undefined) result = machine.runSlice();
   assertEquals([result.reason, seen], ["guest-exit", [3, 1, 4, 1]]);
+});
+
+Deno.test("A disk that was attached stays so when the machine starts again; a detached one does not", () => {
+  const disks = [0, 1].map(() => new MemoryDisk(new Uint8Array(4096)));
+  const machine = boot(flatGuest(0xeb, 0xfe), { reboot: "reset" }, disks);
+  const run = (slices: number) => {
+    for (let i = 0; i < slices; i++) machine.runSlice();
+  };
+  const vbds = () =>
+    machine.inspector.blockList().slice(1).map((line) => line.split(/\s+/).slice(0, 4).join(" "));
+  const backend = new MemoryDisk(new Uint8Array(4096));
+  machine.toolstack({
+    verb: "block-attach",
+    disk: { vdev: "xvdb", backend, media: MEDIA_PRESETS.ssd },
+  });
+  machine.toolstack({ verb: "block-detach", device: "hdb", force: true });
+  run(3);
+  machine.toolstack({ verb: "system_reset" });
+  run(3);
+  assertEquals(vbds(), ["768 0 2 1", "51728 0 2 1"]);
 });

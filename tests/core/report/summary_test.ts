@@ -122,6 +122,19 @@ Deno.test("formatRun() lists what backends have refused, by disk and reason", ()
   assertEquals(cells(text, "hdb: no segments"), ["1"]);
 });
 
+Deno.test("formatRun() says how often the guest started again, if it did", () => {
+  const end = (restarts: number) => {
+    const record = buildRunRecord(
+      { cpu: "i686", cost: "xen-4.17", media: "ssd", ramBytes: 1, guest: inputs.guest, disks: [] },
+      { reason: "power-off", code: 0, counters: counters({ restarts }), exits: exitReport() },
+    );
+    return formatRun(record).split("\n")[0]!;
+  };
+  assertEquals(end(0).includes("restart"), false);
+  assertStringIncludes(end(1), ", 1 restart");
+  assertStringIncludes(end(2), ", 2 restarts");
+});
+
 Deno.test("formatRun() says what stands behind the disks, and what dom0 did for it, unless usual", () => {
   const text = (backend: "phy" | "file" | null) => {
     const disks = [{ path: "a.img", sectors: 2048, backend }];
