@@ -105,8 +105,8 @@ function stockLinux({ linux, ramBytes }: CompareOptions): Comparison {
   return {
     boots: LINUX_BOOTS.length,
     paths: LINUX_BOOTS.length,
-    compare: (workload, name, backends) =>
-      compareLinux({ ...workload, ...files, disk: { name, backends } }),
+    compare: (workload, name, [first, second]) =>
+      compareLinux({ ...workload, ...files, disk: { name, backends: [first!, second!] } }),
   };
 }
 

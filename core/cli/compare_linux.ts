@@ -16,7 +16,7 @@ import { loadGuest } from "../load/detect.ts";
 import type { GuestFormat, GuestImage } from "../load/image.ts";
 import type { NamedFile } from "../load/initrd.ts";
 import type { Machine } from "../machine/machine.ts";
-import { buildCompareRecord } from "../report/compare.ts";
+import { buildCompareRecord, type CompareInputs } from "../report/compare.ts";
 import { DISK_PATHS, type DiskPath, type Phase } from "../report/phases.ts";
 import type { BlockBackend } from "../types.ts";
 import { compareInitrd } from "./compare_initrd.ts";
@@ -41,7 +41,10 @@ export interface CompareLinuxOptions extends CompareWorkload {
   /** `guests/bin/linuxcmp.bin`. */
   readonly program: Uint8Array;
   /** The image, open once for each boot: no boot sees what another has written. */
-  readonly disk: { readonly name: string; readonly backends: readonly BlockBackend[] };
+  readonly disk: {
+    readonly name: string;
+    readonly backends: readonly [BlockBackend, BlockBackend];
+  };
 }
 
 /** One of the two. */
@@ -55,7 +58,7 @@ interface Boot {
 }
 
 /** Both, in the order of the record's columns. */
-export const LINUX_BOOTS: readonly Boot[] = [
+export const LINUX_BOOTS: readonly [Boot, Boot] = [
   {
     path: "ide-dma",
     disk: "emulated disk",
@@ -73,28 +76,27 @@ const LINUX: ReadonlySet<GuestFormat> = new Set(["bzimage", "linux-elf"]);
 
 /** Boots Linux twice and follows the benchmark through its phase in each. */
 export async function compareLinux(options: CompareLinuxOptions): Promise<CompareOutcome> {
-  const { kernel, initrd, disk, bs } = options;
-  const [backend] = disk.backends;
-  checkSize(disk.name, backend!, bs);
-  const inputs = {
-    ...recordInputs(options, { name: kernel.name, bytes: kernel.bytes }, {
-      name: disk.name,
-      backend: backend!,
-    }),
+  const { disk, bs } = options;
+  const [first, second] = disk.backends;
+  checkSize(disk.name, first, bs);
+  const inputs = linuxInputs(options);
+  const [emulated, paravirtual] = LINUX_BOOTS;
+  const before = await bootLinux(options, emulated, first);
+  if (before.failure !== undefined) return { result: before.result, failure: before.failure };
+  const { result, failure, phases } = await bootLinux(options, paravirtual, second);
+  if (failure !== undefined) return { result, failure };
+  return { result, record: buildCompareRecord(inputs, [...before.phases, ...phases]) };
+}
+
+function linuxInputs(options: CompareLinuxOptions): CompareInputs {
+  const { kernel, initrd, disk: { name, backends: [backend] } } = options;
+  return {
+    ...recordInputs(options, kernel, { name, backend }),
     ...(initrd === undefined
       ? {}
       : { initrd: { path: initrd.name, sha256: sha256(initrd.bytes) } }),
     append: commandLine(options),
   };
-  const phases: Phase[] = [];
-  for (const [i, boot] of LINUX_BOOTS.entries()) {
-    const followed = await bootLinux(options, boot, disk.backends[i]!);
-    const { result, failure } = followed;
-    if (failure !== undefined) return { result, failure };
-    phases.push(...followed.phases);
-    if (i === LINUX_BOOTS.length - 1) return { result, record: buildCompareRecord(inputs, phases) };
-  }
-  throw new RangeError("no boots");
 }
 
 /** One boot, its phases under the names of the paths that the disk's requests took. */
