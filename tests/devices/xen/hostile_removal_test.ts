@@ -54,6 +54,7 @@ Deno.test("BlkbackRing does not pause for a bad client whose device is removed",
   guest.page(GREF);
   guest.put(BLKIF_OP.READ, 1, 0, { gref: GREF });
   guest.put(BLKIF_OP.WRITE_BARRIER, 2, 0, { gref: 99 }); // not granted; waits for the read
+  guest.put(BLKIF_OP.READ, 3, 0, { gref: GREF }); // waits for the barrier
   guest.push();
   clock.runTo(clock.now + 50_000);
   guest.store.remove(FRONTEND);
