@@ -3,14 +3,16 @@
  * @module
  */
 
+import { CONSOLE_RING } from "../../../core/hypervisor/console_ring.ts";
 import { HVM_PARAM } from "../../../core/hypervisor/hvm_params.ts";
 import type { XenOffers } from "../../../core/hypervisor/xen_offers.ts";
 import type { Rng } from "../rng.ts";
 import { DiskContents, GoodFrontend } from "./good_frontend.ts";
 import { HostileFrontend } from "./hostile_frontend.ts";
-import { address, FRAMES } from "./layout.ts";
+import { address, CONSOLE_GFN, FRAMES } from "./layout.ts";
 import { randomMessage } from "./messages.ts";
 import { StoreDriver } from "./store_driver.ts";
+import { wild } from "./wild.ts";
 import { type DiskPlan, HYPERCALL, type World } from "./world.ts";
 
 /** What a seed decides besides the steps. */
@@ -99,6 +101,23 @@ export class HostileGuest {
     }
     this.store.pump();
     return "pumps";
+  }
+
+  /** Writes to the console, breaks its ring, or is typed at. */
+  useConsole(rng: Rng): string {
+    const { console, xen } = this.world.domain;
+    if (rng.chance(30) && console.hasRoom) {
+      console.receive(rng.below(256));
+      return "is typed at";
+    }
+    const page = address(CONSOLE_GFN);
+    const { OUT, IN_CONS, OUT_CONS, OUT_PROD } = CONSOLE_RING;
+    for (let i = 0; i < 4; i++) this.world.store32(page + OUT + 4 * rng.below(512), rng.next());
+    const ahead = rng.chance(10) ? wild(rng) : rng.below(200);
+    this.world.store32(page + OUT_PROD, this.world.memory.read32(page + OUT_CONS) + ahead);
+    if (rng.chance(20)) this.world.store32(page + rng.pick([IN_CONS, OUT_CONS]), wild(rng));
+    this.world.send(Number(xen.params.get(HVM_PARAM.CONSOLE_EVTCHN)));
+    return `writes ${ahead} bytes`;
   }
 
   /** The good frontend does something. */

@@ -26,6 +26,7 @@ const STEPS: readonly (readonly [name: string, weight: number, step: Step])[] = 
   ["hypercall", 1200, ({ world }, rng) => randomHypercall(rng, world)],
   ["store message", 500, ({ guest }, rng) => guest.message(rng)],
   ["store ring", 600, ({ guest }, rng) => guest.pump(rng)],
+  ["console", 200, ({ guest }, rng) => guest.useConsole(rng)],
   ["time", 1200, (machine, rng) => machine.pass(rng)],
   ["good frontend", 800, ({ guest }, rng) => guest.behave(rng)],
   ["attach or detach", 8, (machine, rng) => machine.plug(rng)],
