@@ -87,10 +87,9 @@ export function isSpecial(path: string): path is SpecialName {
   return (SPECIAL_NAMES as readonly string[]).includes(path);
 }
 
-/** Levels from `ancestor` down to a `path` at or below it. */
-export function levelsBelow(path: string, ancestor: string): number {
-  const names = (of: string) => of === "/" ? 0 : of.split("/").length - 1;
-  return names(path) - names(ancestor);
+/** Levels from `/` down to an absolute path. */
+export function levelOf(path: string): number {
+  return path === "/" ? 0 : path.split("/").length - 1;
 }
 
 /** The path one level up; `/` is its own parent. */

@@ -10,13 +10,13 @@ import {
   DOM0,
   homePath,
   isAtOrBelow,
-  levelsBelow,
+  levelOf,
   MAY,
   type Permissions,
   type SpecialName,
   StoreError,
 } from "./xenstore_access.ts";
-import type { StoreTree } from "./xenstore_tree.ts";
+import type { StoreNode, StoreTree } from "./xenstore_tree.ts";
 import { STORE_QUOTA, type StoreChange } from "./xenstore_view.ts";
 
 /** Takes an event: the path as the watcher would name it, and the watch's token. */
@@ -31,6 +31,8 @@ interface Watch {
   readonly token: string;
   /** Levels below the path that it hears of. */
   readonly depth: number;
+  /** The lowest level that it hears of. */
+  readonly lowest: number;
 }
 
 /** Nobody but dom0 hears of other domains, unless it is allowed to. */
@@ -63,7 +65,8 @@ export class WatchTable {
     if (domid !== DOM0 && own.length >= STORE_QUOTA.WATCHES) {
       throw new StoreError("E2BIG", `watches of domain ${domid}`);
     }
-    this.#watches.push({ sink, domid, path, absolute, token, depth });
+    const lowest = levelOf(absolute) + depth;
+    this.#watches.push({ sink, domid, path, absolute, token, depth, lowest });
   }
 
   /** @throws {StoreError} ENOENT */
@@ -81,12 +84,15 @@ export class WatchTable {
 
   /** Tells of one change that led from tree `before` to tree `after`. */
   fire(change: StoreChange, before: StoreTree, after: StoreTree): void {
+    const level = levelOf(change.path);
+    let changed: readonly (StoreNode | undefined)[] | undefined;
     for (const watch of this.#watches) {
       if (isAtOrBelow(change.path, watch.absolute)) {
-        if (levelsBelow(change.path, watch.absolute) > watch.depth) continue;
-        if (isVisible(watch, change.path, before, after)) this.#send(watch, change.path);
+        if (level > watch.lowest) continue;
+        changed ??= [after.lookup(change.path), before.lookup(change.path)]; // paths may be long
+        if (isVisible(watch, changed)) this.#send(watch, change.path);
       } else if (change.removed && isAtOrBelow(watch.absolute, change.path)) {
-        if (isVisible(watch, watch.absolute, before, before)) this.#send(watch, watch.absolute);
+        if (isVisible(watch, [before.lookup(watch.absolute)])) this.#send(watch, watch.absolute);
       }
     }
   }
@@ -118,9 +124,8 @@ export class WatchTable {
 }
 
 /** A watcher hears only of nodes that it may read, or could before they went or were closed to it. */
-function isVisible(watch: Watch, path: string, before: StoreTree, after: StoreTree): boolean {
-  return [after, before].some((tree) => {
-    const node = tree.lookup(path);
-    return node !== undefined && (accessOf(node.permissions, watch.domid) & MAY.READ) !== 0;
-  });
+function isVisible(watch: Watch, nodes: readonly (StoreNode | undefined)[]): boolean {
+  return nodes.some((node) =>
+    node !== undefined && (accessOf(node.permissions, watch.domid) & MAY.READ) !== 0
+  );
 }
