@@ -57,8 +57,17 @@ export class StraddlingCode {
 
   /** The second page is not touched while the bytes on the first are others. */
   #holds(linear: number, bytes: Uint8Array): boolean {
-    for (let i = 0; i < bytes.length; i++) {
-      if (this.#byteAt((linear + i) >>> 0) !== bytes[i]) return false;
+    const onFirst = PAGE_MASK + 1 - (linear & PAGE_MASK);
+    return this.#holdsFrom(linear, bytes, 0, onFirst) &&
+      this.#holdsFrom((linear + onFirst) >>> 0, bytes, onFirst, bytes.length);
+  }
+
+  /** Bytes `from` up to `end`, which are on one page, begin at `linear`. */
+  #holdsFrom(linear: number, bytes: Uint8Array, from: number, end: number): boolean {
+    const host = this.#mmu.fetchAddress(linear);
+    const memory = this.#state.bytes;
+    for (let i = from; i < end; i++) {
+      if ((host < 0 ? 0xff : memory[host + i - from]!) !== bytes[i]) return false;
     }
     return true;
   }
