@@ -1,6 +1,7 @@
 /**
  * What the vCPU has spent its time on, as Xen's scheduler counts it: running, or blocked in HLT and
- * in hypercalls that wait. It never waits for a physical CPU, so nothing is stolen from it.
+ * in hypercalls that wait. It never waits for a physical CPU, so nothing is stolen from it. Its waits
+ * for the device model, which Xen counts as offline and Linux takes for stolen, count as running.
  *
  * The record can be had by a hypercall, and in a place of the guest's, where it is as of the last
  * time that the vCPU was scheduled. XEN_RUNSTATE_UPDATE, which VMASST_TYPE_runstate_update_flag asks
