@@ -39,6 +39,9 @@ export const SHUTDOWN_REASONS = [
 /** One of {@link SHUTDOWN_REASONS}. */
 export type ShutdownReason = typeof SHUTDOWN_REASONS[number];
 
+/** Xen takes any byte for a reason; xl destroys a domain with one that it does not know. */
+const UNKNOWN_REASON: ShutdownReason = "crash";
+
 /** Offsets of sched_shutdown; SCHEDOP_shutdown_code has the same. */
 export const SCHED_SHUTDOWN = { REASON: 0, SIZE: 4 } as const;
 
@@ -140,8 +143,7 @@ export class SchedOps {
     then: (reason: ShutdownReason) => number,
   ): number {
     if (!call.load(call.second, SCHED_SHUTDOWN.SIZE)) return -ERRNO.EFAULT;
-    const reason = SHUTDOWN_REASONS[call.fields.getUint32(SCHED_SHUTDOWN.REASON, true)];
-    return reason === undefined ? -ERRNO.EINVAL : then(reason);
+    return then(SHUTDOWN_REASONS[call.fields.getUint8(SCHED_SHUTDOWN.REASON)] ?? UNKNOWN_REASON);
   }
 
   /** The first code stays. */
