@@ -1,9 +1,9 @@
 /**
  * What a guest wants to be told of events by, when its vCPU has no vector of its own:
- * HVM_PARAM_CALLBACK_IRQ. A vector is looked at when the guest is entered; a GSI or the pin of a PCI
- * device is a level that follows evtchn_upcall_pending of vCPU 0.
- * Source: Xen public header hvm/params.h; hvm_set_callback_via() and hvm_set_callback_irq_level() of
- * xen/arch/x86/hvm/irq.c.
+ * HVM_PARAM_CALLBACK_IRQ. A vector is looked at when the guest is entered; a GSI or the pin of a
+ * PCI device is a level that follows evtchn_upcall_pending of vCPU 0.
+ * Source: Xen public header hvm/params.h; hvm_set_callback_via() and hvm_set_callback_irq_level()
+ * of xen/arch/x86/hvm/irq.c.
  * @module
  */
 
@@ -47,7 +47,10 @@ export class CallbackVia {
     return this.#asserted;
   }
 
-  /** Takes the parameter's value; a type that there is not means no callback. What is pending is told at once. */
+  /**
+   * Takes the parameter's value; a type that there is not means no callback. What is pending is
+   * told at once.
+   */
   set(value: bigint): void {
     this.#drive(false);
     this.#vector = undefined;

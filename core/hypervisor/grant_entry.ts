@@ -10,7 +10,7 @@ import { PAGE_SIZE } from "../types.ts";
 /** Byte offsets in an entry of version 1. */
 export const GRANT_ENTRY = { FLAGS: 0, DOMID: 2, FRAME: 4, SIZE: 8 } as const;
 
-/** Byte offsets in an entry of version 2, by its kind; flags and domid are where version 1 has them. */
+/** Byte offsets in an entry of version 2, by its kind; flags and domid as in version 1. */
 export const GRANT_ENTRY_V2 = {
   FLAGS: 0,
   DOMID: 2,

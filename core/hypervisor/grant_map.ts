@@ -1,6 +1,6 @@
 /**
- * GNTTABOP_map_grant_ref, unmap_grant_ref and unmap_and_replace: a guest has pages of other domains,
- * or its own, appear in its guest-physical space.
+ * GNTTABOP_map_grant_ref, unmap_grant_ref and unmap_and_replace: a guest has pages that it is
+ * granted appear in its guest-physical space.
  * Source: Xen public header grant_table.h; map_grant_ref() and unmap_common() of
  * xen/common/grant_table.c; create_grant_p2m_mapping(), replace_grant_p2m_mapping() for HVM guests.
  * @module
@@ -89,7 +89,7 @@ function mapOne(caller: GrantCaller, fields: DataView): GrantStatus {
   return OKAY;
 }
 
-/** Lays the page over `gfn`. A mapping that is there already must be unmapped by its handle first. */
+/** Lays the page over `gfn`. A mapping that is there must be unmapped by its handle first. */
 function show(caller: GrantCaller, owner: GrantTable, { gref, flags, gfn }: GrantMapping): boolean {
   const { frames } = caller;
   if (gfn >= GFN_LIMIT || (flags & ~GNTMAP.READONLY) !== GNTMAP.HOST_MAP) {

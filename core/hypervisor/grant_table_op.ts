@@ -190,7 +190,7 @@ export class GrantTableOps {
 
   // ---- caches -----------------------------------------------------------------------------------
 
-  /** There is no cache; what remains are the checks. Elements have no status: the first error ends. */
+  /** There is no cache, but there are checks. Elements have no status: the first error ends. */
   #flushCaches(call: GuestCall): number {
     return this.#caller.array(call, GNTTAB_CACHE_FLUSH.SIZE, () => this.#flushOne(call.fields));
   }

@@ -1,8 +1,8 @@
 /**
  * hvmloader, the program in which an HVM domain of Xen starts: it sets up PCI functions and tables,
  * and then starts the BIOS that comes with it as a module.
- * Source: tools/firmware/hvmloader/hvmloader.c and tools/libs/guest/xg_dom_x86.c of Xen 4.17; public
- * headers arch-x86/hvm/start_info.h and hvm/hvm_info_table.h.
+ * Source: tools/firmware/hvmloader/hvmloader.c and tools/libs/guest/xg_dom_x86.c of Xen 4.17;
+ * public headers arch-x86/hvm/start_info.h and hvm/hvm_info_table.h.
  * @module
  */
 

@@ -2,8 +2,7 @@
  * What Xen's hvmloader leaves behind for SeaBIOS, where it has not run itself: the BIOS in the RAM
  * below 1 MiB, tables that describe the machine, and a record that tells where they are. SeaBIOS
  * then sets no PCI function up and makes no table.
- * Source: tools/firmware/hvmloader/seabios.c of Xen, struct seabios_info; src/fw/xen.c of SeaBIOS;
- * hvm_info_table of Xen's public header hvm/hvm_info_table.h.
+ * Source: tools/firmware/hvmloader/seabios.c of Xen, struct seabios_info; src/fw/xen.c of SeaBIOS.
  * @module
  */
 
