@@ -107,7 +107,10 @@ export class Assembly {
     this.input.connect(this.#inputSinks());
   }
 
-  /** The guest keeps its memory, its vCPU and the board, and has all of Xen anew. */
+  /**
+   * The guest keeps its memory, its vCPU and the board, and has all of Xen anew. Emulated disks that
+   * it has unplugged stay so, as a restored guest unplugs them again before it looks.
+   */
   #rebuildDomain(isSame: boolean): void {
     const domains = this.domains!;
     const { domid } = domains.current.xen;
@@ -187,7 +190,7 @@ export class Assembly {
         drives: this.drives,
         domains: this.domains,
         pc: () => this.#cycle.pc,
-        onReset: (by) => this.#events.onReset(by),
+        onReset: () => this.#events.onSystemReset(),
       }),
     };
   }

@@ -18,8 +18,8 @@ export interface HostCommandParts {
   readonly domains: Domains | undefined;
   /** The board that there is. */
   readonly pc: () => Pc;
-  /** @param by to be read behind "by" */
-  readonly onReset: (by: string) => void;
+  /** The machine is to start again. */
+  readonly onReset: () => void;
 }
 
 /** The commands of one machine. */
@@ -36,7 +36,7 @@ export class HostCommands {
       case "system_powerdown":
         return this.#parts.pc().pressPowerButton();
       case "system_reset":
-        return this.#parts.onReset("the monitor");
+        return this.#parts.onReset();
       default:
         return this.#runInXen(command);
     }

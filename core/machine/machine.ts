@@ -91,6 +91,7 @@ export class Machine {
       onExit: (value) => this.#finish(guestExit(value)),
       onShutdown: (reason) => this.#shutDown(reason),
       onReset: (by) => this.#reset(`Guest asked for a reset by ${by}`),
+      onSystemReset: () => this.#reset("The monitor asked for a reset"),
       onHostError: (image, error) => this.#hostErrors.add(image, error),
     });
     this.#parts = parts;

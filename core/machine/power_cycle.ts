@@ -42,6 +42,8 @@ export interface AssemblyEvents {
   onShutdown(reason: ShutdownReason): void;
   /** @param by what the guest used, to be read behind "by" */
   onReset(by: string): void;
+  /** The user wants the machine to start again. */
+  onSystemReset(): void;
   /** The host has failed to read or write an image. */
   onHostError(image: BlockBackend, error: ImageError): void;
 }

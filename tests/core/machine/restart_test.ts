@@ -181,3 +181,12 @@ Deno.test("A disk that was attached stays so when the machine starts again; a de
   run(3);
   assertEquals(vbds(), ["768 0 2 1", "51728 0 2 1"]);
 });
+
+Deno.test("system_reset ends the run of a machine that does not start again", () => {
+  const machine = boot(flatGuest(0xeb, 0xfe));
+  machine.runSlice();
+  machine.toolstack({ verb: "system_reset" });
+  const { reason, message } = machine.runSlice()!;
+  const text = "The monitor asked for a reset: this machine does not start again";
+  assertEquals([reason, message], ["power-off", text]);
+});
