@@ -146,6 +146,7 @@ function readKernel(options: RunOptions): [GuestFile, GuestImage] {
     ...(append === undefined ? {} : { append }),
     ...(initrd === undefined ? {} : { initrd }),
     ...(placement === undefined ? {} : { placement }),
+    ...(options.machine?.type === "xenfv" ? { pvh: false } : {}),
   });
   return [file, guest];
 }

@@ -19,16 +19,18 @@ import {
   startKernel,
 } from "./linux.ts";
 
-linuxTest("vmlinuz that is shown Xen finds its disk over blkfront", async (folder) => {
-  const xen = ["-machine", "xenfv", "--json", "--quiet"];
-  await using run = startKernel(folder, "vmlinuz", "oracle.disk=/dev/xvda", ...xen);
-  const end = await run.end();
-  assertComplete(end);
-  await assertImage(folder);
-  const paths = JSON.parse(end.report).exits.requests.map(({ path }: { path: string }) => path);
-  assert(paths.length > 0);
-  assertEquals(new Set(paths), new Set(["pv"]));
-});
+for (const kernel of ["vmlinuz", "vmlinux"] as const) {
+  linuxTest(`${kernel} that is shown Xen finds its disk over blkfront`, async (folder) => {
+    const xen = ["-machine", "xenfv", "--json", "--quiet"];
+    await using run = startKernel(folder, kernel, "oracle.disk=/dev/xvda", ...xen);
+    const end = await run.end();
+    assertComplete(end);
+    await assertImage(folder);
+    const paths = JSON.parse(end.report).exits.requests.map(({ path }: { path: string }) => path);
+    assert(paths.length > 0);
+    assertEquals(new Set(paths), new Set(["pv"]));
+  });
+}
 
 const FEATURES = "blkfront: xvda: flush diskcache: enabled; persistent grants: enabled; " +
   "indirect descriptors: enabled; bounce buffer: enabled";
