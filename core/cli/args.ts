@@ -123,8 +123,9 @@ export interface TextRequest {
 /** What the user asked for. */
 export type Invocation = RunOptions | CompareOptions | ListRequest | TextRequest;
 
-const MACHINE_HELP = "hide Xen (pc) or show it (xenfv); by the guest's format. Xen's features by " +
-  "on|off: xenfv,evtchn-fifo=,upcall-vector=,callback-vector=,pvclock=,console=,xenstore=";
+const MACHINE_HELP = "hide Xen (pc) or show it (xenfv); by the guest's format. Behind xenfv " +
+  "evtchn-fifo=on, upcall-vector=on give more, callback-vector=off, pvclock=off, console=off, " +
+  "xenstore=off less";
 const GUEST_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
 /** MiB of guests, and of Linux. */
 const DEFAULT_RAM = "32";

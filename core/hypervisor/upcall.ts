@@ -16,7 +16,7 @@ export class Upcall {
   readonly #callback: CallbackVia;
   #vector: number | undefined;
 
-  /** @param interrupt requests a vector of the local APIC, edge-triggered; absent without an APIC */
+  /** @param interrupt requests a vector of the local APIC, edge-triggered; absent: none can be had */
   constructor(shared: SharedInfo, callback: CallbackVia, interrupt?: (vector: number) => void) {
     this.#shared = shared;
     this.#callback = callback;
