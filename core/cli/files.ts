@@ -48,9 +48,14 @@ export function readGuest(
  * @param missingHint what to do when there is no such file
  * @throws {UsageError} when it cannot be read or is larger than RAM
  */
-export function readBios(path: string, ramBytes: number, missingHint: string): GuestFile {
-  return readNamed("BIOS", { path, name: path, missingHint }, (file, length) => {
-    if (length > ramBytes) throw tooBig("BIOS", path, length, ramBytes);
+export function readBios(
+  path: string,
+  ramBytes: number,
+  missingHint: string,
+  what: "BIOS" | "hvmloader" = "BIOS",
+): GuestFile {
+  return readNamed(what, { path, name: path, missingHint }, (file, length) => {
+    if (length > ramBytes) throw tooBig(what, path, length, ramBytes);
     return { name: path, bytes: readStart(file, length), length };
   });
 }

@@ -156,7 +156,7 @@ function readFirmware(options: RunOptions): [GuestFile, GuestImage] {
   const bios = readBios(name, ramBytes, MISSING_BIOS_HINT);
   const image = loadBios(bios.bytes, name);
   if (hvmloader === undefined) return [bios, image];
-  const file = readBios(hvmloader, ramBytes, MISSING_HVMLOADER_HINT);
+  const file = readBios(hvmloader, ramBytes, MISSING_HVMLOADER_HINT, "hvmloader");
   return [file, loadHvmloader(file.bytes, { name: hvmloader, ramBytes, bios: bios.bytes })];
 }
 

@@ -46,6 +46,8 @@ Deno.test("loadHvmloader() writes hvm_info_table, whose sum is zero", () => {
   assertEquals([bytes[13], bytes[32]], [1, 1]);
 });
 
-Deno.test("loadHvmloader() refuses what has no room", () => {
+Deno.test("loadHvmloader() refuses what has no room, and what is no program", () => {
+  const options = { name: "h", ramBytes: RAM, bios: BIOS };
+  assertThrows(() => loadHvmloader(BIOS, options), UsageError, "it is no ELF file");
   assertThrows(() => load(0x150000), UsageError, 'Cannot load "hvmloader": it does not fit');
 });
