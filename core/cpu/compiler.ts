@@ -8,7 +8,7 @@
  * @module
  */
 
-import { Emitter, word } from "./emitter.ts";
+import { Emitter } from "./emitter.ts";
 import { type Insn, KIND } from "./insn.ts";
 import {
   add,
@@ -28,6 +28,7 @@ import {
   type Val,
   xor,
 } from "./ir.ts";
+import { word } from "./lookups.ts";
 import { FLAG_AT, FLAG_NAMES, type FlagName, type Knowledge, type Loops } from "./loop.ts";
 import { REC, type Shape } from "./record.ts";
 import { parityOf } from "./sem/flags.ts";

@@ -1,107 +1,44 @@
 /**
- * What both tiers share in writing an instruction: memory through the TLB, segments, the stack.
+ * What both tiers share in writing an instruction: operands, the stack, calls, jumps.
  * @module
  */
 
-import { FAULT, FIND_READ, FIND_WRITE, MODIFY, READ, SEGMENT_FAULT, WRITE } from "./callees.ts";
+import { Accesses, type Size } from "./accesses.ts";
+import { FAULT } from "./callees.ts";
 import { VECTOR } from "./fault.ts";
-import { type Insn, integerSize, KIND } from "./insn.ts";
+import { integerSize, KIND } from "./insn.ts";
 import {
   add,
   and,
-  eq,
   gtU,
   load16,
   load32,
   load8,
   local,
-  ltU,
-  ne,
   num,
-  or,
   select,
-  shl,
-  shr,
   signed,
   sub,
   unsigned,
   type Val,
-  xor,
 } from "./ir.ts";
-import type { Shape } from "./record.ts";
-import { AT, CS, ESP, FLAG, FS, JUMP, SEG, SITES, SS, TLB } from "./state.ts";
-import { type Callee, FunctionBody, I64 } from "./wasm.ts";
+import { jumpThroughCache, segmentAddress, word } from "./lookups.ts";
+import { AT, CS, ESP, FLAG, SEG, SS } from "./state.ts";
+import type { Callee } from "./wasm.ts";
 import type { FlagWords, X } from "./x.ts";
 
-type Size = 1 | 2 | 4;
-
-const JUMP_SHIFT = Math.log2(JUMP.STRIDE);
-
-/** Page of an access's last byte. */
-export const lastPage = (linear: Val, size: number): Val =>
-  and(size === 1 ? linear : add(linear, num(size - 1)), num(~0xfff));
-
-/** The word at a fixed address of linear memory. */
-export const word = (at: number): Val => load32(num(at));
-const segmentAddress = (segment: number): Val => num(AT.SEGS + segment * SEG.STRIDE);
-
-/** Byte offset of the entry for a linear address in its TLB bank. */
-export const tlbIndex = (linear: Val): Val => and(shr(linear, num(8)), num((TLB.ENTRIES - 1) << 4));
-
-/**
- * Goes to the block at a linear address if the jump cache has it and the TLB agrees; else goes on.
- * @param keep puts a value in a local
- * @param enter goes to a head record whose handler is known
- */
-export function jumpThroughCache(
-  body: FunctionBody,
-  keep: (v: Val) => Val,
-  linear: Val,
-  mode: Val,
-  bank: Val,
-  enter: (head: Val, handler: Val) => void,
-): void {
-  const hash = xor(linear, shr(linear, num(JUMP.HASH_SHIFT)));
-  const slot = shl(and(hash, num(JUMP.ENTRIES - 1)), num(JUMP_SHIFT));
-  const entry = keep(add(slot, num(JUMP.BASE)));
-  const tlb = keep(add(tlbIndex(linear), bank));
-  body.block((miss) => {
-    const expect = (found: Val, wanted: Val): void => body.branch(miss, ne(found, wanted), false);
-    expect(load32(entry, JUMP.LINEAR), linear);
-    expect(load32(entry, JUMP.MODE), mode);
-    expect(load32(tlb, TLB.EXECUTE), and(linear, num(~0xfff)));
-    expect(load32(tlb, TLB.ADDEND), load32(entry, JUMP.ADDEND));
-    enter(load32(entry, JUMP.RECORD), load32(entry, JUMP.HANDLER));
-  });
-}
-
 /** {@link X} but for what a tier does in its own way. */
-export abstract class Emitter implements X {
-  abstract readonly body: FunctionBody;
-  protected abstract readonly insn: Insn;
-  protected abstract readonly shape: Shape;
-  /** Address of the TLB bank. */
-  protected abstract readonly bank: Val;
+export abstract class Emitter extends Accesses implements X {
   protected abstract readonly mode: Val;
-  /** Address of the segment register of the memory operand. */
-  protected abstract readonly operandSegment: Val;
   /** Where a relative branch goes. */
   protected abstract readonly target: Val;
   abstract readonly pc: Val;
   abstract readonly next: Val;
   abstract readonly immediate: Val;
-  /** Host address (0 = slow) and linear address of the operand last opened to be modified. */
-  #host = -1;
-  #linear: Val = num(0);
-
-  /** Tells TypeScript which instruction calls it, and makes the state in memory exact. */
-  protected abstract escape(): void;
-  /** The same where nothing else can happen: memory is known to be exact from there on. */
+  /** As `escape` where nothing else can happen: memory is known to be exact from there on. */
   protected publish(): void {
     this.escape();
   }
-  /** After such a call. */
-  protected resume(): void {}
   /** A register operand or an immediate. */
   protected abstract direct(n: number): Val;
   protected abstract setDirect(n: number, v: Val): void;
@@ -121,16 +58,6 @@ export abstract class Emitter implements X {
   abstract jumpIf(cond: Val): void;
   abstract proceed(): void;
   abstract if(cond: Val, then: () => void, otherwise?: () => void): void;
-  /** Address of the site of an access, if it has one: see `SITES` in state.ts. */
-  protected site(_segment: number, _write: boolean): number | undefined {
-    return undefined;
-  }
-  /** A new local of the function. */
-  protected abstract temporary(type?: number): number;
-
-  protected begin(): void {
-    this.#host = -1;
-  }
 
   get size(): Size {
     return this.insn.operands.length ? this.sizeOf(0) : this.insn.operandSize;
@@ -152,18 +79,6 @@ export abstract class Emitter implements X {
     return this.insn.operands[n]!.kind === KIND.MEM;
   }
 
-  let(v: Val): Val {
-    const index = this.temporary();
-    this.body.setLocal(index, v);
-    return local(index);
-  }
-
-  let64(v: Val): Val {
-    const index = this.temporary(I64);
-    this.body.setLocal(index, v);
-    return local(index);
-  }
-
   // ---- operands ------------------------------------------------------------------------------
 
   read(n: number): Val {
@@ -180,34 +95,20 @@ export abstract class Emitter implements X {
   }
 
   modify(n: number): Val {
-    return this.isMemory(n) ? this.#open(this.address(n), this.sizeOf(n)) : this.direct(n);
+    return this.isMemory(n) ? this.open(this.address(n), this.sizeOf(n)) : this.direct(n);
   }
 
   readAt(n: number, displacement: Val, writable: boolean): Val {
     const raw = add(this.address(n), displacement);
     const offset = this.addressSize === 4 ? raw : and(raw, num(0xffff));
     const size = this.sizeOf(n);
-    return writable ? this.#open(offset, size) : this.load("operand", offset, size);
+    return writable ? this.open(offset, size) : this.load("operand", offset, size);
   }
 
   write(n: number, v: Val): void {
     const size = this.sizeOf(n);
-    if (!this.isMemory(n)) {
-      this.setDirect(n, v);
-    } else if (this.#host < 0) {
-      this.store("operand", this.address(n), size, v);
-    } else {
-      const value = this.let(v);
-      this.body.if(
-        local(this.#host),
-        () => this.body.store(local(this.#host), 0, value, size),
-        () => {
-          this.escape();
-          this.body.call(WRITE[size], this.#linear, value);
-          this.resume();
-        },
-      );
-    }
+    if (this.isMemory(n)) this.close(() => this.address(n), size, v);
+    else this.setDirect(n, v);
   }
 
   vectorIndex(n: number): Val {
@@ -224,129 +125,7 @@ export abstract class Emitter implements X {
   }
 
   linear(n: number, bytes: number, rights: 1 | 2): Val {
-    return this.#checked("operand", this.address(n), bytes, rights);
-  }
-
-  // ---- memory --------------------------------------------------------------------------------
-
-  load(segment: number | "operand", offset: Val, size: Size): Val {
-    const linear = this.#checked(segment, offset, size, 1);
-    const result = this.temporary();
-    const site = this.site(this.#number(segment), false);
-    this.#access(linear, TLB.READ, size, site, (host) => this.#take(result, host, size), () => {
-      this.body.callTo(result, READ[size], linear);
-    });
-    return local(result);
-  }
-
-  store(segment: number | "operand", offset: Val, size: Size, v: Val): void {
-    const linear = this.#checked(segment, offset, size, 2);
-    const value = this.let(v);
-    const site = this.site(this.#number(segment), true);
-    const put = (host: Val): void => this.body.store(host, 0, value, size);
-    this.#access(linear, TLB.WRITE, size, site, put, () => {
-      this.body.call(WRITE[size], linear, value);
-    });
-  }
-
-  /** Reads a memory operand with the right to write it back. */
-  #open(offset: Val, size: Size): Val {
-    const linear = this.#checked("operand", offset, size, 3);
-    const result = this.temporary();
-    const host = this.temporary();
-    const site = this.site(this.#number("operand"), true);
-    this.#access(linear, TLB.WRITE, size, site, (at) => {
-      this.body.setLocal(host, at);
-      this.#take(result, local(host), size);
-    }, () => {
-      this.body.setLocal(host, num(0));
-      this.body.callTo(result, MODIFY[size], linear);
-    });
-    this.#host = host;
-    this.#linear = linear;
-    return local(result);
-  }
-
-  /**
-   * An access through the TLB. One compare covers validity, permission and page crossing.
-   * @param fast is given the host address
-   * @param slow calls TypeScript
-   */
-  #access(
-    linear: Val,
-    tag: number,
-    size: Size,
-    site: number | undefined,
-    fast: (host: Val) => void,
-    slow: () => void,
-  ): void {
-    const { body } = this;
-    const addend = site === undefined ? this.temporary() : -1;
-    body.block((done) => {
-      body.block((hit) => {
-        if (site === undefined) this.#look(linear, tag, size, addend, hit);
-        else this.#lookAtSite(linear, tag, size, site, hit);
-        this.escape();
-        slow();
-        this.resume();
-        body.branch(done);
-      });
-      fast(add(linear, site === undefined ? local(addend) : word(site + SITES.ADDEND)));
-    });
-  }
-
-  #look(linear: Val, tag: number, size: Size, addend: number, hit: number): void {
-    const { body } = this;
-    const entry = this.let(add(tlbIndex(linear), this.bank));
-    const found = eq(load32(entry, tag), lastPage(linear, size));
-    body.if(found, () => {
-      body.setLocal(addend, load32(entry, TLB.ADDEND));
-      body.branch(hit);
-    });
-  }
-
-  #lookAtSite(linear: Val, tag: number, size: Size, site: number, hit: number): void {
-    const { body } = this;
-    // A page has no low bits: an access that is not aligned, and might cross, does not match.
-    const aligned = and(linear, num(~0xfff | (size - 1)));
-    body.branch(hit, eq(word(site + SITES.PAGE), aligned), true);
-    const find = (tag === TLB.READ ? FIND_READ : FIND_WRITE)[size];
-    const found = this.temporary();
-    body.callTo(found, find, linear, num(site));
-    body.branch(hit, local(found), true);
-  }
-
-  #number(segment: number | "operand"): number {
-    return segment === "operand" ? this.insn.segment : segment;
-  }
-
-  #take(result: number, host: Val, size: Size): void {
-    const value = size === 4 ? load32(host) : size === 2 ? load16(host) : load8(host);
-    this.body.setLocal(result, value);
-  }
-
-  /** Linear address of an offset, after limit and right (1 read, 2 write, 3 both) are checked. */
-  #checked(segment: number | "operand", offset: Val, size: number, rights: number): Val {
-    const flat = segment === "operand"
-      ? this.shape.flatMemory
-      : this.shape.flat && segment < FS && segment !== CS;
-    if (flat) return this.let(offset);
-    const at = segment === "operand" ? this.let(this.operandSegment) : segmentAddress(segment);
-    const where = this.let(offset);
-    const above = this.let(sub(where, load32(at, SEG.LOW)));
-    const span = load32(at, SEG.SPAN);
-    const outside = or(gtU(above, span), ltU(sub(span, above), num(size - 1)));
-    const forbidden = ne(and(load32(at, SEG.RIGHTS), num(rights)), num(rights));
-    this.body.if(
-      or(outside, forbidden),
-      () => {
-        this.escape();
-        this.body.call(SEGMENT_FAULT, at);
-      },
-      undefined,
-      false,
-    );
-    return this.let(add(where, load32(at, SEG.BASE)));
+    return this.checked("operand", this.address(n), bytes, rights);
   }
 
   // ---- stack ---------------------------------------------------------------------------------

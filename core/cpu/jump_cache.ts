@@ -1,6 +1,6 @@
 /**
  * The cache that finds the block behind an indirect or cross-page jump, as TypeScript fills it and
- * looks into it; generated code does so in `jumpThroughCache` of emitter.ts. An entry counts while
+ * looks into it; generated code does so in `jumpThroughCache` of lookups.ts. An entry counts while
  * the TLB leads its address to the memory that its block was decoded from.
  * @module
  */

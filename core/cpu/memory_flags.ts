@@ -3,7 +3,7 @@
  * @module
  */
 
-import { word } from "./emitter.ts";
+import { word } from "./lookups.ts";
 import { and, eqz, ltS, ltU, num, shr, type Val, xor } from "./ir.ts";
 import { parityOf } from "./sem/flags.ts";
 import { AT } from "./state.ts";

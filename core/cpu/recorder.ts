@@ -6,7 +6,7 @@
  */
 
 import { ENTER_SAME_RING, EXECUTE, HELD_UP, LOOK_AGAIN, RETURN_SAME_RING } from "./callees.ts";
-import { Emitter, jumpThroughCache, tlbIndex, word } from "./emitter.ts";
+import { Emitter } from "./emitter.ts";
 import { type Insn, KIND } from "./insn.ts";
 import {
   add,
@@ -25,6 +25,7 @@ import {
   sub,
   type Val,
 } from "./ir.ts";
+import { jumpThroughCache, tlbIndex, word } from "./lookups.ts";
 import { MEMORY_FLAGS } from "./memory_flags.ts";
 import { byteRegister, HANDLER, REC, type Shape } from "./record.ts";
 import { SAME_RING } from "./same_ring.ts";

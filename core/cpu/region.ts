@@ -5,7 +5,7 @@
  */
 
 import { Compiler } from "./compiler.ts";
-import { word } from "./emitter.ts";
+import { word } from "./lookups.ts";
 import type { Insn } from "./insn.ts";
 import { eq, local, ltS, num, sub, type Val } from "./ir.ts";
 import { Loops, type Shape as FlagShape, shapeOfFlags } from "./loop.ts";

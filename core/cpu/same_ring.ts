@@ -9,7 +9,7 @@
 import { ENTER_SAME_RING, RETURN_SAME_RING } from "./callees.ts";
 import { Entry } from "./cached.ts";
 import type { Cpu } from "./cpu.ts";
-import { tlbIndex, word } from "./emitter.ts";
+import { tlbIndex, word } from "./lookups.ts";
 import {
   add,
   and,

@@ -5,7 +5,7 @@
  */
 
 import { FIND_READ, FIND_WRITE } from "./callees.ts";
-import { lastPage, tlbIndex, word } from "./emitter.ts";
+import { lastPage, tlbIndex, word } from "./lookups.ts";
 import { add, eq, load32, local, num } from "./ir.ts";
 import { RuntimeModule } from "./runtime_module.ts";
 import { AT, SITES, TLB } from "./state.ts";

@@ -5,7 +5,7 @@
  */
 
 import { MODIFY, SLOW_MODIFY, SLOW_WRITE, WRITE } from "./callees.ts";
-import { tlbIndex, word } from "./emitter.ts";
+import { tlbIndex, word } from "./lookups.ts";
 import { add, and, eq, eqz, load16, load32, load8, local, num, or, shr, type Val } from "./ir.ts";
 import { RuntimeModule } from "./runtime_module.ts";
 import { AT, TLB } from "./state.ts";

@@ -1,0 +1,213 @@
+/**
+ * Memory as generated code accesses it: segments are checked, the TLB translates, and TypeScript
+ * does what neither allows.
+ * @module
+ */
+
+import { FIND_READ, FIND_WRITE, MODIFY, READ, SEGMENT_FAULT, WRITE } from "./callees.ts";
+import type { Insn } from "./insn.ts";
+import {
+  add,
+  and,
+  eq,
+  gtU,
+  load16,
+  load32,
+  load8,
+  local,
+  ltU,
+  ne,
+  num,
+  or,
+  sub,
+  type Val,
+} from "./ir.ts";
+import { lastPage, segmentAddress, tlbIndex, word } from "./lookups.ts";
+import type { Shape } from "./record.ts";
+import { CS, FS, SEG, SITES, TLB } from "./state.ts";
+import { type FunctionBody, I64 } from "./wasm.ts";
+
+/** Bytes of an access. */
+export type Size = 1 | 2 | 4;
+
+/** The half of an `Emitter` that reads and writes memory. */
+export abstract class Accesses {
+  abstract readonly body: FunctionBody;
+  protected abstract readonly insn: Insn;
+  protected abstract readonly shape: Shape;
+  /** Address of the TLB bank. */
+  protected abstract readonly bank: Val;
+  /** Address of the segment register of the memory operand. */
+  protected abstract readonly operandSegment: Val;
+  /** Host address (0 = slow) and linear address of the operand last opened to be modified. */
+  #host = -1;
+  #linear: Val = num(0);
+
+  /** Tells TypeScript which instruction calls it, and makes the state in memory exact. */
+  protected abstract escape(): void;
+  /** After such a call. */
+  protected resume(): void {}
+  /** A new local of the function. */
+  protected abstract temporary(type?: number): number;
+  /** Address of the site of an access, if it has one: see `SITES` in state.ts. */
+  protected site(_segment: number, _write: boolean): number | undefined {
+    return undefined;
+  }
+
+  /** In front of each instruction. */
+  protected begin(): void {
+    this.#host = -1;
+  }
+
+  let(v: Val): Val {
+    const index = this.temporary();
+    this.body.setLocal(index, v);
+    return local(index);
+  }
+
+  let64(v: Val): Val {
+    const index = this.temporary(I64);
+    this.body.setLocal(index, v);
+    return local(index);
+  }
+
+  load(segment: number | "operand", offset: Val, size: Size): Val {
+    const linear = this.checked(segment, offset, size, 1);
+    const result = this.temporary();
+    const site = this.site(this.#number(segment), false);
+    this.#access(linear, TLB.READ, size, site, (host) => this.#take(result, host, size), () => {
+      this.body.callTo(result, READ[size], linear);
+    });
+    return local(result);
+  }
+
+  store(segment: number | "operand", offset: Val, size: Size, v: Val): void {
+    const linear = this.checked(segment, offset, size, 2);
+    const value = this.let(v);
+    const site = this.site(this.#number(segment), true);
+    const put = (host: Val): void => this.body.store(host, 0, value, size);
+    this.#access(linear, TLB.WRITE, size, site, put, () => {
+      this.body.call(WRITE[size], linear, value);
+    });
+  }
+
+  /** Reads a memory operand with the right to write it back. */
+  protected open(offset: Val, size: Size): Val {
+    const linear = this.checked("operand", offset, size, 3);
+    const result = this.temporary();
+    const host = this.temporary();
+    const site = this.site(this.#number("operand"), true);
+    this.#access(linear, TLB.WRITE, size, site, (at) => {
+      this.body.setLocal(host, at);
+      this.#take(result, local(host), size);
+    }, () => {
+      this.body.setLocal(host, num(0));
+      this.body.callTo(result, MODIFY[size], linear);
+    });
+    this.#host = host;
+    this.#linear = linear;
+    return local(result);
+  }
+
+  /** Writes to the operand opened last; if there is none, opens it by its offset. */
+  protected close(offset: () => Val, size: Size, v: Val): void {
+    if (this.#host < 0) return this.store("operand", offset(), size, v);
+    const value = this.let(v);
+    this.body.if(
+      local(this.#host),
+      () => this.body.store(local(this.#host), 0, value, size),
+      () => {
+        this.escape();
+        this.body.call(WRITE[size], this.#linear, value);
+        this.resume();
+      },
+    );
+  }
+
+  /**
+   * An access through the TLB. One compare covers validity, permission and page crossing.
+   * @param fast is given the host address
+   * @param slow calls TypeScript
+   */
+  #access(
+    linear: Val,
+    tag: number,
+    size: Size,
+    site: number | undefined,
+    fast: (host: Val) => void,
+    slow: () => void,
+  ): void {
+    const { body } = this;
+    const addend = site === undefined ? this.temporary() : -1;
+    body.block((done) => {
+      body.block((hit) => {
+        if (site === undefined) this.#look(linear, tag, size, addend, hit);
+        else this.#lookAtSite(linear, tag, size, site, hit);
+        this.escape();
+        slow();
+        this.resume();
+        body.branch(done);
+      });
+      fast(add(linear, site === undefined ? local(addend) : word(site + SITES.ADDEND)));
+    });
+  }
+
+  #look(linear: Val, tag: number, size: Size, addend: number, hit: number): void {
+    const { body } = this;
+    const entry = this.let(add(tlbIndex(linear), this.bank));
+    const found = eq(load32(entry, tag), lastPage(linear, size));
+    body.if(
+      found,
+      () => {
+        body.setLocal(addend, load32(entry, TLB.ADDEND));
+        body.branch(hit);
+      },
+      undefined,
+      true,
+    );
+  }
+
+  #lookAtSite(linear: Val, tag: number, size: Size, site: number, hit: number): void {
+    const { body } = this;
+    // A page has no low bits: an access that is not aligned, and might cross, does not match.
+    const aligned = and(linear, num(~0xfff | (size - 1)));
+    body.branch(hit, eq(word(site + SITES.PAGE), aligned), true);
+    const find = (tag === TLB.READ ? FIND_READ : FIND_WRITE)[size];
+    const found = this.temporary();
+    body.callTo(found, find, linear, num(site));
+    body.branch(hit, local(found), true);
+  }
+
+  #number(segment: number | "operand"): number {
+    return segment === "operand" ? this.insn.segment : segment;
+  }
+
+  #take(result: number, host: Val, size: Size): void {
+    const value = size === 4 ? load32(host) : size === 2 ? load16(host) : load8(host);
+    this.body.setLocal(result, value);
+  }
+
+  /** Linear address of an offset, after limit and right (1 read, 2 write, 3 both) are checked. */
+  protected checked(segment: number | "operand", offset: Val, size: number, rights: number): Val {
+    const flat = segment === "operand"
+      ? this.shape.flatMemory
+      : this.shape.flat && segment < FS && segment !== CS;
+    if (flat) return this.let(offset);
+    const at = segment === "operand" ? this.let(this.operandSegment) : segmentAddress(segment);
+    const where = this.let(offset);
+    const above = this.let(sub(where, load32(at, SEG.LOW)));
+    const span = load32(at, SEG.SPAN);
+    const outside = or(gtU(above, span), ltU(sub(span, above), num(size - 1)));
+    const forbidden = ne(and(load32(at, SEG.RIGHTS), num(rights)), num(rights));
+    this.body.if(
+      or(outside, forbidden),
+      () => {
+        this.escape();
+        this.body.call(SEGMENT_FAULT, at);
+      },
+      undefined,
+      false,
+    );
+    return this.let(add(where, load32(at, SEG.BASE)));
+  }
+}
