@@ -10,7 +10,7 @@
 
 import type { Code, CodeTable } from "./code_table.ts";
 import { CodeMap } from "./code_map.ts";
-import { type Block, CodePage, PageHistory } from "./code_pages.ts";
+import { type Block, blockKey, CodePage, PageHistory } from "./code_pages.ts";
 import { CodeReader, isComplex, MAX_BLOCK, simpleCount } from "./code_reader.ts";
 import type { Insn } from "./insn.ts";
 import { Jit } from "./jit.ts";
@@ -21,7 +21,7 @@ import { HANDLER, REC } from "./record.ts";
 import { Sites } from "./sites.ts";
 import { AT, type CpuState, CS, MODE, RECORDS } from "./state.ts";
 import { Threaded } from "./threaded.ts";
-import { type CompilableBlock, SMALL } from "./unit.ts";
+import { chooseUnit } from "./unit_choice.ts";
 
 const { LINK, MODE: AT_MODE, RECORD } = AT;
 const {
@@ -40,10 +40,6 @@ const MAX_BYTES = (MAX_BLOCK + 1) * REC_STRIDE + REC_BRANCH_STRIDE;
 /** First records: scratch space for a single instruction. */
 const SCRATCH = RECORDS.BASE;
 const FIRST = SCRATCH + REC_BRANCH_STRIDE;
-/** Instructions of the largest unit that is compiled at once. */
-const MAX_UNIT = 1000;
-/** Runs of a block, of those that its neighbour needed to be compiled, that make it come along. */
-const WARM = 1 / 64;
 /** Runs before a block is compiled, on a page that changes all the time. */
 const MAX_HEAT = 0x4000_0000;
 
@@ -273,31 +269,7 @@ export class Blocks {
     const number = this.#mmu.fetchAddress((base + start) >>> 0) >>> 12;
     const page = this.#pages[number];
     if (!page) return;
-    const cold = this.#heatOf(number) * (1 - WARM);
-    const members: Block[] = [];
-    const blocks = new Map<number, CompilableBlock>();
-    const candidates = [start];
-    let size = 0;
-    for (let n = 0; n < candidates.length && size < MAX_UNIT; n++) {
-      const eip = candidates[n]!;
-      const linear = (base + eip) >>> 0;
-      const block = page.blocks.get(blockKey(mode, linear));
-      if (!block || blocks.has(eip) || (linear ^ (base + start)) >>> 12) continue;
-      if (n > 0 && !block.compiled && this.#state.get(block.head + REC_HEAT) > cold) continue;
-      const insns = this.#reader.block(eip, mode, linear);
-      if (insns.length === 0) continue;
-      const count = simpleCount(insns);
-      // What is compiled already may only be repeated here.
-      if (block.compiled && insns.length > SMALL) continue;
-      const last = insns[insns.length - 1]!;
-      candidates.push(last.next);
-      if (last.row.branch) candidates.push(last.target);
-      if (count === 0) continue;
-      const { head, compiled } = block;
-      blocks.set(eip, { head, eip, insns, count, entries: 0, root: compiled === 0 });
-      if (!compiled) members.push(block);
-      size += insns.length;
-    }
+    const { blocks, members } = chooseUnit(page, this.#reader, this.#state, this.#heatOf(number));
     if (members.length === 0) return;
     const numbers = this.#jit.compile({
       mode,
@@ -381,11 +353,6 @@ export class Blocks {
     this.#jumps.clear();
     this.#state.set(LINK, 0);
   }
-}
-
-/** Key of a block on its page. */
-function blockKey(mode: number, linear: number): number {
-  return (mode >>> 0) * 0x1_0000_0000 + linear;
 }
 
 /** A jump to what follows: ends a block that no branch ends. */

@@ -17,6 +17,11 @@ export interface Block {
   compiled: number;
 }
 
+/** Key of a block on its page. */
+export function blockKey(mode: number, linear: number): number {
+  return (mode >>> 0) * 0x1_0000_0000 + linear;
+}
+
 /** What is remembered of a page whose code has changed. */
 export class PageHistory {
   /** How often more than an operand has changed. */
@@ -27,7 +32,7 @@ export class PageHistory {
 
 /** Decoded code of one physical page. */
 export class CodePage {
-  /** Blocks by mode and linear address. */
+  /** Blocks by {@link blockKey}. */
   readonly blocks: Map<number, Block> = new Map();
   /** Where no block begins, by the same keys: stepping is right there whatever the page becomes. */
   readonly unfit: Set<number> = new Set();
