@@ -47,11 +47,10 @@ const FAULT_EXAMPLE = "fault=unc@2048, fault=abort@4096+8, fault=timeout@0*1: on
 
 /** Help of `-drive`. */
 export const DRIVE_HELP: string =
-  "file=F[,if=ide|xen][,index=N][,media=disk|cdrom][,format=raw][,readonly=on]" +
-  "[,snapshot=on][,cache=none|writeback][,aio=threads|native][,logical_block_size=4096]" +
-  "[,physical_block_size=4096][,persistent=off][,indirect=off][,ring-pages=1|2|4|8|16]" +
-  "[,queues=1|2|3|4]" +
-  "[,fault=unc|abort|timeout@SECTOR[+COUNT][*TIMES]]...";
+  "file=F [,if=ide|xen] [,index=N] [,media=disk|cdrom] [,format=raw] [,readonly=on] " +
+  "[,snapshot=on] [,cache=none|writeback] [,aio=threads|native] [,logical_block_size=4096] " +
+  "[,physical_block_size=4096] [,persistent=off] [,indirect=off] [,ring-pages=1|2|4|8|16] " +
+  "[,queues=1|2|3|4] [,fault=unc|abort|timeout@SECTOR[+COUNT][*TIMES]]...";
 
 /** Values by key; the first of a list is the default. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
@@ -147,10 +146,11 @@ export class DriveKeys {
       this.#faults.push(this.#readFault(value));
       return;
     }
-    const choices = CHOICES[key]?.filter((choice) => !UNSPELLED.includes(choice));
+    const known = Object.hasOwn(CHOICES, key) ? CHOICES[key] : undefined;
+    const choices = known?.filter((choice) => !UNSPELLED.includes(choice));
     if (key !== "file" && choices === undefined) {
-      const known = `file, fault, ${Object.keys(CHOICES).join(", ")}`;
-      throw this.cannot(`"${item}" is none of ${known}`);
+      const names = `file, fault, ${Object.keys(CHOICES).join(", ")}`;
+      throw this.cannot(`"${item}" is none of ${names}`);
     }
     if (choices !== undefined && !choices.includes(value)) {
       throw this.cannot(`${key} is "${value}"`, `${key}=${choices.join(`, ${key}=`)}`);

@@ -47,7 +47,7 @@ export function machineOption(text: string): MachineOption {
 }
 
 function property(text: string): [keyof Offers, boolean] {
-  const [name = "", value = ""] = text.split("=");
+  const [, name = text, value = ""] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   const key = Object.hasOwn(PROPERTIES, name) ? PROPERTIES[name] : undefined;
   if (key === undefined) {
     const names = Object.keys(PROPERTIES).join(", ");

@@ -48,7 +48,7 @@ interface Spec {
 export function readXlDisk(text: string): DriveRequest {
   const { backendType, rest } = takePrefixes(text);
   const [, before = rest, target] = /^(.*?,\s*|)target=(.*)$/s.exec(rest) ?? [];
-  if (target === undefined && rest === text && !text.includes(",")) {
+  if (target === undefined && rest === text && /^[^,]+$/.test(text)) {
     return { ...PLAIN_DISK, file: text };
   }
   const spec: Spec = { keys: new DriveKeys(`--disk "${text}"`, EXAMPLE), values: new Map() };
@@ -65,7 +65,7 @@ function takePrefixes(
   text: string,
 ): { readonly backendType: DriveRequest["backendType"]; readonly rest: string } {
   const [, prefix = "", rest = text] = /^([a-z0-9]+):(.*)$/s.exec(text) ?? [];
-  const backendType = PREFIXES[prefix];
+  const backendType = Object.hasOwn(PREFIXES, prefix) ? PREFIXES[prefix] : undefined;
   if (backendType === undefined) return { backendType, rest: text };
   return { backendType, rest: takePrefixes(rest).rest };
 }

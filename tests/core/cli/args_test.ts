@@ -197,6 +197,10 @@ const refused: readonly [string, string][] = [
   ["run g --debugcon file:", "wanted stdio, null or file:F"],
   ["run g --machine q35", 'Cannot make a machine "q35": wanted pc or xenfv'],
   ["run g --machine xenfv,fifo=on", 'Cannot use -machine property "fifo": wanted evtchn-fifo, '],
+  [
+    "run g --machine xenfv,pvclock=on=off",
+    'Cannot use -machine property "pvclock=on=off": wanted on or off',
+  ],
   ["run g --machine xenfv,pvclock", 'Cannot use -machine property "pvclock": wanted on or off'],
   ["run g --machine pc,pvclock=off", "Cannot use -machine pc,pvclock=off: the machine hides Xen"],
   ["run g --smp 2", "a machine has one processor"],
@@ -228,6 +232,15 @@ Deno.test("parseArgs() answers help and version instead of running", () => {
   }
   assertEquals(parseArgs(["compare", "--version"]), { command: "text", text: "0.1.0\n" });
 });
+
+for (const command of ["run", "compare"]) {
+  Deno.test(`parseArgs() has the help of ${command} fit 100 columns`, () => {
+    const help = parseArgs([command, "--help"]);
+    const lines = help.command === "text" ? help.text.split("\n") : [];
+    assertEquals(lines.length > 20, true);
+    assertEquals(lines.filter((line) => line.length > 100), []);
+  });
+}
 
 Deno.test("parseArgs() lists presets and the schema without a guest", () => {
   assertEquals(parseArgs(["run", "--cost", "help"]), { command: "list", what: "cost" });

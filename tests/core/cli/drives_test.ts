@@ -96,6 +96,7 @@ for (
     ["-drive file=a,index=4", 'index is "4"'],
     ["-drive file=a,format=qcow2", 'format is "qcow2"'],
     ["-drive file=a,werror=stop", '"werror=stop" is none of file, fault, if, index'],
+    ["-drive file=a,constructor=on", '"constructor=on" is none of file, fault, if, index'],
     ["-drive file=a,cache=directsync", 'cache is "directsync"'],
     ["-drive file=a,cache=writeback,aio=native", "aio=native goes past the page cache"],
     ["-drive file=a,if=ide,cache=writeback", "cache is of the block backend, which if=ide has not"],

@@ -33,6 +33,7 @@ for (
     ["/d.img,raw,xvda,rw,backendtype=tap", { ...XVDA, backendType: "tap" }],
     ["/d.img,raw,xvda,rw,backendtype=qdisk", { ...XVDA, backendType: "qdisk" }],
     ["backendtype=phy,vdev=xvda,format=raw,target=/d.img", XVDA],
+    ["constructor:/d.img", { ...DISK, file: "constructor:/d.img" }],
     ["target=file:/d.img", { ...DISK, file: "file:/d.img" }],
     ["/d.img,raw,xvda,cache=writeback", { ...XVDA, backendType: "file" }],
     ["/d.img,raw,xvda,logical_block_size=4096", {
@@ -60,6 +61,7 @@ for (
     ["a,raw,xvda,backendtype=loop", 'backendtype is "loop", wanted phy, tap, qdisk'],
     ["tap:a,xvda,w,backendtype=phy", "it has two values for backendtype"],
     ["phy:a,xvda,w,b", '"b" is one item too many'],
+    ["", "it names no file"],
     ["a,if=ide", '"if=ide" is a key of -drive'],
   ] as const
 ) {
