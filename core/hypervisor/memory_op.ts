@@ -124,7 +124,7 @@ function eachExtent(
     fields.getUint32(NR_EXTENTS, true),
   ];
   const order = fields.getUint32(EXTENT_ORDER, true);
-  if (order > MAX_ORDER || count > 0xffffffff >>> EXTENT_SHIFT) return start;
+  if (order > MAX_ORDER || count > 0xffffffff >>> EXTENT_SHIFT || start >= count) return start;
   const pages = 1 << order;
   const now = Math.min(count, start + (PREEMPT_AFTER >> order));
   for (let i = start; i < now; i++) {

@@ -171,6 +171,8 @@ Deno.test("memory_op answers a reservation that makes no sense with the extents 
   assertEquals([reservation(0, LIST, 1), reservation(9, LIST, 1)], [EPERM, 0]);
   assertEquals([reservation(1, 0xe0000000, 1), reservation(1, LIST, 0)], [0, 0]);
   assertEquals([reservation(1, LIST, 0xffffffff), guest.call(12, 1, 0xe0000000)], [0, 0]);
+  const beyond = guest.struct([0, 4, LIST], [4, 4, 3], [8, 4, 0], [16, 2, 1]);
+  assertEquals([guest.call(12, 3 << 6 | 1, beyond), guest.call(12, 7 << 6 | 6, beyond)], [3, 7]);
   assertEquals(current(guest), PAGES);
 });
 
