@@ -8,10 +8,9 @@
 import { checkTarget, ERRNO } from "./errno.ts";
 import type { GrantTable } from "./grant_table.ts";
 import type { GuestCall } from "./guest_pointer.ts";
-import { GFN_LIMIT } from "./reservation.ts";
 import type { Reservation } from "./reservation.ts";
 import type { SharedInfo } from "./shared_info.ts";
-import type { XenFrames } from "./xen_frames.ts";
+import { GFN_LIMIT, type XenFrames } from "./xen_frames.ts";
 
 /** Whose page is placed. */
 export const XENMAPSPACE = {

@@ -10,7 +10,7 @@
 import type { InterruptLine } from "../types.ts";
 
 /** Bits 63:56 of the parameter. */
-export const CALLBACK_TYPE = { GSI: 0, PCI_INTX: 1, VECTOR: 2 } as const;
+const CALLBACK_TYPE = { GSI: 0, PCI_INTX: 1, VECTOR: 2 } as const;
 
 /** What the board has for events to drive. */
 export interface CallbackLines {

@@ -13,7 +13,7 @@ import type { SharedInfo } from "./shared_info.ts";
 import type { Upcall } from "./upcall.ts";
 
 /** 32 selector bits of 32 ports. */
-export const EVTCHN_2L_NR_CHANNELS = 1024;
+const EVTCHN_2L_NR_CHANNELS = 1024;
 
 const { EVTCHN_PENDING, EVTCHN_MASK, WC_VERSION } = SHARED_INFO;
 

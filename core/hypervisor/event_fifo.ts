@@ -25,7 +25,7 @@ export const EVTCHN_FIFO = {
 } as const;
 
 /** Ports that a link can name. */
-export const EVTCHN_FIFO_NR_CHANNELS: number = 1 << EVTCHN_FIFO.LINK_BITS;
+const EVTCHN_FIFO_NR_CHANNELS: number = 1 << EVTCHN_FIFO.LINK_BITS;
 
 /** Offsets of evtchn_fifo_control_block; a queue's head for each priority. */
 export const EVTCHN_FIFO_CONTROL_BLOCK = { READY: 0, HEAD: 8, SIZE: 72 } as const;

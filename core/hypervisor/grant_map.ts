@@ -19,9 +19,7 @@ import {
 import type { GrantTable } from "./grant_table.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 import type { GrantMapping } from "./maptrack.ts";
-
-/** Frames below 4 GiB: all that the board decodes. */
-const GFN_LIMIT = 0x100000;
+import { GFN_LIMIT } from "./xen_frames.ts";
 
 /** Mappings of the kinds that an HVM guest cannot have. */
 const PV_ONLY = GNTMAP.DEVICE_MAP | GNTMAP.APPLICATION_MAP | GNTMAP.CONTAINS_PTE;
@@ -80,11 +78,12 @@ function mapOne(caller: GrantCaller, fields: DataView): GrantStatus {
   const status = owner.map(gref, caller.domid, readOnly);
   if (status !== OKAY) return caller.refuseGrant(owner, gref, status);
   const gfn = Number(fields.getBigUint64(HOST_ADDR, true) >> 12n);
-  if (!show(caller, owner, { domid, gref, flags, gfn })) {
+  const mapping = { domid, gref, flags, gfn };
+  if (!show(caller, owner, mapping)) {
     owner.unmap(gref, readOnly);
     return GENERAL_ERROR;
   }
-  fields.setUint32(HANDLE, caller.maptrack.add({ domid, gref, flags, gfn })!, true);
+  fields.setUint32(HANDLE, caller.maptrack.add(mapping)!, true);
   fields.setBigUint64(DEV_BUS_ADDR, busAddressOf(owner, gref), true);
   return OKAY;
 }

@@ -55,7 +55,7 @@ export const HYPERCALLS = {
 export type HypercallName = typeof HYPERCALLS[keyof typeof HYPERCALLS];
 
 /** How a number without a name is counted. */
-export const UNKNOWN_HYPERCALL = "unknown";
+const UNKNOWN_HYPERCALL = "unknown";
 
 /** Serves a hypercall; returns EAX: a result, or a negative error number. */
 export type HypercallHandler = (call: GuestCall) => number;

@@ -41,7 +41,7 @@ export const XEN_MEMORY_RESERVATION = {
 export const XEN_MEMORY_MAP = { NR_ENTRIES: 0, BUFFER: 4, SIZE: 8 } as const;
 
 /** Offsets of an entry of the memory map, as E820h has it. */
-export const E820_ENTRY = { ADDR: 0, LENGTH: 8, TYPE: 16, SIZE: 20 } as const;
+const E820_ENTRY = { ADDR: 0, LENGTH: 8, TYPE: 16, SIZE: 20 } as const;
 
 /** Bits of EBX that are the command (MEMOP_EXTENT_SHIFT). */
 const EXTENT_SHIFT = 6;

@@ -10,7 +10,7 @@ import { EXIT } from "../types.ts";
 import { EXIT_NAMES, ioQualification } from "./exits.ts";
 
 /** Exits that are remembered, a power of two. */
-export const RECENT_EXITS = 16;
+const RECENT_EXITS = 16;
 
 const SIZE_NAMES: Readonly<Record<AccessSize, string>> = { 1: "byte", 2: "word", 4: "dword" };
 

@@ -7,10 +7,7 @@
 
 import { PAGE_SIZE } from "../types.ts";
 import type { Gfn, GuestMemory, Physmap } from "../types.ts";
-import type { XenFrames } from "./xen_frames.ts";
-
-/** Frames below 4 GiB: all that the board decodes. */
-export const GFN_LIMIT = 0x100000;
+import { GFN_LIMIT, type XenFrames } from "./xen_frames.ts";
 
 /** What a reservation works on. */
 export interface ReservationParts {

@@ -34,7 +34,7 @@ export const VCPU_INFO = {
 const { UPCALL_PENDING } = VCPU_INFO; // read at every exit
 
 /** UTC at power-on in seconds since 1970: 2026-01-01T00:00:00Z, unless told otherwise. */
-export const WALL_CLOCK_AT_POWER_ON = 1_767_225_600;
+const WALL_CLOCK_AT_POWER_ON = 1_767_225_600;
 
 /** The shared_info page and the vcpu_info of vCPU 0, wherever the guest has put them. */
 export class SharedInfo {

@@ -33,7 +33,7 @@ import type { XenOffers } from "./xen_offers.ts";
 import { xenFeatures, xenVersion, type XenVersionAnswers } from "./xen_version.ts";
 
 /** The domid of the one guest, unless told otherwise. */
-export const FIRST_DOMID = 1;
+const FIRST_DOMID = 1;
 
 /** What the interface works with. */
 export interface XenOptions {

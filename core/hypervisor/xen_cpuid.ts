@@ -11,7 +11,7 @@ import { tscScale } from "./pvclock.ts";
 import { XEN_VERSION } from "./xen_version.ts";
 
 /** First of Xen's CPUID leaves. */
-export const XEN_CPUID_BASE = 0x40000000;
+const XEN_CPUID_BASE = 0x40000000;
 
 /** The MSR that leaf 0x40000002 names. */
 export const XEN_HYPERCALL_MSR = 0x40000000;

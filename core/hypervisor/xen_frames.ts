@@ -10,6 +10,9 @@ import { PAGE_SIZE } from "../types.ts";
 import type { Gfn, GuestMemory, Physmap } from "../types.ts";
 import type { GrantedMemory } from "./grant_table.ts";
 
+/** Frames below 4 GiB: all that the board decodes. */
+export const GFN_LIMIT = 0x100000;
+
 /** Below, ROMs and devices come and go over RAM. */
 const FIRST_PLAIN_RAM = 0x100;
 
