@@ -55,9 +55,7 @@ interface Text {
   readonly strings: readonly (readonly [offset: number, text: string])[];
 }
 
-const DENIED = "<denied>";
-
-/** By XENVER_* number. Where Xen keeps something from an unprivileged guest it says so. */
+/** By XENVER_* number. Xen keeps its command line from an unprivileged guest, and says so. */
 const TEXTS: Readonly<Record<number, Text>> = {
   [XENVER.EXTRAVERSION]: { length: 16, strings: [[0, ".7"]] },
   [XENVER.COMPILE_INFO]: {
@@ -73,9 +71,9 @@ const TEXTS: Readonly<Record<number, Text>> = {
     length: 1024,
     strings: [[0, "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p "]],
   },
-  [XENVER.CHANGESET]: { length: 64, strings: [[0, DENIED]] },
+  [XENVER.CHANGESET]: { length: 64, strings: [[0, "unavailable"]] }, // as when built from a tarball
   [XENVER.PLATFORM_PARAMETERS]: { length: 4, strings: [] }, // virt_start
-  [XENVER.COMMANDLINE]: { length: 1024, strings: [[0, DENIED]] },
+  [XENVER.COMMANDLINE]: { length: 1024, strings: [[0, "<denied>"]] },
 };
 
 /** Submap 0. Not hvm_pirqs (10): it would move each interrupt line to an event channel. */

@@ -159,6 +159,7 @@ Deno.test("xen_version answers version, page size and texts of fixed size", () =
   assertEquals(guest.memory.read8(SCRATCH + 143), 0);
   assertEquals(guest.memory.read8(SCRATCH + 144), 0xa5);
   assertEquals(text(3), "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p ");
+  assertEquals([text(4), text(9)], ["unavailable", "<denied>"]); // only the command line is dom0's
   assertEquals(guest.call(17, 6, guest.struct([0, 4, 0])), 0);
   assertEquals(guest.u32(4), 0x305);
 });
