@@ -11,7 +11,6 @@ const RING_BYTES = 1024;
 const [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD, CONNECTION, ERROR] = [
   ...[2048, 2052, 2056, 2060, 2068, 2072],
 ] as const;
-const RSP = 1024;
 
 /** xenstore as a driver in the guest uses it. */
 export class StoreDriver {
@@ -29,11 +28,6 @@ export class StoreDriver {
     this.#port = port;
     this.#page = world.memory.page(STORE_GFN)!;
     this.#view = new DataView(this.#page.buffer, this.#page.byteOffset, this.#page.length);
-  }
-
-  /** Messages that are not on the ring yet. */
-  get waiting(): number {
-    return this.#outbox.length;
   }
 
   /** xenstored has closed the connection. */
@@ -72,11 +66,6 @@ export class StoreDriver {
   /** Writes anything anywhere into the page, but for the server's words. */
   scribble(offset: number, value: number): void {
     this.#view.setUint32(offset & 0xffc, value, true);
-  }
-
-  /** Bytes that xenstored has written. */
-  responses(): Uint8Array {
-    return this.#page.subarray(RSP, RSP + RING_BYTES);
   }
 
   /** Asks for a new connection; what was under way is void. */
