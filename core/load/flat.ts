@@ -29,7 +29,7 @@ const REAL_MODE_END = 0x10000;
  */
 export function parsePlacement(text: string): FlatPlacement {
   const [, kind = "", digits = ""] = /^(\w+)@(0x[0-9a-f]+|\d+)$/i.exec(text) ?? [];
-  const mode = MODES[kind];
+  const mode = Object.hasOwn(MODES, kind) ? MODES[kind] : undefined;
   const gpa = Number(digits);
   if (mode === undefined || gpa > 0xffffffff) {
     throw new UsageError(

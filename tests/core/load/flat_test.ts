@@ -8,7 +8,17 @@ Deno.test("parsePlacement() reads both modes, hexadecimal and decimal", () => {
 });
 
 Deno.test("parsePlacement() refuses anything else", () => {
-  for (const text of ["", "flat", "flat@", "flat@12z", "elf@0x1000", "flat@0x100000000"]) {
+  for (
+    const text of [
+      "",
+      "flat",
+      "flat@",
+      "flat@12z",
+      "elf@0x1000",
+      "constructor@0x1000",
+      "flat@0x100000000",
+    ]
+  ) {
     assertThrows(() => parsePlacement(text), UsageError, "wanted flat@ADDRESS");
   }
 });
