@@ -29,6 +29,12 @@ const DEEDS: Readonly<Record<ControlRequest, string>> = {
   reboot: "graceful reboot",
   suspend: "suspend",
 };
+/** What does without. */
+const WAYS_ROUND: Readonly<Partial<Record<ControlRequest, string>>> = {
+  poweroff: "system_powerdown presses the power button, shutdown -F too",
+  halt: "system_powerdown presses the power button, shutdown -F too",
+  reboot: "system_reset resets the machine, shutdown -F reboot too",
+};
 /** Nodes by which a guest says what it listens for. */
 const FEATURES: Readonly<Record<ControlRequest, string>> = {
   poweroff: "feature-poweroff",
@@ -108,12 +114,14 @@ export class PvControl {
    * @throws {UsageError} when the guest does not listen
    */
   sysrq(key: string): void {
-    if (!this.isAvailable) throw this.#unavailable("SysRq");
+    if (!this.isAvailable) throw unavailable("SysRq");
     this.#parts.store.write(`${this.#path}/sysrq`, key);
   }
 
   #check(request: ControlRequest): void {
-    if (!this.isAvailable) throw this.#unavailable(`external ${DEEDS[request]}`);
+    if (!this.isAvailable) {
+      throw unavailable(`external ${DEEDS[request]}`, WAYS_ROUND[request]);
+    }
     const feature = FEATURES[request];
     const value = this.#parts.store.read(`${this.#path}/${feature}`);
     if (value === "1") return;
@@ -121,13 +129,6 @@ export class PvControl {
       `Cannot ask domain ${this.#parts.domid} for ${request}: its control/${feature} is ` +
         (value === undefined ? "absent" : `"${value}"`),
       "a kernel with PV drivers writes 1 there when it listens",
-    );
-  }
-
-  #unavailable(what: string): UsageError {
-    return new UsageError(
-      `PV control interface not available: ${what} not possible`,
-      "system_powerdown presses the power button, shutdown -F too",
     );
   }
 
@@ -153,4 +154,11 @@ export class PvControl {
     tell("libxl: error: guest didn't acknowledge suspend, cancelling request");
     this.#parts.store.write(`${this.#path}/shutdown`, "");
   }
+}
+
+function unavailable(
+  what: string,
+  hint: string = "it takes a kernel with PV drivers",
+): UsageError {
+  return new UsageError(`PV control interface not available: ${what} not possible`, hint);
 }

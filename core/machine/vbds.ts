@@ -80,7 +80,10 @@ export class Vbds {
   detach(device: string, force: boolean): void {
     const vbd = this.#find(device);
     if (vbd.isDetaching) {
-      throw new UsageError(`Cannot detach ${vbd.vdev}: block-detach waits for the guest already`);
+      throw new UsageError(
+        `Cannot detach ${vbd.vdev}: block-detach waits for the guest already`,
+        "it has ten seconds; then block-detach --force does not ask",
+      );
     }
     vbd.detach(force);
   }
@@ -94,7 +97,10 @@ export class Vbds {
   restartDriver(device: string, afresh: boolean): void {
     const vbd = this.#find(device);
     if (!vbd.hasDriver) {
-      throw new UsageError(`Cannot restart the backend of ${vbd.vdev}: it does not run`);
+      throw new UsageError(
+        `Cannot restart the backend of ${vbd.vdev}: it does not run`,
+        "a driver that has died starts again by itself; one that has let go of its disk does not",
+      );
     }
     vbd.restartDriver(afresh);
   }

@@ -60,11 +60,12 @@ Deno.test("shutdown without PV drivers takes ACPI when it may", () => {
 Deno.test("A guest without PV drivers cannot be suspended, -F or not", () => {
   const { machine, starts } = newMachine();
   for (const fallback of [false, true]) {
-    assertThrows(
+    const { hint } = assertThrows(
       () => machine.toolstack({ ...SHUTDOWN, request: "suspend", fallback }),
       UsageError,
       "PV control interface not available: external suspend not possible",
     );
+    assertEquals(hint, "it takes a kernel with PV drivers");
   }
   machine.runSlice();
   assertEquals([isPressed(machine), starts.length], [false, 1]);
