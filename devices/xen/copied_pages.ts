@@ -9,15 +9,26 @@ import { PAGE_SIZE } from "../../core/types.ts";
 import type { GrantCopy, GrantMapper } from "../../core/types.ts";
 import { MAX_SEGMENTS } from "./blkif.ts";
 import type { BlkifRequest } from "./blkif_request.ts";
+import { window } from "./granted_pages.ts";
 import type { DataPages } from "./granted_pages.ts";
 
-/** The bounce buffer of one request. Reused for the next. */
+/** One segment's copy. */
+interface SegmentCopy extends GrantCopy {
+  gref: number;
+  offset: number;
+  bytes: Uint8Array;
+}
+
+/** The bounce buffer of one request. Reused for the next, with all that describes it. */
 export class CopiedPages implements DataPages {
   readonly views: Uint8Array[] = [];
   readonly inGuest = false;
   readonly #grants: GrantMapper;
   readonly #buffer = new Uint8Array(MAX_SEGMENTS * PAGE_SIZE);
-  readonly #copies: GrantCopy[] = [];
+  /** Of the request that is served. */
+  readonly #copies: SegmentCopy[] = [];
+  /** By segment, for every request. */
+  readonly #places: SegmentCopy[] = [];
   #mustDeliver = false;
 
   constructor(grants: GrantMapper) {
@@ -55,9 +66,11 @@ export class CopiedPages implements DataPages {
     for (let i = 0, at = 0; i < count; i++) {
       const offset = request.start(i);
       const end = at + request.end(i) - offset;
-      const bytes = this.#buffer.subarray(at, end);
-      this.views[i] = bytes;
-      this.#copies[i] = { gref: request.gref(i), offset, bytes };
+      const copy = this.#places[i] ??= { gref: 0, offset: 0, bytes: this.#buffer };
+      copy.gref = request.gref(i);
+      copy.offset = offset;
+      this.views[i] = copy.bytes = window(this.#buffer, at, end, copy.bytes);
+      this.#copies[i] = copy;
       at = end;
     }
   }

@@ -38,7 +38,7 @@ export interface DataPages {
   release(): void;
 }
 
-/** The data pages of one request. Its arrays keep their length from one request to the next. */
+/** The data pages of one request. Reused for the next, with its arrays. */
 export class RequestPages implements DataPages {
   /** The sectors of every segment, in disk order. */
   readonly views: Uint8Array[] = [];
@@ -142,7 +142,7 @@ export class RequestPages implements DataPages {
 }
 
 /** The page itself when it is wanted whole; else a view, the `previous` one if that is it. */
-function window(
+export function window(
   page: Uint8Array,
   start: number,
   end: number,

@@ -51,6 +51,26 @@ Deno.test("CopiedPages has the data of a write before the disk, which sees no la
   assertEquals([guest.grants.mapped(20), guest.errors.length], [0, 0]);
 });
 
+Deno.test("CopiedPages gives the disk the same memory for the next request of the same shape", () => {
+  const disk = new ManualDisk(64);
+  const guest = new BlkfrontGuest({ disk, copies: true });
+  guest.connect();
+  for (const gref of [20, 21, 22]) guest.page(gref);
+  const segmentsOf = (...segments: { gref: number; last?: number }[]) => {
+    guest.put(BLKIF_OP.WRITE, 1, 8, ...segments);
+    guest.push();
+    guest.clock.run();
+    const views = [...disk.pending[0]!.segments];
+    disk.complete();
+    guest.clock.run();
+    return views;
+  };
+  const before = segmentsOf({ gref: 20 }, { gref: 21 });
+  assertEquals(segmentsOf({ gref: 22, last: 2 }).map(({ length }) => length), [1536]);
+  const after = segmentsOf({ gref: 22 }, { gref: 20 });
+  assertEquals([after.length, after[1] === before[1]], [2, true]);
+});
+
 Deno.test("CopiedPages fails a request whose pages are not granted as it needs them", () => {
   const { guest, image } = connected();
   guest.page(22, true);
