@@ -9,14 +9,13 @@ import { DOM0_COST } from "../types.ts";
 import type { Dom0, GuestErrors, Ns } from "../types.ts";
 import type { XenStore } from "./xenstore.ts";
 import type { StoreConnection } from "./xenstore_connection.ts";
+import { StoreOutput } from "./xenstore_output.ts";
 import type { StoreObserver } from "./xenstore_trace.ts";
 import {
   byteString,
   decodeHeader,
-  encodeMessage,
   serveRequest,
   watchEvent,
-  XS,
   XS_HEADER_BYTES,
   XS_PAYLOAD_MAX,
   type XsHeader,
@@ -56,16 +55,6 @@ export const XS_RING_ERROR = { NONE: 0, RING_INDEX: 2, PROTOCOL: 3 } as const;
 /** Requests wait in the ring while more than this waits for response space. */
 const REPLY_BACKLOG_BYTES = 4 * (XS_HEADER_BYTES + XS_PAYLOAD_MAX);
 
-/** Watch events are dropped while more than this waits for response space. */
-const EVENT_BACKLOG_BYTES = 64 * 1024;
-
-/** A message that waits for response space. */
-interface Output {
-  readonly bytes: Uint8Array;
-  /** The payload of a watch event. */
-  readonly event: string | undefined;
-}
-
 /** What the server of one guest's ring works with. */
 export interface XenStoreRingParts {
   readonly store: XenStore;
@@ -92,12 +81,7 @@ export class XenStoreRing {
   readonly #inputView: DataView = new DataView(this.#input.buffer);
   #inputLength = 0;
 
-  #output: Output[] = [];
-  /** Payloads of the watch events in it. */
-  readonly #events: Set<string> = new Set();
-  /** Bytes of the first message that are already in the ring. */
-  #sent = 0;
-  #backlog = 0;
+  readonly #output: StoreOutput;
 
   /** The server's indices as it left them: when they differ, the guest has reset the ring. */
   #reqCons = 0;
@@ -110,6 +94,7 @@ export class XenStoreRing {
   constructor(parts: XenStoreRingParts) {
     this.#parts = parts;
     this.#view = viewOf(parts.page() as Uint8Array);
+    this.#output = new StoreOutput(parts.observer);
     this.#client = parts.store.connect(parts.domid, (path, token) => this.#event(path, token));
     this.#set(XS_RING.SERVER_FEATURES, ALL_FEATURES);
     this.#reset();
@@ -168,13 +153,13 @@ export class XenStoreRing {
   }
 
   #mayReceive(): boolean {
-    return this.#state === "connected" && this.#backlog <= REPLY_BACKLOG_BYTES;
+    return this.#state === "connected" && this.#output.bytes <= REPLY_BACKLOG_BYTES;
   }
 
   /** Firmware without reconnection zeroes the indices; what was under way is void. */
   #noticeReset(): void {
     if (this.#get(XS_RING.REQ_CONS) !== this.#reqCons) this.#inputLength = 0;
-    if (this.#get(XS_RING.RSP_PROD) !== this.#rspProd) this.#dropOutput();
+    if (this.#get(XS_RING.RSP_PROD) !== this.#rspProd) this.#output.clear();
   }
 
   #indicesAreSane(): boolean {
@@ -214,7 +199,7 @@ export class XenStoreRing {
     this.#parts.observer?.("IN", header.type, payload);
     const reply = serveRequest(this.#client, header, payload);
     const { reqId, txId } = header;
-    this.#queue({ type: reply.type, reqId, txId }, reply.payload);
+    this.#output.add({ type: reply.type, reqId, txId }, reply.payload);
     if (reply.event !== undefined) this.#queueEvent(reply.event);
   }
 
@@ -225,45 +210,19 @@ export class XenStoreRing {
     this.#schedule();
   }
 
-  /** One event says as much as two of the same that wait together. Longer ones than fit are not sent. */
   #queueEvent(payload: string): void {
-    if (payload.length > XS_PAYLOAD_MAX || this.#events.has(payload)) return;
-    if (this.#backlog > EVENT_BACKLOG_BYTES) {
-      this.#parts.errors.guestError("xenstore", "watch event dropped: responses are not read");
-      return;
-    }
-    this.#events.add(payload);
-    this.#queue({ type: XS.WATCH_EVENT, reqId: 0, txId: 0 }, payload);
-  }
-
-  #queue(header: Omit<XsHeader, "length">, payload: string): void {
-    this.#parts.observer?.("OUT", header.type, payload);
-    const bytes = encodeMessage(header, payload);
-    this.#output.push({ bytes, event: header.type === XS.WATCH_EVENT ? payload : undefined });
-    this.#backlog += bytes.length;
+    if (this.#output.addEvent(payload)) return;
+    this.#parts.errors.guestError("xenstore", "watch event dropped: responses are not read");
   }
 
   /** Moves output into the ring as far as there is space. */
   #send(): void {
     if (this.#state !== "connected") return;
-    for (let message = this.#output[0]; message !== undefined; message = this.#output[0]) {
-      this.#put(message.bytes);
-      if (this.#sent < message.bytes.length) return;
-      this.#output.shift();
-      if (message.event !== undefined) this.#events.delete(message.event);
-      this.#sent = 0;
-    }
-  }
-
-  #put(message: Uint8Array): void {
     const prod = this.#get(XS_RING.RSP_PROD);
     const space = XS_RING_BYTES - this.#used(XS_RING.RSP_PROD, XS_RING.RSP_CONS);
-    const count = Math.min(space, message.length - this.#sent);
-    for (let i = 0; i < count; i++) {
-      const offset = XS_RING.RSP + (prod + i) % XS_RING_BYTES;
-      this.#view.setUint8(offset, message[this.#sent++] as number);
-    }
-    this.#backlog -= count;
+    const count = this.#output.take(space, (byte, i) => {
+      this.#view.setUint8(XS_RING.RSP + (prod + i) % XS_RING_BYTES, byte);
+    });
     this.#rspProd = (prod + count) >>> 0;
     this.#set(XS_RING.RSP_PROD, this.#rspProd);
   }
@@ -286,14 +245,7 @@ export class XenStoreRing {
     this.#state = state;
     this.#client.reset();
     this.#inputLength = 0;
-    this.#dropOutput();
-  }
-
-  #dropOutput(): void {
-    this.#output = [];
-    this.#events.clear();
-    this.#sent = 0;
-    this.#backlog = 0;
+    this.#output.clear();
   }
 
   #reset(): void {
