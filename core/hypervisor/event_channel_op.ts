@@ -5,8 +5,8 @@
  */
 
 import { checkTarget, ERRNO } from "./errno.ts";
+import { CHANNEL_STATUS } from "./event_channel.ts";
 import { EVTCHN_FIFO } from "./event_fifo.ts";
-import { CHANNEL_STATUS } from "./events.ts";
 import type { EventChannels } from "./events.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 

@@ -11,41 +11,13 @@
 import { DOM0_COST } from "../types.ts";
 import type { Dom0, EventPort, GuestMemory, Ns } from "../types.ts";
 import { DOM0, DOMID_SELF, ERRNO } from "./errno.ts";
+import { isVcpuVirq, VIRQ_LIMIT } from "./event_channel.ts";
+import type { Channel, InterdomainChannel } from "./event_channel.ts";
 import { Event2l } from "./event_2l.ts";
 import { EventFifo } from "./event_fifo.ts";
 import type { EvtchnPortOps } from "./evtchn_port_ops.ts";
 import type { SharedInfo } from "./shared_info.ts";
 import type { Upcall } from "./upcall.ts";
-
-/** The timer of a vCPU. */
-export const VIRQ_TIMER = 0;
-
-/** VIRQs that each vCPU has for itself: TIMER, DEBUG, XENOPROF, XENPMU. The rest are global. */
-const VCPU_VIRQS: ReadonlySet<number> = new Set([0, 1, 7, 13]);
-
-/** VIRQs that a guest may bind are below this number (NR_VIRQS). */
-const VIRQ_LIMIT = 24;
-
-/** EVTCHNSTAT_*: what EVTCHNOP_status calls the states. */
-export const CHANNEL_STATUS = { closed: 0, unbound: 1, interdomain: 2, virq: 4, ipi: 5 } as const;
-
-/** What is behind a port. A closed port has none. */
-export type Channel =
-  | { readonly state: "unbound"; readonly remoteDomid: number }
-  | InterdomainChannel
-  | { readonly state: "virq"; readonly virq: number }
-  | { readonly state: "ipi" };
-
-/** One end of a connected pair. */
-export interface InterdomainChannel {
-  readonly state: "interdomain";
-  readonly remoteDomid: number;
-  readonly remotePort: number;
-  /** Sets the other end pending. */
-  readonly signal: () => void;
-  /** Tells the other end that this one is gone. */
-  readonly hangUp: () => void;
-}
 
 /** Events that crossed between the guest and dom0. */
 export interface EventCounters {
@@ -151,7 +123,7 @@ export class EventChannels {
   /** EVTCHNOP_bind_virq. */
   bindVirq(virq: number, vcpu: number): number {
     if (virq >= VIRQ_LIMIT) return -ERRNO.EINVAL;
-    if (vcpu !== 0) return VCPU_VIRQS.has(virq) ? -ERRNO.ENOENT : -ERRNO.EINVAL;
+    if (vcpu !== 0) return isVcpuVirq(virq) ? -ERRNO.ENOENT : -ERRNO.EINVAL;
     if (this.#virqPorts[virq] !== 0) return -ERRNO.EEXIST;
     const port = this.#open({ state: "virq", virq });
     if (port > 0) this.#virqPorts[virq] = port;
@@ -172,7 +144,7 @@ export class EventChannels {
       case "interdomain":
         return 0;
       case "virq":
-        return VCPU_VIRQS.has(channel.virq) ? -ERRNO.EINVAL : 0;
+        return isVcpuVirq(channel.virq) ? -ERRNO.EINVAL : 0;
       default:
         return -ERRNO.EINVAL;
     }

@@ -7,7 +7,7 @@
 
 import type { Clock, Ns, Timer } from "../types.ts";
 import { ERRNO } from "./errno.ts";
-import { VIRQ_TIMER } from "./events.ts";
+import { VIRQ_TIMER } from "./event_channel.ts";
 import type { EventChannels } from "./events.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 

@@ -10,7 +10,7 @@ import { RUNSTATE, XENTRACE_EVENT } from "../../core/debug/xentrace.ts";
 import { CONSOLEIO } from "../../core/hypervisor/console_io.ts";
 import { DOMID_SELF, ERRNO } from "../../core/hypervisor/errno.ts";
 import { EVTCHN, EVTCHNOP } from "../../core/hypervisor/event_channel_op.ts";
-import { CHANNEL_STATUS } from "../../core/hypervisor/events.ts";
+import { CHANNEL_STATUS } from "../../core/hypervisor/event_channel.ts";
 import * as grants from "../../core/hypervisor/grant_entry.ts";
 import { XENMAPIDX_GRANT_TABLE_STATUS } from "../../core/hypervisor/grant_frames.ts";
 import * as gnttab from "../../core/hypervisor/grant_structs.ts";
