@@ -5,8 +5,8 @@ Deno.test("XenTarget.run() finds nothing in a case, and counts what it did", () 
   const target = new XenTarget();
   assertEquals(target.run(3), undefined);
   assertEquals(target.counts["steps"], 10_000);
-  assertEquals(target.counts["requests accepted"]! > 1000, true);
-  assertEquals(target.counts["requests refused"]! > 100, true);
+  assertEquals(target.counts["requests accepted"]! > 100, true);
+  assertEquals(target.counts["requests refused"]! > 10, true);
 });
 
 Deno.test("XenTarget.run() does the same again for the same seed", () => {
