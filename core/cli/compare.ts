@@ -10,7 +10,7 @@ import { stableJson } from "../report/json.ts";
 import { DISK_PATHS } from "../report/phases.ts";
 import { formatCompare } from "../report/summary.ts";
 import type { BlockBackend } from "../types.ts";
-import type { CompareOptions } from "./args.ts";
+import type { CompareOptions } from "./compare_args.ts";
 import { compareDisks } from "./compare_disks.ts";
 import { ensureCompareImage } from "./compare_image.ts";
 import { compareLinux, LINUX_BOOTS } from "./compare_linux.ts";

@@ -8,7 +8,7 @@ import type { GuestImage } from "../load/image.ts";
 import { codeOf, formatListed, listCode, type Listed } from "../machine/listing.ts";
 import { stableJson } from "../report/json.ts";
 import { TOOL } from "../version.ts";
-import type { RunOptions } from "./args.ts";
+import type { RunOptions } from "./run_args.ts";
 import type { DisasmRange } from "./option_values.ts";
 import { type Streams, writeText } from "./output.ts";
 

@@ -13,7 +13,7 @@ import {
 } from "../machine/storage.ts";
 import { stableJson } from "../report/json.ts";
 import { duration } from "../report/table.ts";
-import type { ListRequest } from "./args.ts";
+import type { ListRequest } from "./common_args.ts";
 
 /** The text to print. */
 export async function listText(what: ListRequest["what"]): Promise<string> {

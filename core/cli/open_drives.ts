@@ -8,7 +8,7 @@ import { type DiskConfig, DRIVE_NAMES, type VbdConfig } from "../machine/config.
 import { openDisk } from "../machine/storage.ts";
 import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
-import type { RunOptions } from "./args.ts";
+import type { RunOptions } from "./run_args.ts";
 import { PLAIN_DISK } from "./drive_keys.ts";
 import { type DriveOptions, placeOf } from "./drives.ts";
 import { mistaken, nothingToBoot, outOfReach } from "./mistaken.ts";

@@ -25,7 +25,7 @@ import {
 import { formatRun } from "../report/summary.ts";
 import { SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
-import type { RunOptions } from "./args.ts";
+import type { RunOptions } from "./run_args.ts";
 import { GuestConsole } from "./console.ts";
 import { type DebugOutput, openDebugOutput } from "./debug_console.ts";
 import { listGuest } from "./disasm.ts";

@@ -7,7 +7,7 @@
 import { EXIT_CODE, UsageError } from "../errors.ts";
 import type { MachineConfig } from "../machine/config.ts";
 import { costPresets, cpuPresets, mediaPresets } from "../machine/storage.ts";
-import type { CommonOptions } from "./args.ts";
+import type { CommonOptions } from "./common_args.ts";
 import { NO_PROGRESS, openProgress, type Progress } from "./progress.ts";
 
 /** The presets that the user named. */

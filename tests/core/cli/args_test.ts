@@ -1,6 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../../core/errors.ts";
-import { type CompareOptions, parseArgs, type RunOptions } from "../../../core/cli/args.ts";
+import { parseArgs } from "../../../core/cli/args.ts";
+import type { CompareOptions } from "../../../core/cli/compare_args.ts";
+import type { RunOptions } from "../../../core/cli/run_args.ts";
 
 const MIB = 1 << 20;
 /** What shares the terminal unless options say otherwise. */

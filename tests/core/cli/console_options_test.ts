@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseArgs, type RunOptions } from "../../../core/cli/args.ts";
+import { parseArgs } from "../../../core/cli/args.ts";
+import type { RunOptions } from "../../../core/cli/run_args.ts";
 import { UsageError } from "../../../core/errors.ts";
 
 const consoleOf = (...args: string[]) => (parseArgs(["run", "g", ...args]) as RunOptions).console;

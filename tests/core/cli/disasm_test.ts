@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseArgs, type RunOptions } from "../../../core/cli/args.ts";
+import { parseArgs } from "../../../core/cli/args.ts";
+import type { RunOptions } from "../../../core/cli/run_args.ts";
 import { listGuest } from "../../../core/cli/disasm.ts";
 import { UsageError } from "../../../core/errors.ts";
 import type { GuestImage } from "../../../core/load/image.ts";

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type CommonOptions, parseArgs } from "../../../core/cli/args.ts";
+import { parseArgs } from "../../../core/cli/args.ts";
+import type { CommonOptions } from "../../../core/cli/common_args.ts";
 import { choosePresets } from "../../../core/cli/session.ts";
 import { UsageError } from "../../../core/errors.ts";
 
