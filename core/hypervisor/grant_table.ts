@@ -81,6 +81,8 @@ export class GrantTable {
     .fill(undefined);
   /** Those entries in use that are not for a whole page. */
   readonly #subPages: Map<number, SubPage> = new Map();
+  /** Those entries in use whose page nobody may write: another domain has granted it so. */
+  readonly #readOnlyPages: Set<number> = new Set();
   #refusal = "";
 
   /**
@@ -237,6 +239,9 @@ export class GrantTable {
     if (!readOnly && (flags & GTF_READONLY) !== 0) {
       return this.#refuse(GENERAL_ERROR, "it is read-only");
     }
+    if (!readOnly && this.#readOnlyPages.has(gref)) {
+      return this.#refuse(BAD_PAGE, "its page is granted read-only");
+    }
     this.frames.mark(gref, readOnly ? GTF_READING : GTF_READING | GTF_WRITING);
     return OKAY;
   }
@@ -250,8 +255,10 @@ export class GrantTable {
     if (own && this.#memory.isForeign(gfn)) {
       return this.#refuse(GENERAL_ERROR, `frame ${gfn} is granted itself`);
     }
-    const page = this.#memory.page(gfn, readOnly);
+    const writable = this.#memory.page(gfn, false);
+    const page = writable ?? (readOnly ? this.#memory.page(gfn, true) : undefined);
     if (page === undefined) return this.#refuse(BAD_PAGE, `frame ${gfn} is no memory`);
+    if (writable === undefined) this.#readOnlyPages.add(gref);
     this.#pages[gref] = page;
     return OKAY;
   }
@@ -284,6 +291,7 @@ export class GrantTable {
     if (this.#pins[gref] !== 0) return;
     this.#pages[gref] = undefined;
     if (this.#subPages.size > 0) this.#subPages.delete(gref);
+    if (this.#readOnlyPages.size > 0) this.#readOnlyPages.delete(gref);
   }
 
   /** Clears the marks that no user is left for. */

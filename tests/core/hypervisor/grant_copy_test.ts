@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { GrantGuest } from "../../helpers/grants.ts";
+import { GrantGuest, HOST, READONLY_MAP } from "../../helpers/grants.ts";
 
 const [OKAY, GENERAL_ERROR, BAD_DOMAIN, BAD_GNTREF, DENIED, BAD_PAGE, BAD_COPY_ARG] = [
   ...[0, -1, -2, -3, -8, -9, -10],
@@ -53,6 +53,18 @@ Deno.test("GNTTABOP_copy moves bytes within one page, overlapping or none at all
   assertEquals(guest.copy({ ...own, offset: 4096 }, own, 0), OKAY);
   assertEquals(guest.copy({ ...own, offset: 4097 }, own, 0), BAD_COPY_ARG);
   assertEquals(guest.grantFlags(8), PERMIT);
+});
+
+Deno.test("GNTTABOP_copy does not write to a page granted read-only by a grant that reads it", () => {
+  const guest = new GrantGuest();
+  const page = guest.dom0Grants(8, PERMIT | READONLY);
+  page[0] = 7;
+  assertEquals(guest.map({ gref: 8, gfn: 0x5000, flags: HOST | READONLY_MAP }), OKAY);
+  guest.grant(9, 0x5000, PERMIT, 1);
+  const own = { gref: 9, dom: 1 };
+  assertEquals(guest.copy(own, { ...own, offset: 1 }, 1), BAD_PAGE);
+  assertEquals([page[1], guest.grantFlags(9)], [0, PERMIT]);
+  assertEquals(guest.copy(own, { gfn: 20 }, 1), OKAY);
 });
 
 Deno.test("GNTTABOP_copy refuses bytes beyond a page", () => {
