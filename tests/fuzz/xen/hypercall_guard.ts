@@ -36,7 +36,9 @@ const SHUTDOWNS: readonly number[] = [2, 4, 5];
 const [REGISTER_RUNSTATE_AREA, REGISTER_VCPU_INFO, REGISTER_TIME_AREA] = [5, 10, 13] as const;
 /** Bytes of an area. */
 const LONGEST_AREA = 64;
-const [SET_VERSION, SWAP_GRANT_REF] = [8, 11] as const;
+const [MAP_GRANT_REF, SET_VERSION, SWAP_GRANT_REF] = [0, 8, 11] as const;
+/** Words of gnttab_map_grant_ref, the first of which says where. */
+const MAP_WORDS = 8;
 const [DECREASE, POPULATE, ADD_TO_PHYSMAP, REMOVE, BATCH] = [1, 6, 7, 15, 23] as const;
 const EXTENT_SHIFT = 6;
 const [GRANT_TABLE, GMFN, GMFN_RANGE] = [1, 2, 3] as const;
@@ -50,7 +52,8 @@ export function hurtsItself(world: World, { number, args, isBent }: Call): boole
     case MEMORY_OP:
       return isBent || movesForbidden(world, command, word);
     case GRANT_TABLE_OP:
-      return isBent || hurtsGrants(command, [word(0), word(1)]);
+      return isBent || hurtsGrants(command, [word(0), word(1)]) ||
+        command === MAP_GRANT_REF && coversForbidden(edx, word);
     case VCPU_OP:
       return isBent || hurtsMemory(world, command, loadLinear(world, edx));
     case SCHED_OP:
@@ -110,6 +113,12 @@ function isMovable(gfn: number, count: number): boolean {
   if (count > MOST_FRAMES) return false;
   if (gfn >= RAM_FRAMES) return last < STORE_GFN || gfn > CONSOLE_GFN;
   return gfn >= FRAMES.rings[0] && last < FRAMES.data[1];
+}
+
+/** A granted page would be seen where somebody else has memory. */
+function coversForbidden(count: number, word: (index: number) => number): boolean {
+  return Array.from({ length: Math.min(count, MOST_FRAMES) }, (_, i) => word(i * MAP_WORDS) >>> 12)
+    .some((gfn) => !isMovable(gfn, 1));
 }
 
 /** Entries of the good frontend stay where they are. */
