@@ -249,9 +249,11 @@ export class PageCacheDisk implements Disk {
     });
   }
 
+  /** Pages of which something is left stay as they are. */
   #discard(thread: Thread): void {
     const { request } = thread;
-    const end = (request.sector + request.count!) / PAGE_SECTORS;
+    const endsAt = request.sector + request.count!;
+    const end = endsAt === this.sectorCount ? this.#pageCount : Math.floor(endsAt / PAGE_SECTORS);
     for (let page = Math.ceil(request.sector / PAGE_SECTORS); page < end; page++) {
       this.#clean.delete(page);
       this.#dirty.delete(page);

@@ -122,6 +122,18 @@ Deno.test("PageCacheDisk keeps order: what misses has those behind it wait", () 
   assertEquals(ends.slice(1), rest);
 });
 
+Deno.test("PageCacheDisk forgets the pages that a discard covers, and writes back those it touches", () => {
+  const { run, asked } = bench();
+  run("write", 8, sectors(8));
+  run("discard", 4);
+  run("flush");
+  assertEquals(asked, ["discard 4+8", "write 8+8", "flush 0+0"]);
+  run("write", SECTORS - 4, sectors(4));
+  run("discard", SECTORS - 8);
+  run("flush");
+  assertEquals(asked.slice(3), [`discard ${SECTORS - 8}+8`, "flush 0+0"], "the last page is short");
+});
+
 Deno.test("PageCacheDisk of several threads has none wait for what another one misses", () => {
   const { clock, submit, run, ends, asked } = bench(undefined, 2);
   run("read", 0, sectors(8));
