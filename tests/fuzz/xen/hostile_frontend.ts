@@ -22,6 +22,8 @@ const RING_GREFS: readonly number[] = framesOf(GREFS.hostile).slice(DATA_FRAMES.
 
 const OPERATIONS = [BLKIF_OP.READ, BLKIF_OP.WRITE, BLKIF_OP.WRITE, BLKIF_OP.READ] as const;
 const STATUSES: readonly number[] = [0, -1, -2];
+/** Ids are no grants, should a request be read where another was. */
+const FIRST_ID = 0x10000;
 
 /** One ring, as the frontend has made it. */
 interface Queue {
@@ -171,7 +173,7 @@ export class HostileFrontend {
       ? BLKIF_OP.INDIRECT
       : rng.pick(OPERATIONS);
     this.#entry8(queue, index, REQUEST.OPERATION, rng.chance(2) ? rng.below(256) : operation);
-    this.#entry32(queue, index, ID, rng.chance(10) ? 7 : ++this.#id);
+    this.#entry32(queue, index, ID, rng.chance(10) ? 7 : FIRST_ID + ++this.#id);
     this.#entry32(queue, index, ID + 4, 0);
     this.#entry32(queue, index, SECTOR_NUMBER, this.#sector(rng));
     this.#entry32(queue, index, SECTOR_NUMBER + 4, rng.chance(3) ? wild(rng) : 0);
@@ -277,6 +279,9 @@ export class HostileFrontend {
     const gpa = address(page) + offset;
     if (rng.chance(50)) this.#world.store8(gpa + rng.below(4), rng.below(256));
     else this.#world.store32(gpa, wild(rng));
+    const [first, end] = GREFS.good; // two bytes can make one of them
+    const word = this.#world.memory.read32(gpa);
+    if (word >= first && word < end) this.#world.store32(gpa, 0);
     return `scribbles at ${gpa.toString(16)}h`;
   }
 
