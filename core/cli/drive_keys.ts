@@ -101,7 +101,7 @@ const BACKEND_KEYS: readonly string[] = [
  */
 export function readDrive(text: string): DriveRequest {
   const keys = new DriveKeys(`-drive "${text}"`, EXAMPLE);
-  for (const item of text.split(/(?<!,),(?!,)/)) {
+  for (const item of text.match(/(?:[^,]|,,)+/g) ?? []) {
     const [, key = item, value = ""] = /^([^=]*)=(.*)$/s.exec(item) ?? [];
     keys.set(key, value.replaceAll(",,", ","), item);
   }

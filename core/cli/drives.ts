@@ -18,7 +18,7 @@
 
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
-import { DRIVE_HELP, type DriveRequest, PLAIN_DISK, readDrive } from "./drive_keys.ts";
+import { DRIVE_HELP, type DriveRequest, readDrive } from "./drive_keys.ts";
 import { readXlDisk } from "./xl_disk.ts";
 
 /** A drive that the user has named, at its place: it has an index or a name. */
@@ -40,20 +40,16 @@ export class DriveList {
 
   /** Gives a command the options that name drives. */
   addOptions(command: Command): void {
-    const disk = (index: number) => (file: string): void =>
-      void this.#requests.push({ ...PLAIN_DISK, file, index });
+    const at = (keys: string) => (file: string): void =>
+      void this.#requests.push(readDrive(`file=${escape(file)},${keys}`));
     command
       .option("--disk <spec>", DISK_HELP, (text) => void this.#requests.push(readXlDisk(text)))
       .option("--drive <options>", DRIVE_HELP, (text) => void this.#requests.push(readDrive(text)))
-      .option("--hda <file>", "raw image, primary master", disk(0))
-      .option("--hdb <file>", "raw image, primary slave", disk(1))
-      .option("--hdc <file>", "raw image, secondary master", disk(2))
-      .option("--hdd <file>", "raw image, secondary slave", disk(3))
-      .option(
-        "--cdrom <file>",
-        "ISO image, secondary master",
-        (file) => void this.#requests.push(readDrive(`file=${escape(file)},index=2,media=cdrom`)),
-      );
+      .option("--hda <file>", "raw image, primary master", at("index=0"))
+      .option("--hdb <file>", "raw image, primary slave", at("index=1"))
+      .option("--hdc <file>", "raw image, secondary master", at("index=2"))
+      .option("--hdd <file>", "raw image, secondary slave", at("index=3"))
+      .option("--cdrom <file>", "ISO image, secondary master", at("index=2,media=cdrom"));
   }
 
   /** None has been named. */

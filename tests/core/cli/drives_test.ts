@@ -32,6 +32,12 @@ Deno.test("DriveList reads every key of -drive, and doubled commas in the file's
   ]);
 });
 
+Deno.test("DriveList takes a file's name as it is, commas at its end too", () => {
+  for (const args of [["-hdb", "a,b,"], ["-drive", "file=a,,b,,,index=1"]]) {
+    assertEquals(drives(...args).map(({ file, index }) => [file, index]), [["a,b,", 1]]);
+  }
+});
+
 Deno.test("DriveList reads what a backend offers, all of it unless told otherwise", () => {
   assertEquals(drives("-drive", "file=a,persistent=on,queues=4")[0]!.offers, undefined);
   const text = "file=a,persistent=off,indirect=off,ring-pages=2,queues=1";
@@ -96,6 +102,7 @@ for (
     ["-drive file=a,index=4", 'index is "4"'],
     ["-drive file=a,format=qcow2", 'format is "qcow2"'],
     ["-drive file=a,werror=stop", '"werror=stop" is none of file, fault, if, index'],
+    ["-hda ", "it names no file"],
     ["-drive file=a,constructor=on", '"constructor=on" is none of file, fault, if, index'],
     ["-drive file=a,cache=directsync", 'cache is "directsync"'],
     ["-drive file=a,cache=writeback,aio=native", "aio=native goes past the page cache"],
