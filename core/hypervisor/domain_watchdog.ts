@@ -5,7 +5,7 @@
  */
 
 import type { Clock, Timer } from "../types.ts";
-import { ERRNO } from "./errno.ts";
+import { ERRNO } from "./hypercalls/errno.ts";
 
 /** Watchdogs of each domain. */
 const NR_DOMAIN_WATCHDOG_TIMERS = 2;

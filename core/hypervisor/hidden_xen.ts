@@ -5,7 +5,7 @@
  */
 
 import type { VcpuState } from "../types.ts";
-import { ERRNO } from "./errno.ts";
+import { ERRNO } from "./hypercalls/errno.ts";
 import type { Paravirt } from "./hypervisor_parts.ts";
 import type { XenStats } from "./xen.ts";
 

@@ -27,9 +27,9 @@ import type {
   VcpuState,
   VmExit,
 } from "../types.ts";
-import type { Accounting } from "./accounting.ts";
+import type { Accounting } from "./books/accounting.ts";
 import { answerCpuid, readMsr, writeMsr } from "./cpuid_msr.ts";
-import type { ExitBooks } from "./exit_books.ts";
+import type { ExitBooks } from "./books/exit_books.ts";
 import type {
   ApicBase,
   BiosTraps,

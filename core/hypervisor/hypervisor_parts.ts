@@ -13,9 +13,9 @@ import type {
   Physmap,
   VcpuState,
 } from "../types.ts";
-import type { Accounting } from "./accounting.ts";
+import type { Accounting } from "./books/accounting.ts";
 import type { CostPreset } from "./costs.ts";
-import type { ExitBooks } from "./exit_books.ts";
+import type { ExitBooks } from "./books/exit_books.ts";
 import type { MmioSpace } from "./mmio_access.ts";
 import type { PortSpace } from "./port_access.ts";
 import type { XenInterface } from "./xen.ts";

@@ -11,7 +11,7 @@
  */
 
 import type { Clock, GuestMemory, Ns, VcpuState } from "../types.ts";
-import { GuestCall } from "./guest_pointer.ts";
+import { GuestCall } from "./hypercalls/guest_pointer.ts";
 
 /** Offsets of vcpu_runstate_info; a time for each of {@link RUNSTATE}. */
 export const VCPU_RUNSTATE_INFO = { STATE: 0, STATE_ENTRY_TIME: 4, TIME: 12, SIZE: 44 } as const;

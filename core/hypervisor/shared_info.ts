@@ -6,7 +6,7 @@
 
 import { PAGE_SIZE } from "../types.ts";
 import type { Gfn, GuestMemory, Physmap } from "../types.ts";
-import { ERRNO } from "./errno.ts";
+import { ERRNO } from "./hypercalls/errno.ts";
 import { tscScale, VCPU_TIME, writeVcpuTime } from "./pvclock.ts";
 import type { TscScale } from "./pvclock.ts";
 

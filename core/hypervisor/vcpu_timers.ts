@@ -6,10 +6,10 @@
  */
 
 import type { Clock, Ns, Timer } from "../types.ts";
-import { ERRNO } from "./errno.ts";
-import { VIRQ_TIMER } from "./event_channel.ts";
-import type { EventChannels } from "./events.ts";
-import type { GuestCall } from "./guest_pointer.ts";
+import { ERRNO } from "./hypercalls/errno.ts";
+import { VIRQ_TIMER } from "./events/event_channel.ts";
+import type { EventChannels } from "./events/events.ts";
+import type { GuestCall } from "./hypercalls/guest_pointer.ts";
 
 /** Offsets of vcpu_set_periodic_timer. */
 export const VCPU_SET_PERIODIC_TIMER = { PERIOD_NS: 0, SIZE: 8 } as const;

@@ -5,32 +5,32 @@
  */
 
 import type { Clock, Dom0, GuestErrors, GuestMemory, Ns, Physmap, VcpuState } from "../types.ts";
-import { ConsoleIo } from "./console_io.ts";
-import { type CallbackLines, CallbackVia } from "./callback_via.ts";
-import { eventChannelOp } from "./event_channel_op.ts";
-import { EventChannels } from "./events.ts";
-import type { EventCounters } from "./events.ts";
-import type { Dom0Grants, GrantCosts, GrantCounters, GrantWork } from "./dom0_grants.ts";
-import { GrantTables } from "./grants.ts";
-import { Hypercalls } from "./hypercall.ts";
-import type { HypercallCounters, HypercallHandlers } from "./hypercall.ts";
-import { hvmOp } from "./hvm_op.ts";
-import { HvmParams } from "./hvm_params.ts";
-import { memoryOp } from "./memory_op.ts";
-import type { MemoryMapEntry } from "./memory_op.ts";
-import { Reservation } from "./reservation.ts";
+import { ConsoleIo } from "./hypercalls/console_io.ts";
+import { type CallbackLines, CallbackVia } from "./events/callback_via.ts";
+import { eventChannelOp } from "./events/event_channel_op.ts";
+import { EventChannels } from "./events/events.ts";
+import type { EventCounters } from "./events/events.ts";
+import type { Dom0Grants, GrantCosts, GrantCounters, GrantWork } from "./grants/dom0_grants.ts";
+import { GrantTables } from "./grants/grants.ts";
+import { Hypercalls } from "./hypercalls/hypercall.ts";
+import type { HypercallCounters, HypercallHandlers } from "./hypercalls/hypercall.ts";
+import { hvmOp } from "./hypercalls/hvm_op.ts";
+import { HvmParams } from "./hypercalls/hvm_params.ts";
+import { memoryOp } from "./hypercalls/memory_op.ts";
+import type { MemoryMapEntry } from "./hypercalls/memory_op.ts";
+import { Reservation } from "./hypercalls/reservation.ts";
 import { Runstate } from "./runstate.ts";
-import { SchedOps } from "./sched_op.ts";
-import type { ShutdownReason } from "./sched_op.ts";
+import { SchedOps } from "./hypercalls/sched_op.ts";
+import type { ShutdownReason } from "./hypercalls/sched_op.ts";
 import { SharedInfo } from "./shared_info.ts";
-import { Upcall } from "./upcall.ts";
-import { vcpuOp } from "./vcpu_op.ts";
+import { Upcall } from "./events/upcall.ts";
+import { vcpuOp } from "./hypercalls/vcpu_op.ts";
 import { VcpuTimers } from "./vcpu_timers.ts";
-import { vmAssist } from "./vm_assist.ts";
+import { vmAssist } from "./hypercalls/vm_assist.ts";
 import { writeHypercallPage, XEN_HYPERCALL_MSR, XenCpuid } from "./xen_cpuid.ts";
 import { XEN_OFFERS } from "./xen_offers.ts";
 import type { XenOffers } from "./xen_offers.ts";
-import { xenFeatures, xenVersion, type XenVersionAnswers } from "./xen_version.ts";
+import { xenFeatures, xenVersion, type XenVersionAnswers } from "./hypercalls/xen_version.ts";
 
 /** The domid of the one guest, unless told otherwise. */
 const FIRST_DOMID = 1;

@@ -6,9 +6,9 @@
 
 import { PAGE_SIZE } from "../types.ts";
 import type { GuestMemory } from "../types.ts";
-import { HYPERCALLS } from "./hypercall.ts";
+import { HYPERCALLS } from "./hypercalls/hypercall.ts";
 import { tscScale } from "./pvclock.ts";
-import { XEN_VERSION } from "./xen_version.ts";
+import { XEN_VERSION } from "./hypercalls/xen_version.ts";
 
 /** First of Xen's CPUID leaves. */
 const XEN_CPUID_BASE = 0x40000000;

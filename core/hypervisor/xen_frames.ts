@@ -8,7 +8,7 @@
 
 import { PAGE_SIZE } from "../types.ts";
 import type { Gfn, GuestMemory, Physmap } from "../types.ts";
-import type { GrantedMemory } from "./grant_table.ts";
+import type { GrantedMemory } from "./grants/grant_table.ts";
 
 /** Frames below 4 GiB: all that the board decodes. */
 export const GFN_LIMIT = 0x100000;

@@ -6,22 +6,22 @@
  */
 
 import { ConsoleRing, type ConsoleRingParts } from "../hypervisor/console_ring.ts";
-import type { CallbackLines } from "../hypervisor/callback_via.ts";
+import type { CallbackLines } from "../hypervisor/events/callback_via.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import { grantCopyTime, hypercallTime, tlbShootdownTime } from "../hypervisor/costs.ts";
-import { HVM_PARAM } from "../hypervisor/hvm_params.ts";
-import type { ExitBooks } from "../hypervisor/exit_books.ts";
-import { type RefusalCounts, Refusals } from "../hypervisor/refusals.ts";
-import type { ShutdownReason } from "../hypervisor/sched_op.ts";
-import { buildDomain, removeDomain } from "../hypervisor/toolstack.ts";
-import type { RingEndpoint } from "../hypervisor/toolstack.ts";
+import { HVM_PARAM } from "../hypervisor/hypercalls/hvm_params.ts";
+import type { ExitBooks } from "../hypervisor/books/exit_books.ts";
+import { type RefusalCounts, Refusals } from "../hypervisor/books/refusals.ts";
+import type { ShutdownReason } from "../hypervisor/hypercalls/sched_op.ts";
+import { buildDomain, removeDomain } from "../hypervisor/toolstack/toolstack.ts";
+import type { RingEndpoint } from "../hypervisor/toolstack/toolstack.ts";
 import { XenInterface } from "../hypervisor/xen.ts";
 import { XEN_OFFERS } from "../hypervisor/xen_offers.ts";
 import type { XenOffers } from "../hypervisor/xen_offers.ts";
-import type { XenStore } from "../hypervisor/xenstore.ts";
-import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
-import { XenStoreRing } from "../hypervisor/xenstore_ring.ts";
-import { traceLine } from "../hypervisor/xenstore_trace.ts";
+import type { XenStore } from "../hypervisor/xenstore/xenstore.ts";
+import type { ListStyle } from "../hypervisor/xenstore/ls.ts";
+import { XenStoreRing } from "../hypervisor/xenstore/ring.ts";
+import { traceLine } from "../hypervisor/xenstore/trace.ts";
 import { E820, HOLE } from "../load/memory_map.ts";
 import { COST } from "../types.ts";
 import type { Clock, Dom0, Gfn, GuestErrors, GuestMemory, Ledger, Physmap } from "../types.ts";

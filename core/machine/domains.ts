@@ -7,9 +7,9 @@
 
 import { ClockScope, type VirtualClock } from "../clock.ts";
 import { InternalError } from "../errors.ts";
-import { type RefusalCounts, Refusals } from "../hypervisor/refusals.ts";
+import { type RefusalCounts, Refusals } from "../hypervisor/books/refusals.ts";
 import type { XenStats } from "../hypervisor/xen.ts";
-import { XenStore } from "../hypervisor/xenstore.ts";
+import { XenStore } from "../hypervisor/xenstore/xenstore.ts";
 import type { GuestMemory } from "../types.ts";
 import { Domain, type DomainParts } from "./domain.ts";
 import type { Drives } from "./drives.ts";

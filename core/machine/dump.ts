@@ -6,7 +6,7 @@
 import { hex } from "../bits.ts";
 
 import { AT, type CpuState, FLAG, NULL_ATTR, SEG } from "../cpu/state.ts";
-import type { Accounting } from "../hypervisor/accounting.ts";
+import type { Accounting } from "../hypervisor/books/accounting.ts";
 import type { GuestMemory, Ns } from "../types.ts";
 import type { ExceptionWatch } from "./exceptions.ts";
 import { listAround, runningCode } from "./listing.ts";

@@ -6,12 +6,12 @@
 import { commandName } from "../../devices/ide/commands.ts";
 import { hex } from "../bits.ts";
 import { EXIT, type ExitReason, type Ns } from "../types.ts";
-import type { ExitBooks } from "../hypervisor/exit_books.ts";
-import type { DeviceRange, ExitRow } from "../hypervisor/exit_table.ts";
+import type { ExitBooks } from "../hypervisor/books/exit_books.ts";
+import type { DeviceRange, ExitRow } from "../hypervisor/books/exit_table.ts";
 import { EXIT_NAMES } from "../hypervisor/exits.ts";
-import type { ExitSpread } from "../hypervisor/request_kinds.ts";
-import type { DiskRequest, RequestOp, RequestPath } from "../hypervisor/requests.ts";
-import { type ServiceName, SERVICES, type Tally } from "../hypervisor/tally.ts";
+import type { ExitSpread } from "../hypervisor/books/request_kinds.ts";
+import type { DiskRequest, RequestOp, RequestPath } from "../hypervisor/books/requests.ts";
+import { type ServiceName, SERVICES, type Tally } from "../hypervisor/books/tally.ts";
 
 /** One disk request. */
 export interface RequestRecord {

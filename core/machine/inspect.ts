@@ -10,7 +10,7 @@ import type { Cpu } from "../cpu/cpu.ts";
 import { AT, MODE } from "../cpu/state.ts";
 import { codeFrom } from "../cpu/disasm.ts";
 import type { MmioBus } from "../../devices/mmio.ts";
-import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
+import type { ListStyle } from "../hypervisor/xenstore/ls.ts";
 import type { AccessSize, Clock, Gpa } from "../types.ts";
 import { PAGE_SIZE } from "../types.ts";
 import type { Domain } from "./domain.ts";

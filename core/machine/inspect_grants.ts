@@ -5,9 +5,9 @@
  */
 
 import { hex } from "../bits.ts";
-import { MAX_GRANT_FRAMES } from "../hypervisor/grant_entry.ts";
-import type { ActiveEntry, GrantTable } from "../hypervisor/grant_table.ts";
-import { MAX_MAPTRACK_FRAMES } from "../hypervisor/maptrack.ts";
+import { MAX_GRANT_FRAMES } from "../hypervisor/grants/entry.ts";
+import type { ActiveEntry, GrantTable } from "../hypervisor/grants/grant_table.ts";
+import { MAX_MAPTRACK_FRAMES } from "../hypervisor/grants/maptrack.ts";
 import type { Domain } from "./domain.ts";
 
 const NO_DOMAIN = "grants: no domain: this machine hides Xen";

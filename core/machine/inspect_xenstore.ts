@@ -4,8 +4,8 @@
  * @module
  */
 
-import { StoreError } from "../hypervisor/xenstore_access.ts";
-import type { ListStyle } from "../hypervisor/xenstore_ls.ts";
+import { StoreError } from "../hypervisor/xenstore/access.ts";
+import type { ListStyle } from "../hypervisor/xenstore/ls.ts";
 import type { Domain } from "./domain.ts";
 
 const NO_DOMAIN = "xenstore-ls: no xenstore: this machine hides Xen";

@@ -7,8 +7,8 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { HVM_PARAM, type HvmParams } from "../hypervisor/hvm_params.ts";
-import { homePath } from "../hypervisor/xenstore_access.ts";
+import { HVM_PARAM, type HvmParams } from "../hypervisor/hypercalls/hvm_params.ts";
+import { homePath } from "../hypervisor/xenstore/access.ts";
 import type { Clock, Ns, StoreClient, Timer } from "../types.ts";
 import type { ControlRequest } from "./config.ts";
 

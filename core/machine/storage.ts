@@ -11,7 +11,7 @@ import { RawImage } from "../../devices/disk/raw.ts";
 import { MEDIA_PRESETS, type MediaPreset } from "../../devices/disk/timed.ts";
 import { DEFAULT_PROFILE, featureNames, type Profile, PROFILES } from "../cpu/cpuid.ts";
 import { COST_PRESETS, type CostPreset, DEFAULT_COST } from "../hypervisor/costs.ts";
-import { findVdev } from "../hypervisor/vdev.ts";
+import { findVdev } from "../hypervisor/toolstack/vdev.ts";
 import type { BlockBackend } from "../types.ts";
 
 export { DEFAULT_COST, type Fault };

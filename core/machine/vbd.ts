@@ -8,7 +8,7 @@
 import { Blkback, type BlockSize } from "../../devices/xen/blkback.ts";
 import { ALL_OFFERS } from "../../devices/xen/frontend_keys.ts";
 import type { BlkbackOffers } from "../../devices/xen/frontend_keys.ts";
-import type { PvRequests } from "../hypervisor/requests_pv.ts";
+import type { PvRequests } from "../hypervisor/books/requests_pv.ts";
 import {
   addVbd,
   backendClass,
@@ -21,9 +21,9 @@ import {
   type VbdPaths,
   vbdPaths,
   type VirtualDisk,
-} from "../hypervisor/toolstack_vbd.ts";
-import { vdevNumber } from "../hypervisor/vdev.ts";
-import type { PrivilegedStore } from "../hypervisor/xenstore.ts";
+} from "../hypervisor/toolstack/vbd.ts";
+import { vdevNumber } from "../hypervisor/toolstack/vdev.ts";
+import type { PrivilegedStore } from "../hypervisor/xenstore/xenstore.ts";
 import { DOM0_COST, SECTOR_SIZE } from "../types.ts";
 import type { BackendHost, BackendKind, Disk, Ns } from "../types.ts";
 import type { VbdsParts } from "./vbds.ts";

@@ -7,12 +7,12 @@
 
 import { UsageError } from "../errors.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
-import type { ExitBooks } from "../hypervisor/exit_books.ts";
-import type { Refusals } from "../hypervisor/refusals.ts";
-import type { VbdInfo } from "../hypervisor/toolstack_vbd.ts";
-import { vdevNumber } from "../hypervisor/vdev.ts";
+import type { ExitBooks } from "../hypervisor/books/exit_books.ts";
+import type { Refusals } from "../hypervisor/books/refusals.ts";
+import type { VbdInfo } from "../hypervisor/toolstack/vbd.ts";
+import { vdevNumber } from "../hypervisor/toolstack/vdev.ts";
 import type { XenInterface } from "../hypervisor/xen.ts";
-import type { XenStore } from "../hypervisor/xenstore.ts";
+import type { XenStore } from "../hypervisor/xenstore/xenstore.ts";
 import type { Clock, Dom0, GuestErrors, GuestMemory } from "../types.ts";
 import { type DomainDisk, Vbd } from "./vbd.ts";
 

@@ -4,10 +4,10 @@
  */
 
 import { newVmExit } from "../../core/cpu/exit.ts";
-import { Accounting } from "../../core/hypervisor/accounting.ts";
-import { ExitBooks } from "../../core/hypervisor/exit_books.ts";
-import type { DeviceRange } from "../../core/hypervisor/exit_table.ts";
-import type { DiskRequest } from "../../core/hypervisor/requests.ts";
+import { Accounting } from "../../core/hypervisor/books/accounting.ts";
+import { ExitBooks } from "../../core/hypervisor/books/exit_books.ts";
+import type { DeviceRange } from "../../core/hypervisor/books/exit_table.ts";
+import type { DiskRequest } from "../../core/hypervisor/books/requests.ts";
 import { exitReport, requestRecord } from "../../core/machine/exit_report.ts";
 import type { ExitReport, RequestRecord } from "../../core/machine/exit_report.ts";
 import { COST_KINDS, EXIT } from "../../core/types.ts";

@@ -7,7 +7,7 @@ import { IoPortBus } from "../../devices/bus.ts";
 import { MmioBus } from "../../devices/mmio.ts";
 import { VirtualClock } from "../../core/clock.ts";
 import { Dom0Timeline } from "../../core/dom0.ts";
-import { Accounting } from "../../core/hypervisor/accounting.ts";
+import { Accounting } from "../../core/hypervisor/books/accounting.ts";
 import { COST_PRESETS, DEFAULT_COST } from "../../core/hypervisor/costs.ts";
 import type { CostPreset } from "../../core/hypervisor/costs.ts";
 import { newVmExit } from "../../core/cpu/exit.ts";

@@ -6,9 +6,9 @@
 
 import { VirtualClock } from "../../core/clock.ts";
 import { Dom0Timeline } from "../../core/dom0.ts";
-import { Accounting } from "../../core/hypervisor/accounting.ts";
-import { type VbdPaths, vbdPaths } from "../../core/hypervisor/toolstack_vbd.ts";
-import { XenStore } from "../../core/hypervisor/xenstore.ts";
+import { Accounting } from "../../core/hypervisor/books/accounting.ts";
+import { type VbdPaths, vbdPaths } from "../../core/hypervisor/toolstack/vbd.ts";
+import { XenStore } from "../../core/hypervisor/xenstore/xenstore.ts";
 import { Books } from "../../core/ledger.ts";
 import { Domain } from "../../core/machine/domain.ts";
 import type { GuestRam } from "../../core/machine/memory.ts";

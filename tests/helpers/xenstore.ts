@@ -4,9 +4,9 @@
  */
 
 import type { Dom0, Dom0Cost, GuestErrors, Ns } from "../../core/types.ts";
-import { XenStore } from "../../core/hypervisor/xenstore.ts";
-import { XenStoreRing } from "../../core/hypervisor/xenstore_ring.ts";
-import type { StoreObserver } from "../../core/hypervisor/xenstore_trace.ts";
+import { XenStore } from "../../core/hypervisor/xenstore/xenstore.ts";
+import { XenStoreRing } from "../../core/hypervisor/xenstore/ring.ts";
+import type { StoreObserver } from "../../core/hypervisor/xenstore/trace.ts";
 
 /** dom0 that works when told to, in order, and counts what it spent. */
 export class FakeDom0 implements Dom0 {

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { XenStore } from "../../core/hypervisor/xenstore.ts";
+import { XenStore } from "../../core/hypervisor/xenstore/xenstore.ts";
 
 /** Names and values of every kind: nested, shared, unprintable, too long for a line. */
 export function storeForLs(): XenStore {

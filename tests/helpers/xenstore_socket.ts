@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { XenStore } from "../../core/hypervisor/xenstore.ts";
+import type { XenStore } from "../../core/hypervisor/xenstore/xenstore.ts";
 import {
   byteString,
   decodeHeader,
@@ -12,7 +12,7 @@ import {
   watchEvent,
   XS,
   XS_HEADER_BYTES,
-} from "../../core/hypervisor/xenstore_wire.ts";
+} from "../../core/hypervisor/xenstore/wire.ts";
 
 /** How a tool is run. */
 export interface ToolOptions {

@@ -7,20 +7,20 @@
 import { assertEquals } from "@std/assert";
 import { dirname } from "@std/path";
 import { RUNSTATE, XENTRACE_EVENT } from "../../core/debug/xentrace.ts";
-import { CONSOLEIO } from "../../core/hypervisor/console_io.ts";
-import { DOMID_SELF, ERRNO } from "../../core/hypervisor/errno.ts";
-import { EVTCHN, EVTCHNOP } from "../../core/hypervisor/event_channel_op.ts";
-import { CHANNEL_STATUS } from "../../core/hypervisor/event_channel.ts";
-import * as grants from "../../core/hypervisor/grant_entry.ts";
-import { XENMAPIDX_GRANT_TABLE_STATUS } from "../../core/hypervisor/grant_frames.ts";
-import * as gnttab from "../../core/hypervisor/grant_structs.ts";
-import { EVTCHN_FIFO, EVTCHN_FIFO_CONTROL_BLOCK } from "../../core/hypervisor/event_fifo.ts";
-import { EVTCHN_FIFO_PRIORITY } from "../../core/hypervisor/event_fifo.ts";
-import { HVMOP, XEN_HVM_EVTCHN_UPCALL_VECTOR } from "../../core/hypervisor/hvm_op.ts";
-import { XEN_HVM_PARAM } from "../../core/hypervisor/hvm_op.ts";
-import { HVM_PARAM, HVM_PARAM_COUNT } from "../../core/hypervisor/hvm_params.ts";
-import { HYPERCALLS } from "../../core/hypervisor/hypercall.ts";
-import { MULTICALL_ENTRY } from "../../core/hypervisor/multicall.ts";
+import { CONSOLEIO } from "../../core/hypervisor/hypercalls/console_io.ts";
+import { DOMID_SELF, ERRNO } from "../../core/hypervisor/hypercalls/errno.ts";
+import { EVTCHN, EVTCHNOP } from "../../core/hypervisor/events/event_channel_op.ts";
+import { CHANNEL_STATUS } from "../../core/hypervisor/events/event_channel.ts";
+import * as grants from "../../core/hypervisor/grants/entry.ts";
+import { XENMAPIDX_GRANT_TABLE_STATUS } from "../../core/hypervisor/grants/frames.ts";
+import * as gnttab from "../../core/hypervisor/grants/structs.ts";
+import { EVTCHN_FIFO, EVTCHN_FIFO_CONTROL_BLOCK } from "../../core/hypervisor/events/fifo.ts";
+import { EVTCHN_FIFO_PRIORITY } from "../../core/hypervisor/events/fifo.ts";
+import { HVMOP, XEN_HVM_EVTCHN_UPCALL_VECTOR } from "../../core/hypervisor/hypercalls/hvm_op.ts";
+import { XEN_HVM_PARAM } from "../../core/hypervisor/hypercalls/hvm_op.ts";
+import { HVM_PARAM, HVM_PARAM_COUNT } from "../../core/hypervisor/hypercalls/hvm_params.ts";
+import { HYPERCALLS } from "../../core/hypervisor/hypercalls/hypercall.ts";
+import { MULTICALL_ENTRY } from "../../core/hypervisor/hypercalls/multicall.ts";
 import {
   IOREQ_BYTES,
   IOREQ_FLAG,
@@ -33,8 +33,12 @@ import {
   XEN_ADD_TO_PHYSMAP_BATCH,
   XEN_REMOVE_FROM_PHYSMAP,
   XENMAPSPACE,
-} from "../../core/hypervisor/add_to_physmap.ts";
-import { XEN_MEMORY_MAP, XEN_MEMORY_RESERVATION, XENMEM } from "../../core/hypervisor/memory_op.ts";
+} from "../../core/hypervisor/hypercalls/add_to_physmap.ts";
+import {
+  XEN_MEMORY_MAP,
+  XEN_MEMORY_RESERVATION,
+  XENMEM,
+} from "../../core/hypervisor/hypercalls/memory_op.ts";
 import {
   SCHED_POLL,
   SCHED_REMOTE_SHUTDOWN,
@@ -42,7 +46,7 @@ import {
   SCHED_WATCHDOG,
   SCHEDOP,
   SHUTDOWN_REASONS,
-} from "../../core/hypervisor/sched_op.ts";
+} from "../../core/hypervisor/hypercalls/sched_op.ts";
 import { VCPU_TIME } from "../../core/hypervisor/pvclock.ts";
 import { SHARED_INFO, VCPU_INFO } from "../../core/hypervisor/shared_info.ts";
 import { XEN_HVM_CPUID } from "../../core/hypervisor/xen_cpuid.ts";
@@ -51,21 +55,21 @@ import {
   VCPU_REGISTER_AREA_SIZE,
   VCPU_REGISTER_VCPU_INFO,
   VCPUOP,
-} from "../../core/hypervisor/vcpu_op.ts";
+} from "../../core/hypervisor/hypercalls/vcpu_op.ts";
 import {
   VCPU_SET_PERIODIC_TIMER,
   VCPU_SET_SINGLESHOT_TIMER,
   VCPU_SSHOTTMR_FUTURE,
 } from "../../core/hypervisor/vcpu_timers.ts";
-import { VMASST_CMD, VMASST_TYPE } from "../../core/hypervisor/vm_assist.ts";
+import { VMASST_CMD, VMASST_TYPE } from "../../core/hypervisor/hypercalls/vm_assist.ts";
 import {
   XEN_COMPILE_INFO,
   XEN_FEATURE_INFO,
   XENFEAT,
   XENVER,
-} from "../../core/hypervisor/xen_version.ts";
-import { XS_RING, XS_RING_BYTES, XS_RING_ERROR } from "../../core/hypervisor/xenstore_ring.ts";
-import { XS, XS_PAYLOAD_MAX, XSD_SOCKMSG } from "../../core/hypervisor/xenstore_wire.ts";
+} from "../../core/hypervisor/hypercalls/xen_version.ts";
+import { XS_RING, XS_RING_BYTES, XS_RING_ERROR } from "../../core/hypervisor/xenstore/ring.ts";
+import { XS, XS_PAYLOAD_MAX, XSD_SOCKMSG } from "../../core/hypervisor/xenstore/wire.ts";
 import { HVM_INFO_TABLE } from "../../core/load/hvmloader.ts";
 import { HVM_MEMMAP_TABLE_ENTRY, HVM_MODLIST_ENTRY, HVM_START_INFO } from "../../core/load/pvh.ts";
 import {

@@ -5,7 +5,7 @@
 
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { XenStore } from "../../core/hypervisor/xenstore.ts";
+import { XenStore } from "../../core/hypervisor/xenstore/xenstore.ts";
 import { storeForLs } from "../helpers/xenstore_ls.ts";
 import { runXenTool } from "../helpers/xenstore_socket.ts";
 import { stockFile } from "./kit.ts";

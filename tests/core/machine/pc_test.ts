@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { VirtualClock } from "../../../core/clock.ts";
-import { Accounting } from "../../../core/hypervisor/accounting.ts";
-import { SERVICES } from "../../../core/hypervisor/tally.ts";
+import { Accounting } from "../../../core/hypervisor/books/accounting.ts";
+import { SERVICES } from "../../../core/hypervisor/books/tally.ts";
 import { IRQ, MMIO, PORT } from "../../../core/machine/address_map.ts";
 import { Pc } from "../../../core/machine/pc.ts";
 import type { Disk } from "../../../core/types.ts";

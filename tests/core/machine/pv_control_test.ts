@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../../core/errors.ts";
-import { HVM_PARAM, HvmParams } from "../../../core/hypervisor/hvm_params.ts";
-import { XenStore } from "../../../core/hypervisor/xenstore.ts";
+import { HVM_PARAM, HvmParams } from "../../../core/hypervisor/hypercalls/hvm_params.ts";
+import { XenStore } from "../../../core/hypervisor/xenstore/xenstore.ts";
 import { PvControl } from "../../../core/machine/pv_control.ts";
 import { HandClock } from "../../helpers/xen_guest.ts";
 

@@ -4,7 +4,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { GTF_READING, GTF_READONLY, GTF_WRITING } from "../../../core/hypervisor/grant_entry.ts";
+import { GTF_READING, GTF_READONLY, GTF_WRITING } from "../../../core/hypervisor/grants/entry.ts";
 import { BLKIF_OP } from "../../../devices/xen/blkif.ts";
 import { dataGref, frameOf, HostileBench, type HostileSegment } from "../../helpers/hostile.ts";
 

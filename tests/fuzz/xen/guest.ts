@@ -4,7 +4,7 @@
  */
 
 import { CONSOLE_RING } from "../../../core/hypervisor/console_ring.ts";
-import { HVM_PARAM } from "../../../core/hypervisor/hvm_params.ts";
+import { HVM_PARAM } from "../../../core/hypervisor/hypercalls/hvm_params.ts";
 import type { XenOffers } from "../../../core/hypervisor/xen_offers.ts";
 import type { Rng } from "../rng.ts";
 import { DiskContents, GoodFrontend } from "./good_frontend.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { GTF_PERMIT_ACCESS, GTF_READONLY } from "../../../core/hypervisor/grant_entry.ts";
+import { GTF_PERMIT_ACCESS, GTF_READONLY } from "../../../core/hypervisor/grants/entry.ts";
 import { PAGE_SIZE } from "../../../core/types.ts";
 import type { BlkifLayout } from "../../../devices/xen/blkif.ts";
 import { BLKIF_OP, I386, REQUEST, RESPONSE, SEGMENT, X86_64 } from "../../../devices/xen/blkif.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EVTCHNOP } from "../../../core/hypervisor/event_channel_op.ts";
+import { EVTCHNOP } from "../../../core/hypervisor/events/event_channel_op.ts";
 import {
   CONSOLE_GFN,
   FRAMES,

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { Dom0Grants } from "../../../core/hypervisor/dom0_grants.ts";
+import type { Dom0Grants } from "../../../core/hypervisor/grants/dom0_grants.ts";
 import {
   GTF_PERMIT_ACCESS,
   GTF_READONLY,
   GTF_TYPE_MASK,
-} from "../../../core/hypervisor/grant_entry.ts";
-import type { GrantFrames } from "../../../core/hypervisor/grant_frames.ts";
+} from "../../../core/hypervisor/grants/entry.ts";
+import type { GrantFrames } from "../../../core/hypervisor/grants/frames.ts";
 import { PAGE_SIZE } from "../../../core/types.ts";
 import { FRAMES, RAM_FRAMES } from "./layout.ts";
 

@@ -1,0 +1,94 @@
+/**
+ * Which request of a block ring an event belongs to: the first of those that the ring shows and no
+ * earlier event has announced. The others came without an exit.
+ * @module
+ */
+
+import { SECTOR_SIZE } from "../../types.ts";
+import type { DiskRequest, RequestBook, RequestOp } from "./requests.ts";
+
+/** blkif operations, by number (xen/include/public/io/blkif.h). */
+const OPS: readonly (RequestOp | undefined)[] = [
+  "read",
+  "write",
+  "write", // with a barrier
+  "flush",
+  undefined,
+  "discard",
+];
+
+/** A request as the guest has put it on its ring. */
+export interface PvRequest {
+  /** By number. */
+  readonly operation: number;
+  /** The same, but that of the data where the segments lie in a page of their own. */
+  readonly dataOperation: number;
+  readonly sector: number;
+  /** Negative when its segments make no sense. */
+  readonly sectors: number;
+}
+
+/** The requests of one block ring. */
+export class PvRequests {
+  readonly #book: RequestBook;
+  readonly #disk: string;
+  /** Announced and not taken, oldest first. */
+  readonly #announced: DiskRequest[] = [];
+  /** Taken and not answered, by slot of the backend. */
+  readonly #taken: (DiskRequest | undefined)[] = [];
+
+  constructor(book: RequestBook, disk: string) {
+    this.#book = book;
+    this.#disk = disk;
+  }
+
+  /**
+   * The guest's event has come.
+   * @param waiting requests that the ring shows and the backend has not taken
+   */
+  event(waiting: number): void {
+    const before = this.#announced.length;
+    for (let i = before; i < waiting; i++) this.#announced.push(this.#open());
+    if (waiting > before) this.#book.claim(this.#announced[before]!);
+  }
+
+  /**
+   * The backend has taken the next request, which need not make sense.
+   * @param slot the backend's place for it; a request that is there was dropped with its ring
+   */
+  taken(slot: number, { operation, dataOperation, sector, sectors }: PvRequest): void {
+    const dropped = this.#taken[slot];
+    if (dropped !== undefined) this.#book.close(dropped);
+    const request = this.#announced.shift() ?? this.#open();
+    request.code = operation;
+    request.op = OPS[dataOperation] ?? "other";
+    request.sector = Math.min(sector, Number.MAX_SAFE_INTEGER);
+    request.bytes = Math.min(Math.max(sectors, 0) * SECTOR_SIZE, Number.MAX_SAFE_INTEGER);
+    this.#taken[slot] = request;
+  }
+
+  /**
+   * The response is on the ring.
+   * @param notified it came with an event
+   */
+  answered(slot: number, notified: boolean): void {
+    const request = this.#taken[slot];
+    if (request === undefined) return;
+    this.#taken[slot] = undefined;
+    this.#book.completed(request);
+    if (notified) this.#book.notified(request);
+    this.#book.close(request);
+  }
+
+  /** The run is over. */
+  finish(): void {
+    for (const request of [...this.#announced, ...this.#taken]) {
+      if (request !== undefined) this.#book.close(request);
+    }
+    this.#announced.length = this.#taken.length = 0;
+  }
+
+  #open(): DiskRequest {
+    return this.#book.open(this.#disk, "pv", 0);
+  }
+}

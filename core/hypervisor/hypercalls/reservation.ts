@@ -1,0 +1,97 @@
+/**
+ * The pages of RAM that a domain has, and where in guest-physical space they are: what ballooning
+ * moves. A page that the guest gives back is kept for it, and it gets no others.
+ * Source: xen/common/memory.c: populate_physmap(), guest_remove_page().
+ * @module
+ */
+
+import { PAGE_SIZE } from "../../types.ts";
+import type { Gfn, GuestMemory, Physmap } from "../../types.ts";
+import { GFN_LIMIT, type XenFrames } from "../xen_frames.ts";
+
+/** What a reservation works on. */
+export interface ReservationParts {
+  readonly memory: GuestMemory;
+  readonly physmap: Physmap;
+  /** What is laid over RAM, and is none of the domain's own. */
+  readonly frames: XenFrames;
+}
+
+/** The RAM of one domain. */
+export class Reservation {
+  readonly #memory: GuestMemory;
+  readonly #physmap: Physmap;
+  readonly #frames: XenFrames;
+  /** Pages that the guest has given back. */
+  readonly #free = new Set<Uint8Array>();
+
+  constructor({ memory, physmap, frames }: ReservationParts) {
+    this.#memory = memory;
+    this.#physmap = physmap;
+    this.#frames = frames;
+  }
+
+  /** Pages that the domain may have. */
+  get maximum(): number {
+    return Math.floor(this.#memory.size / PAGE_SIZE);
+  }
+
+  /** Pages that it has. */
+  get current(): number {
+    return this.maximum - this.#free.size;
+  }
+
+  /** The domain's own page at a frame; `undefined` where there is none. */
+  page(gfn: Gfn): Uint8Array | undefined {
+    return this.#frames.isCovered(gfn) ? undefined : this.#memory.page(gfn);
+  }
+
+  /** Gives the page at a frame back. @returns false where there is none */
+  decrease(gfn: Gfn): boolean {
+    const page = this.page(gfn);
+    if (page === undefined) return false;
+    this.#physmap.hideFrame(gfn);
+    this.#free.add(page);
+    return true;
+  }
+
+  /** Puts a page at a frame, zeroed. @returns false when the domain has no more, or Xen is there */
+  populate(gfn: Gfn): boolean {
+    if (gfn >= GFN_LIMIT || this.#frames.isCovered(gfn)) return false;
+    const page = this.#take(gfn);
+    if (page === undefined) return false;
+    page.fill(0);
+    this.#memory.wrote(page);
+    return true;
+  }
+
+  /** Leaves a frame without its page, which the domain has lost. @returns false where there is none */
+  remove(gfn: Gfn): boolean {
+    if (this.page(gfn) === undefined) return false;
+    this.#physmap.hideFrame(gfn);
+    return true;
+  }
+
+  /** Moves a page; what is at `to` is given back. @returns false where there is none at `from` */
+  move(from: Gfn, to: Gfn): boolean {
+    const page = this.page(from);
+    if (page === undefined) return false;
+    if (from === to) return true;
+    this.#physmap.hideFrame(from);
+    if (!this.#frames.remove(to)) this.decrease(to);
+    this.#physmap.mapFrame(to, page);
+    return true;
+  }
+
+  /** The page that is there by nature, if it is free; any other else. */
+  #take(gfn: Gfn): Uint8Array | undefined {
+    const [any] = this.#free;
+    if (any === undefined) return undefined;
+    this.#physmap.mapFrame(gfn, undefined);
+    const own = this.#memory.page(gfn);
+    if (own !== undefined && this.#free.delete(own)) return own;
+    this.#physmap.mapFrame(gfn, any);
+    this.#free.delete(any);
+    return any;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Watches: who wants to hear of changes at or below a path.
+ * Source: xen/docs/misc/xenstore.txt, WATCH; xen/tools/xenstore/xenstored_watch.c.
+ * @module
+ */
+
+import {
+  absoluteWatchPath,
+  accessOf,
+  DOM0,
+  homePath,
+  isAtOrBelow,
+  levelOf,
+  MAY,
+  type Permissions,
+  type SpecialName,
+  StoreError,
+} from "./access.ts";
+import type { StoreNode, StoreTree } from "./tree.ts";
+import { STORE_QUOTA, type StoreChange } from "./view.ts";
+
+/** Takes an event: the path as the watcher would name it, and the watch's token. */
+export type WatchSink = (path: string, token: string) => void;
+
+interface Watch {
+  readonly sink: WatchSink;
+  readonly domid: number;
+  /** As given. */
+  readonly path: string;
+  readonly absolute: string;
+  readonly token: string;
+  /** Levels below the path that it hears of. */
+  readonly depth: number;
+  /** The lowest level that it hears of. */
+  readonly lowest: number;
+}
+
+/** Nobody but dom0 hears of other domains, unless it is allowed to. */
+const SPECIAL_PERMISSIONS: Permissions = [{ domid: DOM0, access: 0 }];
+
+/** All watches of the store, in the order of registration. */
+export class WatchTable {
+  #watches: Watch[] = [];
+  /** Of the names that are no nodes, where dom0 has set them. */
+  readonly #special: Map<SpecialName, Permissions> = new Map();
+
+  /**
+   * Registers a watch. Its first event is the caller's to send: it belongs after the reply.
+   * @param depth levels below the path that it is to hear of; of a name that is no node, 1 asks
+   *   which domain it is about
+   * @throws {StoreError} EINVAL, EEXIST, E2BIG
+   */
+  add(
+    sink: WatchSink,
+    domid: number,
+    path: string,
+    token: string,
+    depth: number = Infinity,
+  ): void {
+    const absolute = absoluteWatchPath(domid, path);
+    const own = this.#watches.filter((watch) => watch.sink === sink);
+    if (own.some((watch) => watch.path === path && watch.token === token)) {
+      throw new StoreError("EEXIST", `${path} ${token}`);
+    }
+    if (domid !== DOM0 && own.length >= STORE_QUOTA.WATCHES) {
+      throw new StoreError("E2BIG", `watches of domain ${domid}`);
+    }
+    const lowest = levelOf(absolute) + depth;
+    this.#watches.push({ sink, domid, path, absolute, token, depth, lowest });
+  }
+
+  /** @throws {StoreError} ENOENT */
+  remove(sink: WatchSink, path: string, token: string): void {
+    const index = this.#watches.findIndex((watch) =>
+      watch.sink === sink && watch.path === path && watch.token === token
+    );
+    if (index < 0) throw new StoreError("ENOENT", `${path} ${token}`);
+    this.#watches.splice(index, 1);
+  }
+
+  removeAll(sink: WatchSink): void {
+    this.#watches = this.#watches.filter((watch) => watch.sink !== sink);
+  }
+
+  /** Tells of one change that led from tree `before` to tree `after`. */
+  fire(change: StoreChange, before: StoreTree, after: StoreTree): void {
+    const level = levelOf(change.path);
+    let changed: readonly (StoreNode | undefined)[] | undefined;
+    for (const watch of this.#watches) {
+      if (isAtOrBelow(change.path, watch.absolute)) {
+        if (level > watch.lowest) continue;
+        changed ??= [after.lookup(change.path), before.lookup(change.path)]; // paths may be long
+        if (isVisible(watch, changed)) this.#send(watch, change.path);
+      } else if (change.removed && isAtOrBelow(watch.absolute, change.path)) {
+        if (isVisible(watch, [before.lookup(watch.absolute)])) this.#send(watch, watch.absolute);
+      }
+    }
+  }
+
+  /** Tells those who may hear of a domain. */
+  fireSpecial(name: SpecialName, domid: number): void {
+    const permissions = this.specialPermissions(name);
+    for (const watch of this.#watches) {
+      const mayHear = (accessOf(permissions, watch.domid) & MAY.READ) !== 0;
+      if (watch.absolute !== name || !mayHear) continue;
+      watch.sink(watch.depth === 1 ? `${name}/${domid}` : name, watch.token);
+    }
+  }
+
+  /** Who may hear of what a name that is no node stands for. */
+  specialPermissions(name: SpecialName): Permissions {
+    return this.#special.get(name) ?? SPECIAL_PERMISSIONS;
+  }
+
+  /** See {@link specialPermissions}; dom0's to say. */
+  setSpecialPermissions(name: SpecialName, permissions: Permissions): void {
+    this.#special.set(name, permissions);
+  }
+
+  #send(watch: Watch, path: string): void {
+    const relative = watch.path !== watch.absolute;
+    watch.sink(relative ? path.slice(homePath(watch.domid).length + 1) : path, watch.token);
+  }
+}
+
+/** A watcher hears only of nodes that it may read, or could before they went or were closed to it. */
+function isVisible(watch: Watch, nodes: readonly (StoreNode | undefined)[]): boolean {
+  return nodes.some((node) =>
+    node !== undefined && (accessOf(node.permissions, watch.domid) & MAY.READ) !== 0
+  );
+}
