@@ -93,7 +93,7 @@ dd if=/dev/xvda of=/dev/xvda bs=4k count=3 seek=64 oflag=direct conv=fsync && ec
 const KINDS = [
   { disk: "phy:p.img,xvda,w", devid: 51712, type: "phy", params: "xvda" },
   { disk: "file:f.img,xvdb,w", devid: 51728, type: "file", params: "xvdb" },
-  { disk: "tap:aio:t.img,xvdc,w", devid: 51744, type: "tap", params: "aio:xvdc" },
+  { disk: "tap:aio:t.img,xvdc,w", devid: 51744, type: "tap", params: "/dev/xen/blktap-2/tapdev2" },
   {
     disk: "q.img,raw,xvdd,w,backendtype=qdisk",
     devid: 51760,
