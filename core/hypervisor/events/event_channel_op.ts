@@ -4,7 +4,8 @@
  * @module
  */
 
-import { checkTarget, ERRNO } from "../hypercalls/errno.ts";
+import { checkTarget } from "../domid.ts";
+import { ERRNO } from "../hypercalls/errno.ts";
 import { CHANNEL_STATUS } from "./event_channel.ts";
 import { EVTCHN_FIFO } from "./fifo.ts";
 import type { EventChannels } from "./events.ts";

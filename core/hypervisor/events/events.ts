@@ -10,7 +10,8 @@
 
 import { DOM0_COST } from "../../types.ts";
 import type { Dom0, EventPort, GuestMemory, Ns } from "../../types.ts";
-import { DOM0, DOMID_SELF, ERRNO } from "../hypercalls/errno.ts";
+import { DOM0, DOMID_SELF } from "../domid.ts";
+import { ERRNO } from "../hypercalls/errno.ts";
 import { isVcpuVirq, VIRQ_LIMIT } from "./event_channel.ts";
 import type { Channel, InterdomainChannel } from "./event_channel.ts";
 import { Event2l } from "./two_level.ts";

@@ -5,7 +5,7 @@
  */
 
 import { PAGE_SIZE } from "../../types.ts";
-import { DOMID_SELF } from "../hypercalls/errno.ts";
+import { DOMID_SELF } from "../domid.ts";
 import type { GrantCaller } from "./caller.ts";
 import { GNTST, type GrantStatus } from "./entry.ts";
 import { GNTCOPY, GNTTAB_COPY, GNTTAB_COPY_PTR } from "./structs.ts";

@@ -14,7 +14,7 @@ import type {
   GuestMemory,
   Ns,
 } from "../../types.ts";
-import { DOM0 } from "../hypercalls/errno.ts";
+import { DOM0 } from "../domid.ts";
 import { GNTST, GTF_PERMIT_ACCESS } from "./entry.ts";
 import type { GrantTable } from "./grant_table.ts";
 

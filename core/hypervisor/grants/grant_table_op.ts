@@ -6,7 +6,8 @@
  */
 
 import { PAGE_SIZE } from "../../types.ts";
-import { checkTarget, ERRNO } from "../hypercalls/errno.ts";
+import { checkTarget } from "../domid.ts";
+import { ERRNO } from "../hypercalls/errno.ts";
 import type { GrantCaller } from "./caller.ts";
 import { GrantCopy } from "./copy.ts";
 import { GNTST, type GrantStatus, MAX_GRANT_FRAMES } from "./entry.ts";

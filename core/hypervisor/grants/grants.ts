@@ -7,7 +7,7 @@
 import { PAGE_SIZE } from "../../types.ts";
 import type { Dom0, Gfn, GuestErrors, GuestMemory, Ns, Physmap } from "../../types.ts";
 import { Dom0Grants, type GrantCosts, type GrantWork } from "./dom0_grants.ts";
-import { DOM0 } from "../hypercalls/errno.ts";
+import { DOM0 } from "../domid.ts";
 import { GrantCaller } from "./caller.ts";
 import { type GrantedMemory, GrantTable } from "./grant_table.ts";
 import { GrantTableOps } from "./grant_table_op.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { checkTarget, ERRNO } from "./errno.ts";
+import { checkTarget } from "../domid.ts";
+import { ERRNO } from "./errno.ts";
 import type { GrantTable } from "../grants/grant_table.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 import type { Reservation } from "./reservation.ts";

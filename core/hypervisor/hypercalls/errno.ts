@@ -1,6 +1,6 @@
 /**
- * Error numbers of the Xen interface and the domain names it knows. Hypercalls answer `-ERRNO.X`.
- * Source: Xen public headers errno.h and xen.h.
+ * Error numbers of the Xen interface. Hypercalls answer `-ERRNO.X`.
+ * Source: Xen public header errno.h.
  * @module
  */
 
@@ -22,25 +22,8 @@ export const ERRNO = {
   EOPNOTSUPP: 95,
 } as const;
 
-/** The control domain. */
-export const DOM0 = 0;
-
-/** How a domain names itself. */
-export const DOMID_SELF = 0x7ff0;
-
 /** `"EINVAL"` for -22; the number itself when it has no name here. */
 export function errnoName(result: number): string {
   const row = Object.entries(ERRNO).find(([, value]) => value === -result);
   return row === undefined ? String(result) : row[0];
-}
-
-/**
- * May an unprivileged domain aim an operation at `target`?
- * @param target a domid as the guest gave it
- * @param self the guest's own domid
- * @returns 0 for itself, -EPERM for dom0, -ESRCH for a domain that does not exist
- */
-export function checkTarget(target: number, self: number): number {
-  if (target === DOMID_SELF || target === self) return 0;
-  return target === DOM0 ? -ERRNO.EPERM : -ERRNO.ESRCH;
 }

@@ -5,7 +5,8 @@
  */
 
 import type { Clock } from "../../types.ts";
-import { checkTarget, ERRNO } from "./errno.ts";
+import { checkTarget } from "../domid.ts";
+import { ERRNO } from "./errno.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 import { HVM_PARAM, HVM_PARAM_COUNT } from "./hvm_params.ts";
 import type { HvmParams } from "./hvm_params.ts";

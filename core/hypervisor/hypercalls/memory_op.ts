@@ -11,7 +11,8 @@ import {
   type PhysmapTargets,
   removeFromPhysmap,
 } from "./add_to_physmap.ts";
-import { checkTarget, ERRNO } from "./errno.ts";
+import { checkTarget } from "../domid.ts";
+import { ERRNO } from "./errno.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 
 /** Numbers of the operations. */

@@ -9,7 +9,8 @@
 
 import type { Clock, Timer } from "../../types.ts";
 import { DomainWatchdogs } from "../domain_watchdog.ts";
-import { DOM0, ERRNO } from "./errno.ts";
+import { DOM0 } from "../domid.ts";
+import { ERRNO } from "./errno.ts";
 import type { EventChannels } from "../events/events.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 import { deadlineOf } from "../vcpu_timers.ts";

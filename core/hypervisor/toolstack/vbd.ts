@@ -12,7 +12,8 @@
 import type { BackendKind, StoreClient } from "../../types.ts";
 import { type StoreRow, writeRows } from "./rows.ts";
 import type { PrivilegedStore, StoreTransactionClient } from "../xenstore/xenstore.ts";
-import { DOM0, homePath, parentPath } from "../xenstore/access.ts";
+import { DOM0 } from "../domid.ts";
+import { homePath, parentPath } from "../xenstore/access.ts";
 
 /** A virtual disk as the domain's configuration names it. */
 export interface VirtualDisk {

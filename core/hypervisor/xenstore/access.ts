@@ -6,6 +6,8 @@
  * @module
  */
 
+import { DOM0 } from "../domid.ts";
+
 /** Errors the protocol can carry, by the names it sends. */
 export type StoreErrorName =
   | "EINVAL"
@@ -35,9 +37,6 @@ export class StoreError extends Error {
     this.code = code;
   }
 }
-
-/** The control domain. It may do everything. */
-export const DOM0 = 0;
 
 /** Domain numbers from here up are reserved for special purposes (xen.h, DOMID_FIRST_RESERVED). */
 const DOMID_FIRST_RESERVED = 0x7ff0;

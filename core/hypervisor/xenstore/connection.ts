@@ -5,9 +5,9 @@
  * @module
  */
 
+import { DOM0 } from "../domid.ts";
 import {
   accessOf,
-  DOM0,
   isSpecial,
   MAY,
   type Permissions,

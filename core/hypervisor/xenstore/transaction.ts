@@ -4,7 +4,8 @@
  * @module
  */
 
-import { DOM0, StoreError } from "./access.ts";
+import { DOM0 } from "../domid.ts";
+import { StoreError } from "./access.ts";
 import type { StoreTree } from "./tree.ts";
 import { admitNodes, admitSizes, StoreView } from "./view.ts";
 

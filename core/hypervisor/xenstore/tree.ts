@@ -5,7 +5,7 @@
  */
 
 import type { Permissions } from "./access.ts";
-import { DOM0 } from "./access.ts";
+import { DOM0 } from "../domid.ts";
 
 /** One node. Its own content and its list of children age separately. */
 export interface StoreNode {

@@ -5,10 +5,10 @@
  * @module
  */
 
+import { DOM0 } from "../domid.ts";
 import {
   absolutePath,
   accessOf,
-  DOM0,
   inheritPermissions,
   MAY,
   parentPath,

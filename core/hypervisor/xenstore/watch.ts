@@ -4,10 +4,10 @@
  * @module
  */
 
+import { DOM0 } from "../domid.ts";
 import {
   absoluteWatchPath,
   accessOf,
-  DOM0,
   homePath,
   isAtOrBelow,
   levelOf,

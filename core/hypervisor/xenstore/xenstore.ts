@@ -5,7 +5,8 @@
  */
 
 import type { StoreClient } from "../../types.ts";
-import { absolutePath, DOM0, parsePermissions, StoreError } from "./access.ts";
+import { DOM0 } from "../domid.ts";
+import { absolutePath, parsePermissions, StoreError } from "./access.ts";
 import { StoreConnection, type StoreCore } from "./connection.ts";
 import { listNodes, type ListStyle } from "./ls.ts";
 import { StoreTree } from "./tree.ts";
