@@ -193,7 +193,7 @@ export class Blocks {
     return head;
   }
 
-  /** A block of the instruction at EIP, if it lies on two pages and TypeScript does not execute it. */
+  /** A block of the instruction at EIP, if it lies on two pages and is not left to TypeScript. */
   #buildStraddling(mode: number, host: number, page: CodePage): number {
     this.#reader.here();
     const insn = this.#reader.straddling(mode);
@@ -211,7 +211,7 @@ export class Blocks {
   }
 
   /**
-   * The instruction behind a straddling record, at EIP, is still the same; else its block is dropped.
+   * The instruction behind a straddling record, at EIP, is still the same; else its block goes.
    * @throws {Fault} when it cannot be fetched
    */
   isCurrent(record: number): boolean {
@@ -340,7 +340,7 @@ export class Blocks {
 
   /** Forgets all code and how often it has changed. Only while no generated code runs. */
   forget(): void {
-    this.dropAll();
+    if (this.#next !== FIRST) this.dropAll();
     this.#histories.clear();
   }
 
