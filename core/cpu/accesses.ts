@@ -4,7 +4,7 @@
  * @module
  */
 
-import { FIND_READ, FIND_WRITE, MODIFY, READ, SEGMENT_FAULT, WRITE } from "./callees.ts";
+import { MODIFY, READ, SEGMENT_FAULT, WRITE } from "./callees.ts";
 import type { Insn } from "./insn.ts";
 import {
   add,
@@ -41,12 +41,21 @@ export abstract class Accesses {
   protected abstract readonly operandSegment: Val;
   /** Host address (0 = slow) and linear address of the operand last opened to be modified. */
   #host = -1;
+  /** It may be slow. */
+  #maybeSlow = false;
   #linear: Val = num(0);
 
   /** Tells TypeScript which instruction calls it, and makes the state in memory exact. */
   protected abstract escape(): void;
   /** After such a call. */
   protected resume(): void {}
+  /**
+   * Instead of such a call: leaves the instruction, as yet without effect, to the first tier.
+   * @returns whether that can be done here
+   */
+  protected bailOut(): boolean {
+    return false;
+  }
   /** A new local of the function. */
   protected abstract temporary(type?: number): number;
   /** Address of the site of an access, if it has one: see `SITES` in state.ts. */
@@ -96,11 +105,13 @@ export abstract class Accesses {
     const linear = this.checked("operand", offset, size, 3);
     const result = this.temporary();
     const host = this.temporary();
+    this.#maybeSlow = false;
     const site = this.site(this.#number("operand"), true);
     this.#access(linear, TLB.WRITE, size, site, (at) => {
       this.body.setLocal(host, at);
       this.#take(result, local(host), size);
     }, () => {
+      this.#maybeSlow = true;
       this.body.setLocal(host, num(0));
       this.body.callTo(result, MODIFY[size], linear);
     });
@@ -113,6 +124,7 @@ export abstract class Accesses {
   protected close(offset: () => Val, size: Size, v: Val): void {
     if (this.#host < 0) return this.store("operand", offset(), size, v);
     const value = this.let(v);
+    if (!this.#maybeSlow) return this.body.store(local(this.#host), 0, value, size);
     this.body.if(
       local(this.#host),
       () => this.body.store(local(this.#host), 0, value, size),
@@ -143,6 +155,7 @@ export abstract class Accesses {
       body.block((hit) => {
         if (site === undefined) this.#look(linear, tag, size, addend, hit);
         else this.#lookAtSite(linear, tag, size, site, hit);
+        if (this.bailOut()) return;
         this.escape();
         slow();
         this.resume();
@@ -172,10 +185,13 @@ export abstract class Accesses {
     // A page has no low bits: an access that is not aligned, and might cross, does not match.
     const aligned = and(linear, num(~0xfff | (size - 1)));
     body.branch(hit, eq(word(site + SITES.PAGE), aligned), true);
-    const find = (tag === TLB.READ ? FIND_READ : FIND_WRITE)[size];
-    const found = this.temporary();
-    body.callTo(found, find, linear, num(site));
-    body.branch(hit, local(found), true);
+    const entry = this.let(add(tlbIndex(linear), this.bank));
+    const page = this.let(lastPage(linear, size));
+    body.if(eq(load32(entry, tag), page), () => {
+      body.store(num(site), SITES.ADDEND, load32(entry, TLB.ADDEND), 4);
+      body.store(num(site), SITES.PAGE, page, 4);
+      body.branch(hit);
+    });
   }
 
   #number(segment: number | "operand"): number {
@@ -202,6 +218,7 @@ export abstract class Accesses {
     this.body.if(
       or(outside, forbidden),
       () => {
+        if (this.bailOut()) return;
         this.escape();
         this.body.call(SEGMENT_FAULT, at);
       },

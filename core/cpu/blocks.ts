@@ -18,7 +18,6 @@ import { JumpCache } from "./jump_cache.ts";
 import { JUMP_ROW } from "./opcodes.ts";
 import type { Mmu } from "./mmu.ts";
 import { HANDLER, REC } from "./record.ts";
-import { Sites } from "./sites.ts";
 import { AT, type CpuState, CS, MODE, RECORDS } from "./state.ts";
 import { Threaded } from "./threaded.ts";
 import { chooseUnit } from "./unit_choice.ts";
@@ -63,7 +62,6 @@ export class Blocks {
   readonly #threaded: Threaded;
   readonly #jit: Jit;
   readonly #heat: number;
-  readonly #sites = new Sites();
   readonly #reader: CodeReader;
   readonly #jumps: JumpCache;
   readonly #map: CodeMap;
@@ -277,7 +275,7 @@ export class Blocks {
       bank: mode >> MODE_BANK_SHIFT & 3,
       patchedOperand: (insn) => page.patchedOperand(insn, (base + insn.next - 1 & 0xfff) + 1),
       blocks,
-      sites: this.#sites,
+      sites: this.#mmu.sites,
       returns: new Map(),
     });
     for (const block of members) {
@@ -351,6 +349,7 @@ export class Blocks {
     this.#complex = [];
     this.#next = FIRST;
     this.#jumps.clear();
+    this.#mmu.sites.takeBack();
     this.#state.set(LINK, 0);
   }
 }

@@ -18,18 +18,6 @@ export const WRITE: Readonly<Record<1 | 2 | 4, Callee>> = {
   2: callee("write16", 2, 0),
   4: callee("write32", 2, 0),
 };
-/** An address of whose site the TLB has to be asked: see site_lookup.ts. */
-export const FIND_READ: typeof READ = {
-  1: callee("findRead8", 2, 1),
-  2: callee("findRead16", 2, 1),
-  4: callee("findRead32", 2, 1),
-};
-/** The same for stores. */
-export const FIND_WRITE: typeof READ = {
-  1: callee("findWrite8", 2, 1),
-  2: callee("findWrite16", 2, 1),
-  4: callee("findWrite32", 2, 1),
-};
 /** Reads from a page that must also be writable. */
 export const MODIFY: Readonly<Record<1 | 2 | 4, Callee>> = {
   1: callee("modify8", 1, 1),

@@ -66,6 +66,13 @@ export abstract class Compiler extends Emitter {
   #stored = 0;
   /** Local of the budget left. */
   protected readonly budget: number;
+  /** Label in front of the function's one jump to a record, and the local it takes it from. */
+  protected exit = -1;
+  protected readonly destination: number;
+  /** What was known in front of the instruction at hand. */
+  #before: Knowledge = this.known;
+  /** The instruction may have had effects that are not in {@link known}. */
+  #begun = false;
   /** Registers that occur, as bits. */
   used = 0;
   /** Those of them that are written. */
@@ -80,6 +87,7 @@ export abstract class Compiler extends Emitter {
     this.bank = num(TLB.BASE + unit.bank * TLB.BANK_BYTES);
     this.mode = num(unit.mode);
     this.budget = body.local();
+    this.destination = body.local();
   }
 
   // ---- locals --------------------------------------------------------------------------------
@@ -144,6 +152,7 @@ export abstract class Compiler extends Emitter {
       this.#storeRegisters(pending, this.#stored);
       otherwise?.();
     });
+    this.#begun = true;
     this.#depth--;
     const inner = this.#depth > 0;
     this.#flushed = inner && (outerFlushed || this.#flushed);
@@ -266,8 +275,12 @@ export abstract class Compiler extends Emitter {
   }
 
   protected storeAll(): void {
-    this.#storeFlags(this.known.flags);
-    this.#storeRegisters(this.known, ALL);
+    this.#storeKnown(this.known);
+  }
+
+  #storeKnown(known: Knowledge): void {
+    this.#storeFlags(known.flags);
+    this.#storeRegisters(known, ALL);
     this.body.store(num(AT.BUDGET), 0, local(this.budget), 4);
   }
 
@@ -333,12 +346,37 @@ export abstract class Compiler extends Emitter {
 
   // ---- leaving -------------------------------------------------------------------------------
 
+  protected override begin(): void {
+    super.begin();
+    this.#before = this.snapshot();
+    this.#begun = false;
+  }
+
+  /** Goes to a record; what is known has been brought to memory. */
+  protected goTo(record: Val): void {
+    this.body.setLocal(this.destination, record);
+    this.body.branch(this.exit);
+  }
+
+  protected override enterBlock(head: Val): void {
+    this.goTo(head);
+  }
+
+  /** Code that calls nobody needs no room for what calls would overwrite, and so much less of it. */
+  protected override bailOut(): boolean {
+    if (this.#depth > 0 || this.#begun) return false;
+    this.#storeKnown(this.#before);
+    this.goTo(num(this.record));
+    return true;
+  }
+
   protected override escape(): void {
     this.storeAll();
     this.body.store(num(AT.RECORD), 0, num(this.record), 4);
   }
 
   protected override publish(): void {
+    this.#begun = true;
     if (this.#depth > 0) return this.escape();
     this.#flush();
     this.body.store(num(AT.RECORD), 0, num(this.record), 4);

@@ -9,7 +9,6 @@ import { Fault, VECTOR } from "./fault.ts";
 import { fpuFunctions } from "./fpu/module.ts";
 import { portIn, portOut } from "./portio.ts";
 import { sameRing } from "./same_ring.ts";
-import { siteLookup } from "./site_lookup.ts";
 import { AT, SEG, SS } from "./state.ts";
 import { watchedStores } from "./watched_stores.ts";
 
@@ -33,7 +32,6 @@ export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue
     ...fpuFunctions(cpu, accesses),
     execute: (record: number) => cpu.executeRecord(record),
     ...sameRing.instantiate(cpu.state, {}),
-    ...siteLookup.instantiate(cpu.state, {}),
     heldUp: () => isHeldUp(cpu) ? 1 : 0,
     lookAgain: (record: number) => cpu.lookAgain(record),
     lookAtClock: () => cpu.lookAtClock(),

@@ -8,7 +8,7 @@ import { PAGE_SIZE } from "../types.ts";
 import { Breakpoints, isArmed } from "./debug.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { ACCESS, type Access, PageWalker, type PhysicalMemory } from "./paging.ts";
-import { forgetSites } from "./sites.ts";
+import { Sites } from "./sites.ts";
 import { AT, type CpuState, CR0, CR4, FLAG, TLB } from "./state.ts";
 import { STORES, Tlb } from "./tlb.ts";
 
@@ -44,6 +44,8 @@ const TAG_OF: Readonly<Record<Access, number>> = {
 /** The memory-management unit of one vCPU. */
 export class Mmu implements PhysicalMemory {
   readonly breakpoints: Breakpoints;
+  /** What compiled code remembers of translations. */
+  readonly sites: Sites;
   readonly #state: CpuState;
   readonly #tlb: Tlb;
   readonly #walker: PageWalker;
@@ -61,9 +63,9 @@ export class Mmu implements PhysicalMemory {
   constructor(state: CpuState, features: number) {
     this.#state = state;
     this.breakpoints = new Breakpoints(state);
+    this.sites = new Sites(state.words);
     this.#tlb = new Tlb(state.words);
     this.#walker = new PageWalker(state, this, features);
-    forgetSites(state.words);
     state.translate = (linear) => this.#walker.probe(linear);
   }
 
@@ -84,25 +86,25 @@ export class Mmu implements PhysicalMemory {
   /** Forgets all translations. */
   flush(): void {
     this.#tlb.flush(false);
-    forgetSites(this.#state.words);
+    this.sites.forget();
   }
 
   /** Forgets what a load of CR3 does: all but global pages. */
   flushLocal(): void {
     this.#tlb.flush((this.#state.get(AT_CR + 16) & CR4_PGE) !== 0);
-    forgetSites(this.#state.words);
+    this.sites.forget();
   }
 
   /** Forgets the translation of one page. */
   invalidate(linear: number): void {
     this.#tlb.invalidate(linear);
-    forgetSites(this.#state.words);
+    this.sites.forget();
   }
 
   /** Stores to the page at host offset `page` × 4096 take the slow path from now on. */
   watchStores(page: number): void {
     this.#tlb.watch(page);
-    forgetSites(this.#state.words);
+    this.sites.forget();
   }
 
   /** Loads the PDPTEs of PAE paging. @returns false when a reserved bit forbids that */

@@ -49,9 +49,13 @@ class Region extends Compiler {
   }
 
   writeFunction(): void {
-    this.body.setLocal(this.budget, word(AT.BUDGET));
-    this.loops?.begin();
-    this.#block(this.#root);
+    this.body.block((exit) => {
+      this.exit = exit;
+      this.body.setLocal(this.budget, word(AT.BUDGET));
+      this.loops?.begin();
+      this.#block(this.#root);
+    });
+    this.body.dispatch(local(this.destination));
   }
 
   /** Writes a block, as a loop if something jumps back to it, and what it leads to. */
@@ -83,7 +87,7 @@ class Region extends Compiler {
     const last = insns[insns.length - 1]!;
     if (count < insns.length) {
       this.leave();
-      this.body.dispatch(num(record));
+      this.goTo(num(record));
     } else if (!last.row.branch) {
       this.record = record;
       this.#go(last.next, REC.TAKEN, this.#samePage(last.next, last.pc));

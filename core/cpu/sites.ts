@@ -5,12 +5,22 @@
 
 import { SITES, TLB } from "./state.ts";
 
-/** Kinds of access whose rights are their own: supervisor and user bank, reads and writes. */
+/** Number of the bank in which every access is looked at. */
 const STRICT_BANK = (TLB.STRICT - TLB.BASE) / TLB.BANK_BYTES;
 
 /** The sites of one CPU; after the last of a kind they are given out again. */
 export class Sites {
-  readonly #given: Uint16Array = new Uint16Array(SITES.KINDS);
+  readonly #words: Int32Array;
+  /** Sites of each kind in use: the stack's is the first. */
+  readonly #given: Uint16Array = new Uint16Array(SITES.KINDS).fill(1);
+  /** The one of each kind that was given out last. */
+  readonly #last: Uint16Array = new Uint16Array(SITES.KINDS);
+
+  /** @param words all of linear memory */
+  constructor(words: Int32Array) {
+    this.#words = words;
+    this.forget();
+  }
 
   /**
    * Address of a site for one more access.
@@ -20,13 +30,33 @@ export class Sites {
   next(bank: number, write: boolean, stack: boolean): number | undefined {
     if (bank === STRICT_BANK) return undefined;
     const kind = bank * 2 + (write ? 1 : 0);
-    const number = stack ? 0 : 1 + this.#given[kind]!++ % (SITES.PER_KIND - 1);
-    return SITES.BASE + (kind * SITES.PER_KIND + number) * SITES.STRIDE;
+    return SITES.BASE + (kind * SITES.PER_KIND + (stack ? 0 : this.#another(kind))) * SITES.STRIDE;
   }
-}
 
-/** Makes every site forget: after any translation has become invalid. */
-export function forgetSites(words: Int32Array): void {
-  const end = SITES.BASE + SITES.KINDS * SITES.PER_KIND * SITES.STRIDE;
-  words.fill(SITES.NONE, SITES.BASE >> 2, end >> 2);
+  #another(kind: number): number {
+    const number = this.#last[kind] = this.#last[kind]! % (SITES.PER_KIND - 1) + 1;
+    if (number === this.#given[kind]) {
+      this.#given[kind] = number + 1;
+      this.#clear(kind, number);
+    }
+    return number;
+  }
+
+  /** Makes every site forget: after any translation has become invalid. */
+  forget(): void {
+    for (let kind = 0; kind < SITES.KINDS; kind++) this.#clear(kind, 0);
+  }
+
+  /** No code refers to a site any more. */
+  takeBack(): void {
+    this.#given.fill(1);
+    this.#last.fill(0);
+  }
+
+  /** Clears the sites of a kind in use, from one on. */
+  #clear(kind: number, from: number): void {
+    const first = (SITES.BASE >> 2) + kind * SITES.PER_KIND * (SITES.STRIDE >> 2);
+    const word = (number: number): number => first + number * (SITES.STRIDE >> 2);
+    this.#words.fill(SITES.NONE, word(from), word(this.#given[kind]!));
+  }
 }

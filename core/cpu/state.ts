@@ -225,8 +225,8 @@ export const JUMP = {
 } as const;
 
 /**
- * What single accesses of compiled code translated last: page and addend. Sites of one kind (bank,
- * read or write) may be shared by accesses.
+ * What single accesses of compiled code translated last: page and addend. A kernel has thousands;
+ * only when those of one kind (bank, read or write) are used up, accesses share them.
  */
 export const SITES = {
   /**
@@ -238,12 +238,12 @@ export const SITES = {
   STRIDE: 8,
   PAGE: 0,
   ADDEND: 4,
-  PER_KIND: 1024,
+  PER_KIND: 8192,
   KINDS: 4,
 } as const;
 
 /** Decoded records of the first tier. */
-export const RECORDS = { BASE: 0x240000, END: 0x4000000 } as const;
+export const RECORDS = { BASE: 0x280000, END: 0x4000000 } as const;
 
 /** Where guest RAM begins, 64 KiB-aligned. */
 export const RAM_BASE = 0x4000000;
