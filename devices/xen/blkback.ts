@@ -75,6 +75,8 @@ export class Blkback {
   #reactionPending = false;
   /** The frontend must close before it may connect. */
   #awaitsClosing: boolean;
+  /** It has closed, or has gone, while requests were in flight. */
+  #closing: "closed" | "removed" | undefined;
   /** Reacts to nothing any more. */
   #gone = false;
   /** The driver has died; called when nothing of the guest's is left in its hands. */
@@ -180,11 +182,18 @@ export class Blkback {
     });
   }
 
+  /** A close that waits for the disk comes first, whatever the frontend has become meanwhile. */
   #react(): void {
+    if (this.#closing !== undefined && !this.#close(this.#closing)) return;
+    if (!this.#gone) this.#follow();
+  }
+
+  #follow(): void {
     const text = this.#readFrontend("state");
     switch (text === undefined ? XENBUS_STATE.UNKNOWN : parseU32(text)) {
       case XENBUS_STATE.UNKNOWN:
-        return this.#close(true);
+        this.#close("removed");
+        return;
       case XENBUS_STATE.INITIALISING:
         this.#awaitsClosing = false;
         if (this.#state === XENBUS_STATE.CLOSED) this.#prepare();
@@ -198,23 +207,31 @@ export class Blkback {
       case XENBUS_STATE.CLOSING:
         return this.#switchTo(XENBUS_STATE.CLOSING);
       case XENBUS_STATE.CLOSED:
-        return this.#close(this.#host.store.read(`${this.#path}/online`) !== "1");
+        this.#close(this.#host.store.read(`${this.#path}/online`) === "1" ? "closed" : "removed");
+        return;
       default:
         return this.#fail(`saw state ${JSON.stringify(text)} at frontend`);
     }
   }
 
-  #close(forGood: boolean): void {
+  /** @returns false while requests are in flight; it is tried again when they are not */
+  #close(how: "closed" | "removed"): boolean {
     this.#awaitsClosing = false;
-    if (!this.#disconnect(forGood ? "removed" : "closed")) return;
+    const hasClosed = this.#disconnect(how);
+    this.#closing = hasClosed ? undefined : how;
+    if (!hasClosed) return false;
     this.#switchTo(XENBUS_STATE.CLOSED);
-    if (!forGood) return;
+    if (how === "removed") this.#leave();
+    return true;
+  }
+
+  #leave(): void {
     this.#gone = true;
     this.#endWatch();
     this.#options.onGone?.();
   }
 
-  /** @returns false while requests are in flight; it is tried again when they are not */
+  /** @returns false while requests are in flight; `#drained` tells when they are not */
   #disconnect(how: RingEnding): boolean {
     this.#connections = this.#connections.filter((connection) => !connection.end(how));
     return this.#connections.length === 0;

@@ -177,6 +177,23 @@ Deno.test("A frontend that starts again in a new kernel resets the states and ha
   assertEquals(disk.asked, asked(0, 8, 40));
 });
 
+for (const [next, state] of [["1", "2"], ["3", "4"]] as const) {
+  Deno.test(`A frontend that goes on to ${next} before the backend has closed need not close again`, () => {
+    const busy = busyGuest(2);
+    const { guest } = busy;
+    guest.setState(6);
+    guest.setState(next);
+    finish(busy);
+    assertEquals([guest.backendKey("state"), answered(guest)], [state, [[1, 0], [2, 0]]]);
+    guest.connect();
+    guest.put(WRITE, 3, 40, { gref: 21 });
+    guest.push();
+    guest.clock.run();
+    finish(busy);
+    assertEquals([guest.backendKey("state"), answered(guest)], ["4", [[3, 0]]]);
+  });
+}
+
 Deno.test("A frontend that starts again without closing is left alone, as by Linux", () => {
   const busy = busyGuest(1);
   const { guest } = busy;
