@@ -303,10 +303,14 @@ export class BlkbackRing {
     this.#parts.disk.submit(slot);
   }
 
-  /** The grant table has told which one. */
   #refuseGrant(slot: RequestSlot): void {
-    this.#parts.stats.refused("grant does not permit access");
+    this.#countBadGrant();
     this.#fail(slot, BLKIF_RSP.ERROR);
+  }
+
+  /** The grant table has told which one. */
+  #countBadGrant(): void {
+    this.#parts.stats.refused("grant does not permit access");
   }
 
   #refuse(slot: RequestSlot, refusal: Refusal): void {
@@ -341,10 +345,14 @@ export class BlkbackRing {
     else this.#answer(slot, slot.status);
   }
 
+  /** The worker is at another request by now, or asleep: it does not pause. */
   #settle(slot: RequestSlot): void {
     if (this.#ending === "crashed") return;
     if (slot.pages.settle(slot.status === BLKIF_RSP.OKAY)) this.#answer(slot, slot.status);
-    else this.#refuseGrant(slot);
+    else {
+      this.#countBadGrant();
+      this.#answer(slot, BLKIF_RSP.ERROR);
+    }
   }
 
   #respond(served: RequestSlot): void {

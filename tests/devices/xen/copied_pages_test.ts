@@ -89,3 +89,14 @@ Deno.test("CopiedPages leaves the guest's pages alone when the disk fails", () =
   assertEquals(pages[0], new Uint8Array(4096).fill(0xee));
   assertEquals(guest.grants.log, []);
 });
+
+Deno.test("CopiedPages that cannot be delivered do not stop the worker, who is at another request", () => {
+  const { guest } = connected();
+  const statusAfter = (gref: number) => {
+    guest.put(BLKIF_OP.READ, gref, 8, { gref });
+    guest.push();
+    guest.clock.runTo(guest.clock.now + 100_000);
+    return guest.collect().map(({ status }) => status);
+  };
+  assertEquals([statusAfter(4242), statusAfter(20)], [[-1], [0]]);
+});
