@@ -1,6 +1,5 @@
 /**
- * dom0's page cache over one image, as a loop device without direct I/O uses it, or QEMU: which pages
- * are in memory, and which of them the medium has not seen yet.
+ * dom0's page cache over one image, as a loop device without direct I/O uses it, or QEMU.
  *
  * Its calls are synchronous: what misses keeps a thread waiting, and the requests for which there is
  * no other. A write is complete when it is in memory; a flush writes back what is dirty, then flushes
@@ -12,20 +11,14 @@
 
 import { DOM0_COST, PAGE_SIZE, SECTOR_SIZE } from "../../core/types.ts";
 import type { BlockRequest, BlockStatus, Clock, Disk, Dom0, Ns, Timer } from "../../core/types.ts";
+import { CachedPages } from "./cached_pages.ts";
 
 const PAGE_SECTORS = PAGE_SIZE / SECTOR_SIZE;
-/** Pages that dom0 has to spare for an image: 256 MiB. */
-const CAPACITY = 65_536;
-/** `dirty_ratio`: a writer that makes more than 20 percent dirty writes back itself. */
-const DIRTY_LIMIT: number = CAPACITY * 20 / 100;
-/** `dirty_background_ratio`: so far. */
-const DIRTY_REST: number = CAPACITY * 10 / 100;
 /** `dirty_expire_centisecs`. */
 const EXPIRES: Ns = 30e9;
 /** `read_ahead_kb`, 128, in pages: of a reader that goes on where it was. */
 const READ_AHEAD = 32;
-/** Of one request to the medium: 1280 KiB, as the block layer makes them. */
-const LONGEST_RUN = 320;
+const NO_BYTES: readonly Uint8Array[] = [];
 
 /** What moves the bytes of a request, at once. */
 export interface ByteStore {
@@ -46,26 +39,21 @@ export interface PageCacheParts {
   readonly threads: number;
 }
 
-/** One thread, with the request whose call it is in. */
-interface Thread {
-  request: BlockRequest;
-  readonly copy: () => void;
-}
-
 /** A disk behind a page cache. */
 export class PageCacheDisk implements Disk {
   readonly sectorCount: number;
   readonly readOnly: boolean;
   readonly canDiscard: boolean;
   readonly #parts: PageCacheParts;
+  readonly #pages: CachedPages = new CachedPages();
   /** Requests that wait for a thread. */
   readonly #waiting: BlockRequest[] = [];
   readonly #idle: Thread[] = [];
+  readonly #steps: ThreadSteps = {
+    copy: (thread) => this.#copy(thread),
+    done: (thread, status, failedAt) => this.#accessed(thread, status, failedAt),
+  };
   #threads = 0;
-  /** Pages as the medium has them, the least recently used first. */
-  readonly #clean = new Set<number>();
-  /** Pages that it has not seen, the oldest first. */
-  readonly #dirty = new Set<number>();
   readonly #flusher: Timer;
   /** The page behind the last that was read. */
   #ahead = -1;
@@ -81,19 +69,20 @@ export class PageCacheDisk implements Disk {
   }
 
   submit(request: BlockRequest): void {
-    const thread = this.#idle.pop() ?? this.#newThread(request);
+    const thread = this.#idle.pop() ?? this.#newThread();
     if (thread === undefined) this.#waiting.push(request);
-    else {
-      thread.request = request;
-      this.#goOn(thread);
-    }
+    else this.#begin(thread, request);
   }
 
-  #newThread(request: BlockRequest): Thread | undefined {
+  #newThread(): Thread | undefined {
     if (this.#threads === this.#parts.threads) return undefined;
     this.#threads++;
-    const thread: Thread = { request, copy: () => this.#copy(thread) };
-    return thread;
+    return new Thread(this.#steps);
+  }
+
+  #begin(thread: Thread, request: BlockRequest): void {
+    thread.request = request;
+    this.#goOn(thread);
   }
 
   /** One more access of the medium that the request needs, or its copy. */
@@ -115,10 +104,7 @@ export class PageCacheDisk implements Disk {
     const { request } = thread;
     const next = this.#waiting.shift();
     if (next === undefined) this.#idle.push(thread);
-    else {
-      thread.request = next;
-      this.#goOn(thread);
-    }
+    else this.#begin(thread, next);
     request.done(status, failedAt);
   }
 
@@ -127,17 +113,11 @@ export class PageCacheDisk implements Disk {
   /** Reads what is missing of some pages, then copies. */
   #fill(thread: Thread, first: number, end: number): void {
     let start = first;
-    while (start < end && this.#has(start)) start++;
+    while (start < end && this.#pages.has(start)) start++;
     if (start === end) return this.#postCopy(thread);
     const wanted = first === this.#ahead ? Math.max(end, start + READ_AHEAD) : end;
-    this.#read(thread, start, this.#endOfHole(start, wanted));
-  }
-
-  #endOfHole(start: number, wanted: number): number {
-    const limit = Math.min(wanted, start + LONGEST_RUN, this.#pageCount);
-    let end = start + 1;
-    while (end < limit && !this.#has(end)) end++;
-    return end;
+    const limit = Math.min(wanted, this.#pageCount);
+    this.#access(thread, "read", start, this.#pages.endOfHole(start, limit));
   }
 
   get #pageCount(): number {
@@ -151,34 +131,19 @@ export class PageCacheDisk implements Disk {
     const startsInside = request.sector % PAGE_SECTORS !== 0;
     const endsInside = endSector(request) % PAGE_SECTORS !== 0 &&
       endSector(request) !== this.sectorCount;
-    if (startsInside && !this.#has(first)) this.#read(thread, first, first + 1);
-    else if (endsInside && !this.#has(end - 1)) this.#read(thread, end - 1, end);
+    if (startsInside && !this.#pages.has(first)) this.#access(thread, "read", first, first + 1);
+    else if (endsInside && !this.#pages.has(end - 1)) this.#access(thread, "read", end - 1, end);
     else this.#postCopy(thread);
   }
 
-  #read(thread: Thread, start: number, end: number): void {
+  #hasRead(thread: Thread, status: BlockStatus, failedAt: number = thread.sector): void {
     const { request } = thread;
-    this.#access("read", start, end, (status, failedAt) => {
-      const goodEnd = status === "ok" ? end : Math.floor(failedAt / PAGE_SECTORS);
-      for (let page = start; page < goodEnd; page++) {
-        if (!this.#dirty.has(page)) this.#clean.add(page);
-      }
-      this.#evict();
-      // What is only read ahead may fail.
-      if (goodEnd >= Math.min(end, endPage(request))) this.#goOn(thread);
-      else this.#end(thread, status, Math.max(failedAt, request.sector));
-    });
-  }
-
-  #has(page: number): boolean {
-    return this.#clean.has(page) || this.#dirty.has(page);
-  }
-
-  #evict(): void {
-    for (const page of this.#clean) {
-      if (this.#clean.size + this.#dirty.size <= CAPACITY) return;
-      this.#clean.delete(page);
-    }
+    const end = endPage(thread);
+    const goodEnd = status === "ok" ? end : Math.floor(failedAt / PAGE_SECTORS);
+    this.#pages.fill(firstPage(thread), goodEnd);
+    // What is only read ahead may fail.
+    if (goodEnd >= Math.min(end, endPage(request))) this.#goOn(thread);
+    else this.#end(thread, status, Math.max(failedAt, request.sector));
   }
 
   // ---- copying ----------------------------------------------------------------------------------
@@ -193,100 +158,120 @@ export class PageCacheDisk implements Disk {
     const failedAt = this.#parts.store.perform(request);
     if (failedAt !== undefined) return this.#end(thread, "error", failedAt);
     this.#use(request);
-    if (request.op === "write" && this.#dirty.size > DIRTY_LIMIT) this.#relieve(thread);
+    if (request.op === "write" && this.#pages.isOverLimit) this.#relieve(thread);
     else this.#end(thread, "ok");
   }
 
   #use(request: BlockRequest): void {
-    const end = endPage(request);
-    for (let page = firstPage(request); page < end; page++) {
-      if (request.op === "write") {
-        this.#clean.delete(page);
-        this.#dirty.add(page);
-      } else if (this.#clean.delete(page)) this.#clean.add(page);
+    const [first, end] = [firstPage(request), endPage(request)];
+    if (request.op === "read") {
+      this.#pages.read(first, end);
+      this.#ahead = end;
+    } else {
+      this.#pages.write(first, end);
+      if (this.#flusher.deadline === undefined) this.#flusher.armAfter(EXPIRES);
     }
-    if (request.op === "read") this.#ahead = end;
-    else if (this.#flusher.deadline === undefined) this.#flusher.armAfter(EXPIRES);
-    this.#evict();
   }
 
   // ---- writing back -----------------------------------------------------------------------------
 
   #relieve(thread: Thread): void {
-    if (this.#dirty.size <= DIRTY_REST) this.#end(thread, "ok");
-    else this.#writeBack(() => this.#relieve(thread));
+    if (this.#pages.isRelieved) this.#end(thread, "ok");
+    else this.#writeBack(thread);
   }
 
   /** Requests of the medium keep order: its flush comes behind what other threads write back. */
   #sync(thread: Thread): void {
-    if (this.#dirty.size > 0) return this.#writeBack(() => this.#sync(thread));
+    if (this.#pages.hasDirty) return this.#writeBack(thread);
     this.#flusher.cancel();
-    if (thread.request === EXPIRED) return this.#end(thread, "ok");
-    const lost = this.#lost;
-    this.#lost = false;
-    this.#parts.medium.submit({
-      op: "flush",
-      sector: 0,
-      segments: [],
-      done: (status) => this.#end(thread, lost && status === "ok" ? "error" : status),
-    });
+    if (thread.request === EXPIRED) this.#end(thread, "ok");
+    else this.#ask(thread, "flush", 0, 0);
   }
 
   /** Writes back the oldest dirty page, with those around it. */
-  #writeBack(then: () => void): void {
-    const [oldest] = this.#dirty;
-    let start = oldest!;
-    while (this.#dirty.has(start - 1)) start--;
-    let end = start;
-    while (this.#dirty.has(end) && end - start < LONGEST_RUN) end++;
-    for (let page = start; page < end; page++) {
-      this.#dirty.delete(page);
-      this.#clean.add(page);
-    }
-    this.#access("write", start, end, (status) => {
-      if (status !== "ok") this.#lost = true;
-      then();
-    });
+  #writeBack(thread: Thread): void {
+    const start = this.#pages.startOfDirty();
+    this.#access(thread, "write", start, this.#pages.clean(start));
+  }
+
+  #hasWrittenBack(thread: Thread, status: BlockStatus): void {
+    if (status !== "ok") this.#lost = true;
+    if (thread.request.op === "flush") this.#sync(thread);
+    else this.#relieve(thread);
+  }
+
+  #hasFlushed(thread: Thread, status: BlockStatus): void {
+    const lost = this.#lost;
+    this.#lost = false;
+    this.#end(thread, lost && status === "ok" ? "error" : status);
   }
 
   /** Pages of which something is left stay as they are. */
   #discard(thread: Thread): void {
-    const { request } = thread;
-    const endsAt = request.sector + request.count!;
+    const { sector, count = 0 } = thread.request;
+    const endsAt = sector + count;
     const end = endsAt === this.sectorCount ? this.#pageCount : Math.floor(endsAt / PAGE_SECTORS);
-    for (let page = Math.ceil(request.sector / PAGE_SECTORS); page < end; page++) {
-      this.#clean.delete(page);
-      this.#dirty.delete(page);
-    }
-    this.#parts.medium.submit({
-      op: "discard",
-      sector: request.sector,
-      segments: [],
-      count: request.count!,
-      done: (status, failedAt) => this.#end(thread, status, failedAt),
-    });
+    this.#pages.forget(Math.ceil(sector / PAGE_SECTORS), end);
+    this.#ask(thread, "discard", sector, count);
   }
 
-  /** Has the medium spend the time of some pages. */
-  #access(
-    op: "read" | "write",
-    start: number,
-    end: number,
-    then: (status: BlockStatus, failedAt: number) => void,
-  ): void {
+  // ---- the medium -------------------------------------------------------------------------------
+
+  /** Has it spend the time of some pages. */
+  #access(thread: Thread, op: "read" | "write", start: number, end: number): void {
     const sector = start * PAGE_SECTORS;
-    this.#parts.medium.submit({
-      op,
-      sector,
-      segments: [],
-      count: Math.min(end * PAGE_SECTORS, this.sectorCount) - sector,
-      done: (status, failedAt = sector) => then(status, failedAt),
-    });
+    this.#ask(thread, op, sector, Math.min(end * PAGE_SECTORS, this.sectorCount) - sector);
+  }
+
+  #ask(thread: Thread, op: BlockRequest["op"], sector: number, count: number): void {
+    thread.op = op;
+    thread.sector = sector;
+    thread.count = count;
+    this.#parts.medium.submit(thread);
+  }
+
+  #accessed(thread: Thread, status: BlockStatus, failedAt: number | undefined): void {
+    switch (thread.op) {
+      case "read":
+        return this.#hasRead(thread, status, failedAt);
+      case "write":
+        return this.#hasWrittenBack(thread, status);
+      case "flush":
+        return this.#hasFlushed(thread, status);
+      case "discard":
+        return this.#end(thread, status, failedAt);
+    }
   }
 }
 
+/** What a thread's steps do. */
+interface ThreadSteps {
+  copy(thread: Thread): void;
+  done(thread: Thread, status: BlockStatus, failedAt: number | undefined): void;
+}
+
 /** Dirty pages have waited long enough. */
-const EXPIRED: BlockRequest = { op: "flush", sector: 0, segments: [], done: () => {} };
+const EXPIRED: BlockRequest = { op: "flush", sector: 0, segments: NO_BYTES, done: () => {} };
+
+/** One thread: the request whose call it is in, and what it asks of the medium for that. */
+class Thread implements BlockRequest {
+  op: BlockRequest["op"] = "flush";
+  sector = 0;
+  count = 0;
+  readonly segments = NO_BYTES;
+  request: BlockRequest = EXPIRED;
+  readonly copy: () => void;
+  readonly #steps: ThreadSteps;
+
+  constructor(steps: ThreadSteps) {
+    this.#steps = steps;
+    this.copy = () => steps.copy(this);
+  }
+
+  done(status: BlockStatus, failedAt?: number): void {
+    this.#steps.done(this, status, failedAt);
+  }
+}
 
 function firstPage({ sector }: BlockRequest): number {
   return Math.floor(sector / PAGE_SECTORS);
@@ -296,7 +281,8 @@ function endPage(request: BlockRequest): number {
   return Math.ceil(endSector(request) / PAGE_SECTORS);
 }
 
-function endSector({ sector, segments }: BlockRequest): number {
+function endSector({ sector, segments, count = 0 }: BlockRequest): number {
+  if (segments.length === 0) return sector + count;
   let bytes = 0;
   for (let i = 0; i < segments.length; i++) bytes += segments[i]!.length;
   return sector + bytes / SECTOR_SIZE;
