@@ -124,6 +124,19 @@ export class Blocks {
     return this.#jumps.recall(linear, mode) || this.#look(eip, mode, linear);
   }
 
+  /** Runs `count` instructions of a block from a record on, but not the last one. */
+  enterPart(record: number, count: number): void {
+    const { words } = this.#state;
+    const end = (record + REC_STRIDE * count) >> 2;
+    const handler = words[end]!;
+    words[end] = STOP;
+    try {
+      this.enter(record);
+    } finally {
+      words[end] = handler;
+    }
+  }
+
   #look(eip: number, mode: number, linear: number): number {
     const host = this.#mmu.fetchAddress(linear);
     if (host < 0) return 0;

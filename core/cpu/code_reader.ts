@@ -8,7 +8,6 @@ import { Fault, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
 import type { Mmu } from "./mmu.ts";
 import { AT, type CpuState, CS, SEG } from "./state.ts";
-import { SteppedCode } from "./stepped.ts";
 import { StraddlingCode } from "./straddling.ts";
 
 const { MODE: AT_MODE } = AT;
@@ -23,7 +22,6 @@ export class CodeReader {
   readonly #state: CpuState;
   readonly #mmu: Mmu;
   readonly #decoder: Decoder;
-  readonly #stepped: SteppedCode;
   readonly #straddling: StraddlingCode;
   /** Linear page that a look-ahead must not leave: nothing behind it may be touched. -1 = none. */
   #onlyPage = -1;
@@ -33,7 +31,6 @@ export class CodeReader {
     this.#state = state;
     this.#mmu = mmu;
     this.#decoder = new Decoder({ byteAt: (eip) => this.#byteAt(eip) }, features);
-    this.#stepped = new SteppedCode(state, mmu);
     this.#straddling = new StraddlingCode(state, mmu);
   }
 
@@ -43,10 +40,9 @@ export class CodeReader {
    */
   here(): Insn {
     const mode = this.#state.get(AT_MODE);
-    const known = this.#stepped.find(mode) ?? this.#straddling.find(mode);
+    const known = this.#straddling.find(mode);
     if (known !== undefined) return known;
     const insn = this.#decoder.decode(this.#state.eip, mode);
-    this.#stepped.note(insn, mode);
     this.#straddling.note(insn, mode);
     return insn;
   }

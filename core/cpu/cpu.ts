@@ -25,7 +25,7 @@ import { AT, CpuState, CS, FLAG, RAM_BASE, SEG, SS } from "./state.ts";
 const { BUDGET, HOT, NMI_BLOCKED, RECORD, TSC_END, TSC_KNOWN, TSC_OFFSET } = AT;
 const { LIMIT: SEG_LIMIT, LOW: SEG_LOW, RIGHTS: SEG_RIGHTS, SPAN: SEG_SPAN } = SEG;
 const { IF } = FLAG;
-const { COUNT: REC_COUNT, LEFT: REC_LEFT, PC: REC_PC } = REC;
+const { COUNT: REC_COUNT, LEFT: REC_LEFT, PC: REC_PC, STRIDE: REC_STRIDE } = REC;
 const { EPT_VIOLATION: EXIT_EPT_VIOLATION, TRIPLE_FAULT: EXIT_TRIPLE_FAULT } = EXIT;
 const { GP, SS: VECTOR_SS } = VECTOR;
 
@@ -255,7 +255,7 @@ export class Cpu {
         continue;
       }
       const head = blocks.find();
-      if (!head || state.get(head + REC_COUNT) > state.get(BUDGET)) {
+      if (!head) {
         this.stepOne();
         continue;
       }
@@ -263,7 +263,8 @@ export class Cpu {
       blocks.running = true;
       this.#disturbed = false;
       state.set(TSC_KNOWN, 0);
-      blocks.enter(head);
+      if (state.get(head + REC_COUNT) <= state.get(BUDGET)) blocks.enter(head);
+      else this.#enterPart(head + REC_STRIDE, state.get(BUDGET));
       blocks.running = false;
       if (this.#reserve) this.#takeReserve();
       if (state.get(HOT)) {
@@ -271,6 +272,16 @@ export class Cpu {
         blocks.compile();
       }
     } while (state.get(BUDGET) > 0 && !this.halted && !this.shutdown);
+  }
+
+  /** Runs `count` instructions of a block from a record on, but not the last one. */
+  #enterPart(record: number, count: number): void {
+    const { state } = this;
+    // As its head does: each record knows what it has to give back.
+    const taken = state.bytes[record + REC_LEFT]!;
+    state.set(BUDGET, state.get(BUDGET) - taken);
+    this.#blocks.enterPart(record, count);
+    state.set(BUDGET, state.get(BUDGET) + taken - count);
   }
 
   /** Executes exactly the instruction at EIP: with REP, one or more of its repetitions. */
@@ -281,13 +292,21 @@ export class Cpu {
     if (isComplex(insn)) return this.#execute(insn);
     const record = this.#blocks.scratch(insn);
     state.set(BUDGET, state.get(BUDGET) - 1);
-    state.set(RECORD, 0);
     this.#stepping = true;
     state.set(TSC_KNOWN, 0);
     this.#blocks.enter(record);
     this.#stepping = false;
     if (this.#reserve) this.#takeReserve();
     this.#blocks.forgetLink();
+  }
+
+  /** As {@link stepOne}, where the instruction's record has others of its block behind it. */
+  #stepInside(record: number): void {
+    this.#stepping = true;
+    this.state.set(TSC_KNOWN, 0);
+    this.#enterPart(record, 1);
+    this.#stepping = false;
+    if (this.#reserve) this.#takeReserve();
   }
 
   /**
@@ -351,10 +370,12 @@ export class Cpu {
     raise(this, error.vector, error.code);
   }
 
-  /** Steps the store that hit its own page; its block has been left. */
+  /** Steps what nothing of its block may follow at once; the block has been left. */
   #restart(): void {
+    const record = this.state.get(RECORD);
     try {
-      this.stepOne();
+      if (this.state.bytes[record + REC_LEFT]! > 1) this.#stepInside(record);
+      else this.stepOne();
     } catch (error) {
       this.#recover(error);
     }
@@ -432,17 +453,18 @@ export class Cpu {
 
   /**
    * Makes EIP and budget exact for the instruction that called out of generated code.
-   * @returns what must be taken off the budget again: 1, or 0 outside generated code
+   * @returns what must be taken off the budget again: 0 outside generated code
    */
   #pause(): number {
     if (!this.#blocks.running && !this.#stepping) return 0;
     const { state } = this;
     const record = state.get(RECORD);
+    const left = state.bytes[record + REC_LEFT]!;
     // What follows in the block may not happen before the exit's outcome is known.
-    if (state.bytes[record + REC_LEFT]! > 1) throw RESTART;
+    if (left > 1 && !this.#stepping) throw RESTART;
     state.eip = state.get(record + REC_PC);
-    state.set(BUDGET, state.get(BUDGET) + 1);
-    return 1;
+    state.set(BUDGET, state.get(BUDGET) + left);
+    return left;
   }
 
   /** After generated code has stopped because an exit wanted it to. */

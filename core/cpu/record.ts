@@ -22,10 +22,8 @@ export const REC = {
   INSN: 12,
   /** Byte addresses of up to three register operands, 16 bits each. */
   REG: 16,
-  /** In a head record: instructions of the block. */
+  /** In the first record of a block: instructions that a head takes off the budget at once. */
   COUNT: 16,
-  /** In the record of INT: EIP behind it. */
-  RETURN: 16,
   /** Instructions of the block from this one on: 8 bits. */
   LEFT: 22,
   /** In the first record of a block: what leads from its linear address to its memory. */
@@ -35,6 +33,8 @@ export const REC = {
   INDEX: 26,
   /** Byte address of the memory operand's segment register: 16 bits. */
   SEGMENT: 28,
+  /** In the record of INT: EIP behind it. */
+  RETURN: 28,
   SCALE: 30,
   STRIDE: 32,
   NEXT: 32,

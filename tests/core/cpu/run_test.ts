@@ -61,6 +61,53 @@ Deno.test("Cpu.run() stops after exactly N instructions for every N", () => {
   assertEquals(whole.run(100), 0);
 });
 
+/** One block, in a 16-bit world whose frame 5 is no memory. */
+const BLOCK = `
+  0f31             rdtsc
+  89c3             mov bx, ax
+  0f31             rdtsc
+  29d8             sub ax, bx
+  8b1e 0050        mov bx, [0x5000]
+  c706 1310 3412   mov [si_is + 1], 0x1234
+  be 0000          si_is: mov si, 0
+  890e 0250        mov [0x5002], cx
+  f6f1             div cl                  its handler sets CL
+  01f3             add bx, si
+  89c7             mov di, ax
+  f4               hlt`;
+/** mov cl, 1; iret */
+const HANDLER = [0xb1, 1, 0xcf];
+
+/** What is there, and what the host has seen, when the block has run in two slices. */
+function runBlock(heat: number, first: number): string[] {
+  const bench = new CpuBench(0x20000, [5], { heat });
+  const { host, view, ram } = bench;
+  let budget = 0, before = 0;
+  host.timestamp = (retired) => before + budget - host.left + retired;
+  host.answers.push(0x5678);
+  bench.load("real16", 0x1000, code(BLOCK));
+  view.setUint32(0, 0x2000, true);
+  ram.set(HANDLER, 0x2000);
+  for (const length of [first, 30]) {
+    budget = length;
+    before += bench.run(length);
+  }
+  return [
+    bench.snapshot(),
+    `${before} retired`,
+    ...host.exits.map(({ rip, at: _, ...rest }) => `${rip} ${rest.write} ${rest.value}`),
+  ];
+}
+
+for (const heat of [0, 1]) {
+  Deno.test(`Cpu.run() is exact when a slice ends inside a block, with a heat of ${heat}`, () => {
+    const whole = runBlock(heat, 30);
+    for (let first = 1; first < 16; first++) {
+      assertEquals(runBlock(heat, first), whole, `after ${first}`);
+    }
+  });
+}
+
 Deno.test("Cpu.run() leaves a REP loop when the budget ends and goes on later", () => {
   const bench = new CpuBench();
   bench.load("protected32", 0x1000, "f3aa f4"); // rep stosb; hlt
