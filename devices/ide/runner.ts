@@ -52,6 +52,7 @@ export class CommandRunner {
     op: "read",
     sector: 0,
     segments: [],
+    count: 0,
     done: (status, failedAt) => this.#diskDone(status, failedAt),
   };
   #running = false;
@@ -167,8 +168,7 @@ export class CommandRunner {
     const range = this.#ranges.shift();
     if (range === undefined) return this.#end(0);
     this.#sector = range.sector;
-    this.#request.count = range.count;
-    this.#submit("discard", NO_SEGMENTS);
+    this.#submit("discard", NO_SEGMENTS, "buffer", range.count);
   }
 
   #beginSectors(): void {
@@ -248,12 +248,14 @@ export class CommandRunner {
     op: BlockRequest["op"],
     segments: readonly Uint8Array[],
     into: "buffer" | "dma" = "buffer",
+    discards: number = 0,
   ): void {
     this.#inFlight = into;
     if (into === "buffer") this.#drive.status = SR_WORKING;
     this.#request.op = op;
     this.#request.sector = this.#sector;
     this.#request.segments = segments;
+    this.#request.count = discards;
     this.#disk.submit(this.#request);
   }
 

@@ -57,3 +57,16 @@ Deno.test("DATA SET MANAGEMENT is there when the disk can discard", () => {
     assertEquals([ide.in8(0x1f7), ide.in8(0x1f1)], [0x51, 0x04]);
   }
 });
+
+Deno.test("DATA SET MANAGEMENT leaves no count of sectors in the disk requests that follow", () => {
+  const { disk, ide } = bench();
+  trim(ide, [[8, 16]]);
+  disk.complete();
+  ide.in8(0x1f7);
+  ide.lba28(0x20, 0, 1);
+  assertEquals([disk.log.at(-1), disk.queue[0]!.count], ["read 0+1", 0]);
+  disk.complete();
+  ide.insl(128);
+  ide.out8(0x1f7, 0xe7);
+  assertEquals([disk.log.at(-1), disk.queue[0]!.count], ["flush 0+0", 0]);
+});
