@@ -195,7 +195,7 @@ export class PacketRunner {
 
   /** Also of a dropped command: no other begins before its disk is done. */
   #diskDone(status: BlockStatus, failedAt: number = this.#request.sector): void {
-    if (this.#usesDma) this.#cable.busMaster.transferred();
+    if (this.#usesDma) this.#cable.busMaster.transferred(status === "timeout");
     if (this.#phase === "idle") this.#cable.draining--;
     else if (status === "ok") this.#advance(this.#fetched);
     else if (status === "timeout") this.#phase = "hung";

@@ -133,10 +133,13 @@ export class BusMaster implements PortDevice {
     return walk;
   }
 
-  /** Ends the transfer after the disk has moved the bytes of {@link segments}. */
-  transferred(): void {
+  /**
+   * The disk has moved bytes of {@link segments}, which ends the transfer.
+   * @param hangs not for the drive, which never says that it has done
+   */
+  transferred(hangs: boolean = false): void {
     if (this.#toMemory) this.#scatter();
-    if (!this.#continues) this.stop();
+    if (!this.#continues && !hangs) this.stop();
   }
 
   /** Ends the activity: the table is used up, or the drive has given up. */

@@ -262,7 +262,7 @@ export class CommandRunner {
   #diskDone(status: BlockStatus, failedAt: number = this.#sector): void {
     const finished = this.#inFlight;
     this.#inFlight = "nothing";
-    if (finished === "dma") this.#cable.busMaster.transferred();
+    if (finished === "dma") this.#cable.busMaster.transferred(status === "timeout");
     if (!this.#running) this.#cable.draining--;
     else if (status === "ok") this.#goOn();
     else if (this.#command.protocol === "pio-in") this.#keepFetched(status, failedAt);

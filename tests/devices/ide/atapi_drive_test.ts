@@ -183,6 +183,9 @@ Deno.test("AtapiDrive gives up a command that its disc refuses, and hangs when t
   cd.ide.out8(0x3f6, 0x08);
   cd.disc.status = "ok";
   assertEquals(cd.pio(READ_10(0, 1)).data, cd.blocks(0, 1));
+  cd.disc.status = "timeout";
+  assertEquals(cd.dma(READ_10(0, 1), 2048).status, 0x58);
+  assertEquals(cd.ide.in8(BM + 2) & 0x01, 0x01, "the transfer goes on");
 });
 
 Deno.test("AtapiDrive drops a command at DEVICE RESET and is busy until its disc is done", () => {

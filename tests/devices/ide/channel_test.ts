@@ -167,6 +167,7 @@ Deno.test("IdeChannel hangs without an interrupt when the disk does, until SRST"
   ide.lba28(0xc8, 16, 8);
   ide.out8(BM, 0x09);
   disk.complete();
+  assertEquals(ide.in8(BM + 2), 0x01, "the transfer goes on");
   ide.out8(BM, 0x08);
   ide.out8(BM, 0x09);
   assertEquals([ide.in8(0x1f7), ide.line.edges, disk.log], [0x58, 0, ["read 16+8"]]);
