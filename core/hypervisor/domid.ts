@@ -9,8 +9,14 @@ import { ERRNO } from "./hypercalls/errno.ts";
 /** The control domain. */
 export const DOM0 = 0;
 
+/** Numbers from here up are no domain's. */
+export const DOMID_FIRST_RESERVED = 0x7ff0;
+
 /** How a domain names itself. */
-export const DOMID_SELF = 0x7ff0;
+export const DOMID_SELF: number = DOMID_FIRST_RESERVED;
+
+/** Whichever domain it may be. */
+export const DOMID_ANY = 0x7ff5;
 
 /**
  * May an unprivileged domain aim an operation at `target`?

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { DOM0 } from "../domid.ts";
+import { DOM0, DOMID_ANY, DOMID_FIRST_RESERVED } from "../domid.ts";
 
 /** Errors the protocol can carry, by the names it sends. */
 export type StoreErrorName =
@@ -38,9 +38,6 @@ export class StoreError extends Error {
   }
 }
 
-/** Domain numbers from here up are reserved for special purposes (xen.h, DOMID_FIRST_RESERVED). */
-const DOMID_FIRST_RESERVED = 0x7ff0;
-
 const ABSOLUTE_PATH_MAX = 3072;
 const RELATIVE_PATH_MAX = 2048;
 const PATH = /^\/?[A-Za-z0-9\-_@]+(?:\/[A-Za-z0-9\-_@]+)*$/;
@@ -50,9 +47,6 @@ export const SPECIAL_NAMES = ["@introduceDomain", "@releaseDomain"] as const;
 
 /** One of {@link SPECIAL_NAMES}. */
 export type SpecialName = typeof SPECIAL_NAMES[number];
-
-/** In a list of permissions: every domain that has no entry of its own. */
-export const DOMID_ANY = 0x7ff4;
 
 /** The directory that a domain's relative paths start from. */
 export function homePath(domid: number): string {
@@ -119,7 +113,7 @@ const ACCESS_LETTERS = "nrwb";
 
 /**
  * One entry of a node's list. In the first, `domid` owns the node and `access` is for everyone
- * who has no entry; any other gives `access` to `domid`.
+ * who has no entry; any other gives `access` to `domid`, DOMID_ANY being all that have none.
  */
 export interface Permission {
   readonly domid: number;

@@ -282,12 +282,14 @@ Deno.test("StoreConnection.permissions() of DOMID_ANY are for whoever has no ent
   const { store, dom0, guest } = fixture();
   const others = [2, 3].map((domid) => store.connect(domid, () => {}));
   dom0.write("/open", "x");
-  dom0.setPermissions("/open", ["n0", "r32756", "n3"]);
+  dom0.setPermissions("/open", ["n0", "r32757", "n3"]);
   assertEquals(guest.read("/open"), "x");
   assertEquals(others[0]!.read("/open"), "x");
   assertEquals(refusal(() => others[1]!.read("/open")), "EACCES");
   assertEquals(refusal(() => guest.write("/open", "y")), "EACCES");
-  assertEquals(formatPermissions(guest.permissions("/open")), ["n0", "r32756", "n3"]);
+  assertEquals(formatPermissions(guest.permissions("/open")), ["n0", "r32757", "n3"]);
+  const invalid = ["n0", "r32756"]; // DOMID_INVALID
+  assertEquals(refusal(() => dom0.setPermissions("/open", invalid)), "EINVAL");
 });
 
 // ---- watches --------------------------------------------------------------------------------
