@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../../types.ts";
-import { checkTarget } from "../domid.ts";
+import { checkTarget, DOM0 } from "../domid.ts";
 import { ERRNO } from "./errno.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 import { HVM_PARAM, HVM_PARAM_COUNT } from "./hvm_params.ts";
@@ -65,7 +65,9 @@ function accessParam({ params, domid, upcall }: HvmOpTargets, call: GuestCall): 
   if (!call.load(call.second, XEN_HVM_PARAM.SIZE)) return -ERRNO.EFAULT;
   const index = fields.getUint32(XEN_HVM_PARAM.INDEX, true);
   if (index >= HVM_PARAM_COUNT) return -ERRNO.EINVAL;
-  const foreign = checkTarget(fields.getUint16(XEN_HVM_PARAM.DOMID, true), domid);
+  const target = fields.getUint16(XEN_HVM_PARAM.DOMID, true);
+  if (target === DOM0) return -ERRNO.EINVAL; // a PV domain, which has none
+  const foreign = checkTarget(target, domid);
   if (foreign !== 0) return foreign;
   if (call.first === HVMOP.SET_PARAM) {
     const value = fields.getBigUint64(XEN_HVM_PARAM.VALUE, true);
