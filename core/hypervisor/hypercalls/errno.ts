@@ -17,7 +17,6 @@ export const ERRNO = {
   ENOSPC: 28,
   ERANGE: 34,
   ENOSYS: 38,
-  ENODATA: 61,
   ETIME: 62,
   EOPNOTSUPP: 95,
 } as const;

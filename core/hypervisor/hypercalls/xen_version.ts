@@ -104,7 +104,7 @@ export function xenVersion({ features, handle }: XenVersionAnswers, call: GuestC
       call.bytes.set(handle);
       return call.store(call.second, handle.length) ? 0 : -ERRNO.EFAULT;
     case XENVER.BUILD_ID:
-      return -ERRNO.ENODATA;
+      return -ERRNO.EPERM; // dom0's, as the command line
     default:
       return answerText(call);
   }
