@@ -82,7 +82,7 @@ export function addToPhysmapBatch(targets: PhysmapTargets, call: GuestCall): num
     XEN_ADD_TO_PHYSMAP_BATCH;
   if (!call.load(call.second, SIZE)) return -ERRNO.EFAULT;
   const space = fields.getUint16(SPACE, true);
-  if (space === XENMAPSPACE.GMFN_RANGE) return -ERRNO.EINVAL; // a batch of batches
+  if (space === XENMAPSPACE.GMFN_RANGE) return -ERRNO.EOPNOTSUPP; // a batch of batches
   const denied = checkTarget(fields.getUint16(DOMID, true), targets.domid);
   if (denied !== 0) return denied;
   // A guest reaches no page of another domain but by grants.

@@ -77,7 +77,6 @@ export function memoryOp(targets: MemoryOpTargets, call: GuestCall): number {
     case XENMEM.POPULATE_PHYSMAP:
       return eachExtent(targets.domid, call, start, (gfn) => reservation.populate(gfn));
   }
-  if (start !== 0) return -ERRNO.ENOSYS;
   switch (call.first) {
     case XENMEM.MAXIMUM_RAM_PAGE:
       return call.second === 0 ? reservation.maximum : -ERRNO.EINVAL;
@@ -107,7 +106,7 @@ function ofDomain(domid: number, call: GuestCall, pages: number): number {
  * Works on the extents of a reservation up to the first that fails.
  * @param start extents that are done
  * @param serve one page of an extent; false ends the call
- * @returns extents done; so too, none, for a reservation that makes no sense
+ * @returns extents done; so too, none, for a reservation of another domain or without sense
  */
 function eachExtent(
   domid: number,
@@ -118,8 +117,7 @@ function eachExtent(
   const { fields } = call;
   const { EXTENT_START, NR_EXTENTS, EXTENT_ORDER, DOMID, SIZE } = XEN_MEMORY_RESERVATION;
   if (!call.load(call.second, SIZE)) return start;
-  const denied = checkTarget(fields.getUint16(DOMID, true), domid);
-  if (denied !== 0) return denied === -ERRNO.ESRCH ? start : denied;
+  if (checkTarget(fields.getUint16(DOMID, true), domid) !== 0) return start;
   const [extents, count] = [
     fields.getUint32(EXTENT_START, true),
     fields.getUint32(NR_EXTENTS, true),

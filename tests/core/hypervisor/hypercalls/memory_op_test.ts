@@ -13,6 +13,7 @@ const ESRCH = -3;
 const EFAULT = -14;
 const EINVAL = -22;
 const ENOSYS = -38;
+const EOPNOTSUPP = -95;
 
 /** Frame of a list of frames or indexes. */
 const LIST = 0xb000;
@@ -94,7 +95,7 @@ Deno.test("XENMEM_add_to_physmap_batch has an error number for each entry", () =
     ...[0, 0, EINVAL, 0, EINVAL],
   ]);
   assertEquals(guest.memory.page(GRANT_GFN + 1) !== undefined, true);
-  assertEquals(batch(guest, 3, [[0, 1]])[0], EINVAL);
+  assertEquals(batch(guest, 3, [[0, 1]])[0], EOPNOTSUPP);
   assertEquals(batch(guest, 0, []), [0]);
 });
 
@@ -171,7 +172,7 @@ Deno.test("memory_op answers a reservation that makes no sense with the extents 
   const guest = new XenGuest();
   const reservation = (domid: number, at: number, count: number) =>
     guest.call(12, 1, guest.struct([0, 4, at], [4, 4, count], [8, 4, 0], [16, 2, domid]));
-  assertEquals([reservation(0, LIST, 1), reservation(9, LIST, 1)], [EPERM, 0]);
+  assertEquals([reservation(0, LIST, 1), reservation(9, LIST, 1)], [0, 0]);
   assertEquals([reservation(1, 0xe0000000, 1), reservation(1, LIST, 0)], [0, 0]);
   assertEquals([reservation(1, LIST, 0xffffffff), guest.call(12, 1, 0xe0000000)], [0, 0]);
   const beyond = guest.struct([0, 4, LIST], [4, 4, 3], [8, 4, 0], [16, 2, 1]);
