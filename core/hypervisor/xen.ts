@@ -89,7 +89,7 @@ export class XenInterface {
   readonly grants: Dom0Grants;
   /** All grant tables. */
   readonly grantTables: GrantTables;
-  readonly params: HvmParams = new HvmParams((value) => this.#callback.set(value));
+  readonly params: HvmParams = new HvmParams((value) => this.#upcall.setCallback(value));
   readonly #memory: GuestMemory;
   readonly #shared: SharedInfo;
   readonly #callback: CallbackVia;

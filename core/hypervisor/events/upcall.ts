@@ -39,6 +39,14 @@ export class Upcall {
     this.#interrupt?.(vector);
   }
 
+  /**
+   * HVM_PARAM_CALLBACK_IRQ. A vector of the vCPU's own goes before any callback: Linux sets 1 beside
+   * it, for older hosts.
+   */
+  setCallback(value: bigint): void {
+    if (this.#vector === undefined) this.#callback.set(value);
+  }
+
   /** Sets evtchn_upcall_pending; while the guest leaves it set, nothing more is told. */
   markPending(): void {
     if (this.#shared.upcallPending) return;

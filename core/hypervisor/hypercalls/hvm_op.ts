@@ -8,7 +8,7 @@ import type { Clock } from "../../types.ts";
 import { checkTarget, DOM0 } from "../domid.ts";
 import { ERRNO } from "./errno.ts";
 import type { GuestCall } from "./guest_pointer.ts";
-import { HVM_PARAM, HVM_PARAM_COUNT } from "./hvm_params.ts";
+import { HVM_PARAM_COUNT } from "./hvm_params.ts";
 import type { HvmParams } from "./hvm_params.ts";
 import type { Upcall } from "../events/upcall.ts";
 
@@ -60,7 +60,7 @@ export function hvmOp(targets: HvmOpTargets, call: GuestCall): number {
   }
 }
 
-function accessParam({ params, domid, upcall }: HvmOpTargets, call: GuestCall): number {
+function accessParam({ params, domid }: HvmOpTargets, call: GuestCall): number {
   const { fields } = call;
   if (!call.load(call.second, XEN_HVM_PARAM.SIZE)) return -ERRNO.EFAULT;
   const index = fields.getUint32(XEN_HVM_PARAM.INDEX, true);
@@ -70,13 +70,7 @@ function accessParam({ params, domid, upcall }: HvmOpTargets, call: GuestCall): 
   const foreign = checkTarget(target, domid);
   if (foreign !== 0) return foreign;
   if (call.first === HVMOP.SET_PARAM) {
-    const value = fields.getBigUint64(XEN_HVM_PARAM.VALUE, true);
-    // A vector of the vCPU's own goes before any callback: Linux then writes 1, for older hosts.
-    if (index !== HVM_PARAM.CALLBACK_IRQ || upcall.vector === undefined) {
-      return params.setByGuest(index, value);
-    }
-    params.set(index, value);
-    return 0;
+    return params.setByGuest(index, fields.getBigUint64(XEN_HVM_PARAM.VALUE, true));
   }
   const denied = params.checkGet(index);
   if (denied !== 0) return denied;
