@@ -155,7 +155,12 @@ export class Domain {
   #makeXen(): XenInterface {
     const { clock, ledger, memory, physmap, dom0, domid, errors, costs } = this.#parts;
     const { offers, onUpcallVector, onNmi, onConsoleByte, callbackLines } = this.#parts;
-    const batch = costs.dom0Hypercall;
+    const grantWork = {
+      mapNs: costs.grantMap,
+      unmapNs: costs.grantUnmap,
+      copyNs: grantCopyTime(costs, 0),
+      copyNsPerKiB: grantCopyTime(costs, 1024) - grantCopyTime(costs, 0),
+    };
     return new XenInterface({
       memory,
       physmap,
@@ -164,20 +169,11 @@ export class Domain {
       domid,
       errors,
       grantCosts: {
-        mapNs: costs.grantMap,
-        unmapNs: costs.grantUnmap,
-        copyNs: grantCopyTime(costs, 0),
-        copyCallNs: batch,
-        copyNsPerKiB: grantCopyTime(costs, 1024) - grantCopyTime(costs, 0),
-        tlbFlushNs: () => batch + tlbShootdownTime(costs),
-        dom0Vcpus: costs.dom0Vcpus,
+        ...grantWork,
+        unmapCallNs: costs.dom0Hypercall + tlbShootdownTime(costs),
+        copyCallNs: costs.dom0Hypercall,
       },
-      grantWork: {
-        mapNs: costs.grantMap,
-        unmapNs: costs.grantUnmap,
-        copyNs: grantCopyTime(costs, 0),
-        copyNsPerKiB: grantCopyTime(costs, 1024) - grantCopyTime(costs, 0),
-      },
+      grantWork,
       onWork: (ns) => ledger.charge(COST.hypercall, ns),
       notifyNs: costs.dom0Hypercall + costs.eventSend,
       tscHz: TSC_HZ,

@@ -34,9 +34,8 @@ export interface GrantWork {
 
 /** What grant operations cost dom0. */
 export interface GrantCosts extends GrantWork {
-  /** One TLB shootdown over all vCPUs of dom0. */
-  readonly tlbFlushNs: (dom0Vcpus: number) => Ns;
-  readonly dom0Vcpus: number;
+  /** A hypercall of dom0 that unmaps, its TLB shootdown included, without its unmaps. */
+  readonly unmapCallNs: Ns;
   /** A hypercall of dom0 that copies, without its copies. */
   readonly copyCallNs: Ns;
 }
@@ -65,7 +64,6 @@ export class Dom0Grants implements GrantMapper {
   readonly #dom0: Dom0;
   readonly #errors: GuestErrors;
   readonly #costs: GrantCosts;
-  readonly #flushNs: Ns;
   #mapCount = 0;
   #unmapCount = 0;
   #copyCount = 0;
@@ -76,7 +74,6 @@ export class Dom0Grants implements GrantMapper {
     this.#dom0 = dom0;
     this.#errors = errors;
     this.#costs = costs;
-    this.#flushNs = costs.tlbFlushNs(costs.dom0Vcpus);
   }
 
   get counters(): GrantCounters {
@@ -160,8 +157,9 @@ export class Dom0Grants implements GrantMapper {
   }
 
   #chargeUnmap(count: number): void {
-    const flushes = Math.ceil(count / UNMAP_BATCH);
-    this.#dom0.charge(DOM0_COST.grantUnmap, count * this.#costs.unmapNs + flushes * this.#flushNs);
+    const { unmapNs, unmapCallNs } = this.#costs;
+    const calls = Math.ceil(count / UNMAP_BATCH);
+    this.#dom0.charge(DOM0_COST.grantUnmap, count * unmapNs + calls * unmapCallNs);
   }
 
   /** Of a page that is mapped both ways, a mapping that only reads goes first. */
