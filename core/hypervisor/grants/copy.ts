@@ -7,6 +7,7 @@
 import { PAGE_SIZE } from "../../types.ts";
 import { DOMID_SELF } from "../domid.ts";
 import type { GrantCaller } from "./caller.ts";
+import { copyWork } from "./dom0_grants.ts";
 import { GNTST, type GrantStatus } from "./entry.ts";
 import { GNTCOPY, GNTTAB_COPY, GNTTAB_COPY_PTR } from "./structs.ts";
 import type { GrantTable } from "./grant_table.ts";
@@ -97,7 +98,7 @@ export class GrantCopy {
     const source = this.#source, dest = this.#dest;
     const flags = fields.getUint16(FLAGS, true);
     const length = fields.getUint16(LEN, true);
-    caller.charge(caller.costs.copyNs + Math.round(caller.costs.copyNsPerKiB * length / 1024));
+    caller.charge(copyWork(caller.costs, length));
     const status = source.name(caller, fields, SOURCE, (flags & GNTCOPY.SOURCE_GREF) !== 0) ||
       dest.name(caller, fields, DEST, (flags & GNTCOPY.DEST_GREF) !== 0) ||
       source.claim(caller) || dest.claim(caller) || this.#move(caller, length);

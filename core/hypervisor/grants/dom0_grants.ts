@@ -32,6 +32,11 @@ export interface GrantWork {
   readonly copyNsPerKiB: number;
 }
 
+/** What copying so many bytes costs, in whole nanoseconds. */
+export function copyWork({ copyNs, copyNsPerKiB }: GrantWork, bytes: number): Ns {
+  return copyNs + Math.round(copyNsPerKiB * bytes / 1024);
+}
+
 /** What grant operations cost dom0. */
 export interface GrantCosts extends GrantWork {
   /** A hypercall of dom0 that unmaps, its TLB shootdown included, without its unmaps. */
@@ -126,8 +131,7 @@ export class Dom0Grants implements GrantMapper {
       throw new InternalError(`Cannot copy ${bytes.length} bytes at ${offset}: crosses the page`);
     }
     this.#copyCount++;
-    const { copyNs, copyNsPerKiB } = this.#costs;
-    this.#dom0.charge(DOM0_COST.grantCopy, copyNs + Math.round(copyNsPerKiB * bytes.length / 1024));
+    this.#dom0.charge(DOM0_COST.grantCopy, copyWork(this.#costs, bytes.length));
     const readOnly = access === "read";
     if (this.#table.acquire(gref, DOM0, readOnly) !== GNTST.OKAY) {
       this.#refuse(gref);
