@@ -196,8 +196,10 @@ export interface MmioDevice {
 
 /** The I/O port space. */
 export interface PortBus {
-  /** @throws {InternalError} when the range overlaps another owner's; names both */
-  /** Gives a device `length` ports from `base`. */
+  /**
+   * Gives a device `length` ports from `base`.
+   * @throws {InternalError} when the range overlaps another owner's; names both
+   */
   map(name: string, base: number, length: number, device: PortDevice): void;
   /** Takes all of an owner's ranges away. */
   unmap(name: string): void;

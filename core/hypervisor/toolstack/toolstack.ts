@@ -26,7 +26,7 @@ export interface RingEndpoint {
   readonly evtchnPort: number;
 }
 
-/** Writes a domain's home. Its devices are added to it one by one: see `toolstack_vbd.ts`. */
+/** Writes a domain's home. Its devices are added to it one by one: see `vbd.ts`. */
 export function buildDomain(store: PrivilegedStore, domain: DomainBuild): void {
   const home = homePath(domain.domid);
   writeRows(store, `/vm/${domain.uuid}`, vmRows(domain));
