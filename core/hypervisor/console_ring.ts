@@ -6,6 +6,7 @@
  * @module
  */
 
+import { viewOf } from "../bits.ts";
 import { DOM0_COST } from "../types.ts";
 import type { Dom0, GuestErrors, Ns } from "../types.ts";
 
@@ -130,7 +131,7 @@ export class ConsoleRing {
 
   #view(): DataView | undefined {
     const page = this.#parts.page();
-    return page && new DataView(page.buffer, page.byteOffset, page.byteLength);
+    return page && viewOf(page);
   }
 }
 

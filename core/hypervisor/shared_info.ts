@@ -4,6 +4,7 @@
  * @module
  */
 
+import { viewOf } from "../bits.ts";
 import { PAGE_SIZE } from "../types.ts";
 import type { Gfn, GuestMemory, Physmap } from "../types.ts";
 import { ERRNO } from "./hypercalls/errno.ts";
@@ -130,8 +131,4 @@ export class SharedInfo {
     this.#shared.setUint32(SHARED_INFO.WC_SEC_HI, Math.floor(seconds / 2 ** 32), true);
     this.#shared.setUint32(SHARED_INFO.WC_VERSION, version + 1, true);
   }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

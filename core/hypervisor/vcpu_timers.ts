@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readU64 } from "../bits.ts";
 import type { Clock, Ns, Timer } from "../types.ts";
 import { ERRNO } from "./hypercalls/errno.ts";
 import { VIRQ_TIMER } from "./events/event_channel.ts";
@@ -46,14 +47,10 @@ export class VcpuTimers {
 
   /** VCPUOP_set_singleshot_timer. */
   setSingleshot(call: GuestCall): number {
-    const { fields } = call;
-    if (!call.load(call.third, VCPU_SET_SINGLESHOT_TIMER.SIZE)) return -ERRNO.EFAULT;
-    const low = fields.getUint32(VCPU_SET_SINGLESHOT_TIMER.TIMEOUT_ABS_NS, true);
-    const deadline = deadlineOf(
-      low,
-      fields.getUint32(VCPU_SET_SINGLESHOT_TIMER.TIMEOUT_ABS_NS + 4, true),
-    );
-    const flags = fields.getUint32(VCPU_SET_SINGLESHOT_TIMER.FLAGS, true);
+    const { TIMEOUT_ABS_NS, FLAGS, SIZE } = VCPU_SET_SINGLESHOT_TIMER;
+    if (!call.load(call.third, SIZE)) return -ERRNO.EFAULT;
+    const deadline = deadlineAt(call.fields, TIMEOUT_ABS_NS);
+    const flags = call.fields.getUint32(FLAGS, true);
     if ((flags & VCPU_SSHOTTMR_FUTURE) !== 0 && deadline < this.#clock.now) return -ERRNO.ETIME;
     this.#arm(deadline);
     return 0;
@@ -67,9 +64,9 @@ export class VcpuTimers {
 
   /** VCPUOP_set_periodic_timer. */
   setPeriodic(call: GuestCall): number {
-    const { fields } = call;
-    if (!call.load(call.third, VCPU_SET_PERIODIC_TIMER.SIZE)) return -ERRNO.EFAULT;
-    const period = fields.getUint32(0, true) + fields.getUint32(4, true) * 2 ** 32;
+    const { PERIOD_NS, SIZE } = VCPU_SET_PERIODIC_TIMER;
+    if (!call.load(call.third, SIZE)) return -ERRNO.EFAULT;
+    const period = readU64(call.fields, PERIOD_NS);
     if (period < SHORTEST_PERIOD || period > STIME_DELTA_MAX) return -ERRNO.EINVAL;
     this.#period = period;
     this.#nextTick = this.#clock.now;
@@ -115,8 +112,13 @@ export class VcpuTimers {
   }
 }
 
-/** A signed 64-bit absolute time: negative is past, beyond 2^53 - 1 never comes. */
-export function deadlineOf(low: number, high: number): Ns {
+/** Reads a signed 64-bit absolute time: negative is past, beyond 2^53 - 1 never comes. */
+export function deadlineAt(fields: DataView, at: number): Ns {
+  return deadlineOf(fields.getUint32(at, true), fields.getUint32(at + 4, true));
+}
+
+/** See {@link deadlineAt}. */
+function deadlineOf(low: number, high: number): Ns {
   const deadline = (high | 0) * 2 ** 32 + low;
   return deadline > Number.MAX_SAFE_INTEGER ? Infinity : deadline;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readU64 } from "../../bits.ts";
 import { checkTarget } from "../domid.ts";
 import { ERRNO } from "../hypercalls/errno.ts";
 import { CHANNEL_STATUS } from "./event_channel.ts";
@@ -23,9 +24,6 @@ interface Command {
 
 const u16 = (fields: DataView, at: number): number => fields.getUint16(at, true);
 const u32 = (fields: DataView, at: number): number => fields.getUint32(at, true);
-/** A 64-bit frame number; those beyond 2^53 name no memory either. */
-const gfn = (fields: DataView, at: number): number =>
-  u32(fields, at) + u32(fields, at + 4) * 2 ** 32;
 
 /** Offsets of the commands' structures, by the names of the commands. */
 export const EVTCHN = {
@@ -113,7 +111,7 @@ const COMMANDS: Readonly<Record<number, Command>> = {
   },
   [EVTCHNOP.EXPAND_ARRAY]: {
     size: EXPAND_ARRAY.SIZE,
-    run: (e, f) => e.expandArray(gfn(f, EXPAND_ARRAY.ARRAY_GFN)),
+    run: (e, f) => e.expandArray(readU64(f, EXPAND_ARRAY.ARRAY_GFN)),
   },
   [EVTCHNOP.SET_PRIORITY]: {
     size: SET_PRIORITY.SIZE,
@@ -150,7 +148,7 @@ function givingPort(at: number, run: Command["run"]): Command {
 function initControl(events: EventChannels, fields: DataView): number {
   fields.setUint32(INIT_CONTROL.LINK_BITS, EVTCHN_FIFO.LINK_BITS, true);
   fields.setUint32(INIT_CONTROL.LINK_BITS + 4, 0, true);
-  const frame = gfn(fields, INIT_CONTROL.CONTROL_GFN);
+  const frame = readU64(fields, INIT_CONTROL.CONTROL_GFN);
   return events.initControl(
     u32(fields, INIT_CONTROL.VCPU),
     frame,

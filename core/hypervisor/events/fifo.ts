@@ -9,6 +9,7 @@
  * @module
  */
 
+import { viewOf } from "../../bits.ts";
 import { PAGE_SIZE } from "../../types.ts";
 import type { GuestMemory } from "../../types.ts";
 import { ERRNO } from "../hypercalls/errno.ts";
@@ -201,5 +202,5 @@ export class EventFifo implements EvtchnPortOps {
 }
 
 function mapped(bytes: Uint8Array): Mapped {
-  return { bytes, fields: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+  return { bytes, fields: viewOf(bytes) };
 }

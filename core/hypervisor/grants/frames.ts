@@ -6,6 +6,7 @@
  * @module
  */
 
+import { readU64, viewOf } from "../../bits.ts";
 import { PAGE_SIZE } from "../../types.ts";
 import type { Gfn } from "../../types.ts";
 import {
@@ -141,8 +142,7 @@ export class GrantFrames {
     const view = this.#view(gref);
     const at = this.#offset(gref);
     if (this.#version === 1) return view.getUint32(at + GRANT_ENTRY.FRAME, true);
-    const frame = at + GRANT_ENTRY_V2.FRAME;
-    return view.getUint32(frame, true) + view.getUint32(frame + 4, true) * 2 ** 32;
+    return readU64(view, at + GRANT_ENTRY_V2.FRAME);
   }
 
   /** Version 2, of {@link GTF_SUB_PAGE}: first byte. */
@@ -243,7 +243,7 @@ export class GrantFrames {
 
   #makeFrame(): Frame {
     const bytes = this.#allocate();
-    return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, PAGE_SIZE) };
+    return { bytes, view: viewOf(bytes) };
   }
 
   // ---- where things are -------------------------------------------------------------------------

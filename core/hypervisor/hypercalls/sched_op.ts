@@ -13,7 +13,7 @@ import { DOM0 } from "../domid.ts";
 import { ERRNO } from "./errno.ts";
 import type { EventChannels } from "../events/events.ts";
 import type { GuestCall } from "./guest_pointer.ts";
-import { deadlineOf } from "../vcpu_timers.ts";
+import { deadlineAt } from "../vcpu_timers.ts";
 
 /** Numbers of the operations. */
 export const SCHEDOP = {
@@ -172,8 +172,7 @@ export class SchedOps {
     if (!call.load(call.second, SCHED_POLL.SIZE)) return -ERRNO.EFAULT;
     const ports = fields.getUint32(SCHED_POLL.PORTS, true);
     const count = fields.getUint32(SCHED_POLL.NR_PORTS, true);
-    const low = fields.getUint32(SCHED_POLL.TIMEOUT, true);
-    const deadline = deadlineOf(low, fields.getUint32(SCHED_POLL.TIMEOUT + 4, true));
+    const deadline = deadlineAt(fields, SCHED_POLL.TIMEOUT);
     if (count > POLL_LIMIT) return -ERRNO.EINVAL;
     if (!call.load(ports, count * 4)) return -ERRNO.EFAULT;
     this.unblock();

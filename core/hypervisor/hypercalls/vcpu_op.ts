@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readU64 } from "../../bits.ts";
 import { ERRNO } from "./errno.ts";
 import type { GuestCall } from "./guest_pointer.ts";
 import { VCPU_TIME, writeVcpuTime } from "../pvclock.ts";
@@ -109,8 +110,7 @@ function registerVcpuInfo({ shared, upcall }: VcpuOpTargets, call: GuestCall): n
   const { fields } = call;
   const { MFN, OFFSET, SIZE } = VCPU_REGISTER_VCPU_INFO;
   if (!call.load(call.third, SIZE)) return -ERRNO.EFAULT;
-  const gfn = fields.getUint32(MFN, true) + fields.getUint32(MFN + 4, true) * 2 ** 32;
-  const result = shared.moveVcpuInfo(gfn, fields.getUint32(OFFSET, true));
+  const result = shared.moveVcpuInfo(readU64(fields, MFN), fields.getUint32(OFFSET, true));
   if (result === 0) upcall.markPending();
   return result;
 }

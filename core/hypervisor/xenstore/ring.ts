@@ -5,6 +5,7 @@
  * @module
  */
 
+import { viewOf } from "../../bits.ts";
 import { DOM0_COST } from "../../types.ts";
 import type { Dom0, GuestErrors, Ns } from "../../types.ts";
 import type { XenStore } from "./xenstore.ts";
@@ -269,8 +270,4 @@ export class XenStoreRing {
   #set(field: number, value: number): void {
     this.#view.setUint32(field, value, true);
   }
-}
-
-function viewOf(page: Uint8Array): DataView {
-  return new DataView(page.buffer, page.byteOffset, page.length);
 }
