@@ -4,6 +4,7 @@
  * @module
  */
 
+import { viewOf } from "../bits.ts";
 import { UsageError } from "../errors.ts";
 import type { GuestSegment } from "./image.ts";
 
@@ -50,7 +51,7 @@ export interface Elf32 {
 
 /** The file starts with 7F "ELF". */
 export function isElf(file: Uint8Array): boolean {
-  return file.length >= 4 && view(file).getUint32(0, true) === MAGIC;
+  return file.length >= 4 && viewOf(file).getUint32(0, true) === MAGIC;
 }
 
 /**
@@ -60,7 +61,7 @@ export function isElf(file: Uint8Array): boolean {
  */
 export function parseElf32(file: Uint8Array, name: string): Elf32 {
   checkHeader(file, name);
-  const data = view(file);
+  const data = viewOf(file);
   const first = data.getUint32(EHDR.phoff, true);
   const count = data.getUint16(EHDR.phnum, true);
   if (first + count * PHDR.size > file.length) throw truncated(file, name);
@@ -88,7 +89,7 @@ export function parseElf32(file: Uint8Array, name: string): Elf32 {
  */
 export function elfNotes(file: Uint8Array): readonly ElfNote[] {
   if (file.length < EHDR.size || file[EHDR.class] !== CLASS_32) return [];
-  const data = view(file);
+  const data = viewOf(file);
   const first = data.getUint32(EHDR.phoff, true);
   const notes: ElfNote[] = [];
   for (let i = 0; i < data.getUint16(EHDR.phnum, true); i++) {
@@ -104,7 +105,7 @@ export function elfNotes(file: Uint8Array): readonly ElfNote[] {
 }
 
 function readNotes(segment: Uint8Array): ElfNote[] {
-  const data = view(segment);
+  const data = viewOf(segment);
   const notes: ElfNote[] = [];
   for (let at = 0; at + NOTE.size <= segment.length;) {
     const ownerAt = at + NOTE.size;
@@ -125,7 +126,7 @@ function align4(offset: number): number {
 }
 
 function loadSegment(file: Uint8Array, name: string, at: number): GuestSegment {
-  const data = view(file);
+  const data = viewOf(file);
   const offset = data.getUint32(at + PHDR.offset, true);
   const filesz = data.getUint32(at + PHDR.filesz, true);
   const memsz = data.getUint32(at + PHDR.memsz, true);
@@ -139,7 +140,7 @@ function loadSegment(file: Uint8Array, name: string, at: number): GuestSegment {
 
 function checkHeader(file: Uint8Array, name: string): void {
   if (file.length < EHDR.size) throw truncated(file, name);
-  const data = view(file);
+  const data = viewOf(file);
   if (file[EHDR.class] !== CLASS_32 || file[EHDR.data] !== LITTLE_ENDIAN) {
     throw new UsageError(
       `Cannot load guest "${name}": a 64-bit or big-endian ELF file, wanted 32-bit x86`,
@@ -163,8 +164,4 @@ function truncated(file: Uint8Array, name: string): UsageError {
       `${file.length} bytes`,
     "copy or link it again",
   );
-}
-
-function view(file: Uint8Array): DataView {
-  return new DataView(file.buffer, file.byteOffset, file.byteLength);
 }

@@ -20,6 +20,8 @@
  * @module
  */
 
+import { viewOf } from "../bits.ts";
+
 const TOKENS = 256;
 const INDEX_BYTES = 2 * TOKENS;
 /** Symbols from marker to marker. */
@@ -68,7 +70,7 @@ class Tables {
 
   constructor(image: Uint8Array) {
     this.#image = image;
-    this.#data = new DataView(image.buffer, image.byteOffset, image.byteLength);
+    this.#data = viewOf(image);
   }
 
   /** @param digits where the strings of the digits are */

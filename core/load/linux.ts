@@ -5,6 +5,7 @@
  * @module
  */
 
+import { viewOf } from "../bits.ts";
 import { UsageError } from "../errors.ts";
 import { MAX_COMMAND_LINE } from "./boot_info.ts";
 import { isElf, parseElf32 } from "./elf.ts";
@@ -62,7 +63,7 @@ export interface LinuxOptions {
 
 /** The file starts with a Linux set-up header. */
 export function isBzImage(file: Uint8Array): boolean {
-  return file.length >= HEADER_END && view(file).getUint32(SETUP.magic, true) === HEADER_MAGIC;
+  return file.length >= HEADER_END && viewOf(file).getUint32(SETUP.magic, true) === HEADER_MAGIC;
 }
 
 /** An ELF file with Linux's banner in it. */
@@ -178,7 +179,7 @@ interface Setup {
 }
 
 function readSetup(file: Uint8Array, name: string): Setup {
-  const data = view(file);
+  const data = viewOf(file);
   const protocol = data.getUint16(SETUP.protocol, true);
   const kernelAt = ((file[SETUP.sectors] || DEFAULT_SETUP_SECTORS) + 1) * SECTOR;
   const length = kernelAt + data.getUint32(SETUP.paragraphs, true) * PARAGRAPH;
@@ -226,8 +227,4 @@ function contains(file: Uint8Array, text: Uint8Array): boolean {
     if (text.every((byte, i) => file[at + i] === byte)) return true;
   }
   return false;
-}
-
-function view(file: Uint8Array): DataView {
-  return new DataView(file.buffer, file.byteOffset, file.byteLength);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { viewOf } from "../bits.ts";
 import { UsageError } from "../errors.ts";
 import { PAGE_SIZE } from "../types.ts";
 import { isElf, parseElf32 } from "./elf.ts";
@@ -77,7 +78,7 @@ export interface MultibootOptions {
 
 /** Offset of the Multiboot header, `undefined` where there is none. */
 export function findMultibootHeader(file: Uint8Array): number | undefined {
-  const data = view(file);
+  const data = viewOf(file);
   const end = Math.min(file.length, SEARCH_BYTES) - HEADER.shortSize;
   for (let at = 0; at <= end; at += 4) {
     if (data.getUint32(at, true) !== HEADER_MAGIC) continue;
@@ -90,7 +91,7 @@ export function findMultibootHeader(file: Uint8Array): number | undefined {
 
 /** The header at `at` carries load addresses: they win over an ELF file's own headers. */
 function hasLoadAddresses(file: Uint8Array, at: number): boolean {
-  return (view(file).getUint32(at + HEADER.flags, true) & FLAG_ADDRESSES) !== 0;
+  return (viewOf(file).getUint32(at + HEADER.flags, true) & FLAG_ADDRESSES) !== 0;
 }
 
 /**
@@ -99,7 +100,7 @@ function hasLoadAddresses(file: Uint8Array, at: number): boolean {
  * @throws {UsageError} when the header demands what this machine lacks, or the file is damaged
  */
 export function loadMultiboot(file: Uint8Array, at: number, options: MultibootOptions): GuestImage {
-  const flags = view(file).getUint32(at + HEADER.flags, true);
+  const flags = viewOf(file).getUint32(at + HEADER.flags, true);
   const unknown = flags & DEMANDS & ~(FLAG_PAGE_ALIGN | FLAG_MEMORY_INFO);
   if (unknown !== 0) {
     throw new UsageError(
@@ -136,7 +137,7 @@ function loadElf(file: Uint8Array, name: string): Kernel {
 }
 
 function loadByAddresses(file: Uint8Array, at: number, name: string): Kernel {
-  const field = (offset: number) => view(file).getUint32(at + offset, true);
+  const field = (offset: number) => viewOf(file).getUint32(at + offset, true);
   if (at + HEADER.longSize > file.length) throw damaged(name, "ends inside the header");
   const gpa = field(HEADER.loadAddr);
   const begin = at - (field(HEADER.headerAddr) - gpa);
@@ -191,7 +192,7 @@ function bootInformation(
   const stringsAt = modulesAt + placed.length * MODULE.size;
   const bytes = new Uint8Array(strings.reduce((sum, { length }) => sum + length, stringsAt));
   const gpa = freeLowMemory(kernel, bytes.length, name);
-  const data = view(bytes);
+  const data = viewOf(bytes);
   const stringGpas: number[] = [];
   strings.reduce((at, string) => {
     bytes.set(string, at);
@@ -241,8 +242,4 @@ function freeLowMemory(kernel: readonly GuestSegment[], length: number, name: st
     `Cannot load guest "${name}": no ${length} bytes of low memory are left for its boot information`,
     "link the kernel at 0x100000 or above, or shorten -append",
   );
-}
-
-function view(file: Uint8Array): DataView {
-  return new DataView(file.buffer, file.byteOffset, file.byteLength);
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { viewOf } from "../bits.ts";
 import { UsageError } from "../errors.ts";
 import { isElf } from "./elf.ts";
 import { kernelSymbols } from "./kallsyms.ts";
@@ -124,7 +125,7 @@ function elfSymbols(file: Uint8Array, name: string): Symbol[] {
 
 /** @throws {RangeError} when a header points outside the file */
 function readElf(file: Uint8Array): Symbol[] {
-  const data = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const data = viewOf(file);
   const sections = Array.from(
     { length: data.getUint16(EHDR.shnum, true) },
     (_, i) => sectionAt(data, i),
