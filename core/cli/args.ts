@@ -66,13 +66,14 @@ function prepare(command: Command, outputs: string[]): void {
 function rewriteDashes(args: readonly string[], program: Command): string[] {
   const options = [program, ...program.commands].flatMap((command) => command.options);
   const takesValue = new Set(
-    options.filter((option) => option.required).flatMap(({ short, long }) => [short, long]),
+    options.filter(({ required }) => required).flatMap(({ short, long }) => [short, long])
+      .filter((name) => name !== undefined),
   );
   const mayTakeValue = new Set(options.filter(({ optional }) => optional).map(({ long }) => long));
   const result: string[] = [];
   let plain = false;
   for (const arg of args) {
-    const isValue: boolean = plain || takesValue.has(result.at(-1));
+    const isValue: boolean = plain || takesValue.has(result.at(-1) ?? "");
     const long = !isValue && /^-[a-z][a-z-]+(=.*)?$/s.test(arg) ? `-${arg}` : arg;
     result.push(!isValue && mayTakeValue.has(long) ? `${long}=` : long);
     plain ||= !isValue && arg === "--";

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { DISK_OPS, type DiskOp } from "../report/compare.ts";
 import {
@@ -15,7 +15,7 @@ import {
   Listing,
   oneGuest,
 } from "./common_args.ts";
-import { blockSize, depth } from "./option_values.ts";
+import { blockSize, depth, diskOp } from "./option_values.ts";
 import { parseCount } from "./units.ts";
 
 /** `compare -kernel F`: what the user says of it. */
@@ -52,7 +52,7 @@ export function compareCommand(done: (options: CompareOptions) => void): Command
     .option("--initrd <file>", "has the kernel's drivers; its own programs are not needed")
     .option("--append <text>", "more for the kernel's command line")
     .option("--disk <file>", "raw image, never modified; out/compare.img unless given")
-    .addOption(new Option("--op <op>", "what to do").choices(DISK_OPS).default("read"))
+    .option("--op <op>", `what to do: ${DISK_OPS.join(", ")}`, "read")
     .option("--bs <bytes>", "bytes of a request, a multiple of 512", "4k")
     .option("--count <n>", "requests a path", "256")
     .option("--depth <n>", "requests in flight, where the path can", "1")
@@ -69,7 +69,7 @@ export function compareCommand(done: (options: CompareOptions) => void): Command
       ...whatCompares(guest, flags),
       ...(flags.disk === undefined ? {} : { disk: flags.disk as string }),
       ...(flags.out === undefined ? {} : { out: flags.out as string }),
-      op: flags.op as DiskOp,
+      op: diskOp(flags.op as string),
       bs: blockSize(flags.bs as string),
       count: parseCount("--count", flags.count as string),
       depth: depth(flags.depth as string),

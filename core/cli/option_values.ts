@@ -6,6 +6,7 @@
 
 import { UsageError } from "../errors.ts";
 import { REBOOT_ACTIONS, type RebootAction } from "../machine/config.ts";
+import { DISK_OPS, type DiskOp } from "../report/compare.ts";
 import { parseBytes, parseCount, parseDate, parseMemory } from "./units.ts";
 
 /** Items of `-d` that there are: a subset of QEMU's. */
@@ -74,6 +75,13 @@ export function rebootAction(text: string): RebootAction {
     }`,
     "-action reboot=reset starts the guest again when it asks for a reset",
   );
+}
+
+/** `--op`. */
+export function diskOp(text: string): DiskOp {
+  const op = DISK_OPS.find((known) => known === text);
+  if (op !== undefined) return op;
+  throw new UsageError(`Cannot use --op ${text}: wanted ${DISK_OPS.join(", ")}`, "--op randread");
 }
 
 /** `--bs` in bytes. */

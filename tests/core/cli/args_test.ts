@@ -99,6 +99,11 @@ Deno.test("parseArgs() takes a kernel and its files as QEMU does", () => {
   });
 });
 
+Deno.test("parseArgs() takes long options with one dash where no command stands before them", () => {
+  assertEquals((parseArgs(["-kernel", "g"]) as RunOptions).guest, "g");
+  assertEquals((parseArgs(["-hda", "d.img"]) as RunOptions).bios, true);
+});
+
 Deno.test("parseArgs() takes -action and -no-reboot as QEMU does", () => {
   assertEquals(run("g").reboot, undefined);
   assertEquals(run("g", "-no-reboot").reboot, "shutdown");
@@ -209,7 +214,7 @@ const refused: readonly [string, string][] = [
   ["run g --rtc utc", 'Cannot read -rtc "utc"'],
   ["run g --max-insns 0", 'Cannot read --max-insns "0"'],
   ["run g --max-time 5", 'Cannot read --max-time "5"'],
-  ["compare --op erase", "Allowed choices are read, write, randread, randwrite"],
+  ["compare --op erase", "Cannot use --op erase: wanted read, write, randread, randwrite"],
   ["compare --bs 1000", "wanted a multiple of 512"],
   ["compare --bs 256k", "wanted a multiple of 512 up to 128k"],
   ["compare --depth 33", "the ring has 32 slots"],
