@@ -14,7 +14,7 @@ import type { Measurement } from "./bench_marks.ts";
 import { type LinuxBoot, measureQemu } from "./bench_qemu.ts";
 import { isCost, median, type Verdict, verdict } from "./bench_result.ts";
 import type { Target } from "./bench_suites.ts";
-import { onHost } from "./files.ts";
+import { onHost, readIfThere } from "./files.ts";
 import { parseCount } from "./units.ts";
 
 /** What the user asked for. */
@@ -257,13 +257,10 @@ function makeFiles(initrd: Uint8Array, folder: string): Pick<LinuxBoot, "initrd"
 /**
  * Reads a kernel or its RAM disk.
  * @param hint what to do when there is no such file
- * @throws {UsageError} when there is none
+ * @throws {UsageError} when it cannot be read
  */
 export function readLinuxImage(path: string, hint: string): Uint8Array {
-  try {
-    return Deno.readFileSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new UsageError(`Cannot boot Linux: there is no "${path}"`, hint);
-  }
+  const image = readIfThere(path);
+  if (image !== undefined) return image;
+  throw new UsageError(`Cannot boot Linux: there is no "${path}"`, hint);
 }

@@ -4,6 +4,7 @@ import {
   formatBoot,
   newestImages,
   parseBootArgs,
+  readLinuxImage,
 } from "../../../core/cli/bench_boot.ts";
 import { benchInitrd } from "../../../core/cli/bench_initrd.ts";
 import { UsageError } from "../../../core/errors.ts";
@@ -77,5 +78,15 @@ Deno.test({
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
+  },
+});
+
+Deno.test({
+  name: "readLinuxImage() says what is wrong with a file",
+  ignore: Deno.permissions.querySync({ name: "read" }).state !== "granted",
+  fn() {
+    const read = (path: string) => () => readLinuxImage(path, "a hint");
+    assertThrows(read("/no/vmlinuz"), UsageError, 'there is no "/no/vmlinuz"');
+    assertThrows(read(import.meta.dirname!), UsageError, "Is a directory");
   },
 });
