@@ -66,7 +66,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 
 /** An archive begins there. */
 export function isCpio(bytes: Uint8Array, at: number): boolean {
-  return MAGICS.includes(latin1(bytes, at, MAGICS[0]!.length));
+  return MAGICS.includes(text(bytes, at, MAGICS[0]!.length));
 }
 
 /** What {@link readCpio} has found. */
@@ -88,10 +88,10 @@ export function readCpio(bytes: Uint8Array, begin: number): CpioContent | undefi
     const [mode, nameSize, fileSize] = [FIELD.mode, FIELD.nameSize, FIELD.fileSize].map((field) =>
       number(bytes, at, field)
     ) as [number, number, number];
-    const name = latin1(bytes, nameAt, nameSize - 1);
     const dataAt = align4(nameAt + nameSize);
     at = align4(dataAt + fileSize);
     if (!(dataAt + fileSize <= bytes.length)) return undefined;
+    const name = text(bytes, nameAt, nameSize - 1);
     if (name === TRAILER) return { files, end: at };
     if ((mode & FILE_TYPE) === TYPE_FILE) {
       files.set(name.replace(/^\.?\//, ""), bytes.subarray(dataAt, dataAt + fileSize));
@@ -101,12 +101,12 @@ export function readCpio(bytes: Uint8Array, begin: number): CpioContent | undefi
 }
 
 function number(bytes: Uint8Array, at: number, field: number): number {
-  const digits = latin1(bytes, at + MAGICS[0]!.length + field * DIGITS, DIGITS);
+  const digits = text(bytes, at + MAGICS[0]!.length + field * DIGITS, DIGITS);
   return /^[0-9a-f]{8}$/i.test(digits) ? parseInt(digits, 16) : NaN;
 }
 
-function latin1(bytes: Uint8Array, at: number, length: number): string {
-  return String.fromCharCode(...bytes.subarray(at, at + length));
+function text(bytes: Uint8Array, at: number, length: number): string {
+  return new TextDecoder().decode(bytes.subarray(at, at + length));
 }
 
 /** Entries are padded from the start of their archive, which lies on four bytes itself. */

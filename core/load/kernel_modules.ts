@@ -33,21 +33,23 @@ export function findModules(
   wanted: readonly string[],
 ): ModuleSearch {
   const paths = modulePaths(files);
-  const found = new Map<string, KernelModule>();
-  const missing = new Set<string>();
+  const seen = new Set<string>();
+  const found: KernelModule[] = [];
+  const missing: string[] = [];
   const add = (name: string): void => {
-    if (found.has(name) || missing.has(name)) return;
+    if (seen.has(name)) return;
+    seen.add(name);
     const path = paths.get(name);
     if (path === undefined) {
-      missing.add(name);
+      missing.push(name);
       return;
     }
     const bytes = expand({ name: path, bytes: files.get(path)! });
     dependenciesOf(bytes).forEach(add);
-    found.set(name, { name, bytes });
+    found.push({ name, bytes });
   };
   wanted.forEach(add);
-  return { found: [...found.values()], missing: [...missing] };
+  return { found, missing };
 }
 
 function modulePaths(files: ReadonlyMap<string, Uint8Array>): Map<string, string> {

@@ -38,3 +38,14 @@ Deno.test("readCpio() has nothing of a damaged archive", () => {
   assertEquals(readCpio(archive.with(55, 0x67), 0), undefined, "g is no digit");
   assertEquals(readCpio(new Uint8Array(200), 0), undefined);
 });
+
+Deno.test("readCpio() has nothing of an archive whose sizes are beyond all reason", () => {
+  const archive = new Uint8Array(1 << 20);
+  archive.set(writeCpio({ a: "text" }));
+  const digits = new TextEncoder().encode("000ffff0");
+  for (const at of [54, 94]) {
+    const damaged = archive.slice();
+    damaged.set(digits, at);
+    assertEquals(readCpio(damaged, 0), undefined);
+  }
+});

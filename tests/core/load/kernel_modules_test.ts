@@ -30,3 +30,8 @@ Deno.test("findModules() says what is missing", () => {
   const broken = new Map([["a.ko", moduleNeeding("b,c")], ["c.ko", new Uint8Array(4)]]);
   assertEquals(findModules(broken, ["a"]).missing, ["b"]);
 });
+
+Deno.test("findModules() comes to an end where modules need each other", () => {
+  const circle = new Map([["a.ko", moduleNeeding("b")], ["b.ko", moduleNeeding("a")]]);
+  assertEquals(findModules(circle, ["a"]).found.map(({ name }) => name), ["b", "a"]);
+});
