@@ -13,6 +13,7 @@ import {
   type CompareOutcome,
   type CompareWorkload,
   recordInputs,
+  workloadMachine,
   workloadWords,
 } from "./compare_workload.ts";
 
@@ -26,23 +27,19 @@ export interface CompareDisksOptions extends CompareWorkload {
 
 /** Boots the benchmark guest and follows it through its phases. */
 export async function compareDisks(options: CompareDisksOptions): Promise<CompareOutcome> {
-  const { guest, disk, cpu, cost, media, bs, ramBytes, maxInsns, maxTime } = options;
+  const { guest, disk, media, bs, ramBytes } = options;
   checkSize(disk.name, disk.backend, bs);
   const inputs = recordInputs(options, guest, disk);
   const { result, phases, failure } = await followPhases({
     name: guest.name,
     config: {
-      ...(cpu === undefined ? {} : { cpu }),
-      ramBytes,
+      ...workloadMachine(options),
       guest: loadGuest(guest.bytes, {
         name: guest.name,
         ramBytes,
         append: workloadWords(options),
       }),
       disks: [{ backend: disk.backend, media }],
-      cost,
-      ...(maxInsns === undefined ? {} : { maxInsns }),
-      ...(maxTime === undefined ? {} : { maxTime }),
     },
   }, options);
   if (failure !== undefined) return { result, failure };

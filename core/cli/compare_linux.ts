@@ -26,6 +26,7 @@ import {
   type CompareOutcome,
   type CompareWorkload,
   recordInputs,
+  workloadMachine,
   workloadWords,
 } from "./compare_workload.ts";
 import { sha256 } from "./files.ts";
@@ -105,20 +106,16 @@ async function bootLinux(
   boot: Boot,
   backend: BlockBackend,
 ): Promise<Followed> {
-  const { kernel, initrd, cpu, cost, media, ramBytes, maxInsns, maxTime } = options;
+  const { kernel, initrd, media } = options;
   const { guest, missing } = linuxGuest(options, boot);
   let persistent = false;
   const followed = await followPhases({
     name: kernel.name,
     config: {
       machine: "xenfv",
-      ...(cpu === undefined ? {} : { cpu }),
-      ramBytes,
+      ...workloadMachine(options),
       guest,
       disks: [{ backend, media }],
-      cost,
-      ...(maxInsns === undefined ? {} : { maxInsns }),
-      ...(maxTime === undefined ? {} : { maxTime }),
     },
     atEnd: (machine) => persistent = usesPersistentGrants(machine),
   }, options);

@@ -52,6 +52,19 @@ export function workloadWords(
   return `op=${op} bs=${bs} count=${count} depth=${depth}`;
 }
 
+/** The machine, but for guest and disks. */
+export function workloadMachine(
+  { cpu, ramBytes, cost, maxInsns, maxTime }: CompareWorkload,
+): Pick<MachineConfig, "cpu" | "ramBytes" | "cost" | "maxInsns" | "maxTime"> {
+  return {
+    ramBytes,
+    cost,
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(maxInsns === undefined ? {} : { maxInsns }),
+    ...(maxTime === undefined ? {} : { maxTime }),
+  };
+}
+
 /** What a record says of a comparison's inputs. */
 export function recordInputs(
   { cpu = DEFAULT_CPU, cost, media, op, bs, count, depth }: CompareWorkload,
