@@ -10,7 +10,7 @@ import { InternalError } from "../errors.ts";
 import { HOLE, RSDP_GPA } from "../load/memory_map.ts";
 import type { GuestMemory } from "../types.ts";
 import { buildAcpi, placeAcpi, TABLES_ALIGN } from "./acpi.ts";
-import { mpTable } from "./mptable.ts";
+import { type MpProcessor, mpTable } from "./mptable.ts";
 
 /** Puts all tables below 1 MiB. */
 export function placeTables(memory: GuestMemory, cpu: Profile): void {
@@ -20,11 +20,15 @@ export function placeTables(memory: GuestMemory, cpu: Profile): void {
   place(memory, RSDP_GPA, rsdp);
   place(memory, base, tables);
   const mp = alignUp(base + tables.length);
-  const processor = {
+  place(memory, mp, mpTable(mp, processorOf(cpu)));
+}
+
+/** What an MP table says of a processor. */
+export function processorOf(cpu: Profile): MpProcessor {
+  return {
     signature: profileSignature(cpu),
     features: profileFeatures(cpu) | FEATURE.APIC,
   };
-  place(memory, mp, mpTable(mp, processor));
 }
 
 function alignUp(gpa: number): number {

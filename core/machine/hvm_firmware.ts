@@ -6,12 +6,12 @@
  * @module
  */
 
-import { FEATURE, profileFeatures, profileSignature } from "../cpu/cpuid.ts";
 import type { Profile } from "../cpu/cpuid.ts";
 import { InternalError } from "../errors.ts";
 import { E820, HOLE, memoryMap, type MemoryRange } from "../load/memory_map.ts";
 import type { GuestMemory } from "../types.ts";
 import { buildAcpi, checksum, placeAcpi, putText, TABLES_ALIGN } from "./acpi.ts";
+import { processorOf } from "./firmware.ts";
 import { mpTable } from "./mptable.ts";
 import { buildSmbios } from "./smbios.ts";
 
@@ -96,9 +96,7 @@ function placeAcpiTables(writer: TableWriter): number {
 }
 
 function placeMpTable(writer: TableWriter, cpu: Profile): number {
-  const signature = profileSignature(cpu);
-  const features = profileFeatures(cpu) | FEATURE.APIC;
-  return writer.add(mpTable(writer.next, { signature, features }));
+  return writer.add(mpTable(writer.next, processorOf(cpu)));
 }
 
 function placeSmbios(writer: TableWriter, facts: HvmFirmwareFacts, ramBytes: number): number {

@@ -29,12 +29,12 @@ const LOW_FRAMES = 0x100;
 /** Frames of 0xA0000-0xBFFFF, where a video card answers. */
 const VIDEO_HOLE = { first: 0xa0, end: 0xc0 } as const;
 /** Expansion ROMs and BIOS, 0xC0000-0xFFFFF. */
-const ROM_AREA = { first: 0xc0, end: 0x100 } as const;
+export const ROM_AREA = { first: 0xc0, end: 0x100 } as const;
 /** The last 128 KiB of a ROM also answer from 0xE0000 on. */
 const ROM_ALIAS = 0xe0;
 
 /** Bits of {@link GuestRam.shadow}: what RAM answers. */
-const SHADOW = { NONE: 0, LOADS: 1, STORES: 2 } as const;
+export const SHADOW = { NONE: 0, LOADS: 1, STORES: 2 } as const;
 
 /** Where the pages of a machine lie in host memory. */
 export interface RamLayout {

@@ -55,12 +55,11 @@ import {
   PORT,
   TIMER_PIN,
 } from "./address_map.ts";
+import { ROM_AREA, SHADOW } from "./memory.ts";
 
 const ISA_INTERRUPTS: readonly number[] = Array.from({ length: 16 }, (_, irq) => irq);
 
 const PLATFORM_BAR_PORTS = 0x100;
-/** Frames of expansion ROMs and BIOS, which the platform device write-protects. */
-const ROM_AREA = { first: 0xc0, end: 0x100 } as const;
 
 /** What a BIOS tries to start, in this order. */
 const BOOT_ORDER: readonly BootDevice[] = ["disk", "cdrom"];
@@ -137,7 +136,7 @@ export class Pc {
   readonly vga: Vga;
   readonly #keyboard: Keyboard = new Keyboard();
   readonly #parts: PcParts;
-  #power!: PowerManagement;
+  readonly #power: PowerManagement;
   /** ISA interrupts for those who share them: SCI and the PIRQs. */
   readonly #sharedLines = new SharedLines((irq) => this.line(irq));
   readonly #isa: IsaBridge;
@@ -165,6 +164,7 @@ export class Pc {
     this.#mapLegacy();
     this.#mapDebug();
     this.#mapFirmware();
+    this.#power = this.#makePower();
     this.#mapPci();
   }
 
@@ -198,6 +198,11 @@ export class Pc {
     const pirq = this.#isa.line(device, pin + 1);
     const own = this.#parts.xenPlatform ? this.gsi(gsiOfPin(device, pin)) : undefined;
     return own === undefined ? pirq : bothLines(pirq, own);
+  }
+
+  /** Somebody pushes the power button: the guest hears of it if it listens to ACPI. */
+  pressPowerButton(): void {
+    this.#power.pressButton();
   }
 
   #makeApics(): [LocalApic, IoApic] {
@@ -338,7 +343,7 @@ export class Pc {
     add(PCI_SLOT.HOST_BRIDGE, new HostBridge(memory).function);
     add(PCI_SLOT.ISA_BRIDGE, isa.function);
     add(PCI_SLOT.IDE, ide);
-    add(PCI_SLOT.POWER, this.#makePower());
+    add(PCI_SLOT.POWER, this.#power.function);
     add(PCI_SLOT.VGA, makeVgaFunction(this.vga, this.mmio, errors));
     if (this.#parts.xenPlatform) add(PCI_SLOT.XEN_PLATFORM, this.#makePlatform());
     const config = new PciConfigPorts(bus, isa.resetControl);
@@ -346,7 +351,7 @@ export class Pc {
     this.ports.map("pci data", PORT.PCI_DATA, 4, config.data);
   }
 
-  #makePower(): PciFunction {
+  #makePower(): PowerManagement {
     const { clock, events } = this.#parts;
     const power: PowerManagement = new PowerManagement(
       clock,
@@ -354,10 +359,9 @@ export class Pc {
       (base) => this.#movePorts({ name: "pm", length: PM_PORTS, device: power.registers }, base),
       () => events.onPowerOff(),
     );
-    this.#power = power;
     this.ports.map("gpe", PORT.GPE, GPE_PORTS, power.gpe);
     this.ports.map("smi", PORT.SMI_COMMAND, SMI_PORTS, power.smi);
-    return power.function;
+    return power;
   }
 
   #makePlatform(): PciFunction {
@@ -365,7 +369,10 @@ export class Pc {
     const platform = new XenPlatform({
       onUnplug: (mask) => this.#unplug(mask),
       onLog: (byte) => this.#parts.events.onDebugByte(byte),
-      onRomLock: (locked) => memory.shadow(ROM_AREA.first, ROM_AREA.end, locked ? 1 : 3),
+      onRomLock: (locked) => {
+        const ram = locked ? SHADOW.LOADS : SHADOW.LOADS | SHADOW.STORES;
+        memory.shadow(ROM_AREA.first, ROM_AREA.end, ram);
+      },
     });
     this.ports.map("xen platform", PORT.XEN_PLATFORM, 16, platform);
     const ports = { name: "xen platform bar", length: PLATFORM_BAR_PORTS, device: platform.bar0 };
@@ -374,11 +381,6 @@ export class Pc {
       if (bar === 0) this.#movePorts(ports, base);
       else moveBar(this.mmio, room, base, errors);
     });
-  }
-
-  /** Somebody pushes the power button: the guest hears of it if it listens to ACPI. */
-  pressPowerButton(): void {
-    this.#power.pressButton();
   }
 
   #movePorts(decoded: Decoded<PortDevice>, base: number | undefined): void {
