@@ -10,7 +10,7 @@ import { loadGuest } from "../load/detect.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
 import { costPresets, DEFAULT_COST, mediaPresets, openDisk } from "../machine/storage.ts";
 import { MarkReader } from "./bench_marks.ts";
-import { cpuNs, LINUX_RAM_BYTES, printReport } from "./bench_report.ts";
+import { cpuNs, LINUX_RAM_BYTES, reportRun } from "./bench_report.ts";
 import { readGuest, readInitrd } from "./files.ts";
 
 const MEDIA = "ramdisk";
@@ -38,12 +38,7 @@ function boot(args: readonly string[], onSerialByte: (byte: number) => void): Ma
 async function main(args: readonly string[]): Promise<void> {
   const marks = new MarkReader(cpuNs);
   const machine = boot(args, (byte) => marks.push(byte));
-  try {
-    const { message, reason } = await machine.run({ interrupted: () => marks.done });
-    printReport(marks, message ?? `it ended with ${reason}`);
-  } finally {
-    machine.close();
-  }
+  await reportRun(machine, marks);
 }
 
 if (import.meta.main) await main(Deno.args);

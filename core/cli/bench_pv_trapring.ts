@@ -15,7 +15,7 @@ import { bootMachine, type Machine } from "../machine/machine.ts";
 import { costPresets, DEFAULT_COST, mediaPresets, openDisk } from "../machine/storage.ts";
 import type { Measurement } from "./bench_marks.ts";
 import { PV_CASES, type PvCase } from "./bench_pv_cases.ts";
-import { cpuNs, LINUX_RAM_BYTES, printReport, RAM_BYTES } from "./bench_report.ts";
+import { cpuNs, LINUX_RAM_BYTES, RAM_BYTES, reportRun } from "./bench_report.ts";
 import { LINUX_BOOTS, linuxGuest } from "./compare_linux.ts";
 import { workloadWords } from "./compare_workload.ts";
 import { readGuest, readInitrd } from "./files.ts";
@@ -99,12 +99,7 @@ async function main([name, disk, ...files]: readonly string[]): Promise<void> {
     cost: costPresets()[DEFAULT_COST]!,
     onMark: (value) => timer.mark(value, machine),
   });
-  try {
-    const { message, reason } = await machine.run({ interrupted: () => timer.done });
-    printReport(timer, message ?? `it ended with ${reason}`);
-  } finally {
-    machine.close();
-  }
+  await reportRun(machine, timer);
 }
 
 if (import.meta.main) await main(Deno.args);

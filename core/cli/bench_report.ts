@@ -7,6 +7,7 @@
  */
 
 import process from "node:process";
+import type { Machine } from "../machine/machine.ts";
 import type { Measurement } from "./bench_marks.ts";
 
 /** One run of one guest; the host prints it as a line of JSON. */
@@ -39,6 +40,16 @@ export const LINUX_RAM_BYTES: number = 256 << 20;
 export function cpuNs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) * 1000;
+}
+
+/** Runs a machine of ours until its guest has come to its end, and prints what was measured. */
+export async function reportRun(machine: Machine, marks: Marks): Promise<void> {
+  try {
+    const { message, reason } = await machine.run({ interrupted: () => marks.done });
+    printReport(marks, message ?? `it ended with ${reason}`);
+  } finally {
+    machine.close();
+  }
 }
 
 /**

@@ -10,7 +10,7 @@ import { parsePlacement } from "../load/flat.ts";
 import { bootMachine, type Machine } from "../machine/machine.ts";
 import { costPresets, DEFAULT_COST, mediaPresets, openDisk } from "../machine/storage.ts";
 import { MarkReader } from "./bench_marks.ts";
-import { cpuNs, printReport, RAM_BYTES } from "./bench_report.ts";
+import { cpuNs, RAM_BYTES, reportRun } from "./bench_report.ts";
 import { readGuest } from "./files.ts";
 
 /** The image is in the page cache; a slower disk would only have the guest poll longer. */
@@ -40,12 +40,7 @@ function boot(
 async function main([path, placement]: readonly string[]): Promise<void> {
   const marks = new MarkReader(cpuNs);
   const machine = boot(path!, placement, (byte) => marks.push(byte));
-  try {
-    const { message, reason } = await machine.run();
-    printReport(marks, message ?? `it ended with ${reason}`);
-  } finally {
-    machine.close();
-  }
+  await reportRun(machine, marks);
 }
 
 if (import.meta.main) await main(Deno.args);
