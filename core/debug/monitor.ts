@@ -20,6 +20,7 @@ import {
 import { Expression } from "./expression.ts";
 import { MonitorError } from "./monitor_error.ts";
 import { TOOLSTACK_VERBS } from "./toolstack_commands.ts";
+import { refuseRest, takeOptions, wordsOf } from "./words.ts";
 
 /** One `info`. */
 export interface Topic {
@@ -226,13 +227,9 @@ export class Monitor {
   }
 
   #listStore(text: string): readonly string[] {
-    const words = text.split(/\s+/).filter((word) => word !== "");
-    const letters = words.filter((word) => /^-[fp]+$/.test(word)).join("");
-    const [path = "/", extra] = words.filter((word) => !/^-[fp]+$/.test(word));
-    if (extra !== undefined) {
-      throw new MonitorError(`extraneous characters at the end of line: ${extra}`);
-    }
-    const style = { full: letters.includes("f"), permissions: letters.includes("p") };
+    const { options, rest: [path = "/", ...rest] } = takeOptions(wordsOf(text), ["-f", "-p"]);
+    refuseRest(rest.join(" "));
+    const style = { full: options.has("-f"), permissions: options.has("-p") };
     return this.#host.inspector.xenstore(path, style);
   }
 
@@ -265,15 +262,14 @@ export class Monitor {
       at = expression.end;
     }
     const rest = text.slice(at).trim();
-    if (rest !== "") throw new MonitorError(`extraneous characters at the end of line: ${rest}`);
+    refuseRest(rest);
     return values;
   }
 }
 
 function toolstackCommands(host: MonitorHost): Record<string, Command> {
   const commands = Object.entries(TOOLSTACK_VERBS).map(([name, { usage, help, parse }]) => {
-    const words = (text: string) => text.split(/\s+/).filter((word) => word !== "");
-    const run: Command["run"] = (text) => host.toolstack(parse(words(text)));
+    const run: Command["run"] = (text) => host.toolstack(parse(wordsOf(text)));
     return [name, { usage, help, run }] as const;
   });
   return Object.fromEntries(commands);

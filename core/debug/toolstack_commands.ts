@@ -7,6 +7,7 @@
 
 import { CONTROL_REQUESTS, type ToolstackCommand } from "../machine/config.ts";
 import { MonitorError } from "./monitor_error.ts";
+import { refuseRest, takeOptions } from "./words.ts";
 
 /** One command. */
 export interface ToolstackVerb {
@@ -60,10 +61,10 @@ export const TOOLSTACK_VERBS: Readonly<Record<string, ToolstackVerb>> = {
 };
 
 function shutdown(words: readonly string[]): ToolstackCommand {
-  const [name = "poweroff", ...rest] = words.filter((word) => !/^-[Fc]$/.test(word));
+  const { options, rest: [name = "poweroff", ...rest] } = takeOptions(words, ["-F", "-c"]);
   const request = CONTROL_REQUESTS.find((each) => each === name);
   if (request === undefined) throw new MonitorError(`no such request: ${name}`);
-  const [fallback, checkpoint] = [words.includes("-F"), words.includes("-c")];
+  const [fallback, checkpoint] = [options.has("-F"), options.has("-c")];
   return alone(rest, { verb: "shutdown", request, fallback, checkpoint });
 }
 
@@ -73,8 +74,8 @@ function sysrq([key = "", ...rest]: readonly string[]): ToolstackCommand {
 }
 
 function alone(rest: readonly string[], command: ToolstackCommand): ToolstackCommand {
-  if (rest.length === 0) return command;
-  throw new MonitorError(`extraneous characters at the end of line: ${rest.join(" ")}`);
+  refuseRest(rest.join(" "));
+  return command;
 }
 
 /** A disk's name or number, and an option. */
@@ -82,8 +83,8 @@ function deviceAnd(
   words: readonly string[],
   option: string,
 ): { readonly device: string; readonly isSet: boolean } {
-  const [device, ...rest] = words.filter((word) => word !== option);
+  const { options, rest: [device, ...rest] } = takeOptions(words, [option]);
   if (device === undefined) throw new MonitorError("wanted the name or number of a virtual disk");
-  if (rest.length === 0) return { device, isSet: words.includes(option) };
-  throw new MonitorError(`extraneous characters at the end of line: ${rest.join(" ")}`);
+  refuseRest(rest.join(" "));
+  return { device, isSet: options.has(option) };
 }

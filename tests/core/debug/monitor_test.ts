@@ -93,6 +93,11 @@ const ANSWERS: readonly (readonly [string, ...string[]])[] = [
     "extraneous characters at the end of line: /vm",
     'Try "help xenstore-ls" for more information',
   ],
+  [
+    "xenstore-ls -fz /",
+    "unsupported option -fz",
+    'Try "help xenstore-ls" for more information',
+  ],
   ["screendump no/where", "Error: Could not open 'no/where': No such file or directory"],
 ];
 

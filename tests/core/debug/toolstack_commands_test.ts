@@ -15,6 +15,7 @@ const COMMANDS: readonly (readonly [string, ToolstackCommand])[] = [
   ["shutdown", { ...PLAIN, request: "poweroff" }],
   ["shutdown reboot", { ...PLAIN, request: "reboot" }],
   ["shutdown -F halt", { ...PLAIN, request: "halt", fallback: true }],
+  ["shutdown -Fc suspend", { ...PLAIN, request: "suspend", fallback: true, checkpoint: true }],
   ["shutdown -c suspend", { ...PLAIN, request: "suspend", checkpoint: true }],
   ["sysrq h", { verb: "sysrq", key: "h" }],
   ["block-detach xvdb", { verb: "block-detach", device: "xvdb", force: false }],
@@ -34,7 +35,10 @@ const MISTAKES: readonly (readonly [string, string])[] = [
   ["sysrq help", "wanted one letter"],
   ["block-detach --force", "wanted the name or number of a virtual disk"],
   ["block-detach xvda xvdb", "extraneous characters at the end of line: xvdb"],
-  ["backend-restart xvda --force", "extraneous characters at the end of line: --force"],
+  ["backend-restart xvda --force", "unsupported option --force"],
+  ["block-detach --frce xvdb", "unsupported option --frce"],
+  ["shutdown -z", "unsupported option -z"],
+  ["shutdown -Fz reboot", "unsupported option -Fz"],
 ];
 for (const [line, message] of MISTAKES) {
   Deno.test(`The monitor refuses "${line}"`, () => {
