@@ -274,6 +274,7 @@ export class Machine {
   #idle(until: Ns): void {
     const { now } = this.#clock;
     this.#books.charge(this.#isDiskBusy() ? COST.media : COST.idle, until - now);
+    this.#xen.slept(until - now);
     this.#config.observer?.slept(now, until);
   }
 

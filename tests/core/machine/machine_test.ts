@@ -215,3 +215,16 @@ Deno.test("MachineConfig.observer sees every exit, its time, and the sleep behin
   const halted = told.indexOf(`exit ${EXIT.HLT}`);
   assertEquals(told.slice(halted, halted + 3), [`exit ${EXIT.HLT}`, "entry", "sleep"]);
 });
+
+Deno.test("Machine tells Xen how long the guest has been halted: its vCPU was blocked", async () => {
+  /** mov eax, vcpu_op; mov ebx, VCPUOP_get_runstate_info; mov ecx, 0; mov edx, 0600h; vmcall */
+  const getRunstate = [
+    ...[0x66, 0xb8, 24, 0, 0, 0, 0x66, 0xbb, 4, 0, 0, 0, 0x66, 0xb9, 0, 0, 0, 0],
+    ...[0x66, 0xba, 0, 6, 0, 0, 0x0f, 0x01, 0xc1],
+  ];
+  const machine = boot(bootGuest(...FAST_TIMER, 0xfb, ...HLT, ...getRunstate, ...exitWith(0)));
+  const { books } = (await machine.run()).counters;
+  const blocked = machine.memory.read32(0x600 + 28);
+  assertEquals(blocked > 0, true);
+  assertEquals(blocked, books.idle + books.media);
+});
