@@ -199,11 +199,12 @@ export const TLB = {
   WRITE: 4,
   ADDEND: 8,
   EXECUTE: 12,
-  ENTRIES: 4096,
+  /** Pages of 64 MiB: with fewer, a kernel's code and data evict each other all the time. */
+  ENTRIES: 16384,
   /** Supervisor bank, user bank, and one without entries: every access is checked or watched. */
   BASE: 0x8000,
-  BANK_BYTES: 0x10000,
-  STRICT: 0x28000,
+  BANK_BYTES: 0x40000,
+  STRICT: 0x88000,
 } as const;
 
 /** One entry of the cache that finds the block behind an indirect or cross-page jump. */
@@ -215,13 +216,14 @@ export const JUMP = {
   RECORD: 12,
   /** What the record's first word says. */
   HANDLER: 16,
-  ENTRIES: 65536,
+  /** A kernel at one and the same work jumps to thousands of places; few of them shall meet. */
+  ENTRIES: 131072,
   /**
    * The address's upper bits move its lower ones: of addresses that are multiples of 16, as those
    * of functions are, more would meet.
    */
   HASH_SHIFT: 16,
-  BASE: 0x38000,
+  BASE: 0xc8000,
 } as const;
 
 /**
@@ -234,7 +236,7 @@ export const SITES = {
    * lowest two.
    */
   NONE: 0x800,
-  BASE: 0x238000,
+  BASE: 0x4c8000,
   STRIDE: 8,
   PAGE: 0,
   ADDEND: 4,
@@ -243,7 +245,7 @@ export const SITES = {
 } as const;
 
 /** Decoded records of the first tier. */
-export const RECORDS = { BASE: 0x280000, END: 0x4000000 } as const;
+export const RECORDS = { BASE: 0x508000, END: 0x4000000 } as const;
 
 /** Where guest RAM begins, 64 KiB-aligned. */
 export const RAM_BASE = 0x4000000;

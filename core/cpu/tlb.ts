@@ -52,13 +52,15 @@ export class Tlb {
   #count = 0;
   readonly #notes = new Uint8Array(BANKS * TLB_ENTRIES);
   readonly #gfns = new Uint32Array(BANKS * TLB_ENTRIES);
+  /** By 4 MiB of linear addresses: pieces of a large page may be known. */
+  readonly #pieces = new Uint8Array(1024);
   /** By host page: the only entry that may allow writes to it, plus 1; or {@link MANY}; or 0. */
-  readonly #writers: Int16Array;
+  readonly #writers: Int32Array;
 
   /** @param words all of linear memory */
   constructor(words: Int32Array) {
     this.#words = words;
-    this.#writers = new Int16Array(words.length >> 10);
+    this.#writers = new Int32Array(words.length >> 10);
     words.fill(INVALID, TLB_BASE >> 2, (TLB_STRICT + TLB_BANK_BYTES) >> 2);
   }
 
@@ -111,6 +113,7 @@ export class Tlb {
       this.#noteWriter(entry, frame >>> 12);
     }
     this.#gfns[entry] = notes.gfn;
+    if (notes.large) this.#pieces[linear >>> 22] = 1;
     if (!(this.#notes[entry]! & LISTED)) this.#used[this.#count++] = entry;
     this.#notes[entry] = LISTED | (notes.global ? GLOBAL : 0) | (notes.large ? LARGE : 0);
   }
@@ -124,6 +127,7 @@ export class Tlb {
   /** Forgets all translations, or all but the global ones. */
   flush(keepGlobal: boolean): void {
     let kept = 0;
+    if (!keepGlobal) this.#pieces.fill(0);
     for (let n = 0; n < this.#count; n++) {
       const entry = this.#used[n]!;
       if (keepGlobal && this.#notes[entry]! & GLOBAL) this.#used[kept++] = entry;
@@ -139,6 +143,10 @@ export class Tlb {
   invalidate(linear: number): void {
     this.#clear(this.entry(linear, false));
     this.#clear(this.entry(linear, true));
+    if (this.#pieces[linear >>> 22]) this.#clearPieces(linear);
+  }
+
+  #clearPieces(linear: number): void {
     for (let n = 0; n < this.#count; n++) {
       const entry = this.#used[n]!;
       if (!(this.#notes[entry]! & LARGE)) continue;

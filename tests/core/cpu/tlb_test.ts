@@ -5,6 +5,7 @@ import { STORES, Tlb } from "../../../core/cpu/tlb.ts";
 const LOCAL = { gfn: 5, global: false, large: false };
 const GLOBAL = { gfn: 6, global: true, large: false };
 const LARGE = { gfn: 7, global: false, large: true };
+const LARGE_GLOBAL = { gfn: 7, global: true, large: true };
 const FRAME = 0x80000;
 
 function makeTlb(): Tlb {
@@ -68,6 +69,14 @@ Deno.test("Tlb.invalidate() forgets a page, and all pieces of a large one", () =
     [lookup(tlb, 0x401000), lookup(tlb, 0x7ff000), lookup(tlb, 0x800000)],
     [-1, -1, FRAME],
   );
+});
+
+Deno.test("Tlb.invalidate() forgets global pieces of a large page after others were flushed", () => {
+  const tlb = makeTlb();
+  fill(tlb, 0x401000, LARGE_GLOBAL);
+  tlb.flush(true);
+  tlb.invalidate(0x600000);
+  assertEquals(lookup(tlb, 0x401000), -1);
 });
 
 Deno.test("Tlb.watch() reaches every page that leads to the frame, and no other", () => {
