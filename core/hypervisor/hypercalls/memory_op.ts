@@ -69,21 +69,21 @@ export interface MemoryOpTargets extends PhysmapTargets {
 
 /** Serves one memory_op. */
 export function memoryOp(targets: MemoryOpTargets, call: GuestCall): number {
-  const { reservation } = targets;
+  const { domid, reservation } = targets;
   const start = call.first >>> EXTENT_SHIFT;
   switch (call.first & COMMAND_MASK) {
     case XENMEM.DECREASE_RESERVATION:
-      return eachExtent(targets.domid, call, start, (gfn) => reservation.decrease(gfn));
+      return eachExtent(domid, call, start, (gfn, pages) => reservation.decrease(gfn, pages));
     case XENMEM.POPULATE_PHYSMAP:
-      return eachExtent(targets.domid, call, start, (gfn) => reservation.populate(gfn));
+      return eachExtent(domid, call, start, (gfn, pages) => reservation.populate(gfn, pages));
   }
   switch (call.first) {
     case XENMEM.MAXIMUM_RAM_PAGE:
       return call.second === 0 ? reservation.maximum : -ERRNO.EINVAL;
     case XENMEM.CURRENT_RESERVATION:
-      return ofDomain(targets.domid, call, reservation.current);
+      return ofDomain(domid, call, reservation.current);
     case XENMEM.MAXIMUM_RESERVATION:
-      return ofDomain(targets.domid, call, reservation.maximum);
+      return ofDomain(domid, call, reservation.maximum);
     case XENMEM.ADD_TO_PHYSMAP:
       return addToPhysmap(targets, call);
     case XENMEM.MEMORY_MAP:
@@ -105,14 +105,14 @@ function ofDomain(domid: number, call: GuestCall, pages: number): number {
 /**
  * Works on the extents of a reservation up to the first that fails.
  * @param start extents that are done
- * @param serve one page of an extent; false ends the call
+ * @param serve one extent; false ends the call
  * @returns extents done; so too, none, for a reservation of another domain or without sense
  */
 function eachExtent(
   domid: number,
   call: GuestCall,
   start: number,
-  serve: (gfn: number) => boolean,
+  serve: (gfn: number, pages: number) => boolean,
 ): number {
   const { fields } = call;
   const { EXTENT_START, NR_EXTENTS, EXTENT_ORDER, DOMID, SIZE } = XEN_MEMORY_RESERVATION;
@@ -128,8 +128,7 @@ function eachExtent(
   const now = Math.min(count, start + (PREEMPT_AFTER >> order));
   for (let i = start; i < now; i++) {
     if (!call.load(extents + 4 * i, 4)) return i;
-    const gfn = fields.getUint32(0, true);
-    for (let page = 0; page < pages; page++) if (!serve(gfn + page)) return i;
+    if (!serve(fields.getUint32(0, true), pages)) return i;
   }
   if (now < count) {
     const command = call.first & COMMAND_MASK;

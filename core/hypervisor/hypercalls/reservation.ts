@@ -46,22 +46,25 @@ export class Reservation {
     return this.#frames.isCovered(gfn) ? undefined : this.#memory.page(gfn);
   }
 
-  /** Gives the page at a frame back. @returns false where there is none */
-  decrease(gfn: Gfn): boolean {
-    const page = this.page(gfn);
-    if (page === undefined) return false;
-    this.#physmap.hideFrame(gfn);
-    this.#free.add(page);
+  /** Gives the pages at so many frames back. @returns false at the first where there is none */
+  decrease(gfn: Gfn, pages: number = 1): boolean {
+    for (let at = gfn; at < gfn + pages; at++) {
+      const page = this.page(at);
+      if (page === undefined) return false;
+      this.#physmap.hideFrame(at);
+      this.#free.add(page);
+    }
     return true;
   }
 
-  /** Puts a page at a frame, zeroed. @returns false when the domain has no more, or Xen is there */
-  populate(gfn: Gfn): boolean {
-    if (gfn >= GFN_LIMIT || this.#frames.isCovered(gfn)) return false;
-    const page = this.#take(gfn);
-    if (page === undefined) return false;
-    page.fill(0);
-    this.#memory.wrote(page);
+  /**
+   * Puts zeroed pages at so many frames, or none at all.
+   * @returns false when the domain has no more, or Xen is there
+   */
+  populate(gfn: Gfn, pages: number = 1): boolean {
+    if (pages > this.#free.size || gfn + pages > GFN_LIMIT) return false;
+    for (let i = 0; i < pages; i++) if (this.#frames.isCovered(gfn + i)) return false;
+    for (let i = 0; i < pages; i++) this.#place(gfn + i);
     return true;
   }
 
@@ -84,14 +87,14 @@ export class Reservation {
   }
 
   /** The page that is there by nature, if it is free; any other else. */
-  #take(gfn: Gfn): Uint8Array | undefined {
+  #place(gfn: Gfn): void {
     const [any] = this.#free;
-    if (any === undefined) return undefined;
     this.#physmap.mapFrame(gfn, undefined);
     const own = this.#memory.page(gfn);
-    if (own !== undefined && this.#free.delete(own)) return own;
-    this.#physmap.mapFrame(gfn, any);
-    this.#free.delete(any);
-    return any;
+    const page = own !== undefined && this.#free.has(own) ? own : any!;
+    if (page !== own) this.#physmap.mapFrame(gfn, page);
+    this.#free.delete(page);
+    page.fill(0);
+    this.#memory.wrote(page);
   }
 }

@@ -168,6 +168,18 @@ Deno.test("memory_op works on extents of up to 512 pages", () => {
   assertEquals([decrease(guest, [0], 10), decrease(guest, [0], 0xffffffff)], [0, 0]);
 });
 
+Deno.test("XENMEM_populate_physmap gives all of an extent or nothing", () => {
+  const guest = new XenGuest();
+  guest.mapSharedInfo();
+  decrease(guest, [20, 21, 22]);
+  assertEquals(populate(guest, [0x1000, 0x2000], 1), 1); // two pages, then one is left
+  assertEquals([current(guest), guest.memory.page(0x2000)], [PAGES - 1, undefined]);
+  decrease(guest, [0x1000, 0x1001]);
+  assertEquals(populate(guest, [SHARED / 4096 - 1], 1), 0);
+  assertEquals(populate(guest, [0xfffff], 1), 0);
+  assertEquals([current(guest), guest.memory.page(0xfffff)], [PAGES - 3, undefined]);
+});
+
 Deno.test("memory_op answers a reservation that makes no sense with the extents done", () => {
   const guest = new XenGuest();
   const reservation = (domid: number, at: number, count: number) =>
