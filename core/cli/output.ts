@@ -5,6 +5,7 @@
 
 import { styleText } from "node:util";
 import { UsageError } from "../errors.ts";
+import { tryLock } from "../machine/storage.ts";
 import { TOOL } from "../version.ts";
 import { hostReason, onHost } from "./files.ts";
 import { type KeySource, standardInput } from "./terminal.ts";
@@ -40,13 +41,25 @@ export function writeAll(stream: ByteStream, bytes: Uint8Array): void {
 }
 
 /**
- * Makes a file, emptied, that output goes to.
+ * Makes a file, emptied, that output goes to as long as the process runs.
  * @param what as in "Cannot write x", for the message when the host refuses, now or later
- * @throws {UsageError} when the host refuses
+ * @throws {UsageError} when the host refuses, or the file is a disk image that is open
  */
 export function createFile(what: string, path: string): ByteStream {
-  const file = onHost(what, () => Deno.createSync(path));
+  const file = onHost(what, () => Deno.openSync(path, { write: true, create: true }));
+  if (file.statSync().isFile) {
+    if (!tryLock(file, true)) throw inUse(what, file);
+    file.truncateSync();
+  }
   return { writeSync: (bytes) => onHost(what, () => file.writeSync(bytes)) };
+}
+
+function inUse(what: string, file: Deno.FsFile): UsageError {
+  file.close();
+  return new UsageError(
+    `${what}: something else uses that file, as a disk image or to write to`,
+    "a name that is not taken",
+  );
 }
 
 /** Writes a text as UTF-8. */

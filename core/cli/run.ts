@@ -70,7 +70,6 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
   const [file, guest] = options.bios ? readFirmware(options) : readKernel(options);
   if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);
   const vgaRom = options.bios ? readVgaRom(options, streams) : undefined;
-  const log = openLog(options, streams);
   const names = options.symbols === undefined ? undefined : readSymbols(options.symbols);
   const machineType = chooseMachine(options, guest);
   const hidesXen = machineType !== "xenfv";
@@ -89,6 +88,7 @@ export async function runCommand(options: RunOptions, streams: Streams): Promise
     const debug = openDebugOutput(options.debugConsole, console);
     const requests = openRequests(options, inputs);
     const trace = openTrace(options.xentrace);
+    const log = openLog(options, streams);
     const store = openStoreList(options.xenstore, machineType);
     if (!console.usesFiles) dropFileAccess(["read", "write"]);
     const attached = disks.map((drive): DiskConfig => ({ ...attachment(drive), media }));

@@ -7,14 +7,14 @@
 import { type Fault, FAULT_STATUS, type FaultKind } from "../../devices/disk/faulty.ts";
 import { MemoryDisk } from "../../devices/disk/memory.ts";
 import { OverlayDisk } from "../../devices/disk/overlay.ts";
-import { RawImage } from "../../devices/disk/raw.ts";
+import { RawImage, tryLock } from "../../devices/disk/raw.ts";
 import { MEDIA_PRESETS, type MediaPreset } from "../../devices/disk/timed.ts";
 import { DEFAULT_PROFILE, featureNames, type Profile, PROFILES } from "../cpu/cpuid.ts";
 import { COST_PRESETS, type CostPreset, DEFAULT_COST } from "../hypervisor/costs.ts";
 import { findVdev } from "../hypervisor/toolstack/vdev.ts";
 import type { BlockBackend } from "../types.ts";
 
-export { DEFAULT_COST, type Fault };
+export { DEFAULT_COST, type Fault, tryLock };
 
 /** What can be wrong with sectors. */
 export const FAULT_KINDS: readonly FaultKind[] = Object.keys(FAULT_STATUS) as FaultKind[];

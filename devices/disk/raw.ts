@@ -150,10 +150,10 @@ function openFile(path: string, readOnly: boolean): number {
   }
 }
 
-/** Readers share an image; a writer has it for itself. Where files cannot be locked, none is. */
+/** Readers share an image; a writer has it for itself. */
 function lockFile(path: string, readOnly: boolean): Deno.FsFile {
   const file = Deno.openSync(path, { read: true, write: !readOnly });
-  if (isTaken(file, !readOnly)) {
+  if (!tryLock(file, !readOnly)) {
     file.close();
     throw cannotOpen(
       path,
@@ -164,11 +164,16 @@ function lockFile(path: string, readOnly: boolean): Deno.FsFile {
   return file;
 }
 
-function isTaken(file: Deno.FsFile, exclusive: boolean): boolean {
+/**
+ * Locks a file until it is closed. Where files cannot be locked, that is as good as done.
+ * @param exclusive nobody else may have locked it; otherwise nobody else who writes
+ * @returns false when somebody has
+ */
+export function tryLock(file: Deno.FsFile, exclusive: boolean): boolean {
   try {
-    return !file.tryLockSync(exclusive);
+    return file.tryLockSync(exclusive);
   } catch {
-    return false;
+    return true;
   }
 }
 

@@ -1,6 +1,13 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../../core/errors.ts";
-import { SerialSink, writeAll, writeError, writeText } from "../../../core/cli/output.ts";
+import {
+  createFile,
+  SerialSink,
+  writeAll,
+  writeError,
+  writeText,
+} from "../../../core/cli/output.ts";
+import { openDisk } from "../../../core/machine/storage.ts";
 
 /** A stream that takes at most three bytes at a time. */
 class SlowStream {
@@ -59,4 +66,33 @@ Deno.test("writeError() colours its labels only when the stream shows colours", 
     "\x1b[31mtrapring:\x1b[39m Cannot x\n\x1b[36mhint:\x1b[39m do y\n",
     "trapring: Cannot x\nhint: do y\n",
   ]);
+});
+
+Deno.test({
+  name: "createFile() empties a file, unless that is a disk image or another output by now",
+  ignore: Deno.permissions.querySync({ name: "write" }).state !== "granted",
+  fn() {
+    const folder = Deno.makeTempDirSync();
+    const create = (name: string) => createFile("Cannot write x", `${folder}/${name}`);
+    try {
+      Deno.writeFileSync(`${folder}/a`, new Uint8Array(512));
+      for (const snapshot of [false, true]) {
+        const disk = openDisk(`${folder}/a`, { readOnly: false, snapshot });
+        assertThrows(
+          () => create("a"),
+          UsageError,
+          "Cannot write x: something else uses that file",
+        );
+        assertEquals(Deno.statSync(`${folder}/a`).size, 512);
+        disk.close();
+      }
+      writeText(create("a"), "text");
+      assertEquals(Deno.readTextFileSync(`${folder}/a`), "text");
+      assertThrows(() => create("a"), UsageError, "something else uses that file");
+      create("b");
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+    createFile("Cannot write x", "/dev/null");
+  },
 });
