@@ -208,8 +208,6 @@ function explain(path: string, readOnly: boolean, error: unknown): ImageError {
       );
     case "EROFS":
       return cannotOpen(path, "it is on a read-only file system", "-snapshot leaves it as it is");
-    case "NotCapable":
-      return cannotOpen(path, textOf(error));
     default:
       return cannotOpen(path, textOf(error));
   }
@@ -220,5 +218,7 @@ function cannotOpen(path: string, why: string, hint?: string): ImageError {
 }
 
 function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message : String(error);
+  // Deno keeps devices from programs that may open any file.
+  return text.startsWith("Requires all access") ? "it is not a regular file" : text;
 }

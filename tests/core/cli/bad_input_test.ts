@@ -38,6 +38,14 @@ processTest("run takes images of odd size as CD-ROMs, not as disks", async (fold
   ]);
 });
 
+processTest("run says of a device in an image's place what it is", async (folder) => {
+  await Deno.writeFile(`${folder}/g.bin`, exitDisk());
+  assertEquals(await complaint(folder, "g.bin", "--disk", "phy:/dev/full,hda,w"), [
+    1,
+    'trapring: Cannot open disk image "/dev/full": it is not a regular file\n',
+  ]);
+});
+
 processTest("run tells an ISO where a disk is expected, and a disk as CD-ROM", async (folder) => {
   await Deno.writeFile(`${folder}/g.bin`, exitDisk());
   await Deno.writeFile(`${folder}/d.img`, bootDisk(128));
