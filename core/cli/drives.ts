@@ -102,7 +102,9 @@ class Placement {
     if (index < 0 && drive.path === "xen") return this.#addFurther(drive);
     if (index < 0) throw tooMany(this.#wanted);
     const other = this.#byIndex[index];
-    if (other !== undefined) throw taken(drive, `index ${index}`, other);
+    if (other !== undefined) {
+      throw taken(drive, `index ${index}`, other, "-cdrom is index 2, -hda to -hdd are 0 to 3");
+    }
     this.#byIndex[index] = { ...drive, index };
   }
 
@@ -114,7 +116,14 @@ class Placement {
 
   #addNamed(drive: DriveRequest, vdev: string): void {
     const other = this.#named.get(vdev);
-    if (other !== undefined) throw taken(drive, vdev, other);
+    if (other !== undefined) {
+      throw taken(
+        drive,
+        vdev,
+        other,
+        `each has a name of its own: --disk ${drive.file},raw,xvdb,rw`,
+      );
+    }
     this.#named.set(vdev, drive);
   }
 }
@@ -135,9 +144,11 @@ function tooMany(count: number): UsageError {
   );
 }
 
-function taken({ file }: DriveRequest, place: string, other: DriveRequest): UsageError {
-  return new UsageError(
-    `Cannot attach "${file}" at ${place}: "${other.file}" is there`,
-    "-cdrom is index 2, -hda to -hdd are 0 to 3",
-  );
+function taken(
+  { file }: DriveRequest,
+  place: string,
+  other: DriveRequest,
+  hint: string,
+): UsageError {
+  return new UsageError(`Cannot attach "${file}" at ${place}: "${other.file}" is there`, hint);
 }

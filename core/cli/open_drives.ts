@@ -120,10 +120,13 @@ export interface OpenVbd {
  * @throws {ImageError} when the image cannot be opened
  */
 export function openVbd(spec: string, snapshot: boolean, media: DiskConfig["media"]): OpenVbd {
-  const { index, ...request } = readXlDisk(spec);
+  const { index, ...request } = readXlDisk(spec, "block-attach");
   const { file, kind, vdev = DRIVE_NAMES[index ?? -1] } = request;
   if (vdev === undefined) {
-    throw new UsageError(`Cannot attach "${file}": it has no vdev`, `${file},raw,xvdb,rw`);
+    throw new UsageError(
+      `Cannot attach "${file}": it has no vdev`,
+      `block-attach ${file},raw,xvdb,rw`,
+    );
   }
   if (Deno.permissions.querySync({ name: "read" }).state !== "granted") {
     throw new UsageError(`Cannot open "${file}": files are out of reach by now`, MONITOR_HINT);

@@ -13,8 +13,6 @@ import { isVdev } from "../machine/storage.ts";
 import { BACKEND_KINDS } from "../types.ts";
 import { DriveKeys, type DriveRequest, PLAIN_DISK } from "./drive_keys.ts";
 
-const EXAMPLE = "--disk disk.img,raw,xvda,rw or --disk vdev=xvda,access=rw,target=disk.img";
-
 const POSITIONAL = ["target", "format", "vdev", "access"] as const;
 /** Keys of xl that are there and have one value. */
 const ONLY: Readonly<Record<string, readonly string[]>> = {
@@ -43,15 +41,18 @@ interface Spec {
 
 /**
  * Reads a disk specification; a text without a comma or `target=` is the name of a file.
+ * @param command what it stands behind, for messages
  * @throws {UsageError} when it makes no sense
  */
-export function readXlDisk(text: string): DriveRequest {
+export function readXlDisk(text: string, command: string = "--disk"): DriveRequest {
   const { backendType, rest } = takePrefixes(text);
   const [, before = rest, target] = /^(.*?,\s*|)target=(.*)$/s.exec(rest) ?? [];
   if (target === undefined && rest === text && /^[^,]+$/.test(text)) {
     return { ...PLAIN_DISK, file: text };
   }
-  const spec: Spec = { keys: new DriveKeys(`--disk "${text}"`, EXAMPLE), values: new Map() };
+  const examples = ["disk.img,raw,xvda,rw", "vdev=xvda,access=rw,target=disk.img"];
+  const example = examples.map((each) => `${command} ${each}`).join(" or ");
+  const spec: Spec = { keys: new DriveKeys(`${command} "${text}"`, example), values: new Map() };
   if (target !== undefined) spec.values.set("target", target);
   if (backendType !== undefined) spec.values.set("backendtype", backendType);
   const items = target === undefined ? rest : before.replace(/,\s*$/, "");

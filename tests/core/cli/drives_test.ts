@@ -128,3 +128,9 @@ for (
     assertStringIncludes(error.message, message);
   });
 }
+
+Deno.test("Two drives of one name are told to take another", () => {
+  const line = "--disk a,raw,xvda --disk b,raw,xvda".split(" ");
+  const { hint } = assertThrows(() => drives(...line), UsageError);
+  assertEquals(hint, "each has a name of its own: --disk b,raw,xvdb,rw");
+});

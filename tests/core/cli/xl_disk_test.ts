@@ -70,3 +70,9 @@ for (
     assertStringIncludes(error.message, `Cannot read --disk "${text}": ${why}`);
   });
 }
+
+Deno.test("readXlDisk() names the command that it reads for", () => {
+  const { message, hint } = assertThrows(() => readXlDisk("a,b", "block-attach"), UsageError);
+  assertEquals(message, 'Cannot read block-attach "a,b": format is "b", wanted raw');
+  assertStringIncludes(hint!, "block-attach disk.img,raw,xvda,rw or block-attach vdev=xvda");
+});
