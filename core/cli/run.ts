@@ -3,13 +3,9 @@
  * @module
  */
 
-import { dirname, join } from "@std/path";
 import { Xentrace } from "../debug/xentrace.ts";
 import { UsageError } from "../errors.ts";
-import { loadBios } from "../load/bios.ts";
-import { loadHvmloader } from "../load/hvmloader.ts";
-import { isBootDisk, loadGuest } from "../load/detect.ts";
-import type { GuestFormat, GuestImage } from "../load/image.ts";
+import { isBootDisk } from "../load/detect.ts";
 import { SymbolTable } from "../load/symbols.ts";
 import type { DiskConfig, MachineConfig, MachineType, RunResult } from "../machine/config.ts";
 import type { Inspector } from "../machine/inspect.ts";
@@ -23,21 +19,12 @@ import {
   type RunRecord,
 } from "../report/run.ts";
 import { formatRun } from "../report/summary.ts";
-import { SECTOR_SIZE } from "../types.ts";
 import { TOOL } from "../version.ts";
 import type { RunOptions } from "./run_args.ts";
 import { GuestConsole } from "./console.ts";
 import { type DebugOutput, openDebugOutput } from "./debug_console.ts";
 import { listGuest } from "./disasm.ts";
-import {
-  type GuestFile,
-  onHost,
-  readBios,
-  readGuest,
-  readIfThere,
-  readInitrd,
-  sha256,
-} from "./files.ts";
+import { onHost } from "./files.ts";
 import {
   attachment,
   closeDrives,
@@ -48,18 +35,10 @@ import {
 } from "./open_drives.ts";
 import { createFile, type Streams, writeAll, writeError, writeText } from "./output.ts";
 import { RequestsFile } from "./requests_file.ts";
+import { chooseMachine, hashGuest, readRunGuest, readVgaRom } from "./run_guest.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
-/** Needs the registers of a VGA, and nothing of the PCI bus. */
-const VGA_ROM = "vgabios-isavga.bin";
-const MISSING_BIOS_HINT = "apt install seabios, or -bios FILE";
-const MISSING_HVMLOADER_HINT = "Debian's package xen-utils-4.17 has it in usr/lib/xen-4.17/boot";
-const MISSING_HINT = "deno task run guests/bin/hello.bin boots a bundled one";
-
 const HOST_ERROR_HINT = "the guest has an I/O error and runs on; the exit code will say so";
-
-/** What guests written for this machine come as. */
-const XEN_GUESTS: readonly GuestFormat[] = ["bootsector", "multiboot", "flat", "hvmloader"];
 
 /**
  * Runs the command.
@@ -67,7 +46,7 @@ const XEN_GUESTS: readonly GuestFormat[] = ["bootsector", "multiboot", "flat", "
  */
 export async function runCommand(options: RunOptions, streams: Streams): Promise<number> {
   const { cpu, cost, media } = choosePresets(options);
-  const [file, guest] = options.bios ? readFirmware(options) : readKernel(options);
+  const [file, guest] = readRunGuest(options);
   if (options.disasm !== undefined) return listGuest(guest, options.disasm, options, streams);
   const vgaRom = options.bios ? readVgaRom(options, streams) : undefined;
   const names = options.symbols === undefined ? undefined : readSymbols(options.symbols);
@@ -134,64 +113,6 @@ function diskInput(drive: OpenDrive, hidesXen: boolean): DiskInput {
     sectors: backend.sectorCount,
     backend: isVbd ? backendType ?? "phy" : null,
   };
-}
-
-function readKernel(options: RunOptions): [GuestFile, GuestImage] {
-  const { guest: name, ramBytes, append, initrd, placement } = options;
-  const file = readGuest(name, name, ramBytes, MISSING_HINT);
-  const guest = loadGuest(file.bytes, {
-    name,
-    ramBytes,
-    readFile: (path) => readInitrd(path, ramBytes),
-    ...(append === undefined ? {} : { append }),
-    ...(initrd === undefined ? {} : { initrd }),
-    ...(placement === undefined ? {} : { placement }),
-    ...(options.machine?.type === "xenfv" ? { pvh: false } : {}),
-  });
-  return [file, guest];
-}
-
-function readFirmware(options: RunOptions): [GuestFile, GuestImage] {
-  const { guest: name, ramBytes, hvmloader } = options;
-  const bios = readBios(name, ramBytes, MISSING_BIOS_HINT);
-  const image = loadBios(bios.bytes, name);
-  if (hvmloader === undefined) return [bios, image];
-  const file = readBios(hvmloader, ramBytes, MISSING_HVMLOADER_HINT, "hvmloader");
-  return [file, loadHvmloader(file.bytes, { name: hvmloader, ramBytes, bios: bios.bytes })];
-}
-
-/** Debian's package has the video card's ROM beside the BIOS; without it there is no screen. */
-function readVgaRom(
-  { guest: bios, console, quiet }: RunOptions,
-  { stderr }: Streams,
-): Uint8Array | undefined {
-  const path = join(dirname(bios), VGA_ROM);
-  const rom = readIfThere(path);
-  if (rom === undefined && console.screen && !quiet) {
-    writeText(stderr, `${TOOL}: the BIOS has no screen: there is no "${path}"\n`);
-  }
-  return rom;
-}
-
-/**
- * What the user has named. Otherwise kernels made for Xen are shown it; what is in stock, where
- * it would behave otherwise, is not.
- */
-function chooseMachine({ machine, guest: name }: RunOptions, { format }: GuestImage): MachineType {
-  if (machine?.type === "xenfv" && format === "pvh") {
-    throw new UsageError(
-      `Cannot show Xen to "${name}": entered by its PVH note, it takes itself for a PVH domain, ` +
-        "which has no emulated devices",
-      "-machine pc, or the bzImage of the same kernel",
-    );
-  }
-  if (machine?.type === "pc" && format === "hvmloader") {
-    throw new UsageError(
-      "Cannot use -hvmloader: the machine hides Xen",
-      "-machine xenfv, or leave it out",
-    );
-  }
-  return machine?.type ?? (XEN_GUESTS.includes(format) ? "xenfv" : "pc");
 }
 
 function readSymbols(path: string): SymbolTable {
@@ -315,11 +236,6 @@ async function runToEnd(
 function reportEnd({ message, dump }: RunResult, { stderr }: Streams): void {
   if (message !== undefined) writeText(stderr, `${TOOL}: ${message}\n`);
   if (dump !== undefined) writeText(stderr, `${dump.trimEnd()}\n`);
-}
-
-/** Of the file, or of its boot sector if it is a disk: those are the bytes that were loaded. */
-function hashGuest(guest: GuestImage, { bytes, length }: GuestFile): string {
-  return sha256(isBootDisk(guest, length) ? bytes.subarray(0, SECTOR_SIZE) : bytes);
 }
 
 function writeRecord(record: RunRecord, options: RunOptions, streams: Streams): void {

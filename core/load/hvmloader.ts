@@ -13,7 +13,8 @@ import type { GuestImage, GuestSegment } from "./image.ts";
 import { endOf } from "./linux.ts";
 import { HVM_MODLIST_ENTRY, HVM_START_INFO, START_MAGIC, START_VERSION } from "./pvh.ts";
 
-const HINT = "Debian's package xen-utils-4.17 has it in usr/lib/xen-4.17/boot";
+/** Where to find it. */
+export const HVMLOADER_HINT = "Debian's package xen-utils-4.17 has it in usr/lib/xen-4.17/boot";
 
 /** By this name hvmloader finds the BIOS among its modules. */
 const BIOS_MODULE = "firmware";
@@ -52,7 +53,7 @@ export interface HvmloaderOptions {
 export function loadHvmloader(file: Uint8Array, options: HvmloaderOptions): GuestImage {
   const { name, ramBytes, bios } = options;
   if (!isElf(file)) {
-    throw new UsageError(`Cannot use "${name}" as hvmloader: it is no ELF file`, HINT);
+    throw new UsageError(`Cannot use "${name}" as hvmloader: it is no ELF file`, HVMLOADER_HINT);
   }
   const { segments, entry } = parseElf32(file, name);
   const start = pageAfter(endOf(segments));
