@@ -34,6 +34,15 @@ export interface ListRequest {
 /** Values of options, by name, as commander has them. */
 export type Flags = Readonly<Record<string, unknown>>;
 
+/** Those of the options that the user has given, as they were written. */
+export function given<Name extends string>(
+  flags: Flags,
+  ...names: readonly Name[]
+): { readonly [Each in Name]?: string } {
+  const entries = names.flatMap((name) => flags[name] === undefined ? [] : [[name, flags[name]]]);
+  return Object.fromEntries(entries);
+}
+
 /** MiB of guests that are not told how much. */
 export const DEFAULT_RAM = "32";
 /** What a user may want who names no guest. */

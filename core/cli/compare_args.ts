@@ -12,6 +12,7 @@ import {
   type CommonOptions,
   DEFAULT_RAM,
   type Flags,
+  given,
   Listing,
   oneGuest,
 } from "./common_args.ts";
@@ -67,8 +68,7 @@ export function compareCommand(done: (options: CompareOptions) => void): Command
     done({
       command: "compare",
       ...whatCompares(guest, flags),
-      ...(flags.disk === undefined ? {} : { disk: flags.disk as string }),
-      ...(flags.out === undefined ? {} : { out: flags.out as string }),
+      ...given(flags, "disk", "out"),
       op: diskOp(flags.op as string),
       bs: blockSize(flags.bs as string),
       count: parseCount("--count", flags.count as string),
@@ -83,21 +83,15 @@ function whatCompares(
   guest: string | undefined,
   flags: Flags,
 ): Pick<CompareOptions, "guest" | "linux"> {
-  const { kernel, initrd, append } = flags as Readonly<Record<string, string>>;
+  const { kernel } = given(flags, "kernel");
   if (kernel !== undefined) {
     oneGuest(guest, kernel);
-    return {
-      linux: {
-        kernel,
-        ...(initrd === undefined ? {} : { initrd }),
-        ...(append === undefined ? {} : { append }),
-      },
-    };
+    return { linux: { kernel, ...given(flags, "initrd", "append") } };
   }
-  const extra = Object.entries({ append, initrd }).find(([, value]) => value !== undefined);
+  const [extra] = Object.keys(given(flags, "append", "initrd"));
   if (extra !== undefined) {
     throw new UsageError(
-      `Cannot use --${extra[0]} without --kernel`,
+      `Cannot use --${extra} without --kernel`,
       "deno task compare --kernel vmlinuz --initrd initrd.img",
     );
   }

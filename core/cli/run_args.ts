@@ -13,6 +13,7 @@ import {
   type CommonOptions,
   DEFAULT_RAM,
   type Flags,
+  given,
   GUEST_HINT,
   Listing,
   oneGuest,
@@ -128,17 +129,12 @@ export function runCommand(done: (options: RunOptions) => void): Command {
       ...rebootOption(flags),
       ...(flags.rtc === undefined ? {} : { rtcBase: rtcBase(flags.rtc as string) }),
       ...(flags.machine === undefined ? {} : { machine: machineOption(flags.machine as string) }),
-      ...(flags.append === undefined ? {} : { append: flags.append as string }),
-      ...(flags.initrd === undefined ? {} : { initrd: flags.initrd as string }),
+      ...given(flags, "append", "initrd", "requests", "xenstore", "xentrace", "symbols"),
       ...(flags.load === undefined ? {} : { placement: parsePlacement(flags.load as string) }),
       ...(flags.disasm === undefined ? {} : { disasm: disasmRange(flags.disasm as string) }),
       ...(flags.debugcon === undefined
         ? {}
         : { debugConsole: debugConsole(flags.debugcon as string) }),
-      ...(flags.requests === undefined ? {} : { requests: flags.requests as string }),
-      ...(flags.xenstore === undefined ? {} : { xenstore: flags.xenstore as string }),
-      ...(flags.xentrace === undefined ? {} : { xentrace: flags.xentrace as string }),
-      ...(flags.symbols === undefined ? {} : { symbols: flags.symbols as string }),
       ...(flags.d === undefined ? {} : { log: logItems(flags.d as string) }),
       ...(flags.D === undefined ? {} : { logFile: flags.D as string }),
       ...common(flags, DEFAULT_RAM),
@@ -159,8 +155,7 @@ function whatStarts(
   flags: Flags,
   noDrives: boolean,
 ): Pick<RunOptions, "guest" | "bios" | "hvmloader"> {
-  const { kernel, bios, append, initrd, load } = flags as Readonly<Record<string, string>>;
-  const { hvmloader } = flags as Readonly<Record<string, string>>;
+  const { kernel, bios, hvmloader } = given(flags, "kernel", "bios", "hvmloader");
   const guest = named ?? kernel;
   if (guest !== undefined && bios !== undefined) {
     throw new UsageError(
@@ -177,10 +172,9 @@ function whatStarts(
   if (guest !== undefined || (bios === undefined && hvmloader === undefined && noDrives)) {
     return { guest: oneGuest(named, kernel), bios: false };
   }
-  const extra = Object.entries({ append, initrd, load }).find(([, value]) => value !== undefined);
+  const [extra] = Object.keys(given(flags, "append", "initrd", "load"));
   if (extra !== undefined) {
-    throw new UsageError(`Cannot use -${extra[0]} without a guest`, GUEST_HINT);
+    throw new UsageError(`Cannot use -${extra} without a guest`, GUEST_HINT);
   }
-  const loader = hvmloader === undefined ? {} : { hvmloader };
-  return { guest: bios ?? DEFAULT_BIOS, bios: true, ...loader };
+  return { guest: bios ?? DEFAULT_BIOS, bios: true, ...given(flags, "hvmloader") };
 }
