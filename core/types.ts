@@ -361,7 +361,7 @@ export interface BlockBackend {
 
 /**
  * Outcome of a {@link BlockRequest}: served; a sector cannot be read or written; refused; the disk
- * hangs, and whoever waits for it should go on waiting.
+ * hangs, and a drive that waits for it goes on waiting.
  */
 export type BlockStatus = "ok" | "error" | "aborted" | "timeout";
 

@@ -7,7 +7,8 @@
  * | `abort` | reads and writes are refused |
  * | `timeout` | reads and writes are never answered |
  *
- * Sectors before the fault are served. A refused or unanswered write stores nothing.
+ * Sectors before the fault are served. A refused or unanswered write stores nothing. A disk that hangs
+ * is given up by dom0's kernel: what a block backend has asked of it fails.
  * @module
  */
 
