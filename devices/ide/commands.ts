@@ -8,7 +8,7 @@
 import type { DiskDrive } from "./disk_drive.ts";
 import { fillIdentify, MAX_MULTIPLE } from "./identify.ts";
 import { smart } from "./smart.ts";
-import { ER_ABRT, WITH_DATA } from "./taskfile.ts";
+import { ER_ABRT, WITH_DATA, WITH_FLUSH } from "./taskfile.ts";
 
 /**
  * How a command moves data, in the standard's terms. An `immediate` one is done at once; it is PIO
@@ -28,7 +28,7 @@ export type Protocol =
 /**
  * All the work of an `immediate` command.
  * @param into 512 bytes
- * @returns the Error register, 0 for success, or {@link WITH_DATA}
+ * @returns the Error register, 0 for success, {@link WITH_DATA} or {@link WITH_FLUSH}
  */
 export type Immediate = (drive: DiskDrive, ext: boolean, into: Uint8Array) => number;
 
@@ -192,7 +192,7 @@ function setFeatures(drive: DiskDrive): number {
 
 function setWriteCache(drive: DiskDrive, enabled: boolean): number {
   drive.writeCache = enabled;
-  return 0;
+  return enabled ? 0 : WITH_FLUSH;
 }
 
 function setRevert(drive: DiskDrive, enabled: boolean): number {

@@ -31,6 +31,7 @@ import {
   SR_ERR,
   SR_IDLE,
   WITH_DATA,
+  WITH_FLUSH,
 } from "./taskfile.ts";
 import { DSM_TRIM, readTrimRanges } from "./trim.ts";
 import type { TrimRange } from "./trim.ts";
@@ -145,9 +146,14 @@ export class CommandRunner {
     return this.#command.protocol === "dma-in" || this.#command.protocol === "pio-in";
   }
 
+  #isWrite(): boolean {
+    return this.#command.protocol === "dma-out" || this.#command.protocol === "pio-out";
+  }
+
   #answer(): void {
     const { run, ext } = this.#command;
     const outcome = run(this.#drive, ext, this.block.segments(1)[0]);
+    if (outcome === WITH_FLUSH) return this.#submit("flush", NO_SEGMENTS);
     if (outcome !== WITH_DATA) return this.#end(outcome);
     this.#sectors = 1;
     this.#offerBlock("in");
@@ -173,8 +179,7 @@ export class CommandRunner {
 
   #beginSectors(): void {
     const { ext, multiple } = this.#command;
-    const isWrite = this.#command.protocol === "pio-out" || this.#command.protocol === "dma-out";
-    if (isWrite && this.#disk.readOnly) {
+    if (this.#isWrite() && this.#disk.readOnly) {
       this.#guestError("disk is read-only");
       return this.#end(ER_ABRT);
     }
@@ -270,10 +275,10 @@ export class CommandRunner {
   }
 
   #goOn(): void {
-    switch (this.#command.protocol) {
+    switch (this.#request.op) {
       case "flush":
         return this.#end(0);
-      case "trim":
+      case "discard":
         return this.#trim();
       default:
         return this.#advance();
@@ -300,7 +305,7 @@ export class CommandRunner {
       this.#taken += this.#sectors;
       this.#cable.interrupt();
     } else if (this.#remaining === 0) {
-      this.#end(0);
+      this.#finish();
     } else if (this.#command.protocol === "verify") {
       this.#verify();
     } else if (this.#isDma()) {
@@ -308,6 +313,12 @@ export class CommandRunner {
     } else if (this.#nextBlock()) {
       this.#cable.interrupt();
     }
+  }
+
+  /** Where no cache may keep what has been written, a write ends when it is durable. */
+  #finish(): void {
+    if (this.#isWrite() && !this.#drive.writeCache) this.#submit("flush", NO_SEGMENTS);
+    else this.#end(0);
   }
 
   #reaches(sectors: number): boolean {
@@ -329,14 +340,14 @@ export class CommandRunner {
   }
 
   #fail(status: BlockStatus, failedAt: number): void {
-    const { protocol } = this.#command;
+    const { op } = this.#request;
     if (status === "timeout") return this.#hang();
-    if (protocol !== "flush" && protocol !== "trim") {
+    if (op === "read" || op === "write") {
       this.#remaining -= failedAt - this.#sector;
       this.#report(failedAt);
     }
     if (status === "aborted") return this.#end(ER_ABRT);
-    if (!this.#isRead() && protocol !== "verify") return this.#end(ER_ABRT, SR_DF);
+    if (op !== "read") return this.#end(ER_ABRT, SR_DF);
     this.#drive.readErrors++;
     this.#end(ER_UNC);
   }

@@ -34,6 +34,8 @@ export const ER_ABRT = 0x04;
 
 /** Of a command's outcome, in place of an Error register: no error, a sector of data to read. */
 export const WITH_DATA = -1;
+/** Likewise: no error, once the disk's cache has been flushed. */
+export const WITH_FLUSH = -2;
 
 /** Error register after reset or diagnostic: no fault found. */
 export const DIAGNOSTIC_PASSED = 0x01;

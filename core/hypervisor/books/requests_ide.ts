@@ -73,8 +73,10 @@ export class IdeRequests {
       submitted: (op, sector, bytes) => {
         const request = this.#current;
         if (request === undefined) return;
-        if (request.bytes === 0) request.sector = sector;
-        request.op = op;
+        if (request.bytes === 0) {
+          request.sector = sector;
+          request.op = op;
+        }
         request.bytes += bytes;
       },
       completed: () => {

@@ -193,6 +193,34 @@ Deno.test("IdeChannel writes n sectors with one interrupt after each block", () 
   assertEquals(disk.sectors(10, 3), data);
 });
 
+Deno.test("IdeChannel ends a write when it is durable, once the write cache is switched off", () => {
+  const { disk, ide } = bench();
+  ide.out8(0x1f1, 0x82);
+  ide.out8(0x1f7, 0xef);
+  assertEquals([ide.in8(0x1f7), disk.log], [0xd0, ["flush 0+0"]], "what has been written before");
+  disk.complete();
+  assertEquals([ide.in8(0x1f7), ide.line.edges], [0x50, 1]);
+  ide.lba28(0x30, 10, 2);
+  for (let i = 0; i < 2; i++) {
+    ide.outsl(bytes(SECTOR, i));
+    disk.complete();
+  }
+  assertEquals([ide.in8(0x1f7), ide.line.edges], [0xd0, 2], "the first block is done");
+  disk.complete();
+  assertEquals([ide.in8(0x1f7), ide.line.edges], [0x50, 3]);
+  ide.prds(0x8000, [[0x3000, SECTOR]]);
+  ide.out32(BM + 4, 0x8000);
+  ide.out8(BM, 0x01);
+  ide.lba28(0xca, 20, 1);
+  disk.complete();
+  assertEquals([ide.in8(0x1f7), ide.line.edges], [0xd0, 3]);
+  disk.status = "error";
+  disk.complete();
+  assertEquals([ide.in8(0x1f7), ide.in8(0x1f1), ide.line.edges], [0x71, 0x04, 4]);
+  const flush = ["flush 12+0", "write 20+1", "flush 21+0"];
+  assertEquals(disk.log.slice(1), ["write 10+1", "write 11+1", ...flush]);
+});
+
 Deno.test("IdeChannel cuts MULTIPLE commands into blocks, the last one shorter", () => {
   const { disk, ide } = bench();
   ide.lba28(0xc6, 0, 4);

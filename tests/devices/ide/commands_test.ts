@@ -68,12 +68,14 @@ Deno.test("SET FEATURES records the transfer mode, aborts one that the disk lack
   assertEquals(command(ide, 0xef, 0x99), [0x51, 0x04]);
 });
 
-Deno.test("SET FEATURES turns the write cache off and on", () => {
-  const ide = bench();
-  for (const [feature, word85] of [[0x82, 0x4001], [0x02, 0x4021]] as const) {
-    assertEquals(command(ide, 0xef, feature), [0x50, 0]);
-    assertEquals(identify(ide)[85], word85);
-  }
+Deno.test("SET FEATURES turns the write cache off when it has been flushed, and on", () => {
+  const disk = new BenchDisk(64);
+  const ide = new IdeBench({ master: disk });
+  assertEquals(command(ide, 0xef, 0x82), [0xd0, 0]);
+  disk.complete();
+  assertEquals([ide.in8(0x1f7), identify(ide)[85]], [0x50, 0x4001]);
+  assertEquals(command(ide, 0xef, 0x02), [0x50, 0]);
+  assertEquals([identify(ide)[85], disk.log], [0x4021, ["flush 0+0"]]);
 });
 
 Deno.test("SRST restores the MULTIPLE setting unless SET FEATURES 66h says otherwise", () => {

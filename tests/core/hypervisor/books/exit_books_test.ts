@@ -34,6 +34,15 @@ Deno.test("ExitBooks ties the 26 accesses of a DMA command, its interrupt and th
   assertEquals([apic.samples, apic.tied, apic.ranges], [2, 1, ["0xfee00000-0xfee00fff"]]);
 });
 
+Deno.test("ExitBooks takes a command for what it moves, though the disk's cache is flushed for it", () => {
+  const bench = new BooksBench();
+  bench.ports(ISSUE);
+  bench.disk.submit({ op: "flush", sector: 32, segments: [], done: () => {} });
+  bench.complete().ports(COMPLETION).finish();
+  const [command] = bench.requests;
+  assertEquals([command?.op, command?.sector, command?.bytes], ["read", 24, 4096]);
+});
+
 Deno.test("ExitBooks ties polls of Status to the command that they wait for, or precede", () => {
   const bench = new BooksBench();
   bench.ports(FLUSH).ports("in1f7=50 in3f6=50").ports(FLUSH).ports("in3f6=50");
