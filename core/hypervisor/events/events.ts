@@ -168,7 +168,6 @@ export class EventChannels {
     const channel = this.#channels[evtchnPort];
     switch (channel?.state) {
       case "interdomain":
-        this.#sentByGuest++;
         channel.signal();
         return 0;
       case "ipi":
@@ -249,7 +248,10 @@ export class EventChannels {
       state: "interdomain",
       remoteDomid: DOM0,
       remotePort: this.#nextDom0Port++,
-      signal: onEvent,
+      signal: () => {
+        this.#sentByGuest++;
+        onEvent();
+      },
       hangUp: () => {},
     };
     this.#channels[remotePort] = channel;

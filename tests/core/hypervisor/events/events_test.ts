@@ -320,3 +320,16 @@ Deno.test("EVTCHNOP_alloc_unbound is for the guest's own ports", () => {
   assertEquals(guest.call(32, 6, guest.struct([0, 2, 0], [2, 2, 0])), EPERM);
   assertEquals(guest.call(32, 6, guest.struct([0, 2, 3], [2, 2, 0])), ESRCH);
 });
+
+Deno.test("EventChannels.counters counts what crosses between guest and dom0, not what stays", () => {
+  const guest = mappedGuest();
+  const { events } = guest.xen;
+  const [toDom0, toItself] = [events.allocateUnbound(0), events.allocateUnbound(0x7ff0)];
+  const backend = events.bindInterdomain(toDom0, () => {})!;
+  const loop = events.connect(0x7ff0, toItself);
+  guest.send(toDom0);
+  guest.send(loop);
+  guest.send(bindIpi(guest));
+  backend.notify();
+  assertEquals(events.counters, { sentByGuest: 1, sentByDom0: 1 });
+});
