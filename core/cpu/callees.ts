@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Callee, callee } from "./wasm.ts";
+import { type Callee, callee, I32, I64 } from "./wasm.ts";
 
 /** Reads that miss the TLB; an address is linear. */
 export const READ: Readonly<Record<1 | 2 | 4, Callee>> = {
@@ -35,10 +35,16 @@ export const SLOW_MODIFY: typeof MODIFY = {
   2: callee("slowModify16", 1, 1),
   4: callee("slowModify32", 1, 1),
 };
+/** CMPXCHG8B's access to memory: see exchange.ts. Returns what was at the linear address. */
+export const EXCHANGE: Callee = { name: "exchange", params: [I32], results: [I64] };
+/** The same where the TLB does not allow it. */
+export const SLOW_EXCHANGE: Callee = { ...EXCHANGE, name: "slowExchange" };
 /** A port access: port, and size with `IMMEDIATE_PORT` of sem/port.ts. */
 export const PORT_IN: Callee = callee("portIn", 2, 1);
 /** The same, and OUT's value. */
 export const PORT_OUT: Callee = callee("portOut", 3, 0);
+/** STI has turned interrupts on: stops behind the instruction if something must wait for the next. */
+export const HOLD_INTERRUPTS: Callee = callee("holdInterrupts", 0, 0);
 /** Makes `TSC_END` right. */
 export const LOOK_AT_CLOCK: Callee = callee("lookAtClock", 0, 0);
 /** Executes the instruction of a complex record; 0 when generated code must not go on by itself. */

@@ -443,12 +443,23 @@ export class Cpu {
     if (left === 0) return;
     const rest = state.get(BUDGET) - left;
     const stop = this.#disturbed || (state.flag(IF) && this.host.interruptPending);
-    if (stop) {
-      this.#disturbed = false;
-      this.#reserve = rest;
-      this.#granted -= rest;
-    }
-    state.set(BUDGET, stop ? 0 : rest);
+    if (stop) this.#stopBehind(rest);
+    else state.set(BUDGET, rest);
+  }
+
+  /** STI, in generated code, has turned interrupts on. */
+  holdInterrupts(): void {
+    this.shadow = true;
+    liftShadow(this);
+    if (this.shadow) this.#stopBehind(this.state.get(BUDGET));
+  }
+
+  /** Generated code goes no further than its block, whatever budget is left. */
+  #stopBehind(budget: number): void {
+    this.#disturbed = false;
+    this.#reserve = budget;
+    this.#granted -= budget;
+    this.state.set(BUDGET, 0);
   }
 
   /**

@@ -62,10 +62,3 @@ export function popf(cpu: Cpu, insn: Insn): void {
   setStackPointer(cpu, cpu.state.regs[ESP]! + insn.operandSize);
   setFlags(cpu, value, insn.operandSize);
 }
-
-/** STI: interrupts stay off until the next instruction is over, if they were. */
-export function sti(cpu: Cpu): void {
-  checkIopl(cpu);
-  if (!cpu.state.flag(IF)) cpu.shadow = true;
-  cpu.state.setFlag(IF, true);
-}

@@ -5,6 +5,7 @@
 
 import { isHeldUp } from "./boundary.ts";
 import type { Cpu } from "./cpu.ts";
+import { exchange, slowExchange } from "./exchange.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { fpuFunctions } from "./fpu/module.ts";
 import { portIn, portOut } from "./portio.ts";
@@ -32,6 +33,10 @@ export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue
     ...fpuFunctions(cpu, accesses),
     execute: (record: number) => cpu.executeRecord(record),
     ...sameRing.instantiate(cpu.state, {}),
+    ...exchange.instantiate(cpu.state, {
+      slowExchange: (linear: number) => slowExchange(cpu, linear),
+    }),
+    holdInterrupts: () => cpu.holdInterrupts(),
     heldUp: () => isHeldUp(cpu) ? 1 : 0,
     lookAgain: (record: number) => cpu.lookAgain(record),
     lookAtClock: () => cpu.lookAtClock(),

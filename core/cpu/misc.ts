@@ -1,5 +1,5 @@
 /**
- * Rare instructions without a fast path: BCD, PUSHA, ENTER, BOUND, CMPXCHG8B.
+ * Rare instructions without a fast path: BCD, PUSHA, ENTER, BOUND.
  * @module
  */
 
@@ -8,7 +8,7 @@ import { Fault, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
 import { effectiveAddress, maskAddress, writeOperand, writeRegister } from "./operand.ts";
 import { Frame, peek, pushAll, setStackPointer, stackMask } from "./stack.ts";
-import { AT, EAX, EBP, EBX, ECX, EDX, ESP, FLAG, SS } from "./state.ts";
+import { AT, EAX, EBP, ESP, FLAG, SS } from "./state.ts";
 
 /** UD2, and what no processor defines. */
 export function undefinedOpcode(): void {
@@ -86,23 +86,6 @@ export function bound(cpu: Cpu, insn: Insn): void {
   const high = sign(cpu.read(insn.segment, maskAddress(at + size, insn), size));
   const index = sign(cpu.state.regs[insn.operands[0]!.reg]!);
   if (index < low || index > high) throw Fault.of(VECTOR.BR, 0);
-}
-
-/** CMPXCHG8B writes memory in either case. */
-export function cmpxchg8b(cpu: Cpu, insn: Insn): void {
-  const { state, mmu } = cpu;
-  const { regs } = state;
-  const linear = cpu.linear(insn.segment, effectiveAddress(cpu, insn), 8, true);
-  const low = mmu.modify(linear, 4) >>> 0;
-  const high = mmu.modify((linear + 4) >>> 0, 4) >>> 0;
-  const equal = low === regs[EAX] && high === regs[EDX];
-  mmu.write(linear, 4, equal ? regs[EBX]! : low);
-  mmu.write((linear + 4) >>> 0, 4, equal ? regs[ECX]! : high);
-  if (!equal) {
-    regs[EAX] = low;
-    regs[EDX] = high;
-  }
-  state.eflags = (state.eflags & ~FLAG.ZF) | (equal ? FLAG.ZF : 0);
 }
 
 // ---- decimal adjust -----------------------------------------------------------------------------

@@ -231,6 +231,16 @@ export class Mmu implements PhysicalMemory {
     this.#writeAs(linear, size, value, this.#user());
   }
 
+  /**
+   * Two writes of four bytes: decoded code is told of both, and both pages are checked, before either
+   * is made.
+   */
+  writeTwice(linear: number, low: number, high: number): void {
+    this.#prepare(linear, 8, this.#user());
+    this.write(linear, 4, low);
+    this.write((linear + 4) >>> 0, 4, high);
+  }
+
   #crosses(linear: number, size: Size): boolean {
     return (linear & 0xfff) > PAGE_SIZE - size;
   }
@@ -261,16 +271,20 @@ export class Mmu implements PhysicalMemory {
     else this.#store(host, size, value);
   }
 
-  /** Both pages are checked, and decoded code told, before either is written. */
   #writeAcross(linear: number, size: Size, value: number, user: boolean): void {
-    const second = ((linear | 0xfff) + 1) >>> 0;
-    const low = this.#translate(linear, WRITE, user);
-    const high = this.#translate(second, WRITE, user);
-    if (low >= 0 && this.holdsCode(low)) this.codeWritten(low, 4096 - (linear & 0xfff));
-    if (high >= 0 && this.holdsCode(high)) this.codeWritten(high, size - (second - linear >>> 0));
+    this.#prepare(linear, size, user);
     for (let i = 0; i < size; i++) {
       this.#writeAs((linear + i) >>> 0, 1, value >>> (i * 8) & 0xff, user);
     }
+  }
+
+  /** Checks all pages, and tells decoded code, of what will be written in pieces. */
+  #prepare(linear: number, size: number, user: boolean): void {
+    const room = PAGE_SIZE - (linear & 0xfff);
+    const low = this.#translate(linear, WRITE, user);
+    const high = room < size ? this.#translate((linear + room) >>> 0, WRITE, user) : -1;
+    if (low >= 0 && this.holdsCode(low)) this.codeWritten(low, Math.min(room, size));
+    if (high >= 0 && this.holdsCode(high)) this.codeWritten(high, size - room);
   }
 
   #store(host: number, size: Size, value: number): void {

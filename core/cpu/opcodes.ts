@@ -214,7 +214,7 @@ row(0xf5, "cmc", "", flags.cmc);
 row(0xf8, "clc", "", flags.clc);
 row(0xf9, "stc", "", flags.stc);
 row(0xfa, "cli", "", direct.cli);
-sys(0xfb, "sti", "", eflags.sti);
+across(0xfb, "sti", "", direct.sti);
 row(0xfc, "cld", "", direct.cld);
 row(0xfd, "std", "", direct.std);
 
@@ -297,7 +297,7 @@ row(0x0fc1, "xadd", "Ev,Gv", alu.xadd);
 member(
   0x0fc7,
   1,
-  make("cmpxchg8b", "Mq", { system: misc.cmpxchg8b, feature: FEATURE.CX8 }),
+  make("cmpxchg8b", "Mq", { sem: alu.cmpxchg8b, feature: FEATURE.CX8 }),
   "memory",
 );
 

@@ -274,13 +274,20 @@ export class Straight extends Operands {
     const wide = width > 1 ? 1 : 0;
     const rm = this.rm(reserved, width, 50);
     const register = this.operand(reserved, width);
-    switch (rng.below(4)) {
+    switch (rng.below(5)) {
       case 0:
         return asm.form(width, 0x86 + wide, register, rm);
       case 1:
         return asm.form(width, 0x0fc0 + wide, register, rm);
       case 2:
         return reserved & 1 ? undefined : asm.form(width, 0x0fb0 + wide, register, rm);
+      case 3: {
+        if (reserved & 5) return;
+        // CMPXCHG8B: the second one may find what the first one has read.
+        const memory = this.memory(reserved);
+        asm.form(asm.word, 0x0fc7, 1, memory);
+        return asm.form(asm.word, 0x0fc7, 1, memory);
+      }
       default:
         if (reserved & 1) return;
         asm.prefix(asm.word);

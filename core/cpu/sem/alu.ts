@@ -7,6 +7,8 @@ import {
   add,
   and,
   eq,
+  high,
+  low,
   not as invert,
   num,
   or,
@@ -17,6 +19,8 @@ import {
   xor,
 } from "../ir.ts";
 import type { Val } from "../ir.ts";
+import { EXCHANGE } from "../callees.ts";
+import { EAX, EDX } from "../state.ts";
 import type { Sem, X } from "../x.ts";
 import {
   adcFlags,
@@ -24,6 +28,7 @@ import {
   compareFlags,
   logicFlags,
   sbbFlags,
+  setZero,
   subFlags,
   toSign,
 } from "./flags.ts";
@@ -133,6 +138,15 @@ export const cmpxchg: Sem = (x) => {
     x.setReg(0, old, x.size);
   });
   compareFlags(x, accumulator, old, x.size);
+};
+
+/** CMPXCHG8B: of the flags only ZF changes. */
+export const cmpxchg8b: Sem = (x) => {
+  const old = x.callFor(EXCHANGE, x.linear(0, 8, 2));
+  const lower = x.let(low(old)), upper = x.let(high(old));
+  setZero(x, and(eq(lower, x.reg(EAX)), eq(upper, x.reg(EDX))));
+  x.setReg(EAX, lower);
+  x.setReg(EDX, upper);
 };
 
 /** CBW, CWDE. */

@@ -24,6 +24,7 @@ import {
   type Val,
   xor,
 } from "../ir.ts";
+import { FLAG } from "../state.ts";
 import type { Flags, FlagWords, Sem, X } from "../x.ts";
 
 const SIXTEEN = num(16);
@@ -168,6 +169,13 @@ export function flagsOf(image: Val): Required<Pick<FlagWords, "ca" | "cb" | "fr"
     fr: eqz(bit(6)),
     fx: or(or(and(image, SIXTEEN), shl(wrongParity, num(8))), shl(bit(7), num(31))),
   };
+}
+
+/** Sets ZF to 0 or 1; the other flags stay. */
+export function setZero(x: X, zf: Val): void {
+  const image = x.let(or(and(flagsByte(x), num(~FLAG.ZF)), shl(zf, num(6))));
+  const { fr, fx } = flagsOf(image);
+  x.setFlags({ fr, fx });
 }
 
 /** SAHF. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LOOK_AT_CLOCK } from "../callees.ts";
+import { HOLD_INTERRUPTS, LOOK_AT_CLOCK } from "../callees.ts";
 import {
   and,
   eqz,
@@ -45,6 +45,16 @@ export const rdtsc: Sem = (x) => {
 export const cli: Sem = (x) => {
   x.if(gtU(CPL, IOPL), () => x.fault(GP));
   clear(x, FLAG.IF);
+};
+
+/** STI: interrupts stay off until the next instruction is over, if they were. */
+export const sti: Sem = (x) => {
+  x.if(gtU(CPL, IOPL), () => x.fault(GP));
+  x.if(eqz(and(SYSTEM_FLAGS, num(FLAG.IF))), () => {
+    x.setWord(AT.EFLAGS, or(SYSTEM_FLAGS, num(FLAG.IF)));
+    x.call(HOLD_INTERRUPTS);
+  });
+  x.proceed();
 };
 
 /** CLD. */
