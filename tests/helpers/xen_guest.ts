@@ -335,6 +335,14 @@ export class XenGuest {
   }
 }
 
+/** One with shared_info, and with the timer VIRQ on port 1. */
+export function timedGuest(): XenGuest {
+  const guest = new XenGuest();
+  guest.mapSharedInfo();
+  assertEquals(guest.call(32, 1, guest.struct([0, 4, 0], [4, 4, 0])), 0);
+  return guest;
+}
+
 function grantEntry(gref: number): Gpa {
   return GRANT_GFN * PAGE_SIZE + gref * 8;
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Dom0, Dom0Cost, GuestErrors, Ns } from "../../core/types.ts";
+import { buildDomain } from "../../core/hypervisor/toolstack/toolstack.ts";
 import { XenStore } from "../../core/hypervisor/xenstore/xenstore.ts";
 import { XenStoreRing } from "../../core/hypervisor/xenstore/ring.ts";
 import type { StoreObserver } from "../../core/hypervisor/xenstore/trace.ts";
@@ -82,6 +83,20 @@ const REQ_CONS = 2048;
 const REQ_PROD = 2052;
 const RSP_CONS = 2056;
 const RSP_PROD = 2060;
+
+/** A store with domain 1 as xl builds it, without devices. */
+export function storeOfDomain(): XenStore {
+  const store = new XenStore();
+  buildDomain(store.client(), {
+    domid: 1,
+    name: "g1",
+    uuid: "00000000-0000-0000-0000-000000000001",
+    memoryKiB: 262144,
+    store: { gfn: 0xfeffc, evtchnPort: 1 },
+    console: { gfn: 0xfefff, evtchnPort: 2 },
+  });
+  return store;
+}
 
 /** The driver in the guest: one byte stream each way through the shared page. */
 export class GuestDriver {

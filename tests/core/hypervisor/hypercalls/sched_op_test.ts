@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { SCRATCH, SHARED, XenGuest } from "../../../helpers/xen_guest.ts";
+import { SCRATCH, SHARED, timedGuest, XenGuest } from "../../../helpers/xen_guest.ts";
 
 const EPERM = -1;
 const ESRCH = -3;
@@ -8,14 +8,6 @@ const EINVAL = -22;
 const ENOSPC = -28;
 
 const PENDING = SHARED + 2048;
-
-/** With the timer VIRQ on port 1. */
-function timedGuest(): XenGuest {
-  const guest = new XenGuest();
-  guest.mapSharedInfo();
-  assertEquals(guest.call(32, 1, guest.struct([0, 4, 0], [4, 4, 0])), 0);
-  return guest;
-}
 
 Deno.test("SCHEDOP_shutdown tells the reason", () => {
   const guest = new XenGuest();

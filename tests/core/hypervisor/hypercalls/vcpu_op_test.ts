@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { SCRATCH, SHARED, XenGuest } from "../../../helpers/xen_guest.ts";
+import { SCRATCH, SHARED, timedGuest, XenGuest } from "../../../helpers/xen_guest.ts";
 
 const ENOENT = -2;
 const EFAULT = -14;
@@ -8,14 +8,6 @@ const ENOSYS = -38;
 const ETIME = -62;
 
 const PENDING = SHARED + 2048;
-
-/** With the timer VIRQ on port 1. */
-function timedGuest(): XenGuest {
-  const guest = new XenGuest();
-  guest.mapSharedInfo();
-  assertEquals(guest.call(32, 1, guest.struct([0, 4, 0], [4, 4, 0])), 0);
-  return guest;
-}
 
 const fired = (guest: XenGuest) => guest.memory.read32(PENDING) === 2;
 const acknowledge = (guest: XenGuest) => guest.memory.write32(PENDING, 0);

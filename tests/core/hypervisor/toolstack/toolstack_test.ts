@@ -1,25 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { buildDomain, type DomainBuild } from "../../../../core/hypervisor/toolstack/toolstack.ts";
 import { addVbd, vbdPaths, type VirtualDisk } from "../../../../core/hypervisor/toolstack/vbd.ts";
-import { XenStore } from "../../../../core/hypervisor/xenstore/xenstore.ts";
-import { GuestDriver, TYPE } from "../../../helpers/xenstore.ts";
-
-const DOMAIN: DomainBuild = {
-  domid: 1,
-  name: "g1",
-  uuid: "00000000-0000-0000-0000-000000000001",
-  memoryKiB: 262144,
-  store: { gfn: 0xfeffc, evtchnPort: 1 },
-  console: { gfn: 0xfefff, evtchnPort: 2 },
-};
+import type { XenStore } from "../../../../core/hypervisor/xenstore/xenstore.ts";
+import { GuestDriver, storeOfDomain, TYPE } from "../../../helpers/xenstore.ts";
 
 const BACKEND = "/local/domain/0/backend/vbd/1/768";
 
 const DISK = { kind: "disk", readOnly: false, backendType: "phy" } as const;
 
 function builtStore(): XenStore {
-  const store = new XenStore();
-  buildDomain(store.client(), DOMAIN);
+  const store = storeOfDomain();
   for (const [minor, [vdev, devid]] of ([["hda", 768], ["hdb", 832]] as const).entries()) {
     const disk: VirtualDisk = { ...DISK, vdev, devid, minor, params: vdev };
     addVbd(store.client(), vbdPaths(1, disk), disk);

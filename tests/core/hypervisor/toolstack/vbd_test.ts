@@ -1,5 +1,4 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { buildDomain } from "../../../../core/hypervisor/toolstack/toolstack.ts";
 import {
   addVbd,
   closeVbd,
@@ -9,7 +8,7 @@ import {
   vbdPaths,
   type VirtualDisk,
 } from "../../../../core/hypervisor/toolstack/vbd.ts";
-import { XenStore } from "../../../../core/hypervisor/xenstore/xenstore.ts";
+import { storeOfDomain } from "../../../helpers/xenstore.ts";
 
 const DISK: VirtualDisk = {
   vdev: "xvdb",
@@ -24,21 +23,8 @@ const PATHS = vbdPaths(1, DISK);
 const FRONTEND = "/local/domain/1/device/vbd/51728";
 const BACKEND = "/local/domain/0/backend/vbd/1/51728";
 
-function emptyDomain(): XenStore {
-  const store = new XenStore();
-  buildDomain(store.client(), {
-    domid: 1,
-    name: "g1",
-    uuid: "00000000-0000-0000-0000-000000000001",
-    memoryKiB: 262144,
-    store: { gfn: 0xfeffc, evtchnPort: 1 },
-    console: { gfn: 0xfefff, evtchnPort: 2 },
-  });
-  return store;
-}
-
 Deno.test("addVbd() writes what libxl writes, in its order", () => {
-  const store = emptyDomain();
+  const store = storeOfDomain();
   addVbd(store.client(), PATHS, DISK);
   connectVbd(store.client(), PATHS, DISK);
   assertEquals(store.ls(FRONTEND, { full: false, permissions: false }), [
@@ -71,7 +57,7 @@ Deno.test("addVbd() writes what libxl writes, in its order", () => {
 });
 
 Deno.test("addVbd() says at both ends what is a CD-ROM", () => {
-  const store = emptyDomain();
+  const store = storeOfDomain();
   const disc: VirtualDisk = { ...DISK, kind: "cdrom", readOnly: true };
   addVbd(store.client(), PATHS, disc);
   const client = store.client();
@@ -81,7 +67,7 @@ Deno.test("addVbd() says at both ends what is a CD-ROM", () => {
 });
 
 Deno.test("addVbd() gives QEMU the image, and blkback the block device that tapdisk makes of it", () => {
-  const client = emptyDomain().client();
+  const client = storeOfDomain().client();
   const written = (backendType: VirtualDisk["backendType"]) => {
     const disk: VirtualDisk = { ...DISK, backendType, params: "a.img" };
     const paths = vbdPaths(1, disk);
@@ -102,7 +88,7 @@ Deno.test("addVbd() gives QEMU the image, and blkback the block device that tapd
 });
 
 Deno.test("addVbd() gives the frontend to the guest, and lets each end read the other", () => {
-  const store = emptyDomain();
+  const store = storeOfDomain();
   addVbd(store.client(), PATHS, { ...DISK, readOnly: true });
   const lines = store.ls("/local/domain", { full: true, permissions: true });
   const line = (path: string) => lines.find((text) => text.startsWith(`${path} =`));
@@ -111,7 +97,7 @@ Deno.test("addVbd() gives the frontend to the guest, and lets each end read the 
 });
 
 Deno.test("addVbd() is one transaction: no watch fires before both ends are there", () => {
-  const store = emptyDomain();
+  const store = storeOfDomain();
   const guest = store.client();
   const seen: boolean[] = [];
   guest.watch("/local/domain/1/device", () => {
@@ -123,7 +109,7 @@ Deno.test("addVbd() is one transaction: no watch fires before both ends are ther
 });
 
 Deno.test("closeVbd() takes the backend offline and asks for Closing, unless it is Closed", () => {
-  const store = emptyDomain();
+  const store = storeOfDomain();
   const client = store.client();
   const keys = () => ["online", "state"].map((key) => client.read(`${BACKEND}/${key}`));
   addVbd(client, PATHS, DISK);
@@ -136,7 +122,7 @@ Deno.test("closeVbd() takes the backend offline and asks for Closing, unless it 
 });
 
 Deno.test("closeVbd() by force takes the frontend's end away", () => {
-  const client = emptyDomain().client();
+  const client = storeOfDomain().client();
   addVbd(client, PATHS, DISK);
   closeVbd(client, PATHS, true);
   assertEquals(client.list("/local/domain/1/device"), ["suspend"]);
@@ -144,7 +130,7 @@ Deno.test("closeVbd() by force takes the frontend's end away", () => {
 });
 
 Deno.test("destroyVbd() takes both ends away, with directories that held nothing else", () => {
-  const client = emptyDomain().client();
+  const client = storeOfDomain().client();
   addVbd(client, PATHS, DISK);
   const first: VirtualDisk = { ...DISK, devid: 768, vdev: "hda", backendType: "qdisk" };
   const firstPaths = vbdPaths(1, first);
@@ -158,7 +144,7 @@ Deno.test("destroyVbd() takes both ends away, with directories that held nothing
 });
 
 Deno.test("vbdInfo() has -1 for what the frontend has not written or has written wrong", () => {
-  const client = emptyDomain().client();
+  const client = storeOfDomain().client();
   addVbd(client, PATHS, DISK);
   client.write(`${FRONTEND}/ring-ref`, "eight");
   assertEquals(vbdInfo(client, PATHS), {
