@@ -13,6 +13,7 @@ import { bootMachine } from "../../core/machine/machine.ts";
 import { costPresets, mediaPresets, memoryDisk } from "../../core/machine/storage.ts";
 import type { CompareRecord, DiskOp } from "../../core/report/compare.ts";
 import { type BlockBackend, COST_KINDS, SECTOR_SIZE } from "../../core/types.ts";
+import { runToEnd } from "./small_machine.ts";
 
 const BIN = new URL("../../guests/bin/", import.meta.url);
 const RAM_BYTES = 16 << 20;
@@ -62,9 +63,7 @@ export function bootGuest(name: string, options: BootOptions = {}): GuestRun {
     onSerialByte: (byte) => serial.push(byte),
     ...limits,
   });
-  let result: RunResult | undefined;
-  while (result === undefined) result = machine.runSlice();
-  return { result, serial: String.fromCharCode(...serial) };
+  return { result: runToEnd(machine), serial: String.fromCharCode(...serial) };
 }
 
 /** Elapsed time minus all books: 0. */

@@ -3,9 +3,10 @@
  * @module
  */
 
+import { littleEndian } from "../../core/bits.ts";
 import { COST_PRESETS, DEFAULT_COST } from "../../core/hypervisor/costs.ts";
 import type { GuestImage } from "../../core/load/image.ts";
-import type { MachineConfig } from "../../core/machine/config.ts";
+import type { MachineConfig, RunResult } from "../../core/machine/config.ts";
 import { bootMachine } from "../../core/machine/machine.ts";
 import type { Machine } from "../../core/machine/machine.ts";
 import type { BlockBackend } from "../../core/types.ts";
@@ -38,6 +39,24 @@ export function exitWith(value: number): number[] {
   return [0xb0, value, 0xe6, 0xf4];
 }
 
+/** Four bytes, little-endian. */
+export function dword(value: number): number[] {
+  return littleEndian(value, 4);
+}
+
+/** 32-bit code: mov dword [address], value. */
+export function store(address: number, value: number): number[] {
+  return [0xc7, 0x05, ...dword(address), ...dword(value)];
+}
+
+/** 32-bit code: the hypercall of a number with its arguments in EBX, ECX, EDX; the answer in EAX. */
+export function hypercall(number: number, ebx: number, ecx: number, edx: number = 0): number[] {
+  return [
+    ...[0xb8, ...dword(number), 0xbb, ...dword(ebx), 0xb9, ...dword(ecx), 0xba, ...dword(edx)],
+    ...[0x0f, 0x01, 0xc1],
+  ];
+}
+
 /** A machine with 1 MiB or more of RAM and the given disks. */
 export function boot(
   guest: GuestImage,
@@ -51,4 +70,11 @@ export function boot(
     cost: COST_PRESETS[DEFAULT_COST]!,
     ...config,
   });
+}
+
+/** Slice after slice, without giving way. */
+export function runToEnd(machine: Machine): RunResult {
+  let result: RunResult | undefined;
+  while (result === undefined) result = machine.runSlice();
+  return result;
 }

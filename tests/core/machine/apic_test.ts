@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { GuestImage } from "../../../core/load/image.ts";
 import { COSTS } from "../../helpers/host.ts";
-import { boot, exitWith } from "../../helpers/small_machine.ts";
+import { boot, dword, exitWith, store } from "../../helpers/small_machine.ts";
 
 const CODE = 0x100000;
 const GDT = 0x101000;
@@ -16,9 +16,6 @@ const IOAPIC = 0xfec00000;
 const TIMER_VECTOR = 0x40;
 const PIT_VECTOR = 0x50;
 
-const dword = (value: number) => [0, 8, 16, 24].map((shift) => value >>> shift & 0xff);
-/** mov dword [address], value */
-const store = (address: number, value: number) => [0xc7, 0x05, ...dword(address), ...dword(value)];
 /** mov al, value; out port, al */
 const out = (port: number, value: number) => [0xb0, value, 0xe6, port];
 const STI = 0xfb, HLT = 0xf4, IRET = 0xcf;

@@ -1,15 +1,32 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { boot, exitWith, flatGuest } from "../../helpers/small_machine.ts";
+import { boot, dword, exitWith, flatGuest, hypercall, store } from "../../helpers/small_machine.ts";
 
-const dword = (value: number) => [value, value >> 8, value >> 16, value >> 24].map((b) => b & 0xff);
-/** mov dword [address], value. */
-const store = (at: number, value: number) => [0xc7, 0x05, ...dword(at), ...dword(value)];
-/** Hypercall `eax` with EBX, ECX, EDX. */
-const hypercall = (eax: number, ebx: number, ecx: number, edx: number) => [
-  ...[0xb8, ...dword(eax), 0xbb, ...dword(ebx), 0xb9, ...dword(ecx), 0xba, ...dword(edx)],
-  ...[0x0f, 0x01, 0xc1],
-];
 const OUT_AL = exitWith(0).slice(2);
+
+/** The first page of the grant table. */
+const TABLE = 0x120;
+const PLACE_TABLE = [
+  ...store(0x111000, 0x7ff0), // add_to_physmap: grant table, page 0
+  ...store(0x111004, 1),
+  ...store(0x111008, 0),
+  ...store(0x11100c, TABLE),
+  ...hypercall(12, 7, 0x111000, 0),
+];
+/** Reference 8: frame 140 for domain 1. */
+const GRANT_FRAME = [
+  ...store(TABLE * 4096 + 64 + 4, 0x140),
+  ...store(TABLE * 4096 + 64, 1 << 16 | 1),
+];
+/** Where the arguments of map_grant_ref are. */
+const MAP = 0x110000;
+/** Domain 1 maps its reference 8. */
+const mapGrant = (address: number, flags: number) => [
+  ...store(MAP, address),
+  ...store(MAP + 8, flags),
+  ...store(MAP + 12, 8),
+  ...store(MAP + 16, 1),
+  ...hypercall(20, 0, MAP, 1),
+];
 
 Deno.test("Machine: a long array of grant operations is several hypercalls to the guest's one", () => {
   const swap3000 = hypercall(20, 11, 0x110000, 3000);
@@ -20,27 +37,18 @@ Deno.test("Machine: a long array of grant operations is several hypercalls to th
 });
 
 Deno.test("Machine: a page mapped read-only is read where it is mapped, and written nowhere", () => {
-  const [table, map, other] = [0x120, 0x110000, 0x130000];
+  const other = 0x130000;
   const machine = boot(flatGuest(
-    ...store(0x111000, 0x7ff0), // add_to_physmap: grant table, page 0
-    ...store(0x111004, 1),
-    ...store(0x111008, 0),
-    ...store(0x11100c, table),
-    ...hypercall(12, 7, 0x111000, 0),
-    ...store(table * 4096 + 64 + 4, 0x140), // reference 8: frame 140 for domain 1
-    ...store(table * 4096 + 64, 1 << 16 | 1),
-    ...store(map, other),
-    ...store(map + 8, 6), // for the host, read-only
-    ...store(map + 12, 8),
-    ...store(map + 16, 1),
-    ...hypercall(20, 0, map, 1),
+    ...PLACE_TABLE,
+    ...GRANT_FRAME,
+    ...mapGrant(other, 6), // for the host, read-only
     ...store(0x140000, 0x55),
     ...store(other, 0x66),
     ...[0xa1, ...dword(other)], // mov eax, [other]
     ...OUT_AL,
   ));
   assertEquals(machine.runSlice()!.code, (0x55 << 1 | 1) & 0xff);
-  assertEquals(machine.memory.read32(table * 4096 + 64), 1 << 16 | 0x9);
+  assertEquals(machine.memory.read32(TABLE * 4096 + 64), 1 << 16 | 0x9);
   const lines = machine.inspector.grants();
   assertEquals(lines.slice(2, 5), [
     "grant-table for remote d0 (v1)",
@@ -80,34 +88,25 @@ Deno.test("Machine: a table of version 2 can grow as far as it may, and change b
 });
 
 Deno.test("Machine: a frame that was ballooned out is empty again when a grant is unmapped there", () => {
-  const [table, map, list] = [0x120, 0x110000, 0x112000];
+  const list = 0x112000;
   const machine = boot(flatGuest(
-    ...store(0x111000, 0x7ff0), // add_to_physmap: grant table, page 0
-    ...store(0x111004, 1),
-    ...store(0x111008, 0),
-    ...store(0x11100c, table),
-    ...hypercall(12, 7, 0x111000, 0),
+    ...PLACE_TABLE,
     ...store(list, 0x130), // decrease_reservation of frame 130
     ...store(0x112010, list),
     ...store(0x112014, 1),
     ...store(0x112018, 0),
     ...store(0x112020, 0x7ff0),
     ...hypercall(12, 1, 0x112010, 0),
-    ...store(table * 4096 + 64 + 4, 0x140), // reference 8: frame 140 for domain 1
-    ...store(table * 4096 + 64, 1 << 16 | 1),
-    ...store(map, 0x130000),
-    ...store(map + 8, 2),
-    ...store(map + 12, 8),
-    ...store(map + 16, 1),
-    ...hypercall(20, 0, map, 1),
+    ...GRANT_FRAME,
+    ...mapGrant(0x130000, 2),
     ...store(0x130000, 0x5a), // through the mapping
-    ...store(map + 8, 0), // unmap_grant_ref: no bus address
-    ...store(map + 12, 0),
-    ...store(map + 16, 0), // handle
-    ...hypercall(20, 1, map, 1),
+    ...store(MAP + 8, 0), // unmap_grant_ref: no bus address
+    ...store(MAP + 12, 0),
+    ...store(MAP + 16, 0), // handle
+    ...hypercall(20, 1, MAP, 1),
     ...OUT_AL,
   ));
   assertEquals(machine.runSlice()!.code, 1);
   assertEquals(machine.memory.read32(0x140000), 0x5a);
-  assertEquals([machine.memory.page(0x130), machine.memory.read16(map + 20)], [undefined, 0]);
+  assertEquals([machine.memory.page(0x130), machine.memory.read16(MAP + 20)], [undefined, 0]);
 });

@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
-import type { MachineConfig, RunResult } from "../../../core/machine/config.ts";
-import { boot, flatGuest } from "../../helpers/small_machine.ts";
+import type { MachineConfig } from "../../../core/machine/config.ts";
+import { boot, flatGuest, runToEnd } from "../../helpers/small_machine.ts";
 
 /** Sends back what comes in on COM1 until it is a q; ends with code 33. */
 const ECHO = flatGuest(
@@ -20,8 +20,7 @@ Deno.test("Machine.input() types bytes one after the other, at the line's speed"
   const { machine, text } = newEcho();
   machine.input("serial", bytes("hallo q"));
   assertEquals(machine.waitingInput("serial"), 0);
-  let result: RunResult | undefined;
-  while (result === undefined) result = machine.runSlice();
+  const result = runToEnd(machine);
   assertEquals([text(), result.code], ["hallo q", 33]);
   const onTheWire = 7 * 10 * 1e9 / 115200;
   assertEquals(Math.floor(result.counters.elapsedNs / onTheWire), 1);
@@ -37,14 +36,12 @@ Deno.test("Machine.inputs makes another machine do the same, to the last nanosec
   assertEquals(machine.inspector.readPort(0x3ff, 1), 0x5a);
   machine.runSlice();
   machine.input("serial", bytes("q"));
-  let result: RunResult | undefined;
-  while (result === undefined) result = machine.runSlice();
+  const result = runToEnd(machine);
   assertEquals(text(), "abcq");
   assertEquals(new Set(machine.inputs.map(({ at }) => at)).size, 3);
 
   const again = newEcho({ inputs: machine.inputs });
-  let replayed: RunResult | undefined;
-  while (replayed === undefined) replayed = again.machine.runSlice();
+  const replayed = runToEnd(again.machine);
   assertEquals([again.text(), replayed], ["abcq", result]);
   assertEquals(again.machine.inputs, machine.inputs);
   assertNotEquals(newEcho().machine.runSlice(), result);

@@ -3,7 +3,16 @@ import type { MachineConfig, RunResult } from "../../../core/machine/config.ts";
 import type { BlockBackend } from "../../../core/types.ts";
 import { MEDIA_PRESETS } from "../../../devices/disk/media.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
-import { boot, exitWith, flatGuest, outb } from "../../helpers/small_machine.ts";
+import {
+  boot,
+  dword,
+  exitWith,
+  flatGuest,
+  hypercall,
+  outb,
+  runToEnd,
+  store,
+} from "../../helpers/small_machine.ts";
 
 /** AH = AL; sector 0, one sector; DX = 1f7h; out AH; until DRQ; DX = 1f0h; return. */
 const COMMAND = [
@@ -87,13 +96,10 @@ Deno.test("system_reset starts the machine again, at the same time in a replay",
   const live = boot(code, { reboot: "reset", maxTime: 5e6 });
   live.runSlice();
   live.toolstack({ verb: "system_reset" });
-  let result: RunResult | undefined;
-  while (result === undefined) result = live.runSlice();
+  const result = runToEnd(live);
   assertEquals(result.counters.exits.byPort, { "0x0e9:out": 2 });
   const again = boot(code, { reboot: "reset", maxTime: 5e6, inputs: live.inputs });
-  let replayed: RunResult | undefined;
-  while (replayed === undefined) replayed = again.runSlice();
-  assertEquals(replayed, result);
+  assertEquals(runToEnd(again), result);
 });
 
 Deno.test("A guest that resets at once gives way to the host at every start", () => {
@@ -123,14 +129,6 @@ Deno.test("A reset ends the domain: the next has another number, and nothing is 
   assertEquals(tree(), renamed.sort());
 });
 
-/** hypercall(number, command, pointer), with the vCPU's answer in EAX. */
-const hypercall = (number: number, command: number, pointer: number): number[] => [
-  ...[0xb8, ...dword(number), 0xbb, ...dword(command), 0xb9, ...dword(pointer)],
-  ...[0x0f, 0x01, 0xc1],
-];
-/** mov dword [address], value */
-const store = (address: number, value: number) => [0xc7, 0x05, ...dword(address), ...dword(value)];
-const dword = (value: number) => [0, 8, 16, 24].map((shift) => value >>> shift & 0xff);
 /** EVTCHNOP_alloc_unbound for dom0; the port to port E9h, and shut down for that reason. */
 const allocateAndShutDown = (reason: number) => [
   ...store(0x7000, 0x7ff0),
@@ -145,8 +143,7 @@ Deno.test("A soft reset keeps memory and vCPU, and makes event channels anew", (
   const seen: number[] = [];
   const code = [...allocateAndShutDown(5), ...allocateAndShutDown(5), ...exitWith(0)];
   const machine = boot(flatGuest(...code), { onDebugByte: (byte) => seen.push(byte) });
-  let result: RunResult | undefined;
-  while (result === undefined) result = machine.runSlice();
+  const result = runToEnd(machine);
   assertEquals([result.reason, seen], ["guest-exit", [3, 0, 3, 0]]);
   assertEquals(result.counters.hypercalls.byName, { event_channel_op: 2, sched_op: 2 });
   const tree = machine.inspector.xenstore("/local/domain/1", { full: true, permissions: false });
@@ -157,8 +154,7 @@ Deno.test("A guest that suspends unasked goes on as if the suspend had been canc
   const seen: number[] = [];
   const code = [...allocateAndShutDown(2), ...allocateAndShutDown(2), ...exitWith(0)];
   const machine = boot(flatGuest(...code), { onDebugByte: (byte) => seen.push(byte) });
-  let result: RunResult | undefined;
-  while (result === undefined) result = machine.runSlice();
+  const result = runToEnd(machine);
   assertEquals([result.reason, seen], ["guest-exit", [3, 1, 4, 1]]);
 });
 

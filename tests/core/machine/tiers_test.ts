@@ -15,6 +15,7 @@ import {
   imageBytes,
   sha256OfAll,
 } from "../../helpers/machine.ts";
+import { runToEnd } from "../../helpers/small_machine.ts";
 
 const RAM_BYTES = 16 << 20;
 const SECTORS = 1024;
@@ -49,10 +50,8 @@ function traceOf(name: string, append: string | undefined, heat: number | undefi
     onSerialByte: (byte) => serial.push(byte),
     ...heat !== undefined && { heat },
   });
-  let result = machine.runSlice();
-  while (result === undefined) result = machine.runSlice();
   return {
-    result: JSON.stringify(result),
+    result: JSON.stringify(runToEnd(machine)),
     serial: String.fromCharCode(...serial),
     memory: sha256OfAll(pages(machine.memory)),
     disk: sha256(disk),

@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { MachineConfig, RunResult } from "../../../core/machine/config.ts";
-import type { Machine } from "../../../core/machine/machine.ts";
-import { boot, flatGuest } from "../../helpers/small_machine.ts";
+import type { MachineConfig } from "../../../core/machine/config.ts";
+import { boot, flatGuest, runToEnd } from "../../helpers/small_machine.ts";
 import { XEN_ECHO } from "../../helpers/xen_console.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -11,12 +10,6 @@ function newEcho(config: Partial<MachineConfig> = {}) {
   const onXenConsoleByte = (byte: number) => void written.push(byte);
   const machine = boot(flatGuest(...XEN_ECHO), { ...config, onXenConsoleByte });
   return { machine, text: () => String.fromCharCode(...written) };
-}
-
-function runToEnd(machine: Machine): RunResult {
-  let result: RunResult | undefined;
-  while (result === undefined) result = machine.runSlice();
-  return result;
 }
 
 Deno.test("Machine.input() types on hvc0, at the same time in a replay", () => {

@@ -1,8 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { boot, exitWith, flatGuest, outb } from "../../helpers/small_machine.ts";
+import { boot, dword, exitWith, flatGuest, outb, store } from "../../helpers/small_machine.ts";
 
-const dword = (value: number) => [value, value >> 8, value >> 16, value >> 24].map((b) => b & 0xff);
-const store = (at: number, value: number) => [0xc7, 0x05, ...dword(at), ...dword(value)];
 const load = (at: number) => [0xa1, ...dword(at)]; // mov eax, [at]
 const OUT_AL = exitWith(0).slice(2);
 
