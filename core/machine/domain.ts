@@ -11,7 +11,7 @@ import type { CostPreset } from "../hypervisor/costs.ts";
 import { grantCopyTime, hypercallTime, tlbShootdownTime } from "../hypervisor/costs.ts";
 import { HVM_PARAM } from "../hypervisor/hypercalls/hvm_params.ts";
 import type { ExitBooks } from "../hypervisor/books/exit_books.ts";
-import { type RefusalCounts, Refusals } from "../hypervisor/books/refusals.ts";
+import { Refusals } from "../hypervisor/books/refusals.ts";
 import type { ShutdownReason } from "../hypervisor/hypercalls/sched_op.ts";
 import { buildDomain, removeDomain } from "../hypervisor/toolstack/toolstack.ts";
 import type { RingEndpoint } from "../hypervisor/toolstack/toolstack.ts";
@@ -88,13 +88,11 @@ export class Domain {
   readonly #parts: DomainParts;
   readonly #store: XenStore;
   readonly #storeRing: XenStoreRing;
-  readonly #refusals: Refusals;
   #suppressed = 0;
 
   constructor(parts: DomainParts) {
     this.#parts = parts;
     this.#store = parts.store;
-    this.#refusals = parts.refusals ?? new Refusals();
     this.xen = this.#makeXen();
     const store = this.#specialPage(SPECIAL_GFN.STORE, RESERVED_GREF.STORE);
     const console = this.#specialPage(SPECIAL_GFN.CONSOLE, RESERVED_GREF.CONSOLE);
@@ -122,11 +120,6 @@ export class Domain {
    */
   get suppressedEvents(): number {
     return this.#suppressed;
-  }
-
-  /** What the backends have refused. */
-  get refusals(): RefusalCounts {
-    return this.#refusals.counts;
   }
 
   /**
@@ -269,6 +262,7 @@ export class Domain {
 
   #makeVbds(): Vbds {
     const { clock, memory, dom0, errors, costs, exits, onToolstack } = this.#parts;
+    const { refusals = new Refusals() } = this.#parts;
     return new Vbds({
       clock,
       dom0,
@@ -278,7 +272,7 @@ export class Domain {
       exits,
       xen: this.xen,
       store: this.#store,
-      refusals: this.#refusals,
+      refusals,
       onSuppressed: () => this.#suppressed++,
       tell: (line) => onToolstack?.(line),
     });
