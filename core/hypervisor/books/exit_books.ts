@@ -92,17 +92,17 @@ export class ExitBooks {
     return ring;
   }
 
-  /** The rings of a domain are gone: their requests under way end here. */
+  /** The rings of a domain are gone, and its events: their requests under way end here. */
   domainEnded(): void {
     for (const ring of this.#rings) ring.finish();
     this.#rings.length = 0;
+    this.#book.finish();
   }
 
   /** There is another board: all requests under way end here. */
   restarted(): void {
     this.domainEnded();
     for (const channel of this.#channels) channel.finish();
-    this.#book.finish();
     this.#channels = [new IdeRequests(this.#book), new IdeRequests(this.#book)];
     this.#table.remapped();
   }

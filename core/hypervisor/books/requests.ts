@@ -152,7 +152,7 @@ export class RequestBook {
     if (before !== undefined) this.#endIfOver(before);
   }
 
-  /** The run is over and all paths have closed their requests. */
+  /** The run or the domain is over: no upcall is due, no interrupt is being dealt with. */
   finish(): void {
     this.none.absorb(this.events);
     const waiting = this.#notified;

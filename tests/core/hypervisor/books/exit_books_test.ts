@@ -101,6 +101,19 @@ Deno.test("ExitBooks ties an event to the first request that it shows, an upcall
   assertEquals(none.exits, 1);
 });
 
+Deno.test("ExitBooks.domainEnded() lets no upcall of the next domain be for a request of the last", () => {
+  const bench = new BooksBench();
+  const ring = bench.books.watchRing("hda");
+  bench.other(EXIT.VMCALL, () => ring.event(1));
+  ring.taken(0, { operation: 0, dataOperation: 0, sector: 0, sectors: 8 });
+  ring.answered(0, true);
+  bench.books.domainEnded();
+  bench.event(EXIT.EXTERNAL_INTERRUPT).books.upcall();
+  const { none } = bench.finish();
+  assertEquals(bench.requests.map(({ exits, interrupts }) => [exits, interrupts]), [[1, 0]]);
+  assertEquals(none.exits, 1);
+});
+
 Deno.test("ExitBooks.finish() ends what is under way", () => {
   const bench = new BooksBench();
   const ring = bench.books.watchRing("hda");
