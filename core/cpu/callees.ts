@@ -45,6 +45,8 @@ export const PORT_IN: Callee = callee("portIn", 2, 1);
 export const PORT_OUT: Callee = callee("portOut", 3, 0);
 /** STI has turned interrupts on: stops behind the instruction if something must wait for the next. */
 export const HOLD_INTERRUPTS: Callee = callee("holdInterrupts", 0, 0);
+/** POPF has set IF or TF, or changed AC: the same if something comes before the next instruction. */
+export const FLAGS_CHANGED: Callee = callee("flagsChanged", 0, 0);
 /** Makes `TSC_END` right. */
 export const LOOK_AT_CLOCK: Callee = callee("lookAtClock", 0, 0);
 /** Executes the instruction of a complex record; 0 when generated code must not go on by itself. */

@@ -20,9 +20,10 @@ import { type Frames, Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
 import { type Reset, setRegisters } from "./reset.ts";
 import { type SameRing } from "./same_ring.ts";
+import { updateMode } from "./segment.ts";
 import { AT, CpuState, CS, FLAG, RAM_BASE, SEG, SS } from "./state.ts";
 
-const { BUDGET, HOT, NMI_BLOCKED, RECORD, TSC_END, TSC_KNOWN, TSC_OFFSET } = AT;
+const { BUDGET, HOT, MODE, NMI_BLOCKED, RECORD, TSC_END, TSC_KNOWN, TSC_OFFSET } = AT;
 const { LIMIT: SEG_LIMIT, LOW: SEG_LOW, RIGHTS: SEG_RIGHTS, SPAN: SEG_SPAN } = SEG;
 const { IF } = FLAG;
 const { COUNT: REC_COUNT, LEFT: REC_LEFT, PC: REC_PC, STRIDE: REC_STRIDE } = REC;
@@ -452,6 +453,14 @@ export class Cpu {
     this.shadow = true;
     liftShadow(this);
     if (this.shadow) this.#stopBehind(this.state.get(BUDGET));
+  }
+
+  /** POPF, in generated code, has changed flags on which more depends than on others. */
+  flagsChanged(): void {
+    const { state } = this;
+    const mode = state.get(MODE);
+    updateMode(this);
+    if (state.get(MODE) !== mode || isHeldUp(this)) this.#stopBehind(state.get(BUDGET));
   }
 
   /** Generated code goes no further than its block, whatever budget is left. */

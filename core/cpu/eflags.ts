@@ -1,15 +1,13 @@
 /**
- * EFLAGS as a register: who may change which bit, and the instructions that do.
+ * EFLAGS as a register: who may change which bit. The instructions that do are in sem/system.ts.
  * Source: Intel SDM vol. 2; vol. 3 §20.2.7 (virtual-8086).
  * @module
  */
 
 import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
-import type { Insn } from "./insn.ts";
 import { updateMode } from "./segment.ts";
-import { peek, setStackPointer } from "./stack.ts";
-import { ARITHMETIC, AT, CR0, ESP, FLAG } from "./state.ts";
+import { ARITHMETIC, AT, CR0, FLAG } from "./state.ts";
 
 const { CR: AT_CR, EFLAGS } = AT;
 const { AC, DF, ID, IF, IOPL, NT, RF, TF, VM } = FLAG;
@@ -53,12 +51,4 @@ export function setFlags(
   const after = (before & ~writable) | (value & writable);
   state.eflags = after;
   if ((before ^ after) & AC) updateMode(cpu);
-}
-
-/** POPF: see {@link setFlags}; VM stays, RF is cleared. */
-export function popf(cpu: Cpu, insn: Insn): void {
-  if (cpu.state.flag(VM)) checkIopl(cpu);
-  const value = peek(cpu, 0, insn.operandSize);
-  setStackPointer(cpu, cpu.state.regs[ESP]! + insn.operandSize);
-  setFlags(cpu, value, insn.operandSize);
 }

@@ -37,6 +37,7 @@ export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue
       slowExchange: (linear: number) => slowExchange(cpu, linear),
     }),
     holdInterrupts: () => cpu.holdInterrupts(),
+    flagsChanged: () => cpu.flagsChanged(),
     heldUp: () => isHeldUp(cpu) ? 1 : 0,
     lookAgain: (record: number) => cpu.lookAgain(record),
     lookAtClock: () => cpu.lookAtClock(),

@@ -12,12 +12,12 @@ import * as flags from "./sem/flags.ts";
 import * as move from "./sem/move.ts";
 import * as muldiv from "./sem/muldiv.ts";
 import * as port from "./sem/port.ts";
+import * as segment from "./sem/segment.ts";
 import * as shift from "./sem/shift.ts";
 import * as stack from "./sem/stack.ts";
 import * as string from "./sem/string.ts";
 import * as direct from "./sem/system.ts";
 import * as control from "./control.ts";
-import * as eflags from "./eflags.ts";
 import * as far from "./far.ts";
 import { iret } from "./iret.ts";
 import * as misc from "./misc.ts";
@@ -76,12 +76,12 @@ for (let r = 0; r < 8; r++) {
 row(0x90, "nop", "", move.nop);
 
 ["es", "cs", "ss", "ds"].forEach((name, s) => {
-  sys(0x06 + s * 8, `push ${name}`, "", segments.pushSegment(s));
+  row(0x06 + s * 8, `push ${name}`, "", segment.pushSegment(s));
   if (s !== 1) sys(0x07 + s * 8, `pop ${name}`, "", segments.popSegment(s));
 });
-sys(0x0fa0, "push fs", "", segments.pushSegment(4));
+row(0x0fa0, "push fs", "", segment.pushSegment(4));
 sys(0x0fa1, "pop fs", "", segments.popSegment(4));
-sys(0x0fa8, "push gs", "", segments.pushSegment(5));
+row(0x0fa8, "push gs", "", segment.pushSegment(5));
 sys(0x0fa9, "pop gs", "", segments.popSegment(5));
 
 sys(0x27, "daa", "", misc.daa);
@@ -109,7 +109,10 @@ row(0x88, "mov", "Eb,Gb", move.mov);
 row(0x89, "mov", "Ev,Gv", move.mov);
 row(0x8a, "mov", "Gb,Eb", move.mov);
 row(0x8b, "mov", "Gv,Ev", move.mov);
-sys(0x8c, "mov", "Ev,Sw", segments.readSegment);
+// A row for each register: a handler knows which one it stores.
+for (let s = 0; s < 8; s++) {
+  member(0x8c, s, make("mov", "Ev,Sw", { sem: segment.storeSegment(s) }));
+}
 row(0x8d, "lea", "Gv,M", move.lea);
 sys(0x8e, "mov", "Sw,Ew", segments.loadSegment);
 member(0x8f, 0, make("pop", "Ev", { sem: stack.pop }), "register");
@@ -119,7 +122,7 @@ row(0x98, "cbw", "", alu.cbw);
 row(0x99, "cwd", "", alu.cwd);
 sys(0x9a, "call far", "A", far.callFar);
 row(0x9c, "pushf", "", direct.pushf);
-sys(0x9d, "popf", "", eflags.popf);
+across(0x9d, "popf", "", direct.popf);
 row(0x9e, "sahf", "", flags.sahf);
 row(0x9f, "lahf", "", flags.lahf);
 row(0xa0, "mov", "AL,Ob", move.mov);

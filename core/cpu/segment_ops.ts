@@ -1,5 +1,5 @@
 /**
- * Instructions that load, store and question segment registers and selectors.
+ * Instructions that load segment registers and question selectors.
  * @module
  */
 
@@ -36,16 +36,6 @@ const { GP, NP, UD } = VECTOR;
 
 const scratch = new Descriptor();
 
-/** PUSH Sreg writes two bytes of a four-byte slot, as processors do. */
-export function pushSegment(segment: number): SystemOp {
-  return (cpu, insn) => {
-    const { state } = cpu;
-    const top = (state.regs[ESP]! - insn.operandSize) >>> 0;
-    cpu.write(SS, (top & stackMask(cpu)) >>> 0, 2, state.selector(segment));
-    setStackPointer(cpu, top);
-  };
-}
-
 /** After MOV SS and POP SS the next instruction may set ESP undisturbed. */
 function holdEvents(cpu: Cpu): void {
   cpu.shadow = true;
@@ -61,13 +51,6 @@ export function popSegment(segment: number): SystemOp {
     setStackPointer(cpu, cpu.state.regs[ESP]! + insn.operandSize, mask);
     if (segment === SS) holdEvents(cpu);
   };
-}
-
-/** MOV r/m, Sreg: memory gets 16 bits, a 32-bit register is zero-extended. */
-export function readSegment(cpu: Cpu, insn: Insn): void {
-  const memory = insn.operands[0]!.kind === KIND.MEM;
-  const selector = cpu.state.selector(insn.operands[1]!.reg);
-  writeOperand(cpu, insn, 0, selector, memory ? 2 : insn.operandSize);
 }
 
 /** MOV Sreg, r/m: not CS. */
