@@ -158,6 +158,8 @@ export interface GuestMemory {
 
 /** Which host page stands behind which guest frame. */
 export interface Physmap {
+  /** Pages of RAM that the guest has given back, and may have again. They are behind no frame. */
+  readonly spare: Set<Uint8Array>;
   /** A zeroed 4 KiB page outside guest RAM, not mapped anywhere yet. */
   allocateFrame(): Uint8Array;
   /**

@@ -25,6 +25,10 @@ export class FrameScope implements Physmap {
     this.#pool = pool;
   }
 
+  get spare(): Set<Uint8Array> {
+    return this.#pool.spare;
+  }
+
   allocateFrame(): Uint8Array {
     const frame = this.#pool.allocateFrame();
     this.#frames.add(frame);
@@ -45,7 +49,10 @@ export class FrameScope implements Physmap {
   /** Shows again what is under the pages, and gives them back. */
   end(): void {
     for (const gfn of this.#mapped) this.#pool.mapFrame(gfn, undefined);
-    for (const frame of this.#frames) this.#pool.freeFrame(frame);
+    for (const frame of this.#frames) {
+      this.spare.delete(frame);
+      this.#pool.freeFrame(frame);
+    }
     this.#mapped.clear();
     this.#frames.clear();
   }

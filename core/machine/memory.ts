@@ -59,6 +59,7 @@ const NOTHING: Overlay = { offset: -1, readOnly: true };
 /** The memory of one machine. */
 export class GuestRam implements GuestMemory, Physmap {
   readonly size: number;
+  readonly spare: Set<Uint8Array> = new Set();
   readonly #buffer: ArrayBufferLike;
   readonly #base: number;
   readonly #view: DataView;
@@ -96,6 +97,7 @@ export class GuestRam implements GuestMemory, Physmap {
     for (let page = 0; page < this.#pages.length; page++) clearPage(words, page);
     this.#nextFrame = this.#ramFrames;
     this.#freeFrames.length = 0;
+    this.spare.clear();
     this.#rom = { offset: 0, frames: 0 };
     this.#overlays.clear();
     this.#loads.fill(-1);

@@ -29,6 +29,7 @@ const EXTRA_PAGES = 96;
 /** Pages by frame; Xen's frames are pages of their own. */
 export class PagedMemory implements GuestMemory, Physmap {
   readonly size: number;
+  readonly spare: Set<Uint8Array> = new Set();
   readonly allocated: Uint8Array[] = [];
   /** Views told to {@link wrote}. */
   written = 0;

@@ -22,13 +22,14 @@ export class Reservation {
   readonly #memory: GuestMemory;
   readonly #physmap: Physmap;
   readonly #frames: XenFrames;
-  /** Pages that the guest has given back. */
-  readonly #free = new Set<Uint8Array>();
+  /** Pages that the guest has given back, to this domain or to one that it was restored from. */
+  readonly #spare: Set<Uint8Array>;
 
   constructor({ memory, physmap, frames }: ReservationParts) {
     this.#memory = memory;
     this.#physmap = physmap;
     this.#frames = frames;
+    this.#spare = physmap.spare;
   }
 
   /** Pages that the domain may have. */
@@ -38,7 +39,7 @@ export class Reservation {
 
   /** Pages that it has. */
   get current(): number {
-    return this.maximum - this.#free.size;
+    return this.maximum - this.#spare.size;
   }
 
   /** The domain's own page at a frame; `undefined` where there is none. */
@@ -52,7 +53,7 @@ export class Reservation {
       const page = this.page(at);
       if (page === undefined) return false;
       this.#physmap.hideFrame(at);
-      this.#free.add(page);
+      this.#spare.add(page);
     }
     return true;
   }
@@ -62,7 +63,7 @@ export class Reservation {
    * @returns false when the domain has no more, or Xen is there
    */
   populate(gfn: Gfn, pages: number = 1): boolean {
-    if (pages > this.#free.size || gfn + pages > GFN_LIMIT) return false;
+    if (pages > this.#spare.size || gfn + pages > GFN_LIMIT) return false;
     for (let i = 0; i < pages; i++) if (this.#frames.isCovered(gfn + i)) return false;
     for (let i = 0; i < pages; i++) this.#place(gfn + i);
     return true;
@@ -88,12 +89,12 @@ export class Reservation {
 
   /** The page that is there by nature, if it is free; any other else. */
   #place(gfn: Gfn): void {
-    const [any] = this.#free;
+    const [any] = this.#spare;
     this.#physmap.mapFrame(gfn, undefined);
     const own = this.#memory.page(gfn);
-    const page = own !== undefined && this.#free.has(own) ? own : any!;
+    const page = own !== undefined && this.#spare.has(own) ? own : any!;
     if (page !== own) this.#physmap.mapFrame(gfn, page);
-    this.#free.delete(page);
+    this.#spare.delete(page);
     page.fill(0);
     this.#memory.wrote(page);
   }

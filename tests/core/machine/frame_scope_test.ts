@@ -31,3 +31,14 @@ Deno.test("FrameScope.end() leaves what the guest has done with pages of its own
   assertStrictEquals(memory.page(PLACE), moved);
   assertEquals(memory.page(HOLE), undefined);
 });
+
+Deno.test("FrameScope.end() keeps the guest's spare pages, and none of its own", () => {
+  const memory = makeRam(2 << 20, 2);
+  const scope = new FrameScope(memory);
+  const page = memory.page(OTHER)!;
+  for (const spare of [page, scope.allocateFrame()]) scope.spare.add(spare);
+  scope.end();
+  assertEquals([...memory.spare], [page]);
+  memory.reset();
+  assertEquals(memory.spare.size, 0);
+});

@@ -65,3 +65,15 @@ Deno.test(`Reservation keeps each page that is not given back, in any order; see
   });
   fc.assert(property, { seed: SEED, numRuns: 100 });
 });
+
+Deno.test("Reservation gives back what the guest has given to one before it, as after a restore", () => {
+  const memory = new PagedMemory(PAGES);
+  const reserve = () => {
+    const frames = new XenFrames(memory, memory);
+    return new Reservation({ memory, physmap: memory, frames });
+  };
+  reserve().decrease(2, 3);
+  const restored = reserve();
+  assertEquals([restored.current, restored.maximum], [PAGES - 3, PAGES]);
+  assertEquals([restored.populate(2, 3), restored.current], [true, PAGES]);
+});
