@@ -3,10 +3,10 @@
  * @module
  */
 
-import type { Gfn, Physmap } from "../types.ts";
+import type { Gfn, GuestMemory, Physmap } from "../types.ts";
 
 /** Where the pages come from. */
-export interface FramePool extends Physmap {
+export interface FramePool extends Physmap, Pick<GuestMemory, "page"> {
   /** Takes a page back, which is mapped nowhere. */
   freeFrame(frame: Uint8Array): void;
 }
@@ -48,12 +48,19 @@ export class FrameScope implements Physmap {
 
   /** Shows again what is under the pages, and gives them back. */
   end(): void {
-    for (const gfn of this.#mapped) this.#pool.mapFrame(gfn, undefined);
+    for (const gfn of this.#mapped) this.#uncover(gfn);
     for (const frame of this.#frames) {
       this.spare.delete(frame);
       this.#pool.freeFrame(frame);
     }
     this.#mapped.clear();
     this.#frames.clear();
+  }
+
+  /** What the guest had given back before it was covered stays away. */
+  #uncover(gfn: Gfn): void {
+    this.#pool.mapFrame(gfn, undefined);
+    const page = this.#pool.page(gfn);
+    if (page !== undefined && this.spare.has(page)) this.#pool.hideFrame(gfn);
   }
 }

@@ -42,3 +42,13 @@ Deno.test("FrameScope.end() keeps the guest's spare pages, and none of its own",
   memory.reset();
   assertEquals(memory.spare.size, 0);
 });
+
+Deno.test("FrameScope.end() shows no page that is spare", () => {
+  const memory = makeRam(2 << 20, 1);
+  const scope = new FrameScope(memory);
+  scope.spare.add(memory.page(PLACE)!);
+  scope.hideFrame(PLACE);
+  scope.mapFrame(PLACE, scope.allocateFrame());
+  scope.end();
+  assertEquals(memory.page(PLACE), undefined);
+});
