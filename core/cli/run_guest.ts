@@ -3,7 +3,6 @@
  * @module
  */
 
-import { dirname, join } from "@std/path";
 import { UsageError } from "../errors.ts";
 import { loadBios } from "../load/bios.ts";
 import { isBootDisk, loadGuest } from "../load/detect.ts";
@@ -58,7 +57,7 @@ export function readVgaRom(
   { guest: bios, console, quiet }: RunOptions,
   { stderr }: Streams,
 ): Uint8Array | undefined {
-  const path = join(dirname(bios), VGA_ROM);
+  const path = bios.replace(/[^/\\]*$/, VGA_ROM);
   const rom = readIfThere(path);
   if (rom === undefined && console.screen && !quiet) {
     writeText(stderr, `${TOOL}: the BIOS has no screen: there is no "${path}"\n`);

@@ -22,7 +22,8 @@ export class CodeTable {
   constructor(state: CpuState, imports: Readonly<Record<string, WebAssembly.ImportValue>>) {
     this.#table = new WebAssembly.Table({ element: "anyfunc", initial: 4096 });
     this.#pages = state.memory.buffer.byteLength / 65536;
-    this.#imports = { x: { ...imports, memory: state.memory, table: this.#table } };
+    const own = { memory: state.memory, table: this.#table };
+    this.#imports = { x: Object.assign(Object.create(imports), own) };
   }
 
   /** @returns the number of a function that {@link compile} will bring */

@@ -9,12 +9,16 @@ import { exchange, slowExchange } from "./exchange.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { fpuFunctions } from "./fpu/module.ts";
 import { portIn, portOut } from "./portio.ts";
+import type { Functions } from "./runtime_module.ts";
 import { sameRing } from "./same_ring.ts";
 import { AT, SEG, SS } from "./state.ts";
 import { watchedStores } from "./watched_stores.ts";
 
-/** What modules of generated code import, beside memory and table. */
-export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue> {
+/**
+ * What modules of generated code import, beside memory and table. The x87, which many guests never
+ * touch, is made for the first module that asks for a function of its.
+ */
+export function runtimeImports(cpu: Cpu): Functions {
   const { mmu } = cpu;
   const slow = {
     read8: (linear: number) => mmu.read(linear, 1),
@@ -28,9 +32,8 @@ export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue
     slowModify32: (linear: number) => mmu.modify(linear, 4),
   };
   const accesses = { ...slow, ...watchedStores.instantiate(cpu.state, slow) };
-  return {
+  const functions: Functions = {
     ...accesses,
-    ...fpuFunctions(cpu, accesses),
     execute: (record: number) => cpu.executeRecord(record),
     ...sameRing.instantiate(cpu.state, {}),
     ...exchange.instantiate(cpu.state, {
@@ -50,4 +53,8 @@ export function runtimeImports(cpu: Cpu): Record<string, WebAssembly.ImportValue
       throw Fault.of(address === AT.SEGS + SS * SEG.STRIDE ? VECTOR.SS : VECTOR.GP, 0);
     },
   };
+  let x87: Functions | undefined;
+  return new Proxy(functions, {
+    get: (known, name: string) => known[name] ?? (x87 ??= fpuFunctions(cpu, accesses))[name],
+  });
 }

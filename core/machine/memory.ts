@@ -63,9 +63,12 @@ export class GuestRam implements GuestMemory, Physmap {
   readonly #buffer: ArrayBufferLike;
   readonly #base: number;
   readonly #view: DataView;
-  /** Byte offset in the buffer by frame; -1 where no memory answers. */
-  readonly #loads = new Int32Array(FRAME_COUNT).fill(-1);
-  readonly #stores = new Int32Array(FRAME_COUNT).fill(-1);
+  /**
+   * Complement of the byte offset in the buffer, by frame; 0 where no memory answers: the host need
+   * not give pages for those.
+   */
+  readonly #loads = new Int32Array(FRAME_COUNT);
+  readonly #stores = new Int32Array(FRAME_COUNT);
   /** {@link SHADOW} of each frame of the first MiB. */
   readonly #shadow = new Uint8Array(LOW_FRAMES);
   readonly #overlays = new Map<Gfn, Overlay>();
@@ -100,8 +103,8 @@ export class GuestRam implements GuestMemory, Physmap {
     this.spare.clear();
     this.#rom = { offset: 0, frames: 0 };
     this.#overlays.clear();
-    this.#loads.fill(-1);
-    this.#stores.fill(-1);
+    this.#loads.fill(0);
+    this.#stores.fill(0);
     this.#layOut();
     this.#onRemap();
   }
@@ -114,12 +117,12 @@ export class GuestRam implements GuestMemory, Physmap {
 
   /** Byte offset in the buffer that loads from a frame read, -1 where no memory is. */
   frameOffset(gfn: Gfn): number {
-    return this.#loads[gfn] ?? -1;
+    return ~this.#loads[gfn]!;
   }
 
   /** Byte offset in the buffer that stores to a frame change, -1 where they change none. */
   storeOffset(gfn: Gfn): number {
-    return this.#stores[gfn] ?? -1;
+    return ~this.#stores[gfn]!;
   }
 
   /** Whom to tell of every write that the vCPU did not make itself; offsets in the buffer. */
@@ -270,8 +273,8 @@ export class GuestRam implements GuestMemory, Physmap {
     const shadow = gfn < LOW_FRAMES ? this.#shadow[gfn]! : SHADOW.LOADS | SHADOW.STORES;
     const loads = (shadow & SHADOW.LOADS) !== 0 && ram >= 0 ? ram : this.#romOffset(gfn);
     const stores = (shadow & SHADOW.STORES) !== 0 ? ram : -1;
-    this.#loads[gfn] = overlay?.offset ?? loads;
-    this.#stores[gfn] = overlay === undefined ? stores : overlay.readOnly ? -1 : overlay.offset;
+    this.#loads[gfn] = ~(overlay?.offset ?? loads);
+    this.#stores[gfn] = ~(overlay === undefined ? stores : overlay.readOnly ? -1 : overlay.offset);
   }
 
   #romOffset(gfn: Gfn): number {
@@ -297,7 +300,7 @@ export class GuestRam implements GuestMemory, Physmap {
 
   /** @param frames {@link #loads} or {@link #stores} */
   #offsetOf(frames: Int32Array, gpa: Gpa): number {
-    const frame = frames[Math.floor(gpa / PAGE_SIZE)] ?? -1;
+    const frame = ~frames[Math.floor(gpa / PAGE_SIZE)]!;
     return frame < 0 ? -1 : frame + (gpa & OFFSET_MASK);
   }
 
