@@ -162,7 +162,8 @@ export class Blkback {
 
   /** Writes what a frontend reads before it makes a ring. */
   #prepare(): void {
-    const { queues, ringPages } = this.#options.offers;
+    const { indirect, queues, ringPages } = this.#options.offers;
+    if (indirect) this.#write("feature-max-indirect-segments", MAX_INDIRECT_SEGMENTS);
     this.#write("multi-queue-max-queues", queues);
     this.#write("max-ring-page-order", Math.log2(ringPages));
     this.#write("max-ring-pages", ringPages);
@@ -282,11 +283,9 @@ export class Blkback {
 
   #publish(): void {
     this.#write("feature-flush-cache", 1);
-    this.#write("feature-barrier", 1);
     this.#publishDiscard();
-    const { indirect, persistent } = this.#options.offers;
-    if (indirect) this.#write("feature-max-indirect-segments", MAX_INDIRECT_SEGMENTS);
-    this.#write("feature-persistent", persistent ? 1 : 0);
+    this.#write("feature-barrier", 1);
+    this.#write("feature-persistent", this.#options.offers.persistent ? 1 : 0);
     this.#write("sectors", this.#disk.sectorCount);
     this.#write("info", this.#info());
     this.#write("sector-size", this.#options.blockSize.logical);
@@ -301,11 +300,12 @@ export class Blkback {
   }
 
   #publishDiscard(): void {
+    if (this.#canDiscard) {
+      this.#write("discard-granularity", this.#options.blockSize.logical);
+      this.#write("discard-alignment", 0);
+      this.#write("discard-secure", 0);
+    }
     this.#write("feature-discard", this.#canDiscard ? 1 : 0);
-    if (!this.#canDiscard) return;
-    this.#write("discard-granularity", this.#options.blockSize.logical);
-    this.#write("discard-alignment", 0);
-    this.#write("discard-secure", 0);
   }
 
   /** The frontend's mistake: told where `xenbus_dev_fatal` of Linux tells it, and Closing. */

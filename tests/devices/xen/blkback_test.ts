@@ -25,7 +25,8 @@ Deno.test("Blkback waits in InitWait with the keys a frontend reads first", () =
   assertEquals(guest.backendKey("multi-queue-max-queues"), "4");
   assertEquals(guest.backendKey("max-ring-page-order"), "4");
   assertEquals(guest.backendKey("max-ring-pages"), "16");
-  assertEquals(guest.backendKey("feature-max-indirect-segments"), undefined);
+  assertEquals(guest.backendKey("feature-max-indirect-segments"), "256");
+  assertEquals(guest.backendKey("feature-persistent"), undefined);
   assertEquals(guest.errors, []);
 });
 
