@@ -11,11 +11,14 @@
  */
 export interface Val {
   readonly op: number;
-  readonly a?: Val;
-  readonly b?: Val;
-  readonly c?: Val;
   readonly n: number;
+  readonly a: Val | undefined;
+  readonly b: Val | undefined;
+  readonly c: Val | undefined;
 }
+
+/** All nodes have one shape for V8: code that walks trees is optimised once. */
+const node = (op: number, n: number, a?: Val, b?: Val, c?: Val): Val => ({ op, n, a, b, c });
 
 const I32_CONST = 0x41;
 const constant = (v: Val): boolean => v.op === I32_CONST;
@@ -39,14 +42,14 @@ const FOLD: Readonly<Record<number, (a: number, b: number) => number>> = {
 /** Operators that leave the left operand as it is when the right one is 0. */
 const ZERO_IS_NEUTRAL: ReadonlySet<number> = new Set([0x6a, 0x6b, 0x72, 0x73, 0x74, 0x75, 0x76]);
 
-const unary = (op: number) => (a: Val): Val => ({ op, a, n: 0 });
+const unary = (op: number) => (a: Val): Val => node(op, 0, a);
 const binary = (op: number) => (a: Val, b: Val): Val => {
   if (constant(b)) {
     const fold = FOLD[op];
     if (fold && constant(a)) return num(fold(a.n, b.n));
     if (b.n === 0 && ZERO_IS_NEUTRAL.has(op)) return a;
   }
-  return { op, a, b, n: 0 };
+  return node(op, 0, a, b);
 };
 
 /** WebAssembly opcodes of the nodes that are more than an operator. */
@@ -70,47 +73,25 @@ export function isLoad({ op }: Val): boolean {
 }
 
 /** A 32-bit constant. */
-export const num = (n: number): Val => ({ op: OP.I32_CONST, n: n | 0 });
+export const num = (n: number): Val => node(OP.I32_CONST, n | 0);
 /** A 64-bit constant. */
-export const num64 = (n: number): Val => ({ op: OP.I64_CONST, n });
+export const num64 = (n: number): Val => node(OP.I64_CONST, n);
 /** The local of a function. */
-export const local = (n: number): Val => ({ op: OP.LOCAL, n });
+export const local = (n: number): Val => node(OP.LOCAL, n);
 /** The 32-bit word at byte address `address` + `offset` of linear memory. */
-export const load32 = (address: Val, offset: number = 0): Val => ({
-  op: OP.LOAD,
-  a: address,
-  n: offset,
-});
+export const load32 = (address: Val, offset: number = 0): Val => node(OP.LOAD, offset, address);
 /** As {@link load32}: 64 bits. */
-export const load64 = (address: Val, offset: number = 0): Val => ({
-  op: OP.LOAD64,
-  a: address,
-  n: offset,
-});
+export const load64 = (address: Val, offset: number = 0): Val => node(OP.LOAD64, offset, address);
 /** As {@link load32}: 16 bits, zero-extended. */
-export const load16 = (address: Val, offset: number = 0): Val => ({
-  op: OP.LOAD16_U,
-  a: address,
-  n: offset,
-});
+export const load16 = (address: Val, offset: number = 0): Val => node(OP.LOAD16_U, offset, address);
 /** As {@link load32}: 8 bits, zero-extended. */
-export const load8 = (address: Val, offset: number = 0): Val => ({
-  op: OP.LOAD8_U,
-  a: address,
-  n: offset,
-});
+export const load8 = (address: Val, offset: number = 0): Val => node(OP.LOAD8_U, offset, address);
 /** `cond ? a : b`; both are evaluated. */
-export const select = (cond: Val, a: Val, b: Val): Val => ({
-  op: OP.SELECT,
-  a,
-  b,
-  c: cond,
-  n: 0,
-});
+export const select = (cond: Val, a: Val, b: Val): Val => node(OP.SELECT, 0, a, b, cond);
 
 // The operators are named as in WebAssembly: S signed, U unsigned.
 
-export const eqz = (a: Val): Val => constant(a) ? num(a.n === 0 ? 1 : 0) : { op: 0x45, a, n: 0 };
+export const eqz = (a: Val): Val => constant(a) ? num(a.n === 0 ? 1 : 0) : node(0x45, 0, a);
 export const eq: (a: Val, b: Val) => Val = binary(0x46);
 export const ne: (a: Val, b: Val) => Val = binary(0x47);
 export const ltS: (a: Val, b: Val) => Val = binary(0x48);
@@ -176,4 +157,18 @@ export function signed(a: Val, size: number): Val {
 /** The low `size` bytes, zero-extended. */
 export function unsigned(a: Val, size: number): Val {
   return size === 4 ? a : and(a, num(size === 1 ? 0xff : 0xffff));
+}
+
+/** The same expression over other locals. */
+export function substitute(v: Val, replace: (index: number) => Val): Val {
+  if (v.op === OP.LOCAL) return replace(v.n);
+  if (!v.a) return v;
+  const { op, n, a, b, c } = v;
+  return node(
+    op,
+    n,
+    substitute(a, replace),
+    b && substitute(b, replace),
+    c && substitute(c, replace),
+  );
 }

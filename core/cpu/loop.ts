@@ -4,7 +4,7 @@
  * @module
  */
 
-import { load32, local, num, OP, select, type Val } from "./ir.ts";
+import { load32, local, num, OP, select, substitute, type Val } from "./ir.ts";
 import { AT } from "./state.ts";
 import { type FunctionBody, I32 } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
@@ -200,17 +200,4 @@ export class Loops {
     });
     return agree ? found : undefined;
   }
-}
-
-/** The same expression over other locals. */
-function substitute(v: Val, replace: (index: number) => Val): Val {
-  if (v.op === OP.LOCAL) return replace(v.n);
-  if (!v.a) return v;
-  return {
-    op: v.op,
-    n: v.n,
-    a: substitute(v.a, replace),
-    ...v.b && { b: substitute(v.b, replace) },
-    ...v.c && { c: substitute(v.c, replace) },
-  };
 }

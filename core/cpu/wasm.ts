@@ -3,7 +3,7 @@
  * @module
  */
 
-import { isLoad, OP, type Val } from "./ir.ts";
+import { isLoad, load32, OP, type Val } from "./ir.ts";
 
 /** Growable byte buffer with the encodings of the binary format. */
 export class ByteWriter {
@@ -233,7 +233,7 @@ export class FunctionBody {
   }
 
   /** Tail call of a record's handler, whose number stands in the first word. */
-  dispatch(record: Val, handler: Val = { op: OP.LOAD, a: record, n: 0 }): void {
+  dispatch(record: Val, handler: Val = load32(record)): void {
     this.expr(record);
     this.expr(handler);
     this.code.bytes(0x13, HANDLER_TYPE_INDEX, 0);
