@@ -287,6 +287,7 @@ export class Blocks {
       base,
       bank: mode >> MODE_BANK_SHIFT & 3,
       patchedOperand: (insn) => page.patchedOperand(insn, (base + insn.next - 1 & 0xfff) + 1),
+      isSlow: (record) => this.#state.bytes[record + REC.SLOW] !== 0,
       blocks,
       sites: this.#mmu.sites,
       returns: new Map(),

@@ -364,7 +364,7 @@ export abstract class Compiler extends Emitter {
 
   /** Code that calls nobody needs no room for what calls would overwrite, and so much less of it. */
   protected override bailOut(): boolean {
-    if (this.#depth > 0 || this.#begun) return false;
+    if (this.#depth > 0 || this.#begun || this.unit.isSlow(this.record)) return false;
     this.#storeKnown(this.#before);
     this.goTo(num(this.record));
     return true;

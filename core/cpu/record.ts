@@ -26,6 +26,8 @@ export const REC = {
   COUNT: 16,
   /** Instructions of the block from this one on: 8 bits. */
   LEFT: 22,
+  /** The instruction has met MMIO, or code where it writes, and probably will again: 8 bits. */
+  SLOW: 23,
   /** In the first record of a block: what leads from its linear address to its memory. */
   ADDEND: 24,
   /** Byte addresses of the base and the index register, 16 bits each. */

@@ -32,6 +32,8 @@ export interface Unit {
   readonly bank: number;
   /** Host address of an immediate operand that the guest changes, or 0. */
   readonly patchedOperand: (insn: Insn) => number;
+  /** The instruction of a record often needs what only the first tier, or a call, can do. */
+  readonly isSlow: (record: number) => boolean;
   /** The unit's blocks by EIP. */
   readonly blocks: ReadonlyMap<number, CompilableBlock>;
   /** Sites of memory accesses. */

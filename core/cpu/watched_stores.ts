@@ -7,6 +7,7 @@
 import { MODIFY, SLOW_MODIFY, SLOW_WRITE, WRITE } from "./callees.ts";
 import { tlbIndex, word } from "./lookups.ts";
 import { add, and, eq, eqz, load16, load32, load8, local, num, or, shr, type Val } from "./ir.ts";
+import { REC } from "./record.ts";
 import { RuntimeModule } from "./runtime_module.ts";
 import { AT, TLB } from "./state.ts";
 import { WATCHED } from "./tlb.ts";
@@ -51,6 +52,7 @@ function onWatchedPage(body: FunctionBody, size: number, then: (host: Val) => vo
   body.if(eq(load32(local(entry), TLB.WRITE), or(page, num(WATCHED))), () => {
     const host = body.local();
     body.setLocal(host, add(LINEAR, load32(local(entry), TLB.ADDEND)));
+    body.store(word(AT.RECORD), REC.SLOW, num(1), 1);
     then(local(host));
   });
 }
