@@ -10,6 +10,7 @@ import { ImageError, InternalError } from "../../core/errors.ts";
 import { SECTOR_SIZE } from "../../core/types.ts";
 import type { BlockBackend, BlockRequest, Clock, Disk, Ns, Timer } from "../../core/types.ts";
 import { Actuator } from "./actuator.ts";
+import { Bounce, follows, gather, scatter } from "./bounce.ts";
 import type { MediaPreset } from "./media.ts";
 import { DiskStats } from "./stats.ts";
 
@@ -31,6 +32,7 @@ export class TimedDisk implements Disk {
   readonly #timer: Timer;
   readonly #actuator: Actuator | undefined;
   readonly #channelFreeAt: Float64Array;
+  readonly #bounce: Bounce = new Bounce();
   #interfaceFreeAt: Ns = -Infinity;
   #requests: (BlockRequest | undefined)[] = new Array(INITIAL_QUEUE).fill(undefined);
   #deadlines: Float64Array = new Float64Array(INITIAL_QUEUE);
@@ -169,6 +171,26 @@ export class TimedDisk implements Disk {
   }
 
   #move(request: BlockRequest): number | undefined {
+    const room = this.#bounce.room(request.segments);
+    if (room !== undefined && this.#bounces(request, room)) return undefined;
+    return this.#moveRuns(request);
+  }
+
+  /** @returns false when the host has refused it as a whole */
+  #bounces({ op, sector, segments }: BlockRequest, room: Uint8Array): boolean {
+    if (op === "write") gather(segments, room);
+    try {
+      this.#access(op, sector, room);
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error;
+      return false;
+    }
+    if (op === "read") scatter(room, segments);
+    this.stats.countMerged(op, segments.length - 1);
+    return true;
+  }
+
+  #moveRuns(request: BlockRequest): number | undefined {
     const { op, segments } = request;
     let sector = request.sector;
     for (let i = 0; i < segments.length;) {
@@ -221,10 +243,6 @@ function endOfRun(segments: readonly Uint8Array[], first: number): number {
   let end = first + 1;
   while (end < segments.length && follows(segments[end - 1]!, segments[end]!)) end++;
   return end;
-}
-
-function follows(a: Uint8Array, b: Uint8Array): boolean {
-  return a.buffer === b.buffer && a.byteOffset + a.length === b.byteOffset;
 }
 
 /** One view over a run: a host call costs thirty times as much as a view. */

@@ -78,22 +78,64 @@ Deno.test("TimedDisk writes scattered and adjacent segments in order", () => {
   assertEquals(image.bytes.subarray(7 * 512), new Uint8Array(9 * 512));
 });
 
-Deno.test("TimedDisk joins adjacent segments into one access of the backend", () => {
-  const image = new MemoryDisk(pattern(64 * 512));
+/** Lengths of what a disk reads or writes at once. */
+function accessesOf(image: MemoryDisk): number[] {
   const lengths: number[] = [];
-  const read = image.read.bind(image);
-  image.read = (sector, into) => {
-    lengths.push(into.length);
-    read(sector, into);
-  };
+  for (const op of ["read", "write"] as const) {
+    const access = image[op].bind(image);
+    image[op] = (sector, bytes) => {
+      lengths.push(bytes.length);
+      access(sector, bytes);
+    };
+  }
+  return lengths;
+}
+
+Deno.test("TimedDisk joins adjacent segments into one access of the backend", () => {
+  const image = new MemoryDisk(pattern(128 * 512));
+  const lengths = accessesOf(image);
   const bench = new Bench(ramdisk, image);
-  const ram = new Uint8Array(8 * 512);
-  bench.submit("read", 0, ram.subarray(0, 512), ram.subarray(512, 2048), ram.subarray(2560, 3072));
+  const ram = new Uint8Array(60 * 512);
+  const parts = [[0, 4], [4, 40], [42, 59]] as const;
+  bench.submit("read", 0, ...parts.map(([from, to]) => ram.subarray(from * 512, to * 512)));
   bench.clock.run();
-  assertEquals(lengths, [2048, 512]);
+  assertEquals(lengths, [40 * 512, 17 * 512]);
   assertEquals(bench.disk.stats.tallies.read.merged, 1);
-  assertEquals(ram.subarray(2560, 3072), pattern(64 * 512).subarray(2048, 2560));
+  assertEquals(ram.subarray(42 * 512, 59 * 512), pattern(128 * 512).subarray(40 * 512, 57 * 512));
 });
+
+for (const op of ["read", "write"] as const) {
+  Deno.test(`TimedDisk makes one access of pages that lie apart: ${op}`, () => {
+    const image = new MemoryDisk(pattern(256 * 512));
+    const lengths = accessesOf(image);
+    const bench = new Bench(ramdisk, image);
+    const pages = Array.from({ length: 16 }, (_, i) => pattern(4096, i));
+    for (const start of [8, 100]) bench.submit(op, start, ...pages);
+    bench.clock.run();
+    assertEquals(lengths, [65536, 65536]);
+    assertEquals(bench.disk.stats.tallies[op].merged, 30);
+    for (const [i, page] of pages.entries()) {
+      assertEquals(page, image.bytes.subarray((100 + 8 * i) * 512, (108 + 8 * i) * 512));
+    }
+  });
+
+  Deno.test(`TimedDisk that fails at one of them has served those before: ${op}`, () => {
+    const image = new MemoryDisk(pattern(64 * 512));
+    const access = image[op].bind(image);
+    image[op] = (sector, bytes) => {
+      if (sector * 512 + bytes.length > 17 * 512) throw new ImageError("bad sector");
+      access(sector, bytes);
+    };
+    const bench = new Bench(ramdisk, image);
+    const pages = [1, 2, 3].map((seed) => pattern(4096, seed));
+    bench.submit(op, 0, ...pages);
+    bench.clock.run();
+    assertEquals(bench.finished.map(({ status }) => status), ["error"]);
+    for (const [i, page] of pages.slice(0, 2).entries()) {
+      assertEquals(page, image.bytes.subarray(8 * i * 512, 8 * (i + 1) * 512));
+    }
+  });
+}
 
 Deno.test("TimedDisk moves nothing beside the segments, however they lie (XSA-229)", () => {
   const PLACES = 12;

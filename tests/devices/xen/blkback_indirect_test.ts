@@ -163,7 +163,7 @@ for (const persistent of [false, true]) {
   });
 }
 
-Deno.test("BlkbackRing reads pages in one access only where they are adjacent in memory", () => {
+Deno.test("BlkbackRing reads pages in one access, adjacent in memory or not", () => {
   const { guest, list, image } = connected();
   const lengths: number[] = [];
   const read = image.read.bind(image);
@@ -181,7 +181,7 @@ Deno.test("BlkbackRing reads pages in one access only where they are adjacent in
   );
   guest.putIndirect(READ, 1, 0, { gref: LIST, page: list, segments });
   assertEquals(guest.serve().status, 0);
-  assertEquals(lengths, [3 * 4096, 4096, 4096, 4096, 7 * 512]);
+  assertEquals(lengths, [6 * 4096 + 7 * 512]);
   places.slice(0, 6).forEach((place, i) => {
     assertEquals(
       ram.subarray(place * 4096, (place + 1) * 4096),
