@@ -23,6 +23,14 @@ Deno.test("writeMsr() moves the time stamp counter, all 64 bits of it", () => {
   assertEquals([regs[0], regs[2]], [0, 6]); // one instruction later
 });
 
+Deno.test("writeMsr() moves the time stamp counter back, long after power-on", () => {
+  const made = bench(`${WRMSR} 0f31`, I686, { ecx: 0x10, eax: 7 });
+  made.host.timestamp = (retired) => 2 ** 33 + 2 ** 31 + retired;
+  made.run(2);
+  const { regs } = made.cpu.state;
+  assertEquals([regs[0], regs[2]], [8, 0]);
+});
+
 Deno.test("readMsr() reads the time stamp counter as RDTSC does", () => {
   const made = bench(`0f31 89c3 ${RDMSR}`, I686, { ecx: 0x10 });
   made.run(3);
