@@ -38,7 +38,7 @@ const SMALL = {
   unit: "IOPS",
 } as const;
 const LARGE = {
-  warmUp: 4096,
+  warmUp: 20_480,
   count: 2048,
   op: "read",
   bs: 128 * KIB,
