@@ -28,6 +28,7 @@ import {
   type Val,
   xor,
 } from "./ir.ts";
+import { Locals } from "./locals.ts";
 import { word } from "./lookups.ts";
 import { FLAG_AT, FLAG_NAMES, type FlagName, type Knowledge, type Loops } from "./loop.ts";
 import { REC, type Shape } from "./record.ts";
@@ -56,9 +57,7 @@ export abstract class Compiler extends Emitter {
   protected readonly later: Knowledge[] = [];
   /** What the function's loops keep in locals, if they are known. */
   protected abstract readonly loops: Loops | undefined;
-  /** Free locals and all locals of each type. */
-  readonly #free = new Map<number, number[]>();
-  readonly #locals: { readonly index: number; readonly type: number }[] = [];
+  protected readonly locals: Locals;
   /** Depth of conditional code inside an instruction. */
   #depth = 0;
   /** The conditional code has written flags to memory; registers, as bits. */
@@ -84,6 +83,7 @@ export abstract class Compiler extends Emitter {
     super();
     this.unit = unit;
     this.body = body;
+    this.locals = new Locals(body);
     this.bank = num(TLB.BASE + unit.bank * TLB.BANK_BYTES);
     this.mode = num(unit.mode);
     this.budget = body.local();
@@ -93,42 +93,16 @@ export abstract class Compiler extends Emitter {
   // ---- locals --------------------------------------------------------------------------------
 
   protected override temporary(type: number = I32): number {
-    const free = this.#free.get(type)?.pop();
-    if (free !== undefined) return free;
-    const index = this.body.local(type);
-    this.#locals.push({ index, type });
-    return index;
-  }
-
-  protected typeOf(index: number): number {
-    return this.#locals.find((each) => each.index === index)?.type ?? I32;
+    return this.locals.take(type);
   }
 
   protected override site(segment: number, write: boolean): number | undefined {
     return this.unit.sites.next(this.unit.bank, write, segment === SS);
   }
 
-  /** After an instruction: locals that no register and no pending flag refers to are free. */
+  /** After an instruction: frees what it had for itself. */
   protected release(): void {
-    const live = new Set<number>();
-    const mark = (v: Val | undefined): void => {
-      if (!v) return;
-      if (v.op === OP.LOCAL) live.add(v.n);
-      mark(v.a);
-      mark(v.b);
-      mark(v.c);
-    };
-    for (const { registers, flags } of [this.known, ...this.later]) {
-      for (const register of registers) mark(register);
-      for (const v of Object.values(flags)) mark(v);
-    }
-    this.#free.clear();
-    for (const { index, type } of this.#locals) {
-      if (live.has(index)) continue;
-      const list = this.#free.get(type);
-      if (list) list.push(index);
-      else this.#free.set(type, [index]);
-    }
+    this.locals.keep([this.known, ...this.later]);
   }
 
   override let(v: Val): Val {

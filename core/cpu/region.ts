@@ -210,7 +210,7 @@ class Region extends Compiler {
       return this.body.branch(label);
     }
     if (!this.shapes.has(eip)) {
-      this.shapes.set(eip, shapeOfFlags(this.known, (n) => this.typeOf(n)));
+      this.shapes.set(eip, shapeOfFlags(this.known, (n) => this.locals.typeOf(n)));
     }
     this.#exit(eip, REC.TAKEN, block);
   }
