@@ -47,6 +47,10 @@ export const PORT_OUT: Callee = callee("portOut", 3, 0);
 export const HOLD_INTERRUPTS: Callee = callee("holdInterrupts", 0, 0);
 /** POPF has set IF or TF, or changed AC: the same if something comes before the next instruction. */
 export const FLAGS_CHANGED: Callee = callee("flagsChanged", 0, 0);
+/** A segment register, by address, would be loaded with what it holds: see same_segment.ts. */
+export const HOLDS_SEGMENT: Callee = callee("holdsSegment", 2, 1);
+/** Loads DS, ES, FS or GS, by number, with a selector; stops as {@link FLAGS_CHANGED} does. */
+export const LOAD_SEGMENT: Callee = callee("loadSegment", 2, 0);
 /** Makes `TSC_END` right. */
 export const LOOK_AT_CLOCK: Callee = callee("lookAtClock", 0, 0);
 /** Executes the instruction of a complex record; 0 when generated code must not go on by itself. */

@@ -20,7 +20,7 @@ import { type Frames, Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
 import { type Reset, setRegisters } from "./reset.ts";
 import { type SameRing } from "./same_ring.ts";
-import { updateMode } from "./segment.ts";
+import { loadSegment, updateMode } from "./segment.ts";
 import { AT, CpuState, CS, FLAG, RAM_BASE, SEG, SS } from "./state.ts";
 
 const { BUDGET, HOT, MODE, NMI_BLOCKED, RECORD, TSC_END, TSC_KNOWN, TSC_OFFSET } = AT;
@@ -462,9 +462,21 @@ export class Cpu {
 
   /** POPF, in generated code, has changed flags on which more depends than on others. */
   flagsChanged(): void {
-    const { state } = this;
-    const mode = state.get(MODE);
+    const mode = this.state.get(MODE);
     updateMode(this);
+    this.#stopUnless(mode);
+  }
+
+  /** Generated code loads DS, ES, FS or GS. */
+  loadSegment(segment: number, selector: number): void {
+    const mode = this.state.get(MODE);
+    loadSegment(this, segment, selector);
+    this.#stopUnless(mode);
+  }
+
+  /** Generated code goes on while the mode is that one and nothing comes first. */
+  #stopUnless(mode: number): void {
+    const { state } = this;
     if (state.get(MODE) !== mode || isHeldUp(this)) this.#stopBehind(state.get(BUDGET));
   }
 

@@ -11,6 +11,7 @@ import { fpuFunctions } from "./fpu/module.ts";
 import { portIn, portOut } from "./portio.ts";
 import type { Functions } from "./runtime_module.ts";
 import { sameRing } from "./same_ring.ts";
+import { sameSegment } from "./same_segment.ts";
 import { AT, SEG, SS } from "./state.ts";
 import { watchedStores } from "./watched_stores.ts";
 
@@ -39,6 +40,8 @@ export function runtimeImports(cpu: Cpu): Functions {
     ...exchange.instantiate(cpu.state, {
       slowExchange: (linear: number) => slowExchange(cpu, linear),
     }),
+    ...sameSegment.instantiate(cpu.state, {}),
+    loadSegment: (segment: number, selector: number) => cpu.loadSegment(segment, selector),
     holdInterrupts: () => cpu.holdInterrupts(),
     flagsChanged: () => cpu.flagsChanged(),
     heldUp: () => isHeldUp(cpu) ? 1 : 0,

@@ -77,12 +77,13 @@ row(0x90, "nop", "", move.nop);
 
 ["es", "cs", "ss", "ds"].forEach((name, s) => {
   row(0x06 + s * 8, `push ${name}`, "", segment.pushSegment(s));
-  if (s !== 1) sys(0x07 + s * 8, `pop ${name}`, "", segments.popSegment(s));
+  if (s === 2) sys(0x17, "pop ss", "", segments.popStackSegment);
+  else if (s !== 1) across(0x07 + s * 8, `pop ${name}`, "", segment.popSegment(s));
 });
 row(0x0fa0, "push fs", "", segment.pushSegment(4));
-sys(0x0fa1, "pop fs", "", segments.popSegment(4));
+across(0x0fa1, "pop fs", "", segment.popSegment(4));
 row(0x0fa8, "push gs", "", segment.pushSegment(5));
-sys(0x0fa9, "pop gs", "", segments.popSegment(5));
+across(0x0fa9, "pop gs", "", segment.popSegment(5));
 
 sys(0x27, "daa", "", misc.daa);
 sys(0x2f, "das", "", misc.das);
@@ -114,7 +115,13 @@ for (let s = 0; s < 8; s++) {
   member(0x8c, s, make("mov", "Ev,Sw", { sem: segment.storeSegment(s) }));
 }
 row(0x8d, "lea", "Gv,M", move.lea);
-sys(0x8e, "mov", "Sw,Ew", segments.loadSegment);
+for (let s = 0; s < 8; s++) {
+  const isData = s !== 1 && s !== 2;
+  const meaning = isData
+    ? { sem: segment.loadSegment(s), branch: true, proceeds: true }
+    : { system: segments.loadSegment };
+  member(0x8e, s, make("mov", "Sw,Ew", meaning));
+}
 member(0x8f, 0, make("pop", "Ev", { sem: stack.pop }), "register");
 member(0x8f, 0, make("pop", "Ev", { system: misc.popMemory }), "memory");
 

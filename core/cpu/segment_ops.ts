@@ -42,23 +42,20 @@ function holdEvents(cpu: Cpu): void {
   cpu.noTrap = true;
 }
 
-/** POP Sreg: two bytes are read of a slot of the operand size. */
-export function popSegment(segment: number): SystemOp {
-  return (cpu, insn) => {
-    const mask = stackMask(cpu);
-    const selector = peek(cpu, 0, 2);
-    load(cpu, segment, selector);
-    setStackPointer(cpu, cpu.state.regs[ESP]! + insn.operandSize, mask);
-    if (segment === SS) holdEvents(cpu);
-  };
+/** POP SS: two bytes are read of a slot of the operand size, and released by the old SS. */
+export function popStackSegment(cpu: Cpu, insn: Insn): void {
+  const mask = stackMask(cpu);
+  const selector = peek(cpu, 0, 2);
+  load(cpu, SS, selector);
+  setStackPointer(cpu, cpu.state.regs[ESP]! + insn.operandSize, mask);
+  holdEvents(cpu);
 }
 
-/** MOV Sreg, r/m: not CS. */
+/** MOV SS, r/m; there is no MOV to CS. */
 export function loadSegment(cpu: Cpu, insn: Insn): void {
-  const segment = insn.operands[0]!.reg;
-  if (segment === CS) throw Fault.of(UD, 0);
-  load(cpu, segment, readOperand(cpu, insn, 1));
-  if (segment === SS) holdEvents(cpu);
+  if (insn.operands[0]!.reg === CS) throw Fault.of(UD, 0);
+  load(cpu, SS, readOperand(cpu, insn, 1));
+  holdEvents(cpu);
 }
 
 /** LES, LDS, LSS, LFS, LGS. */
