@@ -138,6 +138,7 @@ export class Vbd {
 
   /** Its domain is being destroyed: the frontend is gone, and the driver finishes what it has begun. */
   abandon(): void {
+    this.#driver.abandon();
     closeVbd(this.#store, this.#paths, true);
   }
 

@@ -55,6 +55,9 @@ export interface BlkbackOptions {
   readonly onGone?: () => void;
 }
 
+/** How a frontend has let go, or was made to. */
+type Departure = Exclude<RingEnding, "crashed">;
+
 /** Block backend of one vbd. The toolstack has written both directories before it is made. */
 export class Blkback {
   readonly #host: BackendHost;
@@ -76,7 +79,9 @@ export class Blkback {
   /** The frontend must close before it may connect. */
   #awaitsClosing: boolean;
   /** It has closed, or has gone, while requests were in flight. */
-  #closing: "closed" | "removed" | undefined;
+  #closing: Departure | undefined;
+  /** There is no domain any more that could have a frontend. */
+  #abandoned = false;
   /** Reacts to nothing any more. */
   #gone = false;
   /** The driver has died; called when nothing of the guest's is left in its hands. */
@@ -124,6 +129,12 @@ export class Blkback {
     this.#endWatch();
     this.#onBuried = onBuried;
     this.#bury();
+  }
+
+  /** The domain is being destroyed: no frontend waits for answers. */
+  abandon(): void {
+    this.#abandoned = true;
+    if (this.#closing === "detached") this.#postReaction();
   }
 
   #bury(): void {
@@ -185,6 +196,7 @@ export class Blkback {
 
   /** A close that waits for the disk comes first, whatever the frontend has become meanwhile. */
   #react(): void {
+    if (this.#closing === "detached" && this.#abandoned) this.#closing = "removed";
     if (this.#closing !== undefined && !this.#close(this.#closing)) return;
     if (!this.#gone) this.#follow();
   }
@@ -193,7 +205,7 @@ export class Blkback {
     const text = this.#readFrontend("state");
     switch (text === undefined ? XENBUS_STATE.UNKNOWN : parseU32(text)) {
       case XENBUS_STATE.UNKNOWN:
-        this.#close("removed");
+        this.#close(this.#abandoned ? "removed" : "detached");
         return;
       case XENBUS_STATE.INITIALISING:
         this.#awaitsClosing = false;
@@ -216,13 +228,13 @@ export class Blkback {
   }
 
   /** @returns false while requests are in flight; it is tried again when they are not */
-  #close(how: "closed" | "removed"): boolean {
+  #close(how: Departure): boolean {
     this.#awaitsClosing = false;
     const hasClosed = this.#disconnect(how);
     this.#closing = hasClosed ? undefined : how;
     if (!hasClosed) return false;
     this.#switchTo(XENBUS_STATE.CLOSED);
-    if (how === "removed") this.#leave();
+    if (how !== "closed") this.#leave();
     return true;
   }
 

@@ -80,10 +80,17 @@ export interface BlkbackRingParts {
 const BACK_OFF: Ns = 1e6;
 
 /**
- * How a ring is closed: its frontend has let go of it; its device goes away, so that what waits on
- * it is refused; or its driver has died, and answers nothing.
+ * A frontend whose device is taken away learns it by a watch, and sends requests until then: they are
+ * refused for so long. One that had no answer would keep its disk, and whoever waits for it, for ever.
  */
-export type RingEnding = "closed" | "removed" | "crashed";
+const FAREWELL: Ns = 10e6;
+
+/**
+ * How a ring is closed: its frontend has let go of it; its device is taken from a frontend that runs
+ * on, or goes away with it, so that what waits on it is refused; or its driver has died, and answers
+ * nothing.
+ */
+export type RingEnding = "closed" | "detached" | "removed" | "crashed";
 
 /** Why a ring is stopped. */
 export const OVERRUN = "req_prod claims more than the ring holds";
@@ -100,6 +107,7 @@ export class BlkbackRing {
   readonly #serve: () => void = () => this.#serveOne();
   readonly #eoi: LateEoi;
   readonly #backOff: Timer;
+  readonly #farewell: Timer;
   #awake = false;
   /** Requests have been taken since the worker woke. */
   #useful = false;
@@ -121,6 +129,7 @@ export class BlkbackRing {
     this.#limits = { sectorCount, blockSectors, readOnly, indirect, canDiscard };
     this.#eoi = new LateEoi(parts.clock, () => this.#serveEvent());
     this.#backOff = parts.clock.timer("blkback", this.#resume);
+    this.#farewell = parts.clock.timer("blkback farewell", () => this.#endFarewell());
     this.#pages = new RingPages(parts.pages, parts.memory);
     this.#ring = new BackRing(this.#pages, parts.layout.SIZE);
     this.#ring.attach();
@@ -166,19 +175,33 @@ export class BlkbackRing {
    * @returns whether all pages but those of the ring are unmapped now; if not, `onDrained` will be called
    */
   close(how: RingEnding): boolean {
-    this.#eoi.close();
-    if (this.#admitted === Infinity) this.#admitted = how === "removed" ? this.#waiting() : 0;
+    if (this.#admitted === Infinity) this.#admitted = this.#admittedAfter(how);
     this.#backOff.cancel();
     if (how === "crashed") this.#admitted = 0;
+    if (how !== "detached") this.#farewell.cancel();
     this.#ending = how;
     this.#awaitsDrain = !this.#isDrained();
     if (this.#awaitsDrain) return false;
+    this.#eoi.close();
     for (const { pages } of this.#slots.all) {
       pages.unmap();
       pages.release();
     }
     this.#persistent?.close();
     return true;
+  }
+
+  #admittedAfter(how: RingEnding): number {
+    if (how === "closed") return 0;
+    const waiting = this.#waiting();
+    if (how !== "detached" || this.#admitted === 0) return waiting;
+    if (this.#ending === undefined) this.#farewell.armAfter(FAREWELL);
+    return Infinity;
+  }
+
+  #endFarewell(): void {
+    if (this.#admitted === Infinity) this.#admitted = this.#waiting();
+    this.#tellDrained();
   }
 
   /** Requests on the ring that are to be refused; more may come, and are left alone. */
@@ -229,7 +252,7 @@ export class BlkbackRing {
     } else {
       this.#persistent?.look();
       this.#awake = false;
-      if (this.#ending !== undefined) this.#admitNoMore();
+      if (this.#ending !== undefined && this.#farewell.deadline === undefined) this.#admitNoMore();
       else if (this.#admitted > 0) this.#eoi.end(!this.#useful);
     }
   }
@@ -273,7 +296,7 @@ export class BlkbackRing {
 
   #admit(slot: RequestSlot): void {
     const { request } = slot;
-    if (this.#ending === "removed") {
+    if (this.#ending !== undefined) {
       this.#parts.observer?.taken(slot.index, request);
       return this.#answer(slot, BLKIF_RSP.ERROR);
     }

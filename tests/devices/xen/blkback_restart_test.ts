@@ -244,6 +244,20 @@ for (const [why, remove] of Object.entries(REMOVALS)) {
   });
 }
 
+Deno.test("A device that goes away refuses requests until its frontend can know", () => {
+  const { disk, guest } = busyGuest(0);
+  guest.store.remove(FRONTEND);
+  guest.clock.runTo(guest.clock.now + 2e6);
+  for (const id of [1, 2]) {
+    guest.put(WRITE, id, 0, { gref: 21 });
+    guest.push();
+    guest.clock.runTo(guest.clock.now + 2e6);
+  }
+  guest.clock.run();
+  assertEquals([answered(guest), disk.asked], [[[1, -1], [2, -1]], []]);
+  assertEquals([guest.gone, guest.grants.totalMapped, guest.bound], [1, 0, false]);
+});
+
 Deno.test("A device that goes away leaves requests alone that come later", () => {
   const busy = busyGuest(1);
   const { guest } = busy;
