@@ -483,7 +483,7 @@ export class Cpu {
   /** Generated code goes no further than its block, whatever budget is left. */
   #stopBehind(budget: number): void {
     this.#disturbed = false;
-    this.#reserve = budget;
+    this.#reserve += budget;
     this.#granted -= budget;
     this.state.set(BUDGET, 0);
   }

@@ -243,6 +243,12 @@ for (const mode of ["real16", "protected32"] as const) {
   });
 }
 
+Deno.test("Cpu.run() keeps its budget when a load of a segment leaves twice: MMIO, a breakpoint", () => {
+  const bench = armed("07 90 90 90", { at: 0, on: PORT }); // pop es; nop; nop; nop
+  bench.cpu.state.regs[4] = bench.ram.length - 1;
+  assertEquals(bench.run(4), 4);
+});
+
 /** No MOV DR, and no INS or OUTS: an exit of many items becomes one for each while they are watched. */
 function leavesDebugAlone(code: Uint8Array): boolean {
   return !code.some((byte, n) => {
