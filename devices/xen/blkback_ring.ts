@@ -175,8 +175,8 @@ export class BlkbackRing {
    * @returns whether all pages but those of the ring are unmapped now; if not, `onDrained` will be called
    */
   close(how: RingEnding): boolean {
+    this.#endPause();
     if (this.#admitted === Infinity) this.#admitted = this.#admittedAfter(how);
-    this.#backOff.cancel();
     if (how === "crashed") this.#admitted = 0;
     if (how !== "detached") this.#farewell.cancel();
     this.#ending = how;
@@ -189,6 +189,13 @@ export class BlkbackRing {
     }
     this.#persistent?.close();
     return true;
+  }
+
+  /** The worker that pauses after a bad request sleeps instead: something has to wake it. */
+  #endPause(): void {
+    if (this.#backOff.deadline === undefined) return;
+    this.#backOff.cancel();
+    this.#awake = false;
   }
 
   #admittedAfter(how: RingEnding): number {
@@ -207,8 +214,7 @@ export class BlkbackRing {
   /** Requests on the ring that are to be refused; more may come, and are left alone. */
   #waiting(): number {
     const waiting = this.#isHostile() ? 0 : this.#ring.unconsumed();
-    const isAtWork = this.#awake && this.#backOff.deadline === undefined;
-    if (waiting > 0 && !isAtWork) this.#wake();
+    if (waiting > 0 && !this.#awake) this.#wake();
     return waiting;
   }
 

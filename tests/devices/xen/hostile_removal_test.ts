@@ -64,3 +64,21 @@ Deno.test("BlkbackRing does not pause for a bad client whose device is removed",
   assertEquals(guest.grants.totalMapped, 0);
   assertEquals(guest.backend.state, XENBUS_STATE.CLOSED);
 });
+
+Deno.test("BlkbackRing that pauses with nothing to do answers a frontend whose device is removed", () => {
+  const clock = new FakeClock();
+  const guest = new BlkfrontGuest({ disk: new ManualDisk(64), clock });
+  guest.connect();
+  guest.page(GREF);
+  guest.put(BLKIF_OP.READ, 1, 0, { gref: GREF, last: 20 }); // the worker pauses after it
+  guest.push();
+  clock.runTo(clock.now + 5_000);
+  guest.store.remove(FRONTEND);
+  clock.runTo(clock.now + 50_000);
+  guest.put(BLKIF_OP.READ, 2, 0, { gref: GREF });
+  guest.push();
+  clock.run();
+  assertEquals(guest.collect().map(({ id }) => id), [1, 2]);
+  assertEquals(guest.grants.totalMapped, 0);
+  assertEquals(guest.backend.state, XENBUS_STATE.CLOSED);
+});
