@@ -153,8 +153,12 @@ export abstract class Accesses {
     const addend = site === undefined ? this.temporary() : -1;
     body.block((done) => {
       body.block((hit) => {
-        if (site === undefined) this.#look(linear, tag, size, addend, hit);
-        else this.#lookAtSite(linear, tag, size, site, hit);
+        if (site === undefined) {
+          this.#look(linear, tag, size, (entry) => {
+            body.setLocal(addend, load32(entry, TLB.ADDEND));
+            body.branch(hit);
+          }, true);
+        } else this.#lookAtSite(linear, tag, size, site, hit);
         if (this.bailOut()) return;
         this.escape();
         slow();
@@ -165,19 +169,17 @@ export abstract class Accesses {
     });
   }
 
-  #look(linear: Val, tag: number, size: Size, addend: number, hit: number): void {
-    const { body } = this;
+  /** @param found is given the access's TLB entry and page */
+  #look(
+    linear: Val,
+    tag: number,
+    size: Size,
+    found: (entry: Val, page: Val) => void,
+    likely?: boolean,
+  ): void {
     const entry = this.let(add(tlbIndex(linear), this.bank));
-    const found = eq(load32(entry, tag), lastPage(linear, size));
-    body.if(
-      found,
-      () => {
-        body.setLocal(addend, load32(entry, TLB.ADDEND));
-        body.branch(hit);
-      },
-      undefined,
-      true,
-    );
+    const page = this.let(lastPage(linear, size));
+    this.body.if(eq(load32(entry, tag), page), () => found(entry, page), undefined, likely);
   }
 
   #lookAtSite(linear: Val, tag: number, size: Size, site: number, hit: number): void {
@@ -185,9 +187,7 @@ export abstract class Accesses {
     // A page has no low bits: an access that is not aligned, and might cross, does not match.
     const aligned = and(linear, num(~0xfff | (size - 1)));
     body.branch(hit, eq(word(site + SITES.PAGE), aligned), true);
-    const entry = this.let(add(tlbIndex(linear), this.bank));
-    const page = this.let(lastPage(linear, size));
-    body.if(eq(load32(entry, tag), page), () => {
+    this.#look(linear, tag, size, (entry, page) => {
       body.store(num(site), SITES.ADDEND, load32(entry, TLB.ADDEND), 4);
       body.store(num(site), SITES.PAGE, page, 4);
       body.branch(hit);

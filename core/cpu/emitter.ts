@@ -185,7 +185,6 @@ export abstract class Emitter extends Accesses implements X {
   }
 
   fault(vector: number): void {
-    if (this.bailOut()) return;
     this.escape();
     this.body.call(FAULT, num(vector));
     this.body.unreachable();
