@@ -58,6 +58,8 @@ export abstract class Accesses {
   }
   /** A new local of the function. */
   protected abstract temporary(type?: number): number;
+  /** A local, until it is given to somebody else, holds no more than that many bits. */
+  protected narrow(_index: number, _width: number): void {}
   /** Address of the site of an access, if it has one: see `SITES` in state.ts. */
   protected site(_segment: number, _write: boolean): number | undefined {
     return undefined;
@@ -87,6 +89,7 @@ export abstract class Accesses {
     this.#access(linear, TLB.READ, size, site, (host) => this.#take(result, host, size), () => {
       this.body.callTo(result, READ[size], linear);
     });
+    this.narrow(result, size * 8);
     return local(result);
   }
 
@@ -115,6 +118,7 @@ export abstract class Accesses {
       this.body.setLocal(host, num(0));
       this.body.callTo(result, MODIFY[size], linear);
     });
+    this.narrow(result, size * 8);
     this.#host = host;
     this.#linear = linear;
     return local(result);

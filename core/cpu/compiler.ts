@@ -8,7 +8,6 @@
  * @module
  */
 
-import { Emitter } from "./emitter.ts";
 import { type Insn, KIND } from "./insn.ts";
 import {
   add,
@@ -17,8 +16,6 @@ import {
   isLoad,
   load8,
   local,
-  ltS,
-  ltU,
   num,
   OP,
   or,
@@ -26,24 +23,23 @@ import {
   shr,
   unsigned,
   type Val,
-  xor,
+  widthOf,
 } from "./ir.ts";
+import { KnownFlags } from "./known_flags.ts";
 import { Locals } from "./locals.ts";
 import { word } from "./lookups.ts";
-import { FLAG_AT, FLAG_NAMES, type FlagName, type Knowledge, type Loops } from "./loop.ts";
+import { FLAG_AT, FLAG_NAMES, type Knowledge, type Loops } from "./loop.ts";
 import { REC, type Shape } from "./record.ts";
-import { parityOf } from "./sem/flags.ts";
 import { AT, SEG, SS, TLB } from "./state.ts";
 import type { Unit } from "./unit.ts";
 import { FunctionBody, I32 } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
 
-const AND = 0x71;
 /** Bits of all registers. */
 const ALL = 0xff;
 
 /** Writes instructions one behind the other; what comes after a jump is its heir's business. */
-export abstract class Compiler extends Emitter {
+export abstract class Compiler extends KnownFlags {
   override readonly body: FunctionBody;
   protected readonly unit: Unit;
   protected override insn!: Insn;
@@ -52,12 +48,13 @@ export abstract class Compiler extends Emitter {
   protected record = 0;
   protected override readonly bank: Val;
   protected override readonly mode: Val;
-  protected known: Knowledge = { registers: new Array(8), dirty: 0, flags: {}, calls: [] };
   /** What is known where code that is still to come goes on. */
   protected readonly later: Knowledge[] = [];
   /** What the function's loops keep in locals, if they are known. */
   protected abstract readonly loops: Loops | undefined;
   protected readonly locals: Locals;
+  /** Of locals that hold less than 32 bits: see `widthOf`. */
+  readonly #widths = new Map<number, number>();
   /** Depth of conditional code inside an instruction. */
   #depth = 0;
   /** The conditional code has written flags to memory; registers, as bits. */
@@ -68,6 +65,9 @@ export abstract class Compiler extends Emitter {
   /** Label in front of the function's one jump to a record, and the local it takes it from. */
   protected exit = -1;
   protected readonly destination: number;
+  /** The same where the record's handler is known, and its local. */
+  protected entry = -1;
+  protected readonly handler: number;
   /** What was known in front of the instruction at hand. */
   #before: Knowledge = this.known;
   /** The instruction may have had effects that are not in {@link known}. */
@@ -76,8 +76,6 @@ export abstract class Compiler extends Emitter {
   used = 0;
   /** Those of them that are written. */
   assigned = 0;
-  /** Flag words read from memory. */
-  readonly flagsRead: Set<FlagName> = new Set();
 
   constructor(unit: Unit, body: FunctionBody) {
     super();
@@ -88,12 +86,19 @@ export abstract class Compiler extends Emitter {
     this.mode = num(unit.mode);
     this.budget = body.local();
     this.destination = body.local();
+    this.handler = body.local();
   }
 
   // ---- locals --------------------------------------------------------------------------------
 
   protected override temporary(type: number = I32): number {
-    return this.locals.take(type);
+    const index = this.locals.take(type);
+    this.#widths.delete(index);
+    return index;
+  }
+
+  protected override narrow(index: number, width: number): void {
+    if (width < 32) this.#widths.set(index, width);
   }
 
   protected override site(segment: number, write: boolean): number | undefined {
@@ -106,7 +111,10 @@ export abstract class Compiler extends Emitter {
   }
 
   override let(v: Val): Val {
-    return v.op === OP.LOCAL || v.op === OP.I32_CONST ? v : super.let(v);
+    if (v.op === OP.LOCAL || v.op === OP.I32_CONST) return v;
+    const bound = super.let(v);
+    this.narrow(bound.n, widthOf(v, this.#widths));
+    return bound;
   }
 
   override if(cond: Val, then: () => void, otherwise?: () => void): void {
@@ -187,7 +195,21 @@ export abstract class Compiler extends Emitter {
     if (size === 1 && register >= 4) {
       return and(shr(this.#whole(register - 4), num(8)), num(0xff));
     }
-    return unsigned(this.#whole(register), size);
+    const whole = this.#whole(register);
+    return this.#fits(whole, size) ? whole : unsigned(whole, size);
+  }
+
+  /** Nothing but the low `size` bytes can be set. */
+  #fits(v: Val, size: number): boolean {
+    return widthOf(v, this.#widths) <= size * 8;
+  }
+
+  /** `old` with its low word, low byte or second byte replaced. */
+  #merged(old: Val, v: Val, size: 1 | 2 | 4, high: boolean): Val {
+    const part = this.#fits(v, size) ? v : unsigned(v, size);
+    if (high) return or(and(old, num(0xffff00ff)), shl(part, num(8)));
+    if (this.#fits(old, size)) return part;
+    return or(and(old, num(size === 1 ? 0xffffff00 : 0xffff0000)), part);
   }
 
   #whole(register: number): Val {
@@ -203,7 +225,7 @@ export abstract class Compiler extends Emitter {
     const number = high ? register - 4 : register;
     this.used |= 1 << number;
     this.assigned |= 1 << number;
-    const value = this.let(size === 4 ? v : merged(this.#whole(number), v, size, high));
+    const value = this.let(size === 4 ? v : this.#merged(this.#whole(number), v, size, high));
     if (this.#depth === 0) {
       this.known.registers[number] = value;
       this.known.dirty |= 1 << number;
@@ -226,7 +248,7 @@ export abstract class Compiler extends Emitter {
 
   override setFlags(words: FlagWords): void {
     if (this.#depth === 0) {
-      const { less: _, ...kept } = this.known.flags;
+      const { less: _l, notGreater: _g, notAbove: _a, ...kept } = this.known.flags;
       this.known.flags = { ...kept, ...bound(words, (v) => this.let(v)) };
     } else {
       this.flushFlags();
@@ -274,50 +296,6 @@ export abstract class Compiler extends Emitter {
     this.body.if(eqz(local(first)), () => put(true));
   }
 
-  #flag(name: FlagName): Val {
-    const known = this.known.flags[name];
-    if (!known) this.flagsRead.add(name);
-    return known ?? word(FLAG_AT[name]);
-  }
-
-  override get carry(): Val {
-    return ltU(this.#flag("ca"), this.#flag("cb"));
-  }
-
-  override get zero(): Val {
-    return eqz(this.#flag("fr"));
-  }
-
-  override get parity(): Val {
-    return parityOf(
-      this.#plain ? this.#flag("fr") : xor(this.#flag("fr"), shr(this.#flag("fx"), num(8))),
-    );
-  }
-
-  override get adjust(): Val {
-    return and(shr(xor(this.#flag("fx"), this.#flag("fr")), num(4)), num(1));
-  }
-
-  override get sign(): Val {
-    return this.#plain ? this.#flag("fr") : xor(this.#flag("fr"), this.#flag("fx"));
-  }
-
-  /** FX is known to hold nothing but AF: PF and SF follow from FR alone. */
-  get #plain(): boolean {
-    const fx = this.known.flags.fx;
-    if (!fx) return false;
-    const mask = fx.op === OP.I32_CONST ? fx.n : fx.b?.op === OP.I32_CONST ? fx.b.n : -1;
-    return (fx.op === OP.I32_CONST || fx.op === AND) && (mask & ~16) === 0;
-  }
-
-  override get less(): Val {
-    return this.known.flags.less ?? ltS(xor(this.sign, this.overflow), num(0));
-  }
-
-  override get overflow(): Val {
-    return this.#flag("fo");
-  }
-
   // ---- leaving -------------------------------------------------------------------------------
 
   protected override begin(): void {
@@ -332,8 +310,10 @@ export abstract class Compiler extends Emitter {
     this.body.branch(this.exit);
   }
 
-  protected override enterBlock(head: Val): void {
-    this.goTo(head);
+  protected override enterBlock(head: Val, handler: Val): void {
+    this.body.setLocal(this.destination, head);
+    this.body.setLocal(this.handler, handler);
+    this.body.branch(this.entry);
   }
 
   /** Code that calls nobody needs no room for what calls would overwrite, and so much less of it. */
@@ -364,13 +344,6 @@ export abstract class Compiler extends Emitter {
     this.#flush();
   }
 }
-/** `old` with its low word, low byte or second byte replaced. */
-function merged(old: Val, v: Val, size: 1 | 2 | 4, high: boolean): Val {
-  if (size === 2) return or(and(old, num(0xffff0000)), and(v, num(0xffff)));
-  if (!high) return or(and(old, num(0xffffff00)), and(v, num(0xff)));
-  return or(and(old, num(0xffff00ff)), shl(and(v, num(0xff)), num(8)));
-}
-
 /** Flag words that may wait: what reads memory is evaluated now. */
 function bound(words: FlagWords, evaluate: (v: Val) => Val): FlagWords {
   const entries = Object.entries(words).filter(([, v]) => v !== undefined);

@@ -54,6 +54,8 @@ export abstract class Emitter extends Accesses implements X {
   abstract get sign(): Val;
   abstract get overflow(): Val;
   abstract get less(): Val;
+  abstract get notGreater(): Val;
+  abstract get notAbove(): Val;
   abstract jump(): void;
   abstract jumpIf(cond: Val): void;
   abstract proceed(): void;

@@ -52,6 +52,10 @@ const binary = (op: number) => (a: Val, b: Val): Val => {
   return node(op, 0, a, b);
 };
 
+const AND = 0x71;
+const OR = 0x72;
+const XOR = 0x73;
+
 /** WebAssembly opcodes of the nodes that are more than an operator. */
 export const OP = {
   I32_CONST: 0x41,
@@ -97,6 +101,8 @@ export const ne: (a: Val, b: Val) => Val = binary(0x47);
 export const ltS: (a: Val, b: Val) => Val = binary(0x48);
 export const ltU: (a: Val, b: Val) => Val = binary(0x49);
 export const gtU: (a: Val, b: Val) => Val = binary(0x4b);
+export const leS: (a: Val, b: Val) => Val = binary(0x4c);
+export const leU: (a: Val, b: Val) => Val = binary(0x4d);
 export const geS: (a: Val, b: Val) => Val = binary(0x4e);
 export const geU: (a: Val, b: Val) => Val = binary(0x4f);
 export const clz: (a: Val) => Val = unary(0x67);
@@ -157,6 +163,29 @@ export function signed(a: Val, size: number): Val {
 /** The low `size` bytes, zero-extended. */
 export function unsigned(a: Val, size: number): Val {
   return size === 4 ? a : and(a, num(size === 1 ? 0xff : 0xffff));
+}
+
+/**
+ * How many of a value's low bits may be set.
+ * @param widths of locals that are known to be narrow
+ */
+export function widthOf(v: Val, widths: ReadonlyMap<number, number>): number {
+  switch (v.op) {
+    case OP.I32_CONST:
+      return 32 - Math.clz32(v.n);
+    case OP.LOCAL:
+      return widths.get(v.n) ?? 32;
+    case OP.LOAD8_U:
+      return 8;
+    case OP.LOAD16_U:
+      return 16;
+    case AND:
+      return Math.min(widthOf(v.a!, widths), widthOf(v.b!, widths));
+    case OR:
+    case XOR:
+      return Math.max(widthOf(v.a!, widths), widthOf(v.b!, widths));
+  }
+  return 32;
 }
 
 /** The same expression over other locals. */

@@ -130,6 +130,8 @@ export class Recorder extends Emitter {
   override readonly sign: Val = MEMORY_FLAGS.sign;
   override readonly overflow: Val = MEMORY_FLAGS.overflow;
   override readonly less: Val = MEMORY_FLAGS.less;
+  override readonly notGreater: Val = MEMORY_FLAGS.notGreater;
+  override readonly notAbove: Val = MEMORY_FLAGS.notAbove;
 
   // ---- control flow --------------------------------------------------------------------------
 

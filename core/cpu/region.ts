@@ -7,7 +7,7 @@
 import { Compiler } from "./compiler.ts";
 import { word } from "./lookups.ts";
 import type { Insn } from "./insn.ts";
-import { eq, local, ltS, num, sub, type Val } from "./ir.ts";
+import { eq, load32, local, ltS, num, sub, type Val } from "./ir.ts";
 import { Loops, type Shape as FlagShape, shapeOfFlags } from "./loop.ts";
 import { REC, shapeOf } from "./record.ts";
 import { AT } from "./state.ts";
@@ -39,8 +39,10 @@ class Region extends Compiler {
   readonly #labels = new Map<number, number>();
   /** Absent in the first reading, which finds out what loops there are. */
   protected override readonly loops: Loops | undefined;
-  /** The flags at the first jump back to each header. */
+  /** The flags at the jump back to each header that has the shortest way. */
   readonly shapes: Map<number, FlagShape> = new Map();
+  /** Blocks on that way. */
+  readonly #lengths = new Map<number, number>();
 
   constructor(unit: Unit, root: CompilableBlock, first?: Region) {
     super(unit, new FunctionBody(blockFunction(root.head)));
@@ -49,13 +51,17 @@ class Region extends Compiler {
   }
 
   writeFunction(): void {
-    this.body.block((exit) => {
-      this.exit = exit;
-      this.body.setLocal(this.budget, word(AT.BUDGET));
-      this.loops?.begin();
-      this.#block(this.#root);
+    this.body.block((entry) => {
+      this.entry = entry;
+      this.body.block((exit) => {
+        this.exit = exit;
+        this.body.setLocal(this.budget, word(AT.BUDGET));
+        this.loops?.begin();
+        this.#block(this.#root);
+      });
+      this.body.setLocal(this.handler, load32(local(this.destination)));
     });
-    this.body.dispatch(local(this.destination));
+    this.body.dispatch(local(this.destination), local(this.handler));
   }
 
   /** Writes a block, as a loop if something jumps back to it, and what it leads to. */
@@ -209,9 +215,15 @@ class Region extends Compiler {
       this.loops.turn(eip, this.known, () => this.flushFlags());
       return this.body.branch(label);
     }
-    if (!this.shapes.has(eip)) {
-      this.shapes.set(eip, shapeOfFlags(this.known, (n) => this.locals.typeOf(n)));
-    }
+    this.#noteShape(eip);
     this.#exit(eip, REC.TAKEN, block);
+  }
+
+  /** Of several ways back, the shortest is probably taken most. */
+  #noteShape(eip: number): void {
+    const length = this.#path.size - [...this.#path].indexOf(eip);
+    if (length >= (this.#lengths.get(eip) ?? Infinity)) return;
+    this.#lengths.set(eip, length);
+    this.shapes.set(eip, shapeOfFlags(this.known, (n) => this.locals.typeOf(n)));
   }
 }

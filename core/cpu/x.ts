@@ -18,6 +18,10 @@ export interface FlagWords {
   fx?: Val;
   /** SF differs from OF, as 0 or 1, where that is simpler to say than by `fr` and `fo`. */
   less?: Val;
+  /** ZF is set or SF differs from OF: the same. */
+  notGreater?: Val;
+  /** CF or ZF is set: the same, by `ca`, `cb` and `fr`. */
+  notAbove?: Val;
 }
 
 /** The arithmetic flags, as 0 or 1, except `sign`, `overflow`: negative when set. */
@@ -30,6 +34,10 @@ export interface Flags {
   readonly overflow: Val;
   /** SF differs from OF, as 0 or 1. */
   readonly less: Val;
+  /** ZF is set or SF differs from OF, as 0 or 1. */
+  readonly notGreater: Val;
+  /** CF or ZF is set, as 0 or 1. */
+  readonly notAbove: Val;
 }
 
 /** Recorder of one instruction. Operand numbers count from 0 as in the opcode row. */

@@ -11,6 +11,8 @@ import {
   and,
   eq,
   eqz,
+  leS,
+  leU,
   ltS,
   num,
   or,
@@ -72,7 +74,14 @@ function differenceFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
     fo: toSign(and(xor(a, b), xor(a, r)), size),
     fx: and(xor(a, b), SIXTEEN),
     less: ltS(signed(a, size), signed(b, size)),
+    notGreater: leS(signed(a, size), signed(b, size)),
+    notAbove: leU(a, b),
   });
+}
+
+/** CF is the sign of a `size`-byte value. */
+function carryOut(x: X, v: Val, size: number): Pick<Required<FlagWords>, "ca" | "cb"> {
+  return { ca: num(0x7fffffff), cb: x.let(toSign(v, size)) };
 }
 
 /** Flags of `r = a + b + carry`; `carry` is 0 or 1. */
@@ -80,8 +89,7 @@ export function adcFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
   // Carry out of the top bit: majority of a, b and not r.
   const out = or(and(a, b), and(or(a, b), xor(r, num(-1))));
   x.setFlags({
-    ca: num(0),
-    cb: x.let(signBit(out, size)),
+    ...carryOut(x, out, size),
     fr: signed(r, size),
     fo: toSign(and(xor(a, r), xor(b, r)), size),
     fx: and(xor(a, b), SIXTEEN),
@@ -93,8 +101,7 @@ export function sbbFlags(x: X, a: Val, b: Val, r: Val, size: number): void {
   const notA = xor(a, num(-1));
   const out = or(and(notA, b), and(or(notA, b), r));
   x.setFlags({
-    ca: num(0),
-    cb: x.let(signBit(out, size)),
+    ...carryOut(x, out, size),
     fr: signed(r, size),
     fo: toSign(and(xor(a, b), xor(a, r)), size),
     fx: and(xor(a, b), SIXTEEN),
@@ -115,11 +122,11 @@ export function condition(x: X, cc: number): Val {
     () => ltS(x.overflow, num(0)),
     () => x.carry,
     () => x.zero,
-    () => or(x.carry, x.zero),
+    () => x.notAbove,
     () => ltS(x.sign, num(0)),
     () => x.parity,
     () => x.less,
-    () => or(x.less, x.zero),
+    () => x.notGreater,
   ][cc >> 1]!();
   return cc & 1 ? eqz(base) : base;
 }
