@@ -12,6 +12,15 @@ import { LONGEST_WAIT_MS, Pace } from "./pace.ts";
 const STRETCH_MS = 50;
 const PACED_STRETCH_MS = 20;
 
+/**
+ * Virtual time between two looks at the host's clock. A guest that computes takes a millisecond of
+ * the host's or some for the shortest; one that does nothing but exits has run through it at once.
+ */
+const SHORTEST_SLICE: Ns = 1_000_000;
+const LONGEST_SLICE: Ns = 8_000_000;
+/** Host time of a slice that a longer one may follow. */
+const QUICK_SLICE_MS = 0.5;
+
 /** What the loop tells and asks whoever owns the run, about every 50 ms of host time. */
 export interface RunHooks {
   /** Time to look at what has happened. */
@@ -35,8 +44,8 @@ export interface Sliced {
   readonly sleepsUntil: Ns | undefined;
   /** Nothing more will happen. */
   readonly hasEnded: boolean;
-  /** Lets some virtual time pass. */
-  runSlice(): void;
+  /** Lets that much virtual time pass, or a little more. */
+  runSlice(length: Ns): void;
 }
 
 /** The loop of one machine. */
@@ -82,8 +91,14 @@ export class HostLoop {
   }
 
   #stretch(machine: Sliced, ms: number): void {
-    const endsAt = performance.now() + ms;
-    while (this.#isFree(machine) && performance.now() < endsAt) machine.runSlice();
+    let now = performance.now();
+    let slice = SHORTEST_SLICE;
+    for (const endsAt = now + ms; this.#isFree(machine) && now < endsAt;) {
+      machine.runSlice(slice);
+      const began = now;
+      now = performance.now();
+      slice = now - began > QUICK_SLICE_MS ? SHORTEST_SLICE : Math.min(2 * slice, LONGEST_SLICE);
+    }
   }
 
   #isFree({ hasEnded, now }: Sliced): boolean {

@@ -47,7 +47,7 @@ import type { HostInput, InputSource, RecordedInput } from "./replay.ts";
 
 /** 25 hours: no alarm of the board is further away, but timers may tick for ever behind a mask. */
 const LONGEST_SLEEP: Ns = 90_000_000_000_000;
-/** Virtual time of a slice. A guest that does nothing but exits has some hundred of them in it. */
+/** Virtual time of a slice, if nobody says. */
 const SLICE: Ns = 1_000_000;
 
 /** A machine that has been switched on. */
@@ -190,11 +190,11 @@ export class Machine {
   }
 
   /**
-   * Lets about a millisecond of virtual time pass, without giving way to the event loop.
+   * Lets that much virtual time pass, or a little more, without giving way to the event loop.
    * @returns the end of the run, when it has come
    */
-  runSlice(): RunResult | undefined {
-    const endsAt = this.#clock.now + SLICE;
+  runSlice(length: Ns = SLICE): RunResult | undefined {
+    const endsAt = this.#clock.now + length;
     this.#hypervisor.sliceEndsAt = endsAt;
     this.#sliceEnds = false;
     while (this.#mayTurn(endsAt)) this.#turn();
