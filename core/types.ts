@@ -184,6 +184,11 @@ export interface PortDevice {
    * `rep ins`: fills `into` (whole items of `size` bytes, at most a page) as that many reads would.
    */
   readPortString?(offset: number, size: AccessSize, into: Uint8Array): void;
+  /**
+   * Bit `n`: once read, the byte at offset `n` reads the same, without effect, until the device is
+   * accessed in another way or a timer of its runs out. Absent: there are none.
+   */
+  readonly steadyOffsets?: number;
   /** `rep outs`: takes `from` as that many writes would. */
   writePortString?(offset: number, size: AccessSize, from: Uint8Array): void;
 }
@@ -282,6 +287,12 @@ export interface VmExit {
   value: number;
   /** Instructions retired since the last exit or the begin of the slice, this one not included. */
   retired: number;
+  /**
+   * Set by the host, of a port read: the same read gets the same answer, and takes this long, until
+   * something else happens. The vCPU may then take this off its budget, and tell of it later. 0 =
+   * ask again.
+   */
+  steady: Ns;
 }
 
 /** Follows the vCPU out of the guest and back, in order of time. */
@@ -326,6 +337,13 @@ export interface VcpuHost {
    * @returns instructions that may retire before the vCPU must leave its slice; 0 = leave now
    */
   exit(exit: VmExit): number;
+  /**
+   * The last exit, which was `steady`, has been repeated. Told before anything else is; a host that
+   * calls no exit steady is never told.
+   * @param spent budget that had been used, since the host was told last, when each of the last
+   *   `spent.length` repetitions began; that of repetition `n`, from 0, at `n % spent.length`
+   */
+  repeated?(times: number, spent: Int32Array): void;
   /** An external interrupt or upcall could be injected. */
   readonly interruptPending: boolean;
   /** Takes the pending interrupt; returns its vector. */

@@ -21,6 +21,7 @@ class PortRange {
   readonly device: PortDevice;
   readonly read: PortDevice["readPort"];
   readonly write: PortDevice["writePort"];
+  readonly steady: number;
 
   constructor(name: string, base: number, length: number, device: PortDevice) {
     this.name = name;
@@ -29,6 +30,7 @@ class PortRange {
     this.device = device;
     this.read = device.readPort;
     this.write = device.writePort;
+    this.steady = device.steadyOffsets ?? 0;
   }
 }
 
@@ -106,6 +108,12 @@ export class IoPortBus implements PortBus {
   read(port: number, size: AccessSize): number {
     const range = this.#ranges[this.#slots[port]!]!;
     return range.read.call(range.device, port - range.base, size);
+  }
+
+  /** Reading this byte again gets the same answer: see `PortDevice.steadyOffsets`. */
+  isSteady(port: number): boolean {
+    const range = this.#ranges[this.#slots[port]!]!;
+    return (range.steady >> (port - range.base) & 1) !== 0;
   }
 
   /** One `out`. */

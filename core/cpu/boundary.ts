@@ -59,7 +59,7 @@ export function betweenInstructions(cpu: Cpu): boolean {
   }
   const interrupted = state.flag(IF) && host.interruptPending;
   if (interrupted && !shadow) {
-    deliver(cpu, host.acknowledgeInterrupt(), 0, "external", state.eip);
+    deliver(cpu, cpu.acknowledgeInterrupt(), 0, "external", state.eip);
     return true;
   }
   if (!interrupted && !watched && !cpu.nmiDue && !state.flag(TF)) {

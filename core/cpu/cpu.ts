@@ -17,6 +17,7 @@ import { Fault, VECTOR } from "./fault.ts";
 import { runtimeImports } from "./imports.ts";
 import type { Insn } from "./insn.ts";
 import { type Frames, Mmu } from "./mmu.ts";
+import { Polls } from "./polls.ts";
 import { REC } from "./record.ts";
 import { type Reset, setRegisters } from "./reset.ts";
 import { type SameRing } from "./same_ring.ts";
@@ -63,6 +64,8 @@ export class Cpu {
   hidesApic = false;
   /** Generated code for what is usual in deliveries. */
   readonly sameRing: SameRing;
+  /** Port reads that the host is told of later. */
+  readonly polls: Polls = new Polls();
   readonly #blocks: Blocks;
   /** Ids of (CS base, CS limit) pairs of modes that are not flat. */
   readonly #codeSegments = new Map<number, number>();
@@ -148,6 +151,7 @@ export class Cpu {
 
   /** Instructions retired and not yet reported with an exit. */
   takeRetired(): number {
+    this.#tellPolls();
     const budget = this.state.get(BUDGET);
     const retired = this.#granted - budget;
     this.#granted = budget;
@@ -200,6 +204,7 @@ export class Cpu {
   takeNmi(): void {
     this.#nmiLatched = this.nmiDue = false;
     this.state.set(NMI_BLOCKED, 1);
+    this.#tellPolls();
     this.host.acknowledgeNmi();
   }
 
@@ -413,6 +418,16 @@ export class Cpu {
   /** Time stamp counter at the running instruction; an integer below 2^53. */
   timestamp(): number {
     return this.host.timestamp(this.#granted - this.state.get(BUDGET));
+  }
+
+  /** Takes the interrupt that is pending; returns its vector. */
+  acknowledgeInterrupt(): number {
+    this.#tellPolls();
+    return this.host.acknowledgeInterrupt();
+  }
+
+  #tellPolls(): void {
+    this.#granted -= this.polls.end(this.host, this.#granted);
   }
 
   /** Tells RDTSC the time; it holds until the host has moved the clock. */

@@ -21,5 +21,6 @@ export function newVmExit(): VmExit {
     immediate: false,
     value: 0,
     retired: 0,
+    steady: 0,
   };
 }

@@ -58,6 +58,7 @@ function access(cpu: Cpu, port: number, size: 1 | 2 | 4, write: boolean, value: 
   exit.count = 1;
   exit.string = false;
   exit.value = value;
+  exit.steady = 0;
   if (isPassedThrough(port)) cpu.host.passthroughPort(exit);
   else cpu.leaveInside(EXIT_IO_INSTRUCTION);
   return exit.value;
@@ -67,8 +68,12 @@ function access(cpu: Cpu, port: number, size: 1 | 2 | 4, write: boolean, value: 
 export function portIn(cpu: Cpu, port: number, how: number): number {
   const size = (how & 7) as 1 | 2 | 4;
   checkPort(cpu, port, size);
-  cpu.exit.immediate = (how & IMMEDIATE_PORT) !== 0;
-  return access(cpu, port, size, false, 0);
+  const { exit, polls, state } = cpu;
+  if (polls.again(state, port, how)) return polls.value;
+  exit.immediate = (how & IMMEDIATE_PORT) !== 0;
+  const value = access(cpu, port, size, false, 0);
+  if (exit.steady > 0) polls.begin(state, exit, how);
+  return value;
 }
 
 /** OUT of generated code. */

@@ -75,6 +75,9 @@ export class Hypervisor implements VcpuHost {
   readonly #ioreqTrip: Ns;
   readonly #deviceAccess: Ns;
   readonly #deviceItem: Ns;
+  /** From exit to entry, of one read that the device model answers at once. */
+  readonly #polledNs: Ns;
+  #polledPort = 0;
   readonly #accounting: Accounting;
   readonly #exits: ExitBooks | undefined;
   readonly #observer: ExitObserver | undefined;
@@ -110,6 +113,7 @@ export class Hypervisor implements VcpuHost {
     this.#ioreqTrip = costs.ioreq;
     this.#deviceAccess = costs.deviceAccess;
     this.#deviceItem = costs.deviceItem;
+    this.#polledNs = costs.exitEntry + costs.ioreq + costs.deviceAccess;
     this.#accounting = options.accounting;
     this.#exits = options.exits;
     this.#observer = options.observer;
@@ -158,10 +162,22 @@ export class Hypervisor implements VcpuHost {
     if (exit.reason === IO_INSTRUCTION) this.#accessPort(exit);
     else this.#handle(exit);
     this.#accounting.answered(exit.value);
-    if (row !== undefined) this.#exits!.end(exit, row);
+    if (row !== undefined) {
+      this.#exits!.end(exit, row);
+      if (exit.steady > 0) this.#exits!.mayRepeat(exit, row);
+    }
     this.#observer?.enters(exit, this.#clock.now);
     this.#armWindow();
     return exit.reason === VMCALL && this.#xen.blocked ? 0 : this.budget;
+  }
+
+  repeated(times: number, spent: Int32Array): void {
+    this.#accounting.repeated(this.#polledPort, times, this.#clock.now, spent);
+    this.#exits?.repeated(times);
+    this.#dom0.serve(DOM0_IOREQ, this.#deviceAccess * times);
+    this.#ledger.charge(EXIT_ENTRY, this.#exitEntry * times);
+    this.#ledger.charge(IOREQ, this.#ioreqTrip * times);
+    this.#ledger.charge(DEVICE, this.#deviceAccess * times);
   }
 
   /** An upcall goes before the interrupt controller: Xen looks at it first. */
@@ -291,7 +307,24 @@ export class Hypervisor implements VcpuHost {
   #askDeviceModel(exit: VmExit): void {
     this.#ioreq.request(exit);
     const answer = this.#awaitDeviceModel(exit.count);
-    if (!exit.string && !exit.write) exit.value = answer;
+    if (exit.string || exit.write) return;
+    exit.value = answer;
+    if (this.#ports.isSteady(exit.port) && this.#isUndisturbed(exit)) this.#offerRepeats(exit);
+  }
+
+  /**
+   * Nothing but a timer can make the next exit another one than this: dom0 had no work, no interrupt
+   * or event is due, nobody follows the exits or counts instructions.
+   */
+  #isUndisturbed({ at }: VmExit): boolean {
+    return this.#clock.now - at === this.#polledNs && this.#observer === undefined &&
+      this.#maxInsns === Infinity && !this.interruptPending &&
+      this.#xen.callbackVector === undefined && !this.#xen.callbackAsserted;
+  }
+
+  #offerRepeats(exit: VmExit): void {
+    exit.steady = this.#polledNs;
+    this.#polledPort = exit.port;
   }
 
   /** An address that no device model has registered reads all ones. */

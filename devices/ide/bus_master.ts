@@ -147,6 +147,8 @@ export class BusMaster implements PortDevice {
     this.#status &= ~BM_ACTIVE;
   }
 
+  readonly steadyOffsets: number = 1 << BM_STATUS;
+
   readPort(offset: number, size: AccessSize): number {
     if (offset >= BM_TABLE) return this.#readTable(offset - BM_TABLE, size);
     if (size === 1 && offset === BM_COMMAND) return this.#command;

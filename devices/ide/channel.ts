@@ -96,6 +96,7 @@ export class IdeChannel {
 
   #makeCommandBlock(): PortDevice {
     return {
+      steadyOffsets: 1 << REG_STATUS,
       readPort: (offset, size) => {
         if (offset === REG_DATA) return this.#drive().data.read(size);
         return size === 1 ? this.#readRegister(offset) : allOnes(size);
@@ -111,6 +112,7 @@ export class IdeChannel {
 
   #makeControlBlock(): PortDevice {
     return {
+      steadyOffsets: 1,
       readPort: (_offset, size) => size === 1 ? this.#status() : allOnes(size),
       writePort: (_offset, size, value) => {
         if (size === 1) this.#writeControl(value);

@@ -7,8 +7,11 @@
 
 import { hex } from "../../bits.ts";
 import type { ExitReason, GuestErrors, Ns, VmExit } from "../../types.ts";
+import { EXIT } from "../../types.ts";
 import { EXIT_NAMES, EXIT_REASON_COUNT } from "../exits.ts";
 import { RecentExits } from "./recent_exits.ts";
+
+const { IO_INSTRUCTION } = EXIT;
 
 const PORT_COUNT = 0x10000;
 /** Guest errors that a crash dump shows. */
@@ -91,6 +94,18 @@ export class Accounting implements GuestErrors {
   /** The last exit has been served, and answered with this value. */
   answered(value: number): void {
     this.#recent.answer(value);
+  }
+
+  /**
+   * The last exit, a port read that the device model has answered, was repeated.
+   * @param spent time from `from` to each of the last few, as `VcpuHost.repeated` has it
+   */
+  repeated(port: number, times: number, from: Ns, spent: Int32Array): void {
+    this.#reasons[IO_INSTRUCTION]! += times;
+    this.#portsIn[port]! += times;
+    this.#portItems += times;
+    this.#ioreqs += times;
+    this.#recent.repeat(times, from, spent);
   }
 
   #count(reason: number): void {

@@ -46,6 +46,14 @@ export interface RequestTallies {
   readonly none: Tally;
 }
 
+/** Where repetitions of an exit are counted. */
+interface Polled {
+  row: ExitRow | undefined;
+  tally: Tally | undefined;
+  rip: number;
+  ns: Ns;
+}
+
 /** The books of one vCPU. */
 export class ExitBooks {
   readonly #clock: { readonly now: Ns };
@@ -60,6 +68,8 @@ export class ExitBooks {
   readonly #rings: PvRequests[] = [];
   /** Of a write, known before it is served. */
   #tally: Tally | undefined;
+  /** The exit that may be repeated. */
+  readonly #polled: Polled = { row: undefined, tally: undefined, rip: 0, ns: 0 };
 
   constructor({ clock, devices, ideIrqs, sites, onRequest }: ExitBooksOptions) {
     this.#clock = clock;
@@ -131,6 +141,24 @@ export class ExitBooks {
     const tally = row.write ? this.#tally : this.#tallyOf(exit, row);
     tally?.count(row.serviceIndex, ns);
     this.#sites?.count(exit.rip, row.id, ns);
+  }
+
+  /** The exit that was served last, a read, may be repeated: see {@link repeated}. */
+  mayRepeat(exit: VmExit, row: ExitRow): void {
+    const polled = this.#polled;
+    polled.row = row;
+    polled.tally = this.#tallyOf(exit, row);
+    polled.rip = exit.rip;
+    polled.ns = exit.steady;
+  }
+
+  /** It was. */
+  repeated(times: number): void {
+    const { row, tally, rip, ns } = this.#polled;
+    if (row === undefined) throw new InternalError("an exit was repeated that may not be");
+    row.count(ns, times);
+    tally?.count(row.serviceIndex, ns, times);
+    this.#sites?.count(rip, row.id, ns, times);
   }
 
   /**

@@ -33,16 +33,16 @@ export class ExitSites {
   #lostSamples = 0;
   #lostTime = 0;
 
-  /** Counts one exit. */
-  count(rip: number, row: number, ns: Ns): void {
+  /** Counts exits that took `ns` each. */
+  count(rip: number, row: number, ns: Ns, times: number = 1): void {
     const slot = this.#slotOf(rip, row);
     if (slot < 0) {
-      this.#lostSamples++;
-      this.#lostTime += ns;
+      this.#lostSamples += times;
+      this.#lostTime += ns * times;
       return;
     }
-    this.#samples[slot]!++;
-    this.#times[slot]! += ns;
+    this.#samples[slot]! += times;
+    this.#times[slot]! += ns * times;
   }
 
   /** All sites. */

@@ -15,7 +15,7 @@ const RECENT_EXITS = 16;
 const SIZE_NAMES: Readonly<Record<AccessSize, string>> = { 1: "byte", 2: "word", 4: "dword" };
 
 /** What is kept of an exit. */
-type RecentExit = Omit<VmExit, "descending" | "retired">;
+type RecentExit = Omit<VmExit, "descending" | "retired" | "steady">;
 
 function blank(): RecentExit {
   return {
@@ -50,7 +50,7 @@ export class RecentExits {
   }
 
   /** Remembers an exit as it comes in. */
-  push(exit: VmExit): void {
+  push(exit: RecentExit): void {
     const to = this.#next();
     to.reason = exit.reason;
     to.at = exit.at;
@@ -63,6 +63,18 @@ export class RecentExits {
     to.string = exit.string;
     to.immediate = exit.immediate;
     to.value = exit.value;
+  }
+
+  /**
+   * The last exit once more, and again.
+   * @param spent time from `from` to each of the last few, as `VcpuHost.repeated` has it
+   */
+  repeat(times: number, from: Ns, spent: Int32Array): void {
+    const last = this.#last;
+    for (let n = Math.max(0, times - RECENT_EXITS); n < times; n++) {
+      this.push(last);
+      this.#last.at = from + spent[n % spent.length]!;
+    }
   }
 
   /** The value that the last exit was answered with. */

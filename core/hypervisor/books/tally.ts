@@ -48,10 +48,11 @@ export class Tally {
     return sum;
   }
 
-  count(service: number, ns: Ns): void {
-    this.exits[service]!++;
-    this.total++;
-    this.ns += ns;
+  /** Counts exits that took `ns` each. */
+  count(service: number, ns: Ns, times: number = 1): void {
+    this.exits[service]! += times;
+    this.total += times;
+    this.ns += ns * times;
   }
 
   add({ exits, total, ns }: Tally): void {

@@ -1,8 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { InternalError } from "../../../core/errors.ts";
 import { DOM0_COST, EXIT } from "../../../core/types.ts";
+import type { HypervisorOptions } from "../../../core/hypervisor/hypervisor_parts.ts";
 import type { VmExit } from "../../../core/types.ts";
-import { COSTS, makeHost, NotingMmio, NotingPort } from "../../helpers/host.ts";
+import { COSTS, makeHost, NotingMmio, NotingPort, type TestHost } from "../../helpers/host.ts";
 
 const IN_1F7 = { reason: EXIT.IO_INSTRUCTION, port: 0x1f7, size: 1 } as const;
 
@@ -30,6 +31,61 @@ Deno.test("Hypervisor.exit() waits for what dom0 has accepted before, and books 
   const waited = 5000 - COSTS.exitEntry;
   const { ioreq, device } = books.snapshot();
   assertEquals([ioreq, device], [COSTS.ioreq + waited, COSTS.deviceAccess]);
+});
+
+/** Answers as {@link NotingPort}; port 1F7 steadily. */
+class StatusPort extends NotingPort {
+  readonly steadyOffsets = 1 << 7;
+}
+
+Deno.test("Hypervisor.repeated() books what that many exits would, to the last nanosecond", () => {
+  const [asked, told] = [makeHost(), makeHost()];
+  const PAUSE = 3; // instructions between two exits
+  const TIMES = 20;
+  for (const { ports, exit } of [asked, told]) {
+    ports.map("device", 0x1f0, 8, new StatusPort());
+    exit({ ...IN_1F7, rip: 0x1000 });
+  }
+  const { steady } = told.last;
+  assertEquals(steady, COSTS.exitEntry + COSTS.ioreq + COSTS.deviceAccess);
+  const spent = new Int32Array(16);
+  for (let n = 0; n < TIMES; n++) {
+    asked.exit({ ...IN_1F7, rip: 0x1000, retired: PAUSE });
+    spent[n % 16] = PAUSE + n * (PAUSE + steady);
+  }
+  told.hypervisor.repeated(TIMES, spent);
+  told.hypervisor.retire(TIMES * PAUSE);
+  const seen = ({ accounting, books, clock, dom0 }: TestHost) => [
+    ...[clock.now, books.snapshot(), dom0.snapshot(), accounting.exitCounts()],
+    ...[accounting.ioreqs, accounting.portItems, accounting.instructions],
+    ...accounting.recentExits(),
+  ];
+  assertEquals(seen(told), seen(asked));
+  told.books.assertClosed();
+});
+
+Deno.test("Hypervisor.exit() offers repeats only where nothing can make the next exit another", () => {
+  const steady = (options: Partial<HypervisorOptions>, disturb: (host: TestHost) => void) => {
+    const host = makeHost(options);
+    host.ports.map("device", 0x1f0, 8, new StatusPort());
+    disturb(host);
+    host.exit(IN_1F7);
+    return host.last.steady;
+  };
+  const ns = COSTS.exitEntry + COSTS.ioreq + COSTS.deviceAccess;
+  assertEquals(steady({}, () => {}), ns);
+  assertEquals(steady({}, ({ dom0 }) => dom0.post(DOM0_COST.backend, 5000, () => {})), 0);
+  assertEquals(steady({}, ({ pic }) => pic.pending = true), 0);
+  assertEquals(steady({}, ({ xen }) => xen.callbackVector = 0xf3), 0);
+  assertEquals(steady({ maxInsns: 1000 }, () => {}), 0);
+  const observer = { exits() {}, enters() {}, event() {}, slept() {} };
+  assertEquals(steady({ observer }, () => {}), 0);
+  const { exit, last, ports } = makeHost();
+  ports.map("device", 0x1f0, 8, new StatusPort());
+  for (const other of [{ port: 0x1f6 }, { write: true }, { string: true, count: 2 }]) {
+    exit({ ...IN_1F7, ...other });
+    assertEquals(last.steady, 0);
+  }
 });
 
 Deno.test("Hypervisor.exit() answers its own ports without an ioreq, by access size", () => {

@@ -182,6 +182,21 @@ Deno.test("Machine.runSlice() lets a millisecond pass, and slicing shows in no n
   assertEquals(sliced.runSlice(), await boot(guest).run());
 });
 
+Deno.test("Machine: status polls are in the books as if the hypervisor had been asked each time", async () => {
+  const poll = [0xec, 0xa8, 0x80, 0x75, 0xfb]; // in al, dx; test al, 80h; jnz
+  const guest = flatGuest(...PAUSE, ...READ_SECTOR, ...poll, ...poll, ...exitWith(0));
+  const run = (observer?: ExitObserver) => {
+    const disk = new MemoryDisk(new Uint8Array(4096));
+    return boot(guest, { ...(observer && { observer }), exitSites: true }, [disk]).run();
+  };
+  let asked = 0;
+  const observer = { exits: () => asked++, enters() {}, event() {}, slept() {} };
+  const result = await run(observer);
+  assertEquals(await run(), result);
+  assertEquals(result.counters.exits.total, asked);
+  assertEquals(result.counters.exits.byPort["0x1f7:in"]! > 10, true);
+});
+
 Deno.test("MachineConfig.observer sees every exit, its time, and the sleep behind HLT", async () => {
   const told: string[] = [];
   let time = 0;
