@@ -19,7 +19,7 @@ const PACED_STRETCH_MS = 20;
 const SHORTEST_SLICE: Ns = 1_000_000;
 const LONGEST_SLICE: Ns = 8_000_000;
 /** Host time of a slice that a longer one may follow. */
-const QUICK_SLICE_MS = 0.5;
+const QUICK_SLICE_MS = 0.1;
 
 /** What the loop tells and asks whoever owns the run, about every 50 ms of host time. */
 export interface RunHooks {
