@@ -1,5 +1,5 @@
 /**
- * Rare instructions without a fast path: BCD, PUSHA, ENTER, BOUND.
+ * Rare instructions without a fast path: BCD, ENTER, BOUND.
  * @module
  */
 
@@ -7,31 +7,12 @@ import type { Cpu } from "./cpu.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import type { Insn } from "./insn.ts";
 import { effectiveAddress, maskAddress, writeOperand, writeRegister } from "./operand.ts";
-import { Frame, peek, pushAll, setStackPointer, stackMask } from "./stack.ts";
+import { peek, setStackPointer, stackMask } from "./stack.ts";
 import { AT, EAX, EBP, ESP, FLAG, SS } from "./state.ts";
 
 /** UD2, and what no processor defines. */
 export function undefinedOpcode(): void {
   throw Fault.of(VECTOR.UD, 0);
-}
-
-const frame = new Frame();
-
-/** PUSHA: ESP as it was before. */
-export function pusha(cpu: Cpu, insn: Insn): void {
-  frame.clear();
-  for (let n = 0; n < 8; n++) frame.add(cpu.state.regs[n]!);
-  pushAll(cpu, insn.operandSize, frame);
-}
-
-/** POPA: after a fault on the way the registers popped so far keep their new values. */
-export function popa(cpu: Cpu, insn: Insn): void {
-  const size = insn.operandSize;
-  for (let n = 0; n < 8; n++) {
-    const value = peek(cpu, n, size);
-    if (7 - n !== ESP) writeRegister(cpu, 7 - n, size, value);
-  }
-  setStackPointer(cpu, cpu.state.regs[ESP]! + 8 * size);
 }
 
 /** POP to memory: the address uses ESP after the pop; a fault leaves ESP alone. */

@@ -92,8 +92,8 @@ sys(0x3f, "aas", "", misc.aas);
 row(0xd4, "aam", "Ib", muldiv.aam);
 sys(0xd5, "aad", "Ib", misc.aad);
 
-sys(0x60, "pusha", "", misc.pusha);
-sys(0x61, "popa", "", misc.popa);
+row(0x60, "pusha", "", stack.pusha);
+row(0x61, "popa", "", stack.popa);
 sys(0x62, "bound", "Gv,Ma", misc.bound);
 sys(0x63, "arpl", "Ew,Gw", segments.arpl);
 row(0x68, "push", "Iv", stack.push);

@@ -3,17 +3,42 @@
  * @module
  */
 
-import { unsigned } from "../ir.ts";
+import { add, num, sub, unsigned } from "../ir.ts";
 import type { Sem } from "../x.ts";
 
+const SS = 2;
+const ESP = 4;
 const EBP = 5;
+const REGISTERS = 8;
 
 export const push: Sem = (x) => x.push(x.read(0), x.operandSize);
 export const pop: Sem = (x) => x.write(0, x.pop(x.operandSize));
 
+/** PUSHA: ESP as it was before. */
+export const pusha: Sem = (x) => {
+  const size = x.operandSize;
+  const top = x.let(x.reg(ESP));
+  for (let n = 0; n < REGISTERS; n++) {
+    x.store(SS, x.stackOffset(sub(top, num((n + 1) * size))), size, x.reg(n));
+  }
+  x.setStack(sub(top, num(REGISTERS * size)));
+};
+
+/** POPA: after a fault on the way the registers popped so far keep their new values. */
+export const popa: Sem = (x) => {
+  const size = x.operandSize;
+  const top = x.let(x.reg(ESP));
+  for (let n = 0; n < REGISTERS; n++) {
+    const value = x.load(SS, x.stackOffset(add(top, num(n * size))), size);
+    const register = REGISTERS - 1 - n;
+    if (register !== ESP) x.setReg(register, value, size);
+  }
+  x.setStack(add(top, num(REGISTERS * size)));
+};
+
 export const leave: Sem = (x) => {
   const frame = x.let(x.reg(EBP));
-  const saved = x.let(x.load(2, x.stackOffset(frame), x.operandSize));
+  const saved = x.let(x.load(SS, x.stackOffset(frame), x.operandSize));
   x.setStack(frame);
   x.moveStack(x.operandSize);
   x.setReg(EBP, saved, x.operandSize);
