@@ -32,19 +32,36 @@ export class Jit {
 }
 
 /** The first block, and those that none or several lead to. */
-function chooseRoots({ blocks, returns }: Unit): CompilableBlock[] {
+function chooseRoots(unit: Unit): CompilableBlock[] {
+  const { blocks } = unit;
   const all = [...blocks.values()];
+  const callers = new Map<number, number[]>();
   for (const { insns } of all) {
     const last = insns[insns.length - 1]!;
     if (fallsThrough(last)) count(blocks.get(last.next));
     if (isDirect(last)) count(blocks.get(last.target));
     if (last.row.mnemonic !== "call" || !isDirect(last) || !blocks.has(last.next)) continue;
-    const known = returns.get(last.target);
+    const known = callers.get(last.target);
     if (known) known.push(last.next);
-    else returns.set(last.target, [last.next]);
+    else callers.set(last.target, [last.next]);
   }
+  for (const [target, eips] of callers) noteReturns(unit, target, eips);
   all.forEach((block, n) => block.root &&= n === 0 || block.entries !== 1);
   return all.filter(({ root }) => root);
+}
+
+/** Finds the returns of a procedure of the unit. */
+function noteReturns({ blocks, returns }: Unit, procedure: number, callers: number[]): void {
+  const met = new Set([procedure]);
+  for (const eip of met) {
+    const insns = blocks.get(eip)?.insns;
+    if (insns === undefined) continue;
+    const last = insns[insns.length - 1]!;
+    const { mnemonic } = last.row;
+    if (mnemonic === "ret") returns.set(eip, [...(returns.get(eip) ?? []), ...callers]);
+    if (fallsThrough(last) || mnemonic === "call") met.add(last.next);
+    if (isDirect(last) && mnemonic !== "call") met.add(last.target);
+  }
 }
 
 const isDirect = ({ row }: Insn): boolean => row.operands[0]?.startsWith("J") === true;

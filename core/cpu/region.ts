@@ -179,7 +179,8 @@ class Region extends Compiler {
   #callers(): number[] {
     const { calls } = this.known;
     const likely = calls.length ? [calls[calls.length - 1]!] : [];
-    for (const caller of this.unit.returns.get(this.#root.eip) ?? []) {
+    const here = [...this.#path].at(-1)!;
+    for (const caller of this.unit.returns.get(here) ?? []) {
       if (likely.length < MAX_CALLERS && !likely.includes(caller)) likely.push(caller);
     }
     return likely.filter((each) => {

@@ -38,7 +38,7 @@ export interface Unit {
   readonly blocks: ReadonlyMap<number, CompilableBlock>;
   /** Sites of memory accesses. */
   readonly sites: Sites;
-  /** Where calls of an EIP return to. */
+  /** By EIP of a block that ends with a return: behind which calls of the unit it goes on. */
   readonly returns: Map<number, number[]>;
 }
 
