@@ -77,7 +77,12 @@ export class Hypervisor implements VcpuHost {
   readonly #deviceItem: Ns;
   /** From exit to entry, of one read that the device model answers at once. */
   readonly #polledNs: Ns;
+  /** Number of the last read that may be a poll, its instruction, its port. */
+  #polledExit = 0;
+  #polledRip = -1;
   #polledPort = 0;
+  /** Exits so far. */
+  #served = 0;
   readonly #accounting: Accounting;
   readonly #exits: ExitBooks | undefined;
   readonly #observer: ExitObserver | undefined;
@@ -155,6 +160,7 @@ export class Hypervisor implements VcpuHost {
       return this.budget;
     }
     if (this.#xen.callbackAsserted) this.#xen.settleCallback();
+    this.#served++;
     this.#accounting.exit(exit);
     this.#observer?.exits(exit, this.#state());
     const row = this.#exits?.begin(exit);
@@ -309,7 +315,16 @@ export class Hypervisor implements VcpuHost {
     const answer = this.#awaitDeviceModel(exit.count);
     if (exit.string || exit.write) return;
     exit.value = answer;
-    if (this.#ports.isSteady(exit.port) && this.#isUndisturbed(exit)) this.#offerRepeats(exit);
+    if (this.#ports.isSteady(exit.port)) this.#polled(exit);
+  }
+
+  /** Offers repeats of a read that an instruction makes for the second time running. */
+  #polled(exit: VmExit): void {
+    const isSecond = this.#served === this.#polledExit + 1 && exit.rip === this.#polledRip;
+    this.#polledExit = this.#served;
+    this.#polledRip = exit.rip;
+    this.#polledPort = exit.port;
+    if (isSecond && this.#isUndisturbed(exit)) exit.steady = this.#polledNs;
   }
 
   /**
@@ -320,11 +335,6 @@ export class Hypervisor implements VcpuHost {
     return this.#clock.now - at === this.#polledNs && this.#observer === undefined &&
       this.#maxInsns === Infinity && !this.interruptPending &&
       this.#xen.callbackVector === undefined && !this.#xen.callbackAsserted;
-  }
-
-  #offerRepeats(exit: VmExit): void {
-    exit.steady = this.#polledNs;
-    this.#polledPort = exit.port;
   }
 
   /** An address that no device model has registered reads all ones. */

@@ -45,6 +45,7 @@ Deno.test("Hypervisor.repeated() books what that many exits would, to the last n
   for (const { ports, exit } of [asked, told]) {
     ports.map("device", 0x1f0, 8, new StatusPort());
     exit({ ...IN_1F7, rip: 0x1000 });
+    exit({ ...IN_1F7, rip: 0x1000 });
   }
   const { steady } = told.last;
   assertEquals(steady, COSTS.exitEntry + COSTS.ioreq + COSTS.deviceAccess);
@@ -68,12 +69,16 @@ Deno.test("Hypervisor.exit() offers repeats only where nothing can make the next
   const steady = (options: Partial<HypervisorOptions>, disturb: (host: TestHost) => void) => {
     const host = makeHost(options);
     host.ports.map("device", 0x1f0, 8, new StatusPort());
+    host.exit(IN_1F7);
+    assertEquals(host.last.steady, 0, "the first is no poll yet");
     disturb(host);
     host.exit(IN_1F7);
     return host.last.steady;
   };
   const ns = COSTS.exitEntry + COSTS.ioreq + COSTS.deviceAccess;
   assertEquals(steady({}, () => {}), ns);
+  assertEquals(steady({}, ({ exit }) => exit({ ...IN_1F7, rip: 2 })), 0);
+  assertEquals(steady({}, ({ exit }) => exit({ reason: EXIT.HLT })), 0);
   assertEquals(steady({}, ({ dom0 }) => dom0.post(DOM0_COST.backend, 5000, () => {})), 0);
   assertEquals(steady({}, ({ pic }) => pic.pending = true), 0);
   assertEquals(steady({}, ({ xen }) => xen.callbackVector = 0xf3), 0);
@@ -83,6 +88,7 @@ Deno.test("Hypervisor.exit() offers repeats only where nothing can make the next
   const { exit, last, ports } = makeHost();
   ports.map("device", 0x1f0, 8, new StatusPort());
   for (const other of [{ port: 0x1f6 }, { write: true }, { string: true, count: 2 }]) {
+    exit({ ...IN_1F7, ...other });
     exit({ ...IN_1F7, ...other });
     assertEquals(last.steady, 0);
   }
