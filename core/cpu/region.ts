@@ -34,6 +34,8 @@ class Region extends Compiler {
   readonly #root: CompilableBlock;
   /** EIPs of the blocks on the way from the root to here. */
   readonly #path = new Set<number>();
+  /** EIP of the block at hand, up to its jump. */
+  #here = 0;
   #written = 0;
   /** Labels of the headers on the way from the root to here. */
   readonly #labels = new Map<number, number>();
@@ -51,8 +53,8 @@ class Region extends Compiler {
   }
 
   writeFunction(): void {
-    this.body.block((entry) => {
-      this.entry = entry;
+    this.body.block((known) => {
+      this.exitToHandler = known;
       this.body.block((exit) => {
         this.exit = exit;
         this.body.setLocal(this.budget, word(AT.BUDGET));
@@ -85,6 +87,7 @@ class Region extends Compiler {
 
   /** Writes a block's instructions and, behind the last, what they lead to. */
   #straight({ insns, count, head, eip }: CompilableBlock): void {
+    this.#here = eip;
     this.#enter(count, eip);
     let record = head + REC.STRIDE;
     for (let n = 0; n < count; n++, record += REC.STRIDE) {
@@ -164,7 +167,12 @@ class Region extends Compiler {
     const target = this.let(eip);
     if (this.insn.row.mnemonic === "ret") {
       this.later.push({ registers: [target], dirty: 0, flags: {}, calls: [] });
+      let guesses = MAX_CALLERS;
       for (const caller of this.#callers()) {
+        // The record's one link is nobody's in particular. What has no function, and no room here
+        // any more after the callers before it, is the jump cache's business.
+        if (guesses === 0 || !this.#isAtHand(caller)) continue;
+        guesses--;
         this.#fork(eq(target, num(caller)), () => {
           this.known.calls = this.known.calls.slice(0, -1);
           this.#go(caller, REC.TAKEN, true);
@@ -175,18 +183,15 @@ class Region extends Compiler {
     super.jumpTo(target);
   }
 
-  /** Where a return here probably goes to, as far as the unit has it. */
-  #callers(): number[] {
-    const { calls } = this.known;
-    const likely = calls.length ? [calls[calls.length - 1]!] : [];
-    const here = [...this.#path].at(-1)!;
-    for (const caller of this.unit.returns.get(here) ?? []) {
-      if (likely.length < MAX_CALLERS && !likely.includes(caller)) likely.push(caller);
-    }
-    return likely.filter((each) => {
-      const block = this.unit.blocks.get(each);
-      return block && (block.root || this.#belongsHere(block));
-    });
+  /** Where a return here probably goes to, the likeliest first. */
+  #callers(): Set<number> {
+    return new Set([...this.known.calls.slice(-1), ...this.unit.returns.get(this.#here) ?? []]);
+  }
+
+  /** The unit has code for the block at that EIP, or gets it now. */
+  #isAtHand(eip: number): boolean {
+    const block = this.unit.blocks.get(eip);
+    return block !== undefined && (block.root || this.#belongsHere(block));
   }
 
   /** Goes on at `eip`: in this function, in another of the unit, or outside. */
