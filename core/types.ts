@@ -185,7 +185,7 @@ export interface PortDevice {
    */
   readPortString?(offset: number, size: AccessSize, into: Uint8Array): void;
   /**
-   * Bit `n`: once read, the byte at offset `n` reads the same, without effect, until the device is
+   * Bit `n`, up to 31: once read, the byte at offset `n` reads the same, without effect, until the device is
    * accessed in another way or a timer of its runs out. Absent: there are none.
    */
   readonly steadyOffsets?: number;

@@ -110,10 +110,11 @@ export class IoPortBus implements PortBus {
     return range.read.call(range.device, port - range.base, size);
   }
 
-  /** Reading this byte again gets the same answer: see `PortDevice.steadyOffsets`. */
-  isSteady(port: number): boolean {
+  /** The same read again gets the same answer: see `PortDevice.steadyOffsets`. */
+  isSteady(port: number, size: AccessSize): boolean {
     const range = this.#ranges[this.#slots[port]!]!;
-    return (range.steady >> (port - range.base) & 1) !== 0;
+    const offset = port - range.base;
+    return size === 1 && offset < 32 && (range.steady >>> offset & 1) !== 0;
   }
 
   /** One `out`. */

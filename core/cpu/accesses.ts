@@ -50,7 +50,8 @@ export abstract class Accesses {
   /** After such a call. */
   protected resume(): void {}
   /**
-   * Instead of such a call: leaves the instruction, as yet without effect, to the first tier.
+   * Instead of such a call: leaves the instruction to the first tier, which begins it anew. What it
+   * has stored by then it stores again.
    * @returns whether that can be done here
    */
   protected bailOut(): boolean {

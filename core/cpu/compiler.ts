@@ -66,7 +66,7 @@ export abstract class Compiler extends KnownFlags {
   protected exit = -1;
   protected readonly destination: number;
   /** The same where the record's handler is known, and its local. */
-  protected entry = -1;
+  protected exitToHandler = -1;
   protected readonly handler: number;
   /** What was known in front of the instruction at hand. */
   #before: Knowledge = this.known;
@@ -313,7 +313,7 @@ export abstract class Compiler extends KnownFlags {
   protected override enterBlock(head: Val, handler: Val): void {
     this.body.setLocal(this.destination, head);
     this.body.setLocal(this.handler, handler);
-    this.body.branch(this.entry);
+    this.body.branch(this.exitToHandler);
   }
 
   /** Code that calls nobody needs no room for what calls would overwrite, and so much less of it. */

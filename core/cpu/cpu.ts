@@ -448,6 +448,7 @@ export class Cpu {
     exit.reason = reason;
     exit.rip = (state.segmentBase(CS) + state.eip) >>> 0;
     exit.retired = this.takeRetired();
+    exit.steady = 0;
     const budget = this.host.exit(exit);
     state.set(TSC_KNOWN, 0);
     state.set(BUDGET, budget);
@@ -565,6 +566,7 @@ export class Cpu {
 
   /** Notes an exception that is about to be delivered. */
   traceException(vector: number, code: number): void {
+    this.#tellPolls();
     this.lastException = vector;
     this.onException(vector, code);
   }

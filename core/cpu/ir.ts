@@ -52,11 +52,7 @@ const binary = (op: number) => (a: Val, b: Val): Val => {
   return node(op, 0, a, b);
 };
 
-const AND = 0x71;
-const OR = 0x72;
-const XOR = 0x73;
-
-/** WebAssembly opcodes of the nodes that are more than an operator. */
+/** WebAssembly opcodes of the nodes that somebody looks for. */
 export const OP = {
   I32_CONST: 0x41,
   I64_CONST: 0x42,
@@ -66,6 +62,9 @@ export const OP = {
   LOAD64: 0x29,
   LOAD8_U: 0x2d,
   LOAD16_U: 0x2f,
+  AND: 0x71,
+  OR: 0x72,
+  XOR: 0x73,
 } as const;
 
 /** i64.load32_u. */
@@ -179,10 +178,10 @@ export function widthOf(v: Val, widths: ReadonlyMap<number, number>): number {
       return 8;
     case OP.LOAD16_U:
       return 16;
-    case AND:
+    case OP.AND:
       return Math.min(widthOf(v.a!, widths), widthOf(v.b!, widths));
-    case OR:
-    case XOR:
+    case OP.OR:
+    case OP.XOR:
       return Math.max(widthOf(v.a!, widths), widthOf(v.b!, widths));
   }
   return 32;

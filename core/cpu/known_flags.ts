@@ -9,8 +9,6 @@ import { word } from "./lookups.ts";
 import { FLAG_AT, type FlagName, type Knowledge } from "./loop.ts";
 import { parityOf } from "./sem/flags.ts";
 
-const AND = 0x71;
-
 /** The half of the second tier that reads flags. */
 export abstract class KnownFlags extends Emitter {
   protected known: Knowledge = { registers: new Array(8), dirty: 0, flags: {}, calls: [] };
@@ -50,7 +48,7 @@ export abstract class KnownFlags extends Emitter {
     const fx = this.known.flags.fx;
     if (!fx) return false;
     const mask = fx.op === OP.I32_CONST ? fx.n : fx.b?.op === OP.I32_CONST ? fx.b.n : -1;
-    return (fx.op === OP.I32_CONST || fx.op === AND) && (mask & ~16) === 0;
+    return (fx.op === OP.I32_CONST || fx.op === OP.AND) && (mask & ~16) === 0;
   }
 
   override get less(): Val {

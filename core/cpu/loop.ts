@@ -98,7 +98,7 @@ export class Loops {
 
   /**
    * @param found what the function does
-   * @param shapes of the flags at the first jump back to each header
+   * @param shapes of the flags at the shortest way back to each header
    */
   constructor(body: FunctionBody, found: Findings, shapes: ReadonlyMap<number, Shape>) {
     const { used, assigned, flagsRead } = found;

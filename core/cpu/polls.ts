@@ -7,7 +7,7 @@
 
 import type { VcpuHost, VmExit } from "../types.ts";
 import { REC } from "./record.ts";
-import { AT, type CpuState } from "./state.ts";
+import { AT, type CpuState, CS } from "./state.ts";
 
 const { BUDGET, RECORD } = AT;
 const { LEFT, PC } = REC;
@@ -24,6 +24,7 @@ export class Polls {
   #how = 0;
   #record = 0;
   #pc = 0;
+  #base = 0;
   #ns = 0;
   #times = 0;
   /** What was left of the budget at the last few, by number modulo {@link KEPT}. */
@@ -39,6 +40,7 @@ export class Polls {
     this.#how = how;
     this.#record = state.get(RECORD);
     this.#pc = state.get(this.#record + PC);
+    this.#base = state.segmentBase(CS);
     this.#ns = steady;
   }
 
@@ -47,6 +49,7 @@ export class Polls {
     if (port !== this.#port || how !== this.#how) return false;
     const record = this.#record;
     if (state.get(RECORD) !== record || state.get(record + PC) !== this.#pc) return false;
+    if (state.segmentBase(CS) !== this.#base) return false;
     const budget = state.get(BUDGET);
     if (budget < this.#ns) return false;
     state.set(BUDGET, budget - this.#ns);

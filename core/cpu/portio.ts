@@ -58,7 +58,6 @@ function access(cpu: Cpu, port: number, size: 1 | 2 | 4, write: boolean, value: 
   exit.count = 1;
   exit.string = false;
   exit.value = value;
-  exit.steady = 0;
   if (isPassedThrough(port)) cpu.host.passthroughPort(exit);
   else cpu.leaveInside(EXIT_IO_INSTRUCTION);
   return exit.value;
@@ -72,7 +71,7 @@ export function portIn(cpu: Cpu, port: number, how: number): number {
   if (polls.again(state, port, how)) return polls.value;
   exit.immediate = (how & IMMEDIATE_PORT) !== 0;
   const value = access(cpu, port, size, false, 0);
-  if (exit.steady > 0) polls.begin(state, exit, how);
+  if (exit.steady > 0 && !isPassedThrough(port)) polls.begin(state, exit, how);
   return value;
 }
 

@@ -81,7 +81,7 @@ export class Hypervisor implements VcpuHost {
   #polledExit = 0;
   #polledRip = -1;
   #polledPort = 0;
-  /** Exits so far. */
+  /** Exits served so far. */
   #served = 0;
   readonly #accounting: Accounting;
   readonly #exits: ExitBooks | undefined;
@@ -315,7 +315,7 @@ export class Hypervisor implements VcpuHost {
     const answer = this.#awaitDeviceModel(exit.count);
     if (exit.string || exit.write) return;
     exit.value = answer;
-    if (this.#ports.isSteady(exit.port)) this.#polled(exit);
+    if (this.#ports.isSteady(exit.port, exit.size)) this.#polled(exit);
   }
 
   /** Offers repeats of a read that an instruction makes for the second time running. */

@@ -11,8 +11,8 @@ import type { AccessSize, Gpa, GuestMemory } from "../types.ts";
 /** The I/O port space, as one who accesses it sees it. */
 export interface PortSpace {
   read(port: number, size: AccessSize): number;
-  /** Reading this byte again gets the same answer: see `PortDevice.steadyOffsets`. */
-  isSteady(port: number): boolean;
+  /** The same read again gets the same answer: see `PortDevice.steadyOffsets`. */
+  isSteady(port: number, size: AccessSize): boolean;
   write(port: number, size: AccessSize, value: number): void;
   readString(port: number, size: AccessSize, into: Uint8Array): void;
   writeString(port: number, size: AccessSize, from: Uint8Array): void;

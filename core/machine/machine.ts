@@ -285,17 +285,16 @@ export class Machine {
   #runVcpu(): void {
     const cpu = this.#cpu;
     this.#xen.unblock();
-    let panic: GuestPanic | undefined;
+    let failure: unknown;
     try {
       cpu.run(this.#hypervisor.budget);
     } catch (error) {
-      if (!(error instanceof GuestPanic)) throw this.#withDump(error);
-      panic = error;
-    } finally {
-      this.#hypervisor.retire(cpu.takeRetired());
-      this.#ranAt = this.#clock.now;
+      failure = error;
     }
-    if (panic !== undefined) this.#crash(panic.message);
+    this.#hypervisor.retire(cpu.takeRetired());
+    this.#ranAt = this.#clock.now;
+    if (failure instanceof GuestPanic) this.#crash(failure.message);
+    else if (failure !== undefined) throw this.#withDump(failure);
     else if (cpu.shutdown) this.#crash("triple fault");
   }
 

@@ -84,6 +84,7 @@ function collectRegion(memory: GuestMemory, gpa: Gpa, length: number, into: Uint
 
 /** The bus master of one channel. It moves data when the drive asks and the host has set Start. */
 export class BusMaster implements PortDevice {
+  readonly steadyOffsets: number = 1 << BM_STATUS;
   readonly #memory: GuestMemory;
   readonly #onStart: () => void;
   readonly #regions: Uint8Array[] = [];
@@ -146,8 +147,6 @@ export class BusMaster implements PortDevice {
   stop(): void {
     this.#status &= ~BM_ACTIVE;
   }
-
-  readonly steadyOffsets: number = 1 << BM_STATUS;
 
   readPort(offset: number, size: AccessSize): number {
     if (offset >= BM_TABLE) return this.#readTable(offset - BM_TABLE, size);

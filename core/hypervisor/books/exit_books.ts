@@ -143,7 +143,10 @@ export class ExitBooks {
     this.#sites?.count(exit.rip, row.id, ns);
   }
 
-  /** The exit that was served last, a read, may be repeated: see {@link repeated}. */
+  /**
+   * The exit that was served last, a read, may be repeated: see {@link repeated}. Repetitions need
+   * not belong where it does: behind a command's last status they wait for what follows.
+   */
   mayRepeat(exit: VmExit, row: ExitRow): void {
     const polled = this.#polled;
     polled.row = row;

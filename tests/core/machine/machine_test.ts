@@ -182,20 +182,32 @@ Deno.test("Machine.runSlice() lets a millisecond pass, and slicing shows in no n
   assertEquals(sliced.runSlice(), await boot(guest).run());
 });
 
-Deno.test("Machine: status polls are in the books as if the hypervisor had been asked each time", async () => {
-  const poll = [0xec, 0xa8, 0x80, 0x75, 0xfb]; // in al, dx; test al, 80h; jnz
-  const guest = flatGuest(...PAUSE, ...READ_SECTOR, ...poll, ...poll, ...exitWith(0));
-  const run = (observer?: ExitObserver) => {
-    const disk = new MemoryDisk(new Uint8Array(4096));
-    return boot(guest, { ...(observer && { observer }), exitSites: true }, [disk]).run();
-  };
-  let asked = 0;
-  const observer = { exits: () => asked++, enters() {}, event() {}, slept() {} };
-  const result = await run(observer);
-  assertEquals(await run(), result);
-  assertEquals(result.counters.exits.total, asked);
-  assertEquals(result.counters.exits.byPort["0x1f7:in"]! > 10, true);
-});
+/** mov dx, 1f7h; mov ecx, 5; poll: in al, dx; dec ecx; jnz poll. */
+const POLL_5 = [0x66, 0xba, 0xf7, 0x01, 0xb9, 5, 0, 0, 0, 0xec, 0x49, 0x75, 0xfc];
+/** poll: in al, dx; test al, 80h; jnz poll. */
+const WAIT = [0xec, 0xa8, 0x80, 0x75, 0xfb];
+/** mov byte [110000h], 0e7h; mov esi, 110000h; outsb: FLUSH CACHE. */
+const FLUSH_BY_STRING = [0xc6, 0x05, 0, 0, 0x11, 0, 0xe7, 0xbe, 0, 0, 0x11, 0, 0x6e];
+
+for (
+  const [what, code] of [
+    ["behind a command", [...READ_SECTOR, ...WAIT, ...WAIT]],
+    ["in front of one by a string", [...outb(0x1f6, 0xe0), ...POLL_5, ...FLUSH_BY_STRING, ...WAIT]],
+  ] as const
+) {
+  Deno.test(`Machine: polls ${what} are in the books as if each had been asked for`, async () => {
+    const guest = flatGuest(...PAUSE, ...code, ...exitWith(0));
+    const run = (observer?: ExitObserver) => {
+      const disk = new MemoryDisk(new Uint8Array(4096));
+      return boot(guest, { ...(observer && { observer }), exitSites: true }, [disk]).run();
+    };
+    let asked = 0;
+    const result = await run({ exits: () => asked++, enters() {}, event() {}, slept() {} });
+    assertEquals(await run(), result);
+    assertEquals(result.counters.exits.total, asked);
+    assertEquals(result.counters.exits.byPort["0x1f7:in"]! > 4, true);
+  });
+}
 
 Deno.test("MachineConfig.observer sees every exit, its time, and the sleep behind HLT", async () => {
   const told: string[] = [];
