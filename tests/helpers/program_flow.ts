@@ -122,11 +122,30 @@ export class Flow {
   }
 
   #call(reserved: number): void {
-    const asm = this.asm;
     const rng = this.rng;
     if (this.callable >= this.routines.length || rng.chance(15)) return this.#trick();
     const below = this.routines.length - this.callable;
-    const { label, released } = this.routines[this.callable + rng.below(below)]!;
+    const routine = this.routines[this.callable + rng.below(below)]!;
+    if (rng.chance(25)) this.#callers(routine, reserved);
+    else this.#callOne(routine, reserved);
+    for (let n = rng.below(3); n > 0; n--) this.straight.one(reserved);
+  }
+
+  /** Calls that may be left out, with code behind each. */
+  #callers(routine: Routine, reserved: number): void {
+    const rng = this.rng;
+    for (let n = 2 + rng.below(3); n > 0; n--) {
+      const on = newLabel();
+      this.straight.condition(on, false);
+      this.#callOne(routine, reserved);
+      this.asm.place(on);
+      for (let more = rng.below(24); more > 0; more--) this.straight.one(reserved);
+    }
+  }
+
+  #callOne({ label, released }: Routine, reserved: number): void {
+    const asm = this.asm;
+    const rng = this.rng;
     const kept = [0, 1, 2, 3, 6, 7].filter((r) => reserved >> r & 1);
     for (const r of kept) asm.bytes(0x50 + r);
     if (released) this.push();
@@ -136,7 +155,6 @@ export class Flow {
       asm.bytes(0xff, 0xd0);
     } else asm.call(label);
     for (const r of kept.reverse()) asm.bytes(0x58 + r);
-    for (let n = rng.below(3); n > 0; n--) this.straight.one(reserved);
   }
 
   /** Games with return addresses. */
