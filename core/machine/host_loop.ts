@@ -17,7 +17,7 @@ const PACED_STRETCH_MS = 20;
  * the host's or some for the shortest; one that does nothing but exits has run through it at once.
  */
 const SHORTEST_SLICE: Ns = 1_000_000;
-const LONGEST_SLICE: Ns = 8_000_000;
+const LONGEST_SLICE: Ns = 16_000_000;
 /** Host time of a slice that a longer one may follow. */
 const QUICK_SLICE_MS = 0.1;
 
