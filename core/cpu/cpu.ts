@@ -298,7 +298,8 @@ export class Cpu {
     const insn = this.#blocks.decode();
     if (isComplex(insn)) return this.#execute(insn);
     const record = this.#blocks.scratch(insn);
-    state.set(BUDGET, state.get(BUDGET) - 1);
+    // A jump of its may lead straight to a block that is known: there is no budget for that.
+    this.#stopBehind(state.get(BUDGET) - 1);
     this.#stepping = true;
     state.set(TSC_KNOWN, 0);
     this.#blocks.enter(record);
@@ -464,7 +465,8 @@ export class Cpu {
     this.leave(reason);
     if (left === 0) return;
     const rest = state.get(BUDGET) - left;
-    const stop = this.#disturbed || (state.flag(IF) && this.host.interruptPending);
+    const stop = this.#stepping || this.#disturbed ||
+      (state.flag(IF) && this.host.interruptPending);
     if (stop) this.#stopBehind(rest);
     else state.set(BUDGET, rest);
   }

@@ -285,3 +285,20 @@ Deno.test("Breakpoints.notePort() sees no access in a REP INS of nothing", () =>
   };
   assertEquals([watch(1), watch(0)], [[0x1002, 1], undefined]);
 });
+
+Deno.test("Cpu.run() traps behind a RET to code that is known already", () => {
+  // mov cx,3; mov bx,2; again: cmp cx,1; jne go; mov bx,102h; go: push bx; popf; call f; inc ax;
+  // dec cx; jnz again; hlt; nop; f: ret
+  const code = "b90300 bb0200 83f901 7503 bb0201 53 9d e80600 40 49 75ef f4 90 c3";
+  const bench = new CpuBench();
+  const { cpu, ram } = bench;
+  bench.load("real16", 0x1000, code);
+  ram.set([0, 0x30], 4); // the handler of #DB
+  ram[0x3000] = 0xcf; // iret
+  const traps: number[] = [];
+  cpu.onException = (vector) => {
+    if (vector === 1) traps.push(cpu.state.eip);
+  };
+  bench.run(60);
+  assertEquals(traps.slice(0, 5), [0x1019, 0x1013, 0x1014, 0x1015, 0x1017]);
+});
