@@ -427,8 +427,9 @@ export class Cpu {
     return this.host.acknowledgeInterrupt();
   }
 
+  /** What is held back now was part of the budget when they were made. */
   #tellPolls(): void {
-    this.#granted -= this.polls.end(this.host, this.#granted);
+    this.#granted -= this.polls.end(this.host, this.#granted + this.#reserve);
   }
 
   /** Tells RDTSC the time; it holds until the host has moved the clock. */

@@ -94,3 +94,10 @@ Deno.test("Polls: an interrupt is taken after the host has been told", () => {
   }
   assertEquals(told.slice(0, 3), ["in 1f7 behind 0", "3 more at 3 106 209", "interrupt"]);
 });
+
+Deno.test("Polls: a host that is told in the middle of a single step hears the same times", () => {
+  const { bench, told } = polling(`${POLL_4} 6802010000 9d e680`); // push 102h; popf; out 80h, al
+  bench.host.passthroughPort = () => void bench.cpu.takeRetiredInside();
+  bench.run(400);
+  assertEquals(told.slice(0, 2), ["in 1f7 behind 0", "3 more at 3 106 209"]);
+});
