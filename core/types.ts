@@ -184,13 +184,13 @@ export interface PortDevice {
    * `rep ins`: fills `into` (whole items of `size` bytes, at most a page) as that many reads would.
    */
   readPortString?(offset: number, size: AccessSize, into: Uint8Array): void;
-  /**
-   * Bit `n`, up to 31: once read, the byte at offset `n` reads the same, without effect, until the device is
-   * accessed in another way or a timer of its runs out. Absent: there are none.
-   */
-  readonly steadyOffsets?: number;
   /** `rep outs`: takes `from` as that many writes would. */
   writePortString?(offset: number, size: AccessSize, from: Uint8Array): void;
+  /**
+   * Bit `n`, up to 31: once read, the byte at offset `n` reads the same, without effect, until the
+   * device is accessed in another way or a timer of its runs out. Absent: there are none.
+   */
+  readonly steadyOffsets?: number;
 }
 
 /** A device in guest-physical address space. */

@@ -344,6 +344,7 @@ export abstract class Compiler extends KnownFlags {
     this.#flush();
   }
 }
+
 /** Flag words that may wait: what reads memory is evaluated now. */
 function bound(words: FlagWords, evaluate: (v: Val) => Val): FlagWords {
   const entries = Object.entries(words).filter(([, v]) => v !== undefined);

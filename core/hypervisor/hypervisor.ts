@@ -77,12 +77,6 @@ export class Hypervisor implements VcpuHost {
   readonly #deviceItem: Ns;
   /** From exit to entry, of one read that the device model answers at once. */
   readonly #polledNs: Ns;
-  /** Number of the last read that may be a poll, its instruction, its port. */
-  #polledExit = 0;
-  #polledRip = -1;
-  #polledPort = 0;
-  /** Exits served so far. */
-  #served = 0;
   readonly #accounting: Accounting;
   readonly #exits: ExitBooks | undefined;
   readonly #observer: ExitObserver | undefined;
@@ -101,6 +95,12 @@ export class Hypervisor implements VcpuHost {
   readonly #maxInsns: number;
   readonly #maxTime: Ns;
   #vcpu: VcpuState | undefined;
+  /** Exits served so far. */
+  #served = 0;
+  /** Number of the last read that may be a poll, its instruction, its port. */
+  #polledExit = 0;
+  #polledRip = -1;
+  #polledPort = 0;
   #mustLeave = false;
   /** End of the slice or of all time. */
   #endsAt: Ns = Infinity;

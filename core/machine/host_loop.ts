@@ -16,7 +16,7 @@ const PACED_STRETCH_MS = 20;
  * Virtual time between two looks at the host's clock. A guest that computes takes a millisecond of
  * the host's or some for the shortest; one that does nothing but exits has run through it at once.
  */
-const SHORTEST_SLICE: Ns = 1_000_000;
+export const SHORTEST_SLICE: Ns = 1_000_000;
 const LONGEST_SLICE: Ns = 16_000_000;
 /** Host time of a slice that a longer one may follow. */
 const QUICK_SLICE_MS = 0.1;
@@ -92,10 +92,11 @@ export class HostLoop {
 
   #stretch(machine: Sliced, ms: number): void {
     let now = performance.now();
+    const endsAt = now + ms;
     let slice = SHORTEST_SLICE;
-    for (const endsAt = now + ms; this.#isFree(machine) && now < endsAt;) {
-      machine.runSlice(slice);
+    while (this.#isFree(machine) && now < endsAt) {
       const began = now;
+      machine.runSlice(slice);
       now = performance.now();
       slice = now - began > QUICK_SLICE_MS ? SHORTEST_SLICE : Math.min(2 * slice, LONGEST_SLICE);
     }

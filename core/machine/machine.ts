@@ -40,15 +40,13 @@ import {
 import { ExceptionWatch } from "./exceptions.ts";
 import { type ExitReport, exitReport } from "./exit_report.ts";
 import { HostErrors } from "./host_errors.ts";
-import { HostLoop, type RunHooks } from "./host_loop.ts";
+import { HostLoop, type RunHooks, SHORTEST_SLICE } from "./host_loop.ts";
 import type { Inspector } from "./inspect.ts";
 import type { PowerCycle } from "./power_cycle.ts";
 import type { HostInput, InputSource, RecordedInput } from "./replay.ts";
 
 /** 25 hours: no alarm of the board is further away, but timers may tick for ever behind a mask. */
 const LONGEST_SLEEP: Ns = 90_000_000_000_000;
-/** Virtual time of a slice, if nobody says. */
-const SLICE: Ns = 1_000_000;
 
 /** A machine that has been switched on. */
 export class Machine {
@@ -193,7 +191,7 @@ export class Machine {
    * Lets that much virtual time pass, or a little more, without giving way to the event loop.
    * @returns the end of the run, when it has come
    */
-  runSlice(length: Ns = SLICE): RunResult | undefined {
+  runSlice(length: Ns = SHORTEST_SLICE): RunResult | undefined {
     const endsAt = this.#clock.now + length;
     this.#hypervisor.sliceEndsAt = endsAt;
     this.#sliceEnds = false;

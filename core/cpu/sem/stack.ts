@@ -4,11 +4,9 @@
  */
 
 import { add, num, sub, unsigned } from "../ir.ts";
+import { EBP, ESP, SS } from "../state.ts";
 import type { Sem } from "../x.ts";
 
-const SS = 2;
-const ESP = 4;
-const EBP = 5;
 const REGISTERS = 8;
 
 export const push: Sem = (x) => x.push(x.read(0), x.operandSize);
