@@ -280,7 +280,8 @@ export class Blocks {
     const number = this.#mmu.fetchAddress((base + start) >>> 0) >>> 12;
     const page = this.#pages[number];
     if (!page) return;
-    const { blocks, members } = chooseUnit(page, this.#reader, this.#state, this.#heatOf(number));
+    const heat = this.#heatOf(number);
+    const { blocks, members } = chooseUnit(page, this.#reader, this.#state, this.#mmu, heat);
     if (members.length === 0) return;
     const numbers = this.#jit.compile({
       mode,

@@ -36,8 +36,9 @@ function chooseRoots(unit: Unit): CompilableBlock[] {
   const { blocks } = unit;
   const all = [...blocks.values()];
   const callers = new Map<number, number[]>();
-  for (const { insns } of all) {
+  for (const { insns, cases } of all) {
     const last = insns[insns.length - 1]!;
+    for (const eip of new Set(cases)) count(blocks.get(eip));
     if (fallsThrough(last)) count(blocks.get(last.next));
     if (isDirect(last)) count(blocks.get(last.target));
     if (last.row.mnemonic !== "call" || !isDirect(last) || !blocks.has(last.next)) continue;
@@ -54,13 +55,15 @@ function chooseRoots(unit: Unit): CompilableBlock[] {
 function noteReturns({ blocks, returns }: Unit, procedure: number, callers: number[]): void {
   const met = new Set([procedure]);
   for (const eip of met) {
-    const insns = blocks.get(eip)?.insns;
-    if (insns === undefined) continue;
+    const block = blocks.get(eip);
+    if (block === undefined) continue;
+    const { insns, cases } = block;
     const last = insns[insns.length - 1]!;
     const { mnemonic } = last.row;
     if (mnemonic === "ret") returns.set(eip, [...(returns.get(eip) ?? []), ...callers]);
     if (fallsThrough(last) || mnemonic === "call") met.add(last.next);
     if (isDirect(last) && mnemonic !== "call") met.add(last.target);
+    for (const each of cases) met.add(each);
   }
 }
 

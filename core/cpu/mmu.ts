@@ -178,6 +178,13 @@ export class Mmu implements PhysicalMemory {
     return this.#translate(linear, write ? WRITE : READ, this.#user());
   }
 
+  /** What four bytes hold, as a number with a sign, if the TLB leads to them; nothing changes. */
+  known(linear: number): number | undefined {
+    if (this.#crosses(linear, 4)) return undefined;
+    const host = this.#tlb.lookup(this.#tlb.entry(linear, this.#user()), linear, TLB_READ);
+    return host < 0 ? undefined : this.#state.view.getInt32(host, true);
+  }
+
   // ---- accesses ------------------------------------------------------------------------------
 
   /**

@@ -7,7 +7,7 @@
 import { Compiler } from "./compiler.ts";
 import { word } from "./lookups.ts";
 import type { Insn } from "./insn.ts";
-import { eq, load32, local, ltS, num, sub, type Val } from "./ir.ts";
+import { eq, load32, local, ltS, ne, num, sub, type Val } from "./ir.ts";
 import { Loops, type Shape as FlagShape, shapeOfFlags } from "./loop.ts";
 import { REC, shapeOf } from "./record.ts";
 import { AT } from "./state.ts";
@@ -151,11 +151,16 @@ class Region extends Compiler {
 
   /** Writes what happens if `cond`, which ends elsewhere; then goes on as before. */
   #fork(cond: Val, then: () => void): void {
+    this.#aside(() => this.body.if(cond, then));
+  }
+
+  /** Writes what ends elsewhere; then goes on as before. */
+  #aside(write: () => void): void {
     const { insn, shape } = this;
     const record = this.record;
     const after = this.snapshot();
     this.later.push(after);
-    this.body.if(cond, then);
+    write();
     this.later.pop();
     this.known = after;
     this.insn = insn;
@@ -165,22 +170,53 @@ class Region extends Compiler {
 
   override jumpTo(eip: Val): void {
     const target = this.let(eip);
-    if (this.insn.row.mnemonic === "ret") {
-      this.later.push({ registers: [target], dirty: 0, flags: {}, calls: [] });
-      let guesses = MAX_CALLERS;
-      for (const caller of this.#callers()) {
-        // The record's one link is nobody's in particular. What has no function, and no room here
-        // any more after the callers before it, is the jump cache's business.
-        if (guesses === 0 || !this.#isAtHand(caller)) continue;
-        guesses--;
-        this.#fork(eq(target, num(caller)), () => {
-          this.known.calls = this.known.calls.slice(0, -1);
-          this.#go(caller, REC.TAKEN, true);
-        });
-      }
-      this.later.pop();
-    }
+    const cases = this.unit.blocks.get(this.#here)!.cases;
+    this.later.push({ registers: [target], dirty: 0, flags: {}, calls: [] });
+    if (this.insn.row.mnemonic === "ret") this.#tryCallers(target);
+    else this.#tryCases(target, cases);
+    this.later.pop();
     super.jumpTo(target);
+  }
+
+  /** Goes to the caller that the return address is of, if that is a likely one. */
+  #tryCallers(target: Val): void {
+    let guesses = MAX_CALLERS;
+    for (const caller of this.#callers()) {
+      // The record's one link is nobody's in particular. What has no function, and no room here
+      // any more after the callers before it, is the jump cache's business.
+      if (guesses === 0 || !this.#isAtHand(caller)) continue;
+      guesses--;
+      this.#fork(eq(target, num(caller)), () => {
+        this.known.calls = this.known.calls.slice(0, -1);
+        this.#go(caller, REC.TAKEN, true);
+      });
+    }
+  }
+
+  /** Branches by the index of a jump table; where another entry stands now than then, goes on. */
+  #tryCases(target: Val, cases: readonly number[]): void {
+    const targets = [...new Set(cases)].filter((each) => this.#isAtHand(each));
+    if (targets.length === 0) return;
+    const index = this.reg(this.insn.index);
+    const labels = new Map<number, number>();
+    this.body.block((other) => {
+      const nest = (n: number): void => {
+        const eip = targets[n];
+        if (eip === undefined) {
+          const labelOf = (each: number): number => labels.get(each) ?? other;
+          return this.body.branchTable(index, cases.map(labelOf), other);
+        }
+        this.body.block((label) => {
+          labels.set(eip, label);
+          nest(n + 1);
+        });
+        this.body.branch(other, ne(target, num(eip)), false);
+        // The cases before it may have left no room.
+        if (this.#isAtHand(eip)) this.#aside(() => this.#go(eip, REC.TAKEN, true));
+        else this.body.branch(other);
+      };
+      nest(0);
+    });
   }
 
   /** Where a return here probably goes to, the likeliest first. */

@@ -14,6 +14,8 @@ export interface CompilableBlock {
   readonly insns: readonly Insn[];
   /** Instructions before the one that TypeScript executes, if the block ends with such. */
   readonly count: number;
+  /** What the table holds that the last instruction jumps through, if it does: see jump_table.ts. */
+  readonly cases: readonly number[];
   /** Jumps of the unit that lead to it. */
   entries: number;
   /**

@@ -6,6 +6,8 @@
 
 import { type Block, blockKey, type CodePage } from "./code_pages.ts";
 import { type CodeReader, simpleCount } from "./code_reader.ts";
+import { isTableJump, tableEntries } from "./jump_table.ts";
+import type { Mmu } from "./mmu.ts";
 import { REC } from "./record.ts";
 import { AT, type CpuState, CS } from "./state.ts";
 import { type CompilableBlock, SMALL } from "./unit.ts";
@@ -31,12 +33,15 @@ export function chooseUnit(
   page: CodePage,
   reader: CodeReader,
   state: CpuState,
+  mmu: Mmu,
   heat: number,
 ): UnitChoice {
   const mode = state.get(AT.MODE);
   const base = state.segmentBase(CS);
   const start = state.eip;
   const cold = heat * (1 - WARM);
+  const wordAt = (segment: number) => (offset: number): number | undefined =>
+    mmu.known((state.segmentBase(segment) + offset) >>> 0);
   const members: Block[] = [];
   const blocks = new Map<number, CompilableBlock>();
   const candidates = [start];
@@ -53,11 +58,12 @@ export function chooseUnit(
     // What is compiled already may only be repeated here.
     if (block.compiled && insns.length > SMALL) continue;
     const last = insns[insns.length - 1]!;
-    candidates.push(last.next);
+    const cases = isTableJump(last) ? tableEntries(last, wordAt(last.segment)) : [];
+    candidates.push(last.next, ...cases);
     if (last.row.branch) candidates.push(last.target);
     if (count === 0) continue;
     const { head, compiled } = block;
-    blocks.set(eip, { head, eip, insns, count, entries: 0, root: compiled === 0 });
+    blocks.set(eip, { head, eip, insns, count, cases, entries: 0, root: compiled === 0 });
     if (!compiled) members.push(block);
     size += insns.length;
   }

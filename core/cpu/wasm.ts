@@ -201,6 +201,14 @@ export class FunctionBody {
     this.code.u32(this.#depth - label - 1);
   }
 
+  /** Jumps to the label of that number, or to `other` if there are not so many. */
+  branchTable(index: Val, labels: readonly number[], other: number): void {
+    this.expr(index);
+    this.code.byte(0x0e);
+    this.code.u32(labels.length);
+    for (const label of [...labels, other]) this.code.u32(this.#depth - label - 1);
+  }
+
   call(callee: Callee, ...args: readonly Val[]): void {
     this.#callWith(0x10, callee, args);
   }

@@ -1,0 +1,90 @@
+import { assertEquals } from "@std/assert";
+import { Decoder } from "../../../core/cpu/decode.ts";
+import { isTableJump, tableEntries } from "../../../core/cpu/jump_table.ts";
+import { MODE } from "../../../core/cpu/state.ts";
+import { Assembler, newLabel } from "../../helpers/asm.ts";
+import { CpuBench } from "../../helpers/cpu.ts";
+
+const PC = 0x1000;
+
+function decode(...bytes: number[]) {
+  const decoder = new Decoder({ byteAt: (eip) => bytes[eip - PC] ?? 0x90 }, 0);
+  return decoder.decode(PC, MODE.CODE32 | MODE.STACK32 | MODE.FLAT);
+}
+
+const JUMP = decode(0xff, 0x24, 0x85, 0, 0x20, 0, 0); // jmp [eax * 4 + 2000h]
+
+const OTHERS: readonly [what: string, ...bytes: number[]][] = [
+  ["a call", 0xff, 0x14, 0x85, 0, 0x20, 0, 0],
+  ["bytes for an index", 0xff, 0x24, 0x05, 0, 0x20, 0, 0],
+  ["a base", 0xff, 0x24, 0x83],
+  ["no index", 0xff, 0x25, 0, 0x20, 0, 0],
+  ["a register", 0xff, 0xe0],
+  ["16-bit targets", 0x66, 0xff, 0x24, 0x85, 0, 0x20, 0, 0],
+  ["16-bit addresses", 0x67, 0xff, 0x64, 0],
+];
+
+Deno.test("isTableJump() knows a jump through a table of offsets", () => {
+  assertEquals(isTableJump(JUMP), true);
+  for (const [what, ...bytes] of OTHERS) {
+    assertEquals(isTableJump(decode(...bytes)), false, what);
+  }
+});
+
+Deno.test("tableEntries() ends where an entry leads far away, is not known, or is the 64th", () => {
+  const read = (...words: (number | undefined)[]) =>
+    tableEntries(JUMP, (offset) => words[(offset - 0x2000) / 4]);
+  assertEquals(read(PC + 7, PC, PC + 4095, PC + 4096), [PC + 7, PC, PC + 4095]);
+  assertEquals(read(PC + 7, -1), [PC + 7]);
+  assertEquals(read(PC + 7, undefined, PC), [PC + 7]);
+  assertEquals(tableEntries(JUMP, () => PC).length, 64);
+});
+
+const ECX = 1, EDX = 2, EBX = 3;
+const JMP = 0xeb, JNZ = 0x75;
+const CODES = 5;
+
+/** ECX times: one of {@link CODES} pieces of code, the next one each time, that counts in EBX. */
+function machine(): { readonly code: Uint8Array; readonly table: number; readonly last: number } {
+  const asm = new Assembler(PC, 32);
+  const [top, table, next] = [newLabel(), newLabel(), newLabel()];
+  const pieces = Array.from({ length: CODES }, newLabel);
+  asm.place(top);
+  asm.bytes(0x40 + EDX, 0x83, 0xf8 | EDX, CODES, 0x72, 2, 0x31, 0xd2); // inc; cmp; jb +2; xor
+  asm.bytes(0xff, 0x24, 0x85 | EDX << 3);
+  asm.address(table);
+  for (const [n, piece] of pieces.entries()) {
+    asm.place(piece);
+    asm.bytes(0x81, 0xc0 | EBX); // add ebx, 16 ** n
+    asm.value(4, 16 ** n);
+    asm.branch(JMP, next, false);
+  }
+  asm.place(next);
+  asm.bytes(0x48 + ECX); // dec ecx
+  asm.branch(JNZ, top, false);
+  asm.bytes(0xf4);
+  asm.place(table);
+  for (const piece of pieces) asm.address(piece);
+  return { code: asm.finish(), table: table.at, last: pieces[CODES - 1]!.at };
+}
+
+const ROUNDS = 600;
+/** Each code runs this many instructions; one of them one more. */
+const ONE = 8;
+
+Deno.test("Cpu.run() goes where a jump table leads, when it is compiled and when it has changed", () => {
+  const bench = new CpuBench(0x20000, [], { heat: 100 });
+  const { code, table, last } = machine();
+  bench.load("protected32", PC, code.toHex());
+  const { cpu } = bench;
+  cpu.state.regs[ECX] = 2 * ROUNDS * CODES;
+  bench.run(ROUNDS * (CODES * ONE + 1));
+  assertEquals(cpu.state.regs[ECX], ROUNDS * CODES);
+  assertEquals(cpu.state.regs[EBX], 0x11111 * ROUNDS);
+  // Now the last piece runs in place of the first.
+  bench.view.setUint32(table, last, true);
+  cpu.invalidateCode(cpu.ram.base + table, 4);
+  bench.run(ROUNDS * (CODES * ONE + 1));
+  assertEquals(cpu.state.regs[ECX], 0);
+  assertEquals(cpu.state.regs[EBX], 0x11111 * ROUNDS + 0x21110 * ROUNDS);
+});
