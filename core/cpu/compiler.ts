@@ -21,6 +21,7 @@ import {
   or,
   shl,
   shr,
+  sub,
   unsigned,
   type Val,
   widthOf,
@@ -60,7 +61,7 @@ export abstract class Compiler extends KnownFlags {
   /** The conditional code has written flags to memory; registers, as bits. */
   #flushed = false;
   #stored = 0;
-  /** Local of the budget left. */
+  /** Local of the budget left when it was looked at last. */
   protected readonly budget: number;
   /** Label in front of the function's one jump to a record, and the local it takes it from. */
   protected exit = -1;
@@ -142,8 +143,7 @@ export abstract class Compiler extends KnownFlags {
   }
 
   protected snapshot(): Knowledge {
-    const { registers, dirty, flags, calls } = this.known;
-    return { registers: [...registers], dirty, flags, calls };
+    return { ...this.known, registers: [...this.known.registers] };
   }
 
   // ---- operands and registers ----------------------------------------------------------------
@@ -171,7 +171,12 @@ export abstract class Compiler extends KnownFlags {
   }
 
   override get budgetLeft(): Val {
-    return add(local(this.budget), load8(num(this.record + REC.LEFT)));
+    return add(this.budgetOf(this.known), load8(num(this.record + REC.LEFT)));
+  }
+
+  /** The budget left behind the blocks entered so far. */
+  protected budgetOf({ spent }: Knowledge): Val {
+    return spent === 0 ? local(this.budget) : sub(local(this.budget), num(spent));
   }
 
   protected override direct(n: number): Val {
@@ -277,7 +282,7 @@ export abstract class Compiler extends KnownFlags {
   #storeKnown(known: Knowledge): void {
     this.#storeFlags(known.flags);
     this.#storeRegisters(known, ALL);
-    this.body.store(num(AT.BUDGET), 0, local(this.budget), 4);
+    this.body.store(num(AT.BUDGET), 0, this.budgetOf(known), 4);
   }
 
   #storeFlags(words: FlagWords): void {
@@ -337,7 +342,8 @@ export abstract class Compiler extends KnownFlags {
   }
 
   protected override resume(): void {
-    this.body.setLocal(this.budget, word(AT.BUDGET));
+    this.body.setLocal(this.budget, add(word(AT.BUDGET), num(this.known.spent)));
+    this.known.check = undefined;
   }
 
   protected override leave(): void {

@@ -24,7 +24,7 @@ import { type SameRing } from "./same_ring.ts";
 import { loadSegment, updateMode } from "./segment.ts";
 import { AT, CpuState, CS, FLAG, RAM_BASE, SEG, SS } from "./state.ts";
 
-const { BUDGET, HOT, MODE, NMI_BLOCKED, RECORD, TSC_END, TSC_KNOWN, TSC_OFFSET } = AT;
+const { BUDGET, HOT, MODE, NMI_BLOCKED, RECORD, SHORT, TSC_END, TSC_KNOWN, TSC_OFFSET } = AT;
 const { LIMIT: SEG_LIMIT, LOW: SEG_LOW, RIGHTS: SEG_RIGHTS, SPAN: SEG_SPAN } = SEG;
 const { IF } = FLAG;
 const { COUNT: REC_COUNT, LEFT: REC_LEFT, PC: REC_PC, STRIDE: REC_STRIDE } = REC;
@@ -256,6 +256,7 @@ export class Cpu {
   #dispatch(): void {
     const { state } = this;
     const blocks = this.#blocks;
+    let short = 0;
     do {
       if (isWatched(this) && betweenInstructions(this)) {
         blocks.forgetLink();
@@ -270,15 +271,25 @@ export class Cpu {
       blocks.running = true;
       this.#disturbed = false;
       state.set(TSC_KNOWN, 0);
-      if (state.get(head + REC_COUNT) <= state.get(BUDGET)) blocks.enter(head);
-      else this.#enterPart(head + REC_STRIDE, state.get(BUDGET));
+      const count = state.get(head + REC_COUNT), budget = state.get(BUDGET);
+      if (count > budget) this.#enterPart(head + REC_STRIDE, budget);
+      else if (head !== short) blocks.enter(head);
+      else this.#enterRecords(head + REC_STRIDE, count);
       blocks.running = false;
       if (this.#reserve) this.#takeReserve();
+      short = state.get(SHORT);
+      if (short) state.set(SHORT, 0);
       if (state.get(HOT)) {
         state.set(HOT, 0);
         blocks.compile();
       }
     } while (state.get(BUDGET) > 0 && !this.halted && !this.shutdown);
+  }
+
+  /** Runs a block's `count` records, though it is compiled. */
+  #enterRecords(first: number, count: number): void {
+    this.state.set(BUDGET, this.state.get(BUDGET) - count);
+    this.#blocks.enter(first);
   }
 
   /** Runs `count` instructions of a block from a record on, but not the last one. */

@@ -62,6 +62,7 @@ export const OP = {
   LOAD64: 0x29,
   LOAD8_U: 0x2d,
   LOAD16_U: 0x2f,
+  LT_S: 0x48,
   AND: 0x71,
   OR: 0x72,
   XOR: 0x73,

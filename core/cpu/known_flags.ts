@@ -11,7 +11,14 @@ import { parityOf } from "./sem/flags.ts";
 
 /** The half of the second tier that reads flags. */
 export abstract class KnownFlags extends Emitter {
-  protected known: Knowledge = { registers: new Array(8), dirty: 0, flags: {}, calls: [] };
+  protected known: Knowledge = {
+    registers: new Array(8),
+    dirty: 0,
+    flags: {},
+    calls: [],
+    spent: 0,
+    check: undefined,
+  };
   /** Flag words read from memory. */
   readonly flagsRead: Set<FlagName> = new Set();
 

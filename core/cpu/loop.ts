@@ -19,6 +19,16 @@ export interface Knowledge {
   flags: FlagWords;
   /** Return addresses of the calls on the way here, the last one last. */
   calls: readonly number[];
+  /** Instructions of blocks entered that are not yet taken off the budget in its local. */
+  spent: number;
+  /** What has made sure that it is enough for them; nothing if it may have changed since. */
+  check: BudgetCheck | undefined;
+}
+
+/** A look at the budget, for all ways from there to the next one or out of the function. */
+export interface BudgetCheck {
+  /** Instructions on the longest of them. */
+  longest: number;
 }
 
 /** A flag word. */
@@ -150,7 +160,7 @@ export class Loops {
       }
     }
     const registers = this.#registers.map((n) => n === undefined ? undefined : local(n));
-    return { registers, dirty: this.#assigned, flags, calls };
+    return { registers, dirty: this.#assigned, flags, calls, spent: 0, check: undefined };
   }
 
   /**

@@ -7,8 +7,8 @@
 import { Compiler } from "./compiler.ts";
 import { word } from "./lookups.ts";
 import type { Insn } from "./insn.ts";
-import { eq, load32, local, ltS, ne, num, sub, type Val } from "./ir.ts";
-import { Loops, type Shape as FlagShape, shapeOfFlags } from "./loop.ts";
+import { eq, load32, local, ltS, ne, num, type Val } from "./ir.ts";
+import { type BudgetCheck, Loops, type Shape as FlagShape, shapeOfFlags } from "./loop.ts";
 import { REC, shapeOf } from "./record.ts";
 import { AT } from "./state.ts";
 import { blockFunction, type CompilableBlock, SMALL, type Unit } from "./unit.ts";
@@ -58,8 +58,10 @@ class Region extends Compiler {
       this.body.block((exit) => {
         this.exit = exit;
         this.body.setLocal(this.budget, word(AT.BUDGET));
-        this.loops?.begin();
-        this.#block(this.#root);
+        const { loops } = this;
+        loops?.begin();
+        if (loops?.has(this.#root.eip)) this.#block(this.#root);
+        else this.#withBudget(this.#root, () => this.#block(this.#root));
       });
       this.body.setLocal(this.handler, load32(local(this.destination)));
     });
@@ -76,13 +78,31 @@ class Region extends Compiler {
   }
 
   #header(block: CompilableBlock, loop: Loops): void {
-    if (block !== this.#root) loop.turn(block.eip, this.known, () => this.flushFlags());
+    if (block !== this.#root) this.#turn(block.eip, loop);
     this.body.loop((label) => {
       this.#labels.set(block.eip, label);
       this.known = loop.knowledge(block.eip, this.known.calls);
-      this.#straight(block);
+      this.#withBudget(block, () => this.#straight(block));
     });
     this.#labels.delete(block.eip);
+  }
+
+  /** Makes everything what a turn of the loop at `eip` begins with. */
+  #turn(eip: number, loop: Loops): void {
+    loop.turn(eip, this.known, () => this.flushFlags());
+    if (this.known.spent > 0) this.body.setLocal(this.budget, this.budgetOf(this.known));
+  }
+
+  /** Stops in front of a block unless the budget is enough for all that comes up to the next look. */
+  #withBudget({ head, eip }: CompilableBlock, write: () => void): void {
+    const check: BudgetCheck = { longest: 0 };
+    const limit = this.body.ifBelow(this.budget, () => {
+      this.body.store(num(AT.SHORT), 0, num(head), 4);
+      this.#stop(eip);
+    });
+    this.known.check = check;
+    write();
+    limit(check.longest);
   }
 
   /** Writes a block's instructions and, behind the last, what they lead to. */
@@ -110,10 +130,14 @@ class Region extends Compiler {
 
   /** Takes the block's instructions off the budget, or stops in front of it. */
   #enter(count: number, eip: number): void {
-    const rest = this.temporary();
-    this.body.setLocal(rest, sub(local(this.budget), num(count)));
-    this.body.if(ltS(local(rest), num(0)), () => this.#stop(eip), undefined, false);
-    this.body.setLocal(this.budget, local(rest));
+    const { known } = this;
+    const { check } = known;
+    if (check) check.longest = Math.max(check.longest, known.spent + count);
+    else {
+      const tooLittle = ltS(this.budgetOf(known), num(count));
+      this.body.if(tooLittle, () => this.#stop(eip), undefined, false);
+    }
+    known.spent += count;
   }
 
   #stop(eip: number): void {
@@ -171,7 +195,7 @@ class Region extends Compiler {
   override jumpTo(eip: Val): void {
     const target = this.let(eip);
     const cases = this.unit.blocks.get(this.#here)!.cases;
-    this.later.push({ registers: [target], dirty: 0, flags: {}, calls: [] });
+    this.later.push({ ...this.known, registers: [target], flags: {} });
     if (this.insn.row.mnemonic === "ret") this.#tryCallers(target);
     else this.#tryCases(target, cases);
     this.later.pop();
@@ -254,7 +278,7 @@ class Region extends Compiler {
   #again(eip: number, block: CompilableBlock): void {
     const label = this.#labels.get(eip);
     if (this.loops && label !== undefined) {
-      this.loops.turn(eip, this.known, () => this.flushFlags());
+      this.#turn(eip, this.loops);
       return this.body.branch(label);
     }
     this.#noteShape(eip);

@@ -101,6 +101,11 @@ export const AT = {
   PASSED_ATTR: 892,
   /** Address of the map of decoded bytes: see code_map.ts. */
   CODE_MAP: 896,
+  /**
+   * Non-zero: compiled code stopped in front of the block with this head, since the budget is enough
+   * for it, but not for all that it runs without a look.
+   */
+  SHORT: 900,
 } as const;
 
 /** Where those that a reset clears end. */

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { isLoad, load32, OP, type Val } from "./ir.ts";
+import { isLoad, load32, local, num, OP, type Val } from "./ir.ts";
 
 /** Growable byte buffer with the encodings of the binary format. */
 export class ByteWriter {
@@ -77,6 +77,8 @@ export const I32 = 0x7f;
 /** Value type of 64-bit integers. */
 export const I64 = 0x7e;
 const VOID = 0x40;
+/** The largest constant of two bytes. */
+const LATER = 0x1fff;
 
 /** A function that generated code calls: of its own module, or imported under its name. */
 export interface Callee {
@@ -160,6 +162,10 @@ export class FunctionBody {
   /** @param likely what `cond` probably is, where that is known */
   if(cond: Val, then: () => void, otherwise?: () => void, likely?: boolean): void {
     this.expr(cond);
+    this.#if(then, otherwise, likely);
+  }
+
+  #if(then: () => void, otherwise?: () => void, likely?: boolean): void {
     this.#hint(likely);
     this.code.bytes(0x04, VOID);
     this.#depth++;
@@ -170,6 +176,19 @@ export class FunctionBody {
     }
     this.#depth--;
     this.code.byte(0x0b);
+  }
+
+  /**
+   * Does something if a local is below a number, which probably it is not.
+   * @returns what sets that number, below {@link LATER}, when it is known
+   */
+  ifBelow(index: number, then: () => void): (limit: number) => void {
+    this.expr(local(index));
+    this.expr(num(LATER));
+    const at = this.code.length - 2;
+    this.code.byte(OP.LT_S);
+    this.#if(then, undefined, false);
+    return (limit) => this.code.patch14(at, limit);
   }
 
   #hint(likely: boolean | undefined): void {
