@@ -8,28 +8,26 @@
  * @module
  */
 
+import { FLAG_AT, FLAG_NAMES, type FlagName, MAX_FORMS } from "./flag_forms.ts";
 import { type Insn, KIND } from "./insn.ts";
 import {
   add,
   and,
-  eqz,
-  isLoad,
   load8,
-  local,
   num,
   OP,
   or,
+  readsMemory,
   shl,
   shr,
-  sub,
   unsigned,
   type Val,
   widthOf,
 } from "./ir.ts";
-import { KnownFlags } from "./known_flags.ts";
 import { Locals } from "./locals.ts";
 import { word } from "./lookups.ts";
-import { FLAG_AT, FLAG_NAMES, type Knowledge, type Loops } from "./loop.ts";
+import type { Knowledge, Loops } from "./loop.ts";
+import { Metered } from "./metered.ts";
 import { REC, type Shape } from "./record.ts";
 import { AT, SEG, SS, TLB } from "./state.ts";
 import type { Unit } from "./unit.ts";
@@ -40,7 +38,7 @@ import type { FlagWords } from "./x.ts";
 const ALL = 0xff;
 
 /** Writes instructions one behind the other; what comes after a jump is its heir's business. */
-export abstract class Compiler extends KnownFlags {
+export abstract class Compiler extends Metered {
   override readonly body: FunctionBody;
   protected readonly unit: Unit;
   protected override insn!: Insn;
@@ -56,13 +54,12 @@ export abstract class Compiler extends KnownFlags {
   protected readonly locals: Locals;
   /** Of locals that hold less than 32 bits: see `widthOf`. */
   readonly #widths = new Map<number, number>();
+  protected override readonly budget: number;
   /** Depth of conditional code inside an instruction. */
   #depth = 0;
   /** The conditional code has written flags to memory; registers, as bits. */
   #flushed = false;
   #stored = 0;
-  /** Local of the budget left when it was looked at last. */
-  protected readonly budget: number;
   /** Label in front of the function's one jump to a record, and the local it takes it from. */
   protected exit = -1;
   protected readonly destination: number;
@@ -174,11 +171,6 @@ export abstract class Compiler extends KnownFlags {
     return add(this.budgetOf(this.known), load8(num(this.record + REC.LEFT)));
   }
 
-  /** The budget left behind the blocks entered so far. */
-  protected budgetOf({ spent }: Knowledge): Val {
-    return spent === 0 ? local(this.budget) : sub(local(this.budget), num(spent));
-  }
-
   protected override direct(n: number): Val {
     const { kind, reg } = this.insn.operands[n]!;
     return kind === KIND.IMM ? this.immediate : this.reg(reg, this.sizeOf(n));
@@ -275,7 +267,7 @@ export abstract class Compiler extends KnownFlags {
     this.known.dirty = 0;
   }
 
-  protected storeAll(): void {
+  protected override storeAll(): void {
     this.#storeKnown(this.known);
   }
 
@@ -286,19 +278,33 @@ export abstract class Compiler extends KnownFlags {
   }
 
   #storeFlags(words: FlagWords): void {
-    const put = (wanted: boolean): void => {
-      for (const name of FLAG_NAMES) {
-        const v = words[name];
-        if (!v) continue;
-        const carried = this.loops?.carried.get(v);
-        if ((carried !== undefined) !== wanted) continue;
-        this.body.store(num(FLAG_AT[name]), 0, carried ?? v, 4);
+    const { loops } = this;
+    for (const name of FLAG_NAMES) {
+      const v = words[name];
+      if (v && !loops?.carried.has(v)) this.#storeFlag(name, v);
+    }
+    if (loops) {
+      for (let form = 0; form < MAX_FORMS; form++) {
+        this.#storeCarried(words, loops, form);
       }
+    }
+  }
+
+  /** Stores those flags that a loop's turn began with, if they had that form. */
+  #storeCarried(words: FlagWords, loops: Loops, form: number): void {
+    const carried = (name: FlagName): Val | undefined => {
+      const v = words[name];
+      return v && loops.carried.get(v)?.[form];
     };
-    put(false);
-    const { first, carried } = this.loops ?? {};
-    if (first === undefined || !FLAG_NAMES.some((name) => carried!.has(words[name]!))) return;
-    this.body.if(eqz(local(first)), () => put(true));
+    const names = FLAG_NAMES.filter(carried);
+    if (names.length === 0) return;
+    this.body.if(loops.isForm(form), () => {
+      for (const name of names) this.#storeFlag(name, carried(name)!);
+    });
+  }
+
+  #storeFlag(name: FlagName, v: Val): void {
+    this.body.store(num(FLAG_AT[name]), 0, v, 4);
   }
 
   // ---- leaving -------------------------------------------------------------------------------
@@ -341,11 +347,6 @@ export abstract class Compiler extends KnownFlags {
     this.body.store(num(AT.RECORD), 0, num(this.record), 4);
   }
 
-  protected override resume(): void {
-    this.body.setLocal(this.budget, add(word(AT.BUDGET), num(this.known.spent)));
-    this.known.check = undefined;
-  }
-
   protected override leave(): void {
     this.#flush();
   }
@@ -355,9 +356,4 @@ export abstract class Compiler extends KnownFlags {
 function bound(words: FlagWords, evaluate: (v: Val) => Val): FlagWords {
   const entries = Object.entries(words).filter(([, v]) => v !== undefined);
   return Object.fromEntries(entries.map(([name, v]) => [name, readsMemory(v) ? evaluate(v) : v]));
-}
-
-function readsMemory(v: Val): boolean {
-  if (isLoad(v)) return true;
-  return [v.a, v.b, v.c].some((part) => part !== undefined && readsMemory(part));
 }

@@ -76,6 +76,11 @@ export function isLoad({ op }: Val): boolean {
   return op >= OP.LOAD && op <= LAST_LOAD;
 }
 
+/** Something in it reads linear memory. */
+export function readsMemory(v: Val): boolean {
+  return isLoad(v) || [v.a, v.b, v.c].some((part) => part !== undefined && readsMemory(part));
+}
+
 /** A 32-bit constant. */
 export const num = (n: number): Val => node(OP.I32_CONST, n | 0);
 /** A 64-bit constant. */

@@ -4,9 +4,10 @@
  */
 
 import { Emitter } from "./emitter.ts";
+import { FLAG_AT, type FlagName } from "./flag_forms.ts";
 import { and, eqz, ltS, ltU, num, OP, or, shr, type Val, xor } from "./ir.ts";
 import { word } from "./lookups.ts";
-import { FLAG_AT, type FlagName, type Knowledge } from "./loop.ts";
+import type { Knowledge } from "./loop.ts";
 import { parityOf } from "./sem/flags.ts";
 
 /** The half of the second tier that reads flags. */

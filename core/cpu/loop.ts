@@ -4,8 +4,17 @@
  * @module
  */
 
-import { load32, local, num, OP, select, substitute, type Val } from "./ir.ts";
-import { AT } from "./state.ts";
+import {
+  FLAG_AT,
+  FLAG_NAMES,
+  type FlagForm,
+  type FlagForms,
+  type FlagName,
+  matchForm,
+  MAX_FORMS,
+} from "./flag_forms.ts";
+import type { BudgetCheck } from "./metered.ts";
+import { eq, load32, local, num, OP, select, substitute, type Val } from "./ir.ts";
 import { type FunctionBody, I32 } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
 
@@ -25,63 +34,11 @@ export interface Knowledge {
   check: BudgetCheck | undefined;
 }
 
-/** A look at the budget, for all ways from there to the next one or out of the function. */
-export interface BudgetCheck {
-  /** Instructions on the longest of them. */
-  longest: number;
-}
-
-/** A flag word. */
-export type FlagName = "ca" | "cb" | "fr" | "fo" | "fx";
-
-/** Where each flag word lies. */
-export const FLAG_AT: Readonly<Record<FlagName, number>> = {
-  ca: AT.CA,
-  cb: AT.CB,
-  fr: AT.FR,
-  fo: AT.FO,
-  fx: AT.FX,
-};
-/** Flag words by name. */
-export const FLAG_NAMES: readonly FlagName[] = ["ca", "cb", "fr", "fo", "fx"];
-
-/** Locals in flag expressions: a register's, or the `n`-th of those that are nothing else. */
-interface Leaf {
-  /** The register that has the same value, -1 = none. */
-  readonly register: number;
-  readonly type: number;
-}
-
-/** Flags at a jump back: expressions over {@link Leaf} numbers instead of locals. */
-export interface Shape {
-  readonly flags: FlagWords;
-  readonly leaves: readonly Leaf[];
-}
-
-/** The flags at a jump back, in a form that another jump back can be compared with. */
-export function shapeOfFlags(known: Knowledge, typeOf: (index: number) => number): Shape {
-  const numbers = new Map<number, number>();
-  const leaves: Leaf[] = [];
-  const number = (index: number): number => {
-    const old = numbers.get(index);
-    if (old !== undefined) return old;
-    const register = known.registers.findIndex((v) => v?.op === OP.LOCAL && v.n === index);
-    numbers.set(index, leaves.length);
-    return leaves.push({ register, type: typeOf(index) }) - 1;
-  };
-  const flags: FlagWords = {};
-  for (const name of FLAG_NAMES) {
-    const v = known.flags[name];
-    if (v) flags[name] = substitute(v, (index) => local(number(index)));
-  }
-  return { flags, leaves };
-}
-
-/** The flags that one loop of the function begins with, unless they are in memory. */
+/** The flags that one loop of the function may begin with, unless they are in memory. */
 interface Header {
-  readonly shape: Shape;
-  /** Locals of the leaves. */
-  readonly leaves: readonly number[];
+  readonly forms: FlagForm[];
+  /** Locals of each form's leaves. */
+  readonly leaves: (readonly number[])[];
 }
 
 /** What the first reading of a function finds out. */
@@ -101,16 +58,16 @@ export class Loops {
   readonly #headers = new Map<number, Header>();
   /** Words that some loop reads before it sets them: their values are kept. */
   readonly #values: ReadonlyMap<FlagName, number>;
-  /** 1 while the flags that a turn begins with are in memory. */
-  readonly first: number;
-  /** What the flags at the top of a loop are otherwise, by what {@link knowledge} says of them. */
-  readonly carried: Map<Val, Val> = new Map();
+  /** The form of the flags that a turn begins with: its number in the header, from 1; 0 = in memory. */
+  readonly form: number;
+  /** By what {@link knowledge} says of a flag: what it is in each form, nothing where in memory. */
+  readonly carried: Map<Val, readonly (Val | undefined)[]> = new Map();
 
   /**
    * @param found what the function does
-   * @param shapes of the flags at the shortest way back to each header
+   * @param forms of the flags at the ways back to each header
    */
-  constructor(body: FunctionBody, found: Findings, shapes: ReadonlyMap<number, Shape>) {
+  constructor(body: FunctionBody, found: Findings, forms: ReadonlyMap<number, FlagForms>) {
     const { used, assigned, flagsRead } = found;
     this.#assigned = assigned;
     this.#body = body;
@@ -118,14 +75,16 @@ export class Loops {
       { length: 8 },
       (_, n) => used >> n & 1 ? body.local() : undefined,
     );
-    this.first = body.local(I32);
+    this.form = body.local(I32);
     this.#values = new Map([...flagsRead].map((name) => [name, body.local()]));
-    for (const [eip, shape] of shapes) {
-      const leaves = shape.leaves.map(({ register, type }) =>
-        this.#registers[register] ?? body.local(type)
-      );
-      this.#headers.set(eip, { shape, leaves });
+    for (const [eip, { best }] of forms) {
+      const leaves = best.map((form) => this.#leavesOf(form));
+      this.#headers.set(eip, { forms: best, leaves });
     }
+  }
+
+  #leavesOf({ leaves }: FlagForm): number[] {
+    return leaves.map(({ register, type }) => this.#registers[register] ?? this.#body.local(type));
   }
 
   /** A loop begins at `eip`. */
@@ -141,26 +100,56 @@ export class Loops {
     for (const [name, index] of this.#values) {
       this.#body.setLocal(index, load32(num(FLAG_AT[name])));
     }
-    this.#body.setLocal(this.first, num(1));
+    this.#body.setLocal(this.form, num(0));
+  }
+
+  /**
+   * A place where ways meet, as they do at a header.
+   * @param key unlike all EIPs
+   */
+  place(key: number): void {
+    this.#headers.set(key, { forms: [], leaves: [] });
+  }
+
+  /** One more form that the flags may have where the loop at `eip` is entered. */
+  add(eip: number, known: Knowledge, form: FlagForm): void {
+    const { forms, leaves } = this.#headers.get(eip)!;
+    if (forms.length >= MAX_FORMS || this.#formOf(forms, known) > 0) return;
+    forms.push(form);
+    leaves.push(this.#leavesOf(form));
   }
 
   /** At the top of the loop whose header lies at `eip`. */
   knowledge(eip: number, calls: readonly number[]): Knowledge {
-    const { shape, leaves } = this.#headers.get(eip)!;
+    const header = this.#headers.get(eip)!;
     const flags: FlagWords = {};
     for (const name of FLAG_NAMES) {
-      const v = shape.flags[name];
       const value = this.#values.get(name);
-      if (value !== undefined) flags[name] = local(value);
-      else if (v) {
-        const carried = substitute(v, (leaf) => local(leaves[leaf]!));
-        const either = select(local(this.first), load32(num(FLAG_AT[name])), carried);
-        this.carried.set(either, carried);
-        flags[name] = either;
-      }
+      const v = value === undefined ? this.#eitherOf(name, header) : local(value);
+      if (v) flags[name] = v;
     }
     const registers = this.#registers.map((n) => n === undefined ? undefined : local(n));
     return { registers, dirty: this.#assigned, flags, calls, spent: 0, check: undefined };
+  }
+
+  /** A flag word at the top of a loop, if it may be newer than memory. */
+  #eitherOf(name: FlagName, { forms, leaves }: Header): Val | undefined {
+    const carried = forms.map(({ flags }, n) => {
+      const v = flags[name];
+      return v && substitute(v, (leaf) => local(leaves[n]![leaf]!));
+    });
+    if (carried.every((v) => v === undefined)) return undefined;
+    const either = carried.reduce<Val>(
+      (other, v, n) => v ? select(this.isForm(n), v, other) : other,
+      load32(num(FLAG_AT[name])),
+    );
+    this.carried.set(either, carried);
+    return either;
+  }
+
+  /** The flags that a turn begins with are of the form of that number, counted from 0. */
+  isForm(n: number): Val {
+    return eq(local(this.form), num(n + 1));
   }
 
   /**
@@ -168,46 +157,35 @@ export class Loops {
    * @param flush brings the flags in memory up to date
    */
   turn(eip: number, known: Knowledge, flush: () => void): void {
-    const header = this.#headers.get(eip)!;
-    const leaves = this.#match(header.shape, known);
-    const moves: [number, Val][] = [[this.first, num(leaves ? 0 : 1)]];
+    const { forms, leaves } = this.#headers.get(eip)!;
+    const number = this.#formOf(forms, known);
+    const moves: [number, Val][] = [[this.form, num(number)]];
     const move = (to: number, v: Val): void => {
       if (v.op !== OP.LOCAL || v.n !== to) moves.push([to, v]);
     };
     for (const [name, index] of this.#values) {
       move(index, known.flags[name] ?? load32(num(FLAG_AT[name])));
     }
-    if (!leaves) flush();
+    const now = number > 0 ? this.#match(forms[number - 1]!, known)! : [];
+    if (number === 0) flush();
     this.#registers.forEach((index, register) => {
       if (index !== undefined) move(index, known.registers[register] ?? load32(num(register * 4)));
     });
-    leaves?.forEach((index, leaf) => {
-      if (header.shape.leaves[leaf]!.register < 0) move(header.leaves[leaf]!, local(index));
+    now.forEach((index, leaf) => {
+      const { register } = forms[number - 1]!.leaves[leaf]!;
+      if (register < 0) move(leaves[number - 1]![leaf]!, local(index));
     });
     // All are read before any is written: a value may be another one's old local.
     for (const [, v] of moves) this.#body.expr(v);
     for (const [to] of moves.reverse()) this.#body.assign(to);
   }
 
-  /** The locals behind the leaves, if the flags have the shape. */
-  #match({ flags: wanted, leaves }: Shape, { flags, registers }: Knowledge): number[] | undefined {
-    const found: number[] = new Array(leaves.length);
-    const same = (v: Val | undefined, pattern: Val | undefined): boolean => {
-      if (!v || !pattern) return v === pattern;
-      if (v.op !== pattern.op) return false;
-      if (v.op === OP.LOCAL) return (found[pattern.n] ??= v.n) === v.n;
-      return v.n === pattern.n && same(v.a, pattern.a) && same(v.b, pattern.b) &&
-        same(v.c, pattern.c);
-    };
-    const alike = (name: FlagName): boolean =>
-      this.#values.has(name) || same(flags[name], wanted[name]);
-    if (!FLAG_NAMES.every(alike)) return undefined;
-    const agree = leaves.every(({ register }, leaf) => {
-      const v = registers[register];
-      // A leaf of words whose values are kept is nobody's.
-      if (found[leaf] === undefined) return true;
-      return register < 0 || (v?.op === OP.LOCAL && v.n === found[leaf]);
-    });
-    return agree ? found : undefined;
+  /** Number of the form that the flags have, from 1; 0 = none. */
+  #formOf(forms: readonly FlagForm[], known: Knowledge): number {
+    return forms.findIndex((form) => this.#match(form, known) !== undefined) + 1;
+  }
+
+  #match(form: FlagForm, known: Knowledge): number[] | undefined {
+    return matchForm(form, known, (name) => this.#values.has(name));
   }
 }

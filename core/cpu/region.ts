@@ -5,12 +5,13 @@
  */
 
 import { Compiler } from "./compiler.ts";
-import { word } from "./lookups.ts";
+import { type FlagForm, FlagForms, formOfFlags } from "./flag_forms.ts";
 import type { Insn } from "./insn.ts";
-import { eq, load32, local, ltS, ne, num, type Val } from "./ir.ts";
-import { type BudgetCheck, Loops, type Shape as FlagShape, shapeOfFlags } from "./loop.ts";
+import { eq, eqz, load32, local, ne, num, readsMemory, type Val } from "./ir.ts";
+import { Loops } from "./loop.ts";
+import { BudgetCheck } from "./metered.ts";
+import { type Turns, turnsOf } from "./turns.ts";
 import { REC, shapeOf } from "./record.ts";
-import { AT } from "./state.ts";
 import { blockFunction, type CompilableBlock, SMALL, type Unit } from "./unit.ts";
 import { FunctionBody } from "./wasm.ts";
 
@@ -23,7 +24,7 @@ const MAX_CALLERS = 3;
 export function compileRegion(unit: Unit, root: CompilableBlock): FunctionBody {
   const straight = new Region(unit, root);
   straight.writeFunction();
-  if (straight.shapes.size === 0) return straight.body;
+  if (straight.forms.size === 0) return straight.body;
   const looping = new Region(unit, root, straight);
   looping.writeFunction();
   return looping.body;
@@ -37,19 +38,19 @@ class Region extends Compiler {
   /** EIP of the block at hand, up to its jump. */
   #here = 0;
   #written = 0;
+  /** While a loop of one block is written several times over. */
+  #turns: Turns | undefined;
   /** Labels of the headers on the way from the root to here. */
   readonly #labels = new Map<number, number>();
   /** Absent in the first reading, which finds out what loops there are. */
   protected override readonly loops: Loops | undefined;
-  /** The flags at the jump back to each header that has the shortest way. */
-  readonly shapes: Map<number, FlagShape> = new Map();
-  /** Blocks on that way. */
-  readonly #lengths = new Map<number, number>();
+  /** The flags at the jumps back to each header. */
+  readonly forms: Map<number, FlagForms> = new Map();
 
   constructor(unit: Unit, root: CompilableBlock, first?: Region) {
     super(unit, new FunctionBody(blockFunction(root.head)));
     this.#root = root;
-    this.loops = first && new Loops(this.body, first, first.shapes);
+    this.loops = first && new Loops(this.body, first, first.forms);
   }
 
   writeFunction(): void {
@@ -57,11 +58,12 @@ class Region extends Compiler {
       this.exitToHandler = known;
       this.body.block((exit) => {
         this.exit = exit;
-        this.body.setLocal(this.budget, word(AT.BUDGET));
+        this.resume();
         const { loops } = this;
         loops?.begin();
-        if (loops?.has(this.#root.eip)) this.#block(this.#root);
-        else this.#withBudget(this.#root, () => this.#block(this.#root));
+        const settle = loops?.has(this.#root.eip) ? () => {} : this.look(this.#root);
+        this.#block(this.#root);
+        settle();
       });
       this.body.setLocal(this.handler, load32(local(this.destination)));
     });
@@ -77,38 +79,82 @@ class Region extends Compiler {
     this.#path.delete(block.eip);
   }
 
-  #header(block: CompilableBlock, loop: Loops): void {
-    if (block !== this.#root) this.#turn(block.eip, loop);
+  #header(block: CompilableBlock, loops: Loops): void {
+    if (block !== this.#root) this.#meet(block.eip, loops);
+    const turns = turnsOf(block);
+    if (turns === 1) this.#loop(block, loops)();
+    else this.#unrolled(block, loops, turns);
+  }
+
+  /** Writes a loop that begins with a block. @returns what ends its look at the budget */
+  #loop(block: CompilableBlock, loops: Loops): () => void {
+    let settle = (): void => {};
     this.body.loop((label) => {
       this.#labels.set(block.eip, label);
-      this.known = loop.knowledge(block.eip, this.known.calls);
-      this.#withBudget(block, () => this.#straight(block));
+      this.known = loops.knowledge(block.eip, this.known.calls);
+      settle = this.look(block);
+      this.#straight(block);
     });
     this.#labels.delete(block.eip);
+    return settle;
+  }
+
+  /** Writes several turns of a block's loop, one behind the other, and once what follows them. */
+  #unrolled(block: CompilableBlock, loops: Loops, left: number): void {
+    const { calls } = this.known;
+    const place = ~block.eip;
+    loops.place(place);
+    let settle = (): void => {};
+    this.body.block((out) => {
+      this.#turns = { block, left, leave: () => this.#leaveLoop(place, loops, out) };
+      settle = this.#loop(block, loops);
+      this.#turns = undefined;
+    });
+    const { check, spent } = this.known;
+    this.known = loops.knowledge(place, calls);
+    this.known.check = check && new BudgetCheck(check, spent);
+    this.proceed();
+    settle();
+  }
+
+  #leaveLoop(place: number, loops: Loops, out: number): void {
+    this.#meet(place, loops);
+    this.body.branch(out);
+  }
+
+  /** The end of a turn: another one, or what follows the loop. */
+  #endTurn(cond: Val, turns: Turns): void {
+    const { block, leave } = turns;
+    if (--turns.left > 0) {
+      this.#fork(eqz(cond), leave);
+      return this.#straight(block);
+    }
+    this.#fork(cond, () => this.#again(block.eip, block));
+    this.#aside(leave);
+  }
+
+  /** Some flags are newer than memory, and none is what another loop began with. */
+  #flagsAreOwn(): boolean {
+    const words = Object.values(this.known.flags);
+    return words.length > 0 && !words.some(readsMemory);
+  }
+
+  /** Makes everything what is known at a header, or a place where ways meet. */
+  #meet(eip: number, loops: Loops): void {
+    if (this.#flagsAreOwn()) loops.add(eip, this.known, this.#formOfFlags());
+    this.#turn(eip, loops);
   }
 
   /** Makes everything what a turn of the loop at `eip` begins with. */
   #turn(eip: number, loop: Loops): void {
     loop.turn(eip, this.known, () => this.flushFlags());
-    if (this.known.spent > 0) this.body.setLocal(this.budget, this.budgetOf(this.known));
-  }
-
-  /** Stops in front of a block unless the budget is enough for all that comes up to the next look. */
-  #withBudget({ head, eip }: CompilableBlock, write: () => void): void {
-    const check: BudgetCheck = { longest: 0 };
-    const limit = this.body.ifBelow(this.budget, () => {
-      this.body.store(num(AT.SHORT), 0, num(head), 4);
-      this.#stop(eip);
-    });
-    this.known.check = check;
-    write();
-    limit(check.longest);
+    this.settleBudget();
   }
 
   /** Writes a block's instructions and, behind the last, what they lead to. */
   #straight({ insns, count, head, eip }: CompilableBlock): void {
     this.#here = eip;
-    this.#enter(count, eip);
+    this.enter(count, eip);
     let record = head + REC.STRIDE;
     for (let n = 0; n < count; n++, record += REC.STRIDE) {
       this.#instruction(insns[n]!, record);
@@ -126,24 +172,6 @@ class Region extends Compiler {
   #samePage(a: number, b: number): boolean {
     const { base } = this.unit;
     return ((base + a) ^ (base + b)) >>> 12 === 0;
-  }
-
-  /** Takes the block's instructions off the budget, or stops in front of it. */
-  #enter(count: number, eip: number): void {
-    const { known } = this;
-    const { check } = known;
-    if (check) check.longest = Math.max(check.longest, known.spent + count);
-    else {
-      const tooLittle = ltS(this.budgetOf(known), num(count));
-      this.body.if(tooLittle, () => this.#stop(eip), undefined, false);
-    }
-    known.spent += count;
-  }
-
-  #stop(eip: number): void {
-    this.storeAll();
-    this.body.store(num(AT.EIP), 0, num(eip), 4);
-    this.body.return();
   }
 
   #instruction(insn: Insn, record: number): void {
@@ -165,6 +193,7 @@ class Region extends Compiler {
 
   override jumpIf(cond: Val): void {
     const { insn, shape } = this;
+    if (this.#turns) return this.#endTurn(cond, this.#turns);
     this.#fork(cond, () => this.#go(insn.target, REC.TAKEN, shape.nearTarget));
     this.proceed();
   }
@@ -281,15 +310,18 @@ class Region extends Compiler {
       this.#turn(eip, this.loops);
       return this.body.branch(label);
     }
-    this.#noteShape(eip);
+    this.#noteForm(eip);
     this.#exit(eip, REC.TAKEN, block);
   }
 
-  /** Of several ways back, the shortest is probably taken most. */
-  #noteShape(eip: number): void {
-    const length = this.#path.size - [...this.#path].indexOf(eip);
-    if (length >= (this.#lengths.get(eip) ?? Infinity)) return;
-    this.#lengths.set(eip, length);
-    this.shapes.set(eip, shapeOfFlags(this.known, (n) => this.locals.typeOf(n)));
+  #noteForm(eip: number): void {
+    let forms = this.forms.get(eip);
+    if (!forms) this.forms.set(eip, forms = new FlagForms());
+    if (Object.keys(this.known.flags).length === 0) return;
+    forms.note(this.#formOfFlags(), this.#path.size - [...this.#path].indexOf(eip));
+  }
+
+  #formOfFlags(): FlagForm {
+    return formOfFlags(this.known, (n) => this.locals.typeOf(n));
   }
 }
