@@ -274,7 +274,8 @@ export function compareCuts(
     const rng = new Rng(program.seed + 0x3000000);
     const longest = rng.pick([3, 40, 400]);
     rig.begin(program, false);
-    for (let left = budget; left > 0;) {
+    // A slice after HLT would begin with an interrupt, which the first one cannot have.
+    for (let left = budget; left > 0 && !rig.cpu.halted;) {
       const slice = Math.min(left, 1 + rng.below(longest));
       rig.slice(slice, false);
       left -= slice;
