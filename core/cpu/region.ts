@@ -35,7 +35,7 @@ class Region extends Compiler {
   readonly #root: CompilableBlock;
   /** EIPs of the blocks on the way from the root to here. */
   readonly #path = new Set<number>();
-  /** EIP of the block at hand, up to its jump. */
+  /** EIP of the block at hand. */
   #here = 0;
   #written = 0;
   /** While a loop of one block is written several times over. */
@@ -210,7 +210,7 @@ class Region extends Compiler {
   /** Writes what ends elsewhere; then goes on as before. */
   #aside(write: () => void): void {
     const { insn, shape } = this;
-    const record = this.record;
+    const record = this.record, here = this.#here;
     const after = this.snapshot();
     this.later.push(after);
     write();
@@ -219,6 +219,7 @@ class Region extends Compiler {
     this.insn = insn;
     this.shape = shape;
     this.record = record;
+    this.#here = here;
   }
 
   override jumpTo(eip: Val): void {

@@ -88,3 +88,31 @@ Deno.test("Cpu.run() goes where a jump table leads, when it is compiled and when
   assertEquals(cpu.state.regs[ECX], 0);
   assertEquals(cpu.state.regs[EBX], 0x11111 * ROUNDS + 0x21110 * ROUNDS);
 });
+
+/** ECX times, from the second half on: a loop whose table leads there only, and which ends where a page does. */
+function atPageEnd(page: number): { readonly code: Uint8Array; readonly origin: number } {
+  const asm = new Assembler(page - 16, 32);
+  const [top, table, next] = [newLabel(), newLabel(), newLabel()];
+  asm.branch(JMP, next, true);
+  asm.place(top);
+  asm.bytes(0x40 + EDX, 0x83, 0xe0 | EDX, 3, 0xff, 0x24, 0x85 | EDX << 3); // inc edx; and edx, 3
+  asm.address(table);
+  asm.place(next);
+  asm.bytes(0x48 + ECX);
+  asm.branch(JNZ, top, true);
+  asm.bytes(0x90);
+  asm.bytes(0xf4);
+  asm.place(table);
+  for (let n = 0; n < 4; n++) asm.address(next);
+  return { code: asm.finish(), origin: asm.origin };
+}
+
+Deno.test("Cpu.run() leaves a compiled page behind a jump through a table", () => {
+  const bench = new CpuBench(0x20000, [], { heat: 100 });
+  const { code, origin } = atPageEnd(0x3000);
+  bench.load("protected32", origin, code.toHex());
+  const { cpu } = bench;
+  cpu.state.regs[ECX] = ROUNDS;
+  bench.run(10 * ROUNDS);
+  assertEquals([cpu.halted, cpu.state.eip, cpu.state.regs[EDX]], [true, 0x3002, (ROUNDS - 1) % 4]);
+});
