@@ -91,9 +91,11 @@ export class CodePage {
   /** Notes that a store hits code. @returns true when all it replaces is an immediate operand */
   learn(offset: number, size: number): boolean {
     if (!this.#immediates.has(fieldKey(offset, size))) return false;
-    const { patched } = this.#history!;
-    if (patched.has(offset)) return false;
-    patched.add(offset);
+    const history = this.#history!;
+    if (history.patched.has(offset)) return false;
+    history.patched.add(offset);
+    // What the page was first dropped for was that operand, too, most likely.
+    history.changes = Math.max(0, history.changes - 1);
     return true;
   }
 
