@@ -272,7 +272,7 @@ export class Blocks {
 
   // ---- second tier ---------------------------------------------------------------------------
 
-  /** Compiles the block at EIP, with all warm ones that direct jumps inside its page lead to. */
+  /** Compiles the block at EIP, with all warm ones that its jumps inside the page lead to. */
   compile(): void {
     const mode = this.#state.get(AT_MODE);
     const base = this.#state.segmentBase(CS);

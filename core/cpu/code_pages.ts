@@ -24,7 +24,7 @@ export function blockKey(mode: number, linear: number): number {
 
 /** What is remembered of a page whose code has changed. */
 export class PageHistory {
-  /** How often more than an operand has changed. */
+  /** How often more than an operand has changed, as far as is known. */
   changes = 0;
   /** Offsets of immediate operands that have been replaced. */
   readonly patched: Set<number> = new Set();

@@ -271,14 +271,15 @@ export class Cpu {
       blocks.running = true;
       this.#disturbed = false;
       state.set(TSC_KNOWN, 0);
+      state.set(SHORT, 0);
       const count = state.get(head + REC_COUNT), budget = state.get(BUDGET);
       if (count > budget) this.#enterPart(head + REC_STRIDE, budget);
       else if (head !== short) blocks.enter(head);
       else this.#enterRecords(head + REC_STRIDE, count);
       blocks.running = false;
+      // A budget that somebody holds back is not short.
+      short = this.#reserve ? 0 : state.get(SHORT);
       if (this.#reserve) this.#takeReserve();
-      short = state.get(SHORT);
-      if (short) state.set(SHORT, 0);
       if (state.get(HOT)) {
         state.set(HOT, 0);
         blocks.compile();

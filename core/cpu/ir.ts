@@ -52,7 +52,7 @@ const binary = (op: number) => (a: Val, b: Val): Val => {
   return node(op, 0, a, b);
 };
 
-/** WebAssembly opcodes of the nodes that somebody looks for. */
+/** WebAssembly opcodes of the nodes that somebody looks for, or writes without a node. */
 export const OP = {
   I32_CONST: 0x41,
   I64_CONST: 0x42,

@@ -1,7 +1,7 @@
 /**
- * Second tier: compiles units of hot blocks. A unit is what can be reached by direct jumps inside
- * one page; its functions go on to each other by tail calls. The head record of a compiled block
- * leads to its function, so links and the jump cache serve both tiers.
+ * Second tier: compiles units of hot blocks. A unit is what can be reached by direct jumps and jump
+ * tables inside one page; its functions go on to each other by tail calls. The head record of a
+ * compiled block leads to its function, so links and the jump cache serve both tiers.
  * @module
  */
 

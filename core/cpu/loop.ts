@@ -59,7 +59,7 @@ export class Loops {
   /** Words that some loop reads before it sets them: their values are kept. */
   readonly #values: ReadonlyMap<FlagName, number>;
   /** The form of the flags that a turn begins with: its number in the header, from 1; 0 = in memory. */
-  readonly form: number;
+  readonly #form: number;
   /** By what {@link knowledge} says of a flag: what it is in each form, nothing where in memory. */
   readonly carried: Map<Val, readonly (Val | undefined)[]> = new Map();
 
@@ -75,7 +75,7 @@ export class Loops {
       { length: 8 },
       (_, n) => used >> n & 1 ? body.local() : undefined,
     );
-    this.form = body.local(I32);
+    this.#form = body.local(I32);
     this.#values = new Map([...flagsRead].map((name) => [name, body.local()]));
     for (const [eip, { best }] of forms) {
       const leaves = best.map((form) => this.#leavesOf(form));
@@ -100,7 +100,7 @@ export class Loops {
     for (const [name, index] of this.#values) {
       this.#body.setLocal(index, load32(num(FLAG_AT[name])));
     }
-    this.#body.setLocal(this.form, num(0));
+    this.#body.setLocal(this.#form, num(0));
   }
 
   /**
@@ -114,7 +114,7 @@ export class Loops {
   /** One more form that the flags may have where the loop at `eip` is entered. */
   add(eip: number, known: Knowledge, form: FlagForm): void {
     const { forms, leaves } = this.#headers.get(eip)!;
-    if (forms.length >= MAX_FORMS || this.#formOf(forms, known) > 0) return;
+    if (forms.length >= MAX_FORMS || this.#formOf(forms, known).number > 0) return;
     forms.push(form);
     leaves.push(this.#leavesOf(form));
   }
@@ -149,7 +149,7 @@ export class Loops {
 
   /** The flags that a turn begins with are of the form of that number, counted from 0. */
   isForm(n: number): Val {
-    return eq(local(this.form), num(n + 1));
+    return eq(local(this.#form), num(n + 1));
   }
 
   /**
@@ -158,20 +158,19 @@ export class Loops {
    */
   turn(eip: number, known: Knowledge, flush: () => void): void {
     const { forms, leaves } = this.#headers.get(eip)!;
-    const number = this.#formOf(forms, known);
-    const moves: [number, Val][] = [[this.form, num(number)]];
+    const { number, found } = this.#formOf(forms, known);
+    const moves: [number, Val][] = [[this.#form, num(number)]];
     const move = (to: number, v: Val): void => {
       if (v.op !== OP.LOCAL || v.n !== to) moves.push([to, v]);
     };
     for (const [name, index] of this.#values) {
       move(index, known.flags[name] ?? load32(num(FLAG_AT[name])));
     }
-    const now = number > 0 ? this.#match(forms[number - 1]!, known)! : [];
     if (number === 0) flush();
     this.#registers.forEach((index, register) => {
       if (index !== undefined) move(index, known.registers[register] ?? load32(num(register * 4)));
     });
-    now.forEach((index, leaf) => {
+    found.forEach((index, leaf) => {
       const { register } = forms[number - 1]!.leaves[leaf]!;
       if (register < 0) move(leaves[number - 1]![leaf]!, local(index));
     });
@@ -180,12 +179,15 @@ export class Loops {
     for (const [to] of moves.reverse()) this.#body.assign(to);
   }
 
-  /** Number of the form that the flags have, from 1; 0 = none. */
-  #formOf(forms: readonly FlagForm[], known: Knowledge): number {
-    return forms.findIndex((form) => this.#match(form, known) !== undefined) + 1;
-  }
-
-  #match(form: FlagForm, known: Knowledge): number[] | undefined {
-    return matchForm(form, known, (name) => this.#values.has(name));
+  /** Number of the form that the flags have, from 1, and the locals behind its leaves; 0 = none. */
+  #formOf(
+    forms: readonly FlagForm[],
+    known: Knowledge,
+  ): { readonly number: number; readonly found: readonly number[] } {
+    for (const [n, form] of forms.entries()) {
+      const found = matchForm(form, known, (name) => this.#values.has(name));
+      if (found) return { number: n + 1, found };
+    }
+    return { number: 0, found: [] };
   }
 }

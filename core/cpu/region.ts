@@ -1,6 +1,7 @@
 /**
- * The shape of compiled functions: a block with the blocks that only it leads to; a jump back to
- * one on the way becomes a loop; other blocks of the unit are reached by tail calls.
+ * The shape of compiled functions: a block with the blocks that only it leads to, by jumps, tables
+ * or likely returns; a jump back to one on the way becomes a loop; other blocks of the unit are
+ * reached by tail calls.
  * @module
  */
 
@@ -61,9 +62,9 @@ class Region extends Compiler {
         this.resume();
         const { loops } = this;
         loops?.begin();
-        const settle = loops?.has(this.#root.eip) ? () => {} : this.look(this.#root);
+        const endLook = loops?.has(this.#root.eip) ? () => {} : this.look(this.#root);
         this.#block(this.#root);
-        settle();
+        endLook();
       });
       this.body.setLocal(this.handler, load32(local(this.destination)));
     });
@@ -81,40 +82,32 @@ class Region extends Compiler {
 
   #header(block: CompilableBlock, loops: Loops): void {
     if (block !== this.#root) this.#meet(block.eip, loops);
-    const turns = turnsOf(block);
-    if (turns === 1) this.#loop(block, loops)();
-    else this.#unrolled(block, loops, turns);
-  }
-
-  /** Writes a loop that begins with a block. @returns what ends its look at the budget */
-  #loop(block: CompilableBlock, loops: Loops): () => void {
-    let settle = (): void => {};
     this.body.loop((label) => {
       this.#labels.set(block.eip, label);
       this.known = loops.knowledge(block.eip, this.known.calls);
-      settle = this.look(block);
-      this.#straight(block);
+      const endLook = this.look(block);
+      const turns = turnsOf(block);
+      if (turns === 1) this.#straight(block);
+      else this.#unrolled(block, loops, turns);
+      endLook();
     });
     this.#labels.delete(block.eip);
-    return settle;
   }
 
   /** Writes several turns of a block's loop, one behind the other, and once what follows them. */
   #unrolled(block: CompilableBlock, loops: Loops, left: number): void {
     const { calls } = this.known;
-    const place = ~block.eip;
+    const place = -1 - block.eip;
     loops.place(place);
-    let settle = (): void => {};
     this.body.block((out) => {
       this.#turns = { block, left, leave: () => this.#leaveLoop(place, loops, out) };
-      settle = this.#loop(block, loops);
+      this.#straight(block);
       this.#turns = undefined;
     });
     const { check, spent } = this.known;
     this.known = loops.knowledge(place, calls);
     this.known.check = check && new BudgetCheck(check, spent);
     this.proceed();
-    settle();
   }
 
   #leaveLoop(place: number, loops: Loops, out: number): void {
@@ -129,7 +122,7 @@ class Region extends Compiler {
       this.#fork(eqz(cond), leave);
       return this.#straight(block);
     }
-    this.#fork(cond, () => this.#again(block.eip, block));
+    this.#fork(cond, () => this.#again(block.eip, REC.TAKEN, block));
     this.#aside(leave);
   }
 
@@ -224,10 +217,9 @@ class Region extends Compiler {
 
   override jumpTo(eip: Val): void {
     const target = this.let(eip);
-    const cases = this.unit.blocks.get(this.#here)!.cases;
     this.later.push({ ...this.known, registers: [target], flags: {} });
     if (this.insn.row.mnemonic === "ret") this.#tryCallers(target);
-    else this.#tryCases(target, cases);
+    else this.#tryCases(target, this.unit.blocks.get(this.#here)!.cases);
     this.later.pop();
     super.jumpTo(target);
   }
@@ -236,13 +228,12 @@ class Region extends Compiler {
   #tryCallers(target: Val): void {
     let guesses = MAX_CALLERS;
     for (const caller of this.#callers()) {
-      // The record's one link is nobody's in particular. What has no function, and no room here
-      // any more after the callers before it, is the jump cache's business.
+      // What has no function, and no room here, is the jump cache's business.
       if (guesses === 0 || !this.#isAtHand(caller)) continue;
       guesses--;
       this.#fork(eq(target, num(caller)), () => {
         this.known.calls = this.known.calls.slice(0, -1);
-        this.#go(caller, REC.TAKEN, true);
+        this.#go(caller, undefined, true);
       });
     }
   }
@@ -265,9 +256,7 @@ class Region extends Compiler {
           nest(n + 1);
         });
         this.body.branch(other, ne(target, num(eip)), false);
-        // The cases before it may have left no room.
-        if (this.#isAtHand(eip)) this.#aside(() => this.#go(eip, REC.TAKEN, true));
-        else this.body.branch(other);
+        this.#aside(() => this.#go(eip, undefined, true));
       };
       nest(0);
     });
@@ -284,19 +273,27 @@ class Region extends Compiler {
     return block !== undefined && (block.root || this.#belongsHere(block));
   }
 
-  /** Goes on at `eip`: in this function, in another of the unit, or outside. */
-  #go(eip: number, link: number, near: boolean): void {
+  /**
+   * Goes on at `eip`: in this function, in another of the unit, or outside.
+   * @param link of the record, to that block and no other; without one the jump cache leads there
+   */
+  #go(eip: number, link: number | undefined, near: boolean): void {
     if (!near) return this.jumpTo(num(eip));
     const block = this.unit.blocks.get(eip);
-    if (block && this.#path.has(eip)) return this.#again(eip, block);
+    if (block && this.#path.has(eip)) return this.#again(eip, link, block);
     if (block && this.#belongsHere(block)) return this.#block(block);
     this.#exit(eip, link, block);
   }
 
-  #exit(eip: number, link: number, block: CompilableBlock | undefined): void {
-    this.leave();
-    if (block?.root) this.body.tailCall(blockFunction(block.head), num(block.head));
-    else this.follow(num(eip), num(this.record + link));
+  #exit(eip: number, link: number | undefined, block: CompilableBlock | undefined): void {
+    if (block?.root) {
+      this.leave();
+      this.body.tailCall(blockFunction(block.head), num(block.head));
+    } else if (link === undefined) super.jumpTo(num(eip));
+    else {
+      this.leave();
+      this.follow(num(eip), num(this.record + link));
+    }
   }
 
   #belongsHere(block: CompilableBlock): boolean {
@@ -305,16 +302,15 @@ class Region extends Compiler {
   }
 
   /** Jumps back to a block on the way here. */
-  #again(eip: number, block: CompilableBlock): void {
+  #again(eip: number, link: number | undefined, block: CompilableBlock): void {
     const label = this.#labels.get(eip);
     if (this.loops && label !== undefined) {
       this.#turn(eip, this.loops);
       return this.body.branch(label);
     }
     this.#noteForm(eip);
-    this.#exit(eip, REC.TAKEN, block);
+    this.#exit(eip, link, block);
   }
-
   #noteForm(eip: number): void {
     let forms = this.forms.get(eip);
     if (!forms) this.forms.set(eip, forms = new FlagForms());

@@ -102,8 +102,8 @@ export const AT = {
   /** Address of the map of decoded bytes: see code_map.ts. */
   CODE_MAP: 896,
   /**
-   * Non-zero: compiled code stopped in front of the block with this head, since the budget is enough
-   * for it, but not for all that it runs without a look.
+   * Non-zero: compiled code stopped in front of the block with this head, since the budget may be
+   * enough for it, but not for all that it runs without a look.
    */
   SHORT: 900,
 } as const;

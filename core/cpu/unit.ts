@@ -1,5 +1,5 @@
 /**
- * What is compiled together: blocks of one page that direct jumps join.
+ * What is compiled together: blocks of one page that direct jumps and jump tables join.
  * @module
  */
 

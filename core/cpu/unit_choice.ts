@@ -1,6 +1,6 @@
 /**
  * Which blocks of a page are compiled together: the one at EIP, and all warm ones that direct jumps
- * inside its page lead to.
+ * and jump tables inside its page lead to.
  * @module
  */
 

@@ -180,7 +180,7 @@ export class FunctionBody {
 
   /**
    * Does something if a local is below a number, which probably it is not.
-   * @returns what sets that number, below {@link LATER}, when it is known
+   * @returns what sets that number, at most {@link LATER}, when it is known
    */
   ifBelow(index: number, then: () => void): (limit: number) => void {
     this.expr(local(index));
@@ -188,7 +188,10 @@ export class FunctionBody {
     const at = this.code.length - 2;
     this.code.byte(OP.LT_S);
     this.#if(then, undefined, false);
-    return (limit) => this.code.patch14(at, limit);
+    return (limit) => {
+      if (limit > LATER) throw new RangeError(`Cannot write ${limit} where two bytes are reserved`);
+      this.code.patch14(at, limit);
+    };
   }
 
   #hint(likely: boolean | undefined): void {

@@ -40,7 +40,7 @@ Deno.test("tableEntries() ends where an entry leads far away, is not known, or i
   assertEquals(tableEntries(JUMP, () => PC).length, 64);
 });
 
-const ECX = 1, EDX = 2, EBX = 3;
+const ECX = 1, EDX = 2, EBX = 3, EDI = 7;
 const JMP = 0xeb, JNZ = 0x75;
 const CODES = 5;
 
@@ -115,4 +115,44 @@ Deno.test("Cpu.run() leaves a compiled page behind a jump through a table", () =
   cpu.state.regs[ECX] = ROUNDS;
   bench.run(10 * ROUNDS);
   assertEquals([cpu.halted, cpu.state.eip, cpu.state.regs[EDX]], [true, 0x3002, (ROUNDS - 1) % 4]);
+});
+
+/**
+ * Two short loops that are the cases of one table: inc eax; sub ecx,1; jnz; inc ebp; sub edx,1; jnz;
+ * mov ecx,9; mov edx,7; inc edi; and edi,3; jmp [edi*4+table]
+ */
+function loopsAsCases(): Uint8Array {
+  const asm = new Assembler(PC, 32);
+  const [first, second, table, out] = [newLabel(), newLabel(), newLabel(), newLabel()];
+  asm.bytes(0x46); // inc esi
+  asm.branch(JMP, first, false);
+  asm.place(first);
+  asm.bytes(0x40, 0x83, 0xe8 | ECX, 1);
+  asm.branch(JNZ, first, false);
+  asm.place(second);
+  asm.bytes(0x45, 0x83, 0xe8 | EDX, 1);
+  asm.branch(JNZ, second, false);
+  asm.bytes(0xb8 | ECX, 9, 0, 0, 0, 0xb8 | EDX, 7, 0, 0, 0);
+  asm.bytes(0x40 | EDI, 0x83, 0xe0 | EDI, 3, 0xff, 0x24, 0x85 | EDI << 3);
+  asm.address(table);
+  asm.place(out);
+  asm.bytes(0xff, 0xe0 | EBX);
+  asm.place(table);
+  for (const each of [first, second, out, first]) asm.address(each);
+  return asm.finish();
+}
+
+Deno.test("Cpu.run() goes from a table to the loops that lead to it", () => {
+  const code = loopsAsCases().toHex();
+  const seen = [0, 8, 16, 30, 100].map((heat) => {
+    const bench = new CpuBench(0x20000, [], { heat });
+    bench.load("protected32", PC, code);
+    const { regs } = bench.cpu.state;
+    [regs[ECX], regs[EDX], regs[EBX]] = [9, 7, PC];
+    return Array.from({ length: 60 }, (_, n) => {
+      bench.run(500 + 7 * n);
+      return bench.snapshot();
+    });
+  });
+  for (const each of seen.slice(1)) assertEquals(each, seen[0]);
 });

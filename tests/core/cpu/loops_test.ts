@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { Assembler, newLabel } from "../../helpers/asm.ts";
 import { CpuBench } from "../../helpers/cpu.ts";
 
 /** Loops of one block, and what reads the flags that they leave behind. */
@@ -55,3 +56,46 @@ for (const [what, loop] of Object.entries(LOOPS)) {
     }
   });
 }
+
+const ECX = 1, EBX = 3, ESI = 6;
+const JMP = 0xeb, JZ = 0x74, JNZ = 0x75;
+
+/**
+ * A short loop inside one that begins elsewhere, so that the last code jumps back into the first:
+ * start: mov esi,40; outer: inc edi; test edi,7; jz far; inner: inc eax; dec ecx; jnz inner;
+ * behind: mov ecx,9; dec esi; jnz outer; jmp ebx; far: inc ebp; add edx,eax; jmp behind
+ */
+function nested(): Uint8Array {
+  const asm = new Assembler(0x1000, 32);
+  const [outer, far, inner, behind] = [newLabel(), newLabel(), newLabel(), newLabel()];
+  asm.bytes(0xb8 | ESI, 40, 0, 0, 0);
+  asm.place(outer);
+  asm.bytes(0x47, 0xf7, 0xc7, 7, 0, 0, 0);
+  asm.branch(JZ, far, false);
+  asm.place(inner);
+  asm.bytes(0x40, 0x48 | ECX);
+  asm.branch(JNZ, inner, false);
+  asm.place(behind);
+  asm.bytes(0xb8 | ECX, 9, 0, 0, 0, 0x48 | ESI);
+  asm.branch(JNZ, outer, false);
+  asm.bytes(0xff, 0xe0 | EBX);
+  asm.place(far);
+  asm.bytes(0x45, 0x01, 0xc2);
+  asm.branch(JMP, behind, false);
+  return asm.finish();
+}
+
+Deno.test("Cpu.run() leaves a short loop for the code that it was entered from", () => {
+  const code = nested().toHex();
+  const seen = [0, 8, 30, 100, 400].map((heat) => {
+    const bench = new CpuBench(0x20000, [], { heat });
+    bench.load("protected32", 0x1000, code);
+    bench.cpu.state.regs[ECX] = 9;
+    bench.cpu.state.regs[EBX] = 0x1000;
+    return Array.from({ length: 30 }, (_, n) => {
+      bench.run(500 + 7 * n);
+      return bench.snapshot();
+    });
+  });
+  for (const each of seen.slice(1)) assertEquals(each, seen[0]);
+});
