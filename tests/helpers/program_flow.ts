@@ -9,7 +9,7 @@ import { Straight } from "./program_insns.ts";
 import { codeBase, LAYOUT, type World } from "./program_world.ts";
 
 const EAX = 0, ECX = 1, ESP = 4, ESI = 6;
-const JMP = 0xeb, JZ = 0x74, JS = 0x78, LOOP = 0xe2, JCXZ = 0xe3;
+const JMP = 0xeb, JZ = 0x74, JNZ = 0x75, JS = 0x78, LOOP = 0xe2, JCXZ = 0xe3;
 
 /** A function of a program. */
 export interface Routine {
@@ -90,6 +90,7 @@ export class Flow {
     const kind = this.#depth > 2 ? 0 : rng.below(100);
     this.#depth++;
     if (kind < 38) { for (let n = rng.below(4); n >= 0; n--) this.straight.one(reserved); }
+    else if (kind < 46) this.#tight(reserved);
     else if (kind < 62) this.loop(reserved);
     else if (kind < 76) this.#fork(reserved);
     else if (kind < 90) this.#call(reserved);
@@ -248,6 +249,20 @@ export class Flow {
     asm.place(out);
   }
 
+  /** A loop of one short block. */
+  #tight(reserved: number): void {
+    const asm = this.asm;
+    const rng = this.rng;
+    if (reserved >> ECX & 1) return this.straight.one(reserved);
+    const top = newLabel();
+    this.load(ECX, 1 + rng.below(12));
+    asm.place(top);
+    for (let n = rng.below(4); n > 0; n--) this.straight.one(reserved | 1 << ECX);
+    asm.prefix(asm.word);
+    asm.bytes(0x48 + ECX);
+    asm.branch(JNZ, top, false);
+  }
+
   /** A register that goes through the data, -1 = none. */
   #walker(reserved: number): number {
     const rng = this.rng;
@@ -308,7 +323,7 @@ export class Flow {
       asm.bytes(0x48 + counter);
     }
     if (!sometimes && rng.chance(70)) {
-      asm.branch(0x75, to, false);
+      asm.branch(JNZ, to, false);
       return;
     }
     asm.branch(JZ, out, false);
