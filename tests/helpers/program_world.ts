@@ -23,6 +23,8 @@ export const LAYOUT = {
   /** Words of the program's own: a counter of its rounds, and one of its faults. */
   ROUNDS: 0x3f0,
   FAULTS: 0x3f4,
+  /** A word that says how many more turns a graph of blocks may make. */
+  FUEL: 0x3f8,
   /** Nothing is there. */
   MMIO: 0xe000,
   /** Mapped on demand. */
