@@ -5,6 +5,7 @@
 
 import { isHeldUp } from "./boundary.ts";
 import type { Cpu } from "./cpu.ts";
+import { EXCHANGE, HOLDS_SEGMENT } from "./callees.ts";
 import { exchange, slowExchange } from "./exchange.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { fpuFunctions } from "./fpu/module.ts";
@@ -16,8 +17,8 @@ import { AT, SEG, SS } from "./state.ts";
 import { watchedStores } from "./watched_stores.ts";
 
 /**
- * What modules of generated code import, beside memory and table. The x87, which many guests never
- * touch, is made for the first module that asks for a function of its.
+ * What modules of generated code import, beside memory and table. What many guests never touch, such
+ * as the x87, is made for the first module that asks for it.
  */
 export function runtimeImports(cpu: Cpu): Functions {
   const { mmu } = cpu;
@@ -37,10 +38,6 @@ export function runtimeImports(cpu: Cpu): Functions {
     ...accesses,
     execute: (record: number) => cpu.executeRecord(record),
     ...sameRing.instantiate(cpu.state, {}),
-    ...exchange.instantiate(cpu.state, {
-      slowExchange: (linear: number) => slowExchange(cpu, linear),
-    }),
-    ...sameSegment.instantiate(cpu.state, {}),
     loadSegment: (segment: number, selector: number) => cpu.loadSegment(segment, selector),
     holdInterrupts: () => cpu.holdInterrupts(),
     flagsChanged: () => cpu.flagsChanged(),
@@ -56,8 +53,16 @@ export function runtimeImports(cpu: Cpu): Functions {
       throw Fault.of(address === AT.SEGS + SS * SEG.STRIDE ? VECTOR.SS : VECTOR.GP, 0);
     },
   };
+  const rare: Readonly<Record<string, () => Functions>> = {
+    [EXCHANGE.name]: () =>
+      exchange.instantiate(cpu.state, {
+        slowExchange: (linear: number) => slowExchange(cpu, linear),
+      }),
+    [HOLDS_SEGMENT.name]: () => sameSegment.instantiate(cpu.state, {}),
+  };
   let x87: Functions | undefined;
+  const made = (name: string): Functions => rare[name]?.() ?? (x87 ??= fpuFunctions(cpu, accesses));
   return new Proxy(functions, {
-    get: (known, name: string) => known[name] ?? (x87 ??= fpuFunctions(cpu, accesses))[name],
+    get: (known, name: string) => known[name] ??= made(name)[name]!,
   });
 }

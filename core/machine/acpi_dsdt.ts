@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Aml, eisaId, integer, irq, packageOf, ports, resources } from "./aml.ts";
+import { type Aml, eisaId, integer, irq, joined, packageOf, ports, resources } from "./aml.ts";
 import { device, dwordWindow, named, scope, WINDOW, wordWindow } from "./aml.ts";
 import { IRQ, lineOfPin, PCI_SLOT, PORT } from "./address_map.ts";
 
@@ -25,10 +25,7 @@ const VIDEO_MEMORY = { first: 0xa0000, last: 0xbffff } as const;
 
 /** The byte code of the DSDT, without its header. */
 export function dsdtCode(): Uint8Array {
-  return Uint8Array.from([
-    ...named("\\_S5", SOFT_OFF),
-    ...scope("\\_SB", pciRoot()),
-  ]);
+  return Uint8Array.from(joined(named("\\_S5", SOFT_OFF), scope("\\_SB", pciRoot())));
 }
 
 function pciRoot(): Aml {

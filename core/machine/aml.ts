@@ -24,24 +24,29 @@ const EXTENDED_PREFIX = 0x5b;
 const DEVICE_OP = 0x82;
 const ROOT_CHAR = 0x5c;
 
+/** One behind the other. A spread behind other elements takes them one by one: every start pays it. */
+export function joined(...parts: readonly Aml[]): Aml {
+  return ([] as number[]).concat(...parts);
+}
+
 /** Opens an existing scope. */
 export function scope(name: string, ...terms: readonly Aml[]): Aml {
-  return [SCOPE_OP, ...withLength([...nameString(name), ...terms.flat()])];
+  return joined([SCOPE_OP], withLength(joined(nameString(name), ...terms)));
 }
 
 /** Declares a device in the scope around it. */
 export function device(name: string, ...terms: readonly Aml[]): Aml {
-  return [EXTENDED_PREFIX, DEVICE_OP, ...withLength([...nameString(name), ...terms.flat()])];
+  return joined([EXTENDED_PREFIX, DEVICE_OP], withLength(joined(nameString(name), ...terms)));
 }
 
 /** Gives an object a name. */
 export function named(name: string, object: Aml): Aml {
-  return [NAME_OP, ...nameString(name), ...object];
+  return joined([NAME_OP], nameString(name), object);
 }
 
 /** A list of objects, at most 255. */
 export function packageOf(...elements: readonly Aml[]): Aml {
-  return [PACKAGE_OP, ...withLength([elements.length, ...elements.flat()])];
+  return joined([PACKAGE_OP], withLength(joined([elements.length], ...elements)));
 }
 
 /** An integer of at most 32 bits, in its shortest form. */
@@ -84,8 +89,8 @@ export const WINDOW = {
 
 /** A buffer of resource descriptors. */
 export function resources(...descriptors: readonly Aml[]): Aml {
-  const list = [...descriptors.flat(), END_TAG, 0];
-  return [BUFFER_OP, ...withLength([...integer(list.length), ...list])];
+  const list = joined(...descriptors, [END_TAG, 0]);
+  return joined([BUFFER_OP], withLength(joined(integer(list.length), list)));
 }
 
 /** Ports that a device decodes itself, and nowhere else. */
@@ -149,8 +154,8 @@ function nameString(name: string): Aml {
  * PkgLength counts itself. One byte holds 6 bits; two, 4 and 8 more; three, another 8.
  */
 function withLength(body: Aml): Aml {
-  if (body.length + 1 < 1 << 6) return [body.length + 1, ...body];
+  if (body.length + 1 < 1 << 6) return joined([body.length + 1], body);
   const size = body.length + 2 < 1 << 12 ? 2 : 3;
   const length = body.length + size;
-  return [(size - 1) << 6 | length & 0xf, ...littleEndian(length >> 4, size - 1), ...body];
+  return joined([(size - 1) << 6 | length & 0xf], littleEndian(length >> 4, size - 1), body);
 }
