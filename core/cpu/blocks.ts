@@ -39,6 +39,8 @@ const MAX_BYTES = (MAX_BLOCK + 1) * REC_STRIDE + REC_BRANCH_STRIDE;
 /** First records: scratch space for a single instruction. */
 const SCRATCH = RECORDS.BASE;
 const FIRST = SCRATCH + REC_BRANCH_STRIDE;
+/** Code that changes operands is compiled sooner: in the first tier its stores cost so much more. */
+const PATCHED = 16;
 /** Runs before a block is compiled, on a page that changes all the time. */
 const MAX_HEAT = 0x4000_0000;
 
@@ -254,7 +256,10 @@ export class Blocks {
   }
 
   #heatOf(page: number): number {
-    return Math.min(this.#heat * 2 ** (this.#histories.get(page)?.changes ?? 0), MAX_HEAT);
+    const history = this.#histories.get(page);
+    if (!history) return this.#heat;
+    const heat = history.patched.size > 0 ? Math.ceil(this.#heat / PATCHED) : this.#heat;
+    return Math.min(heat * 2 ** history.changes, MAX_HEAT);
   }
 
   /** The jump that missed, if any, will not be followed now. */
