@@ -4,8 +4,8 @@
  */
 
 import { isHeldUp } from "./boundary.ts";
-import type { Cpu } from "./cpu.ts";
 import { EXCHANGE, HOLDS_SEGMENT } from "./callees.ts";
+import type { Cpu } from "./cpu.ts";
 import { exchange, slowExchange } from "./exchange.ts";
 import { Fault, VECTOR } from "./fault.ts";
 import { fpuFunctions } from "./fpu/module.ts";

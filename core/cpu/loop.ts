@@ -13,8 +13,8 @@ import {
   matchForm,
   MAX_FORMS,
 } from "./flag_forms.ts";
-import type { BudgetCheck } from "./metered.ts";
 import { eq, load32, local, num, OP, select, substitute, type Val } from "./ir.ts";
+import type { BudgetCheck } from "./metered.ts";
 import { type FunctionBody, I32 } from "./wasm.ts";
 import type { FlagWords } from "./x.ts";
 

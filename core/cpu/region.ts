@@ -11,8 +11,8 @@ import type { Insn } from "./insn.ts";
 import { eq, eqz, load32, local, ne, num, readsMemory, type Val } from "./ir.ts";
 import { Loops } from "./loop.ts";
 import { BudgetCheck } from "./metered.ts";
-import { type Turns, turnsOf } from "./turns.ts";
 import { REC, shapeOf } from "./record.ts";
+import { type Turns, turnsOf } from "./turns.ts";
 import { blockFunction, type CompilableBlock, SMALL, type Unit } from "./unit.ts";
 import { FunctionBody } from "./wasm.ts";
 
@@ -139,8 +139,8 @@ class Region extends Compiler {
   }
 
   /** Makes everything what a turn of the loop at `eip` begins with. */
-  #turn(eip: number, loop: Loops): void {
-    loop.turn(eip, this.known, () => this.flushFlags());
+  #turn(eip: number, loops: Loops): void {
+    loops.turn(eip, this.known, () => this.flushFlags());
     this.settleBudget();
   }
 
@@ -311,6 +311,7 @@ class Region extends Compiler {
     this.#noteForm(eip);
     this.#exit(eip, link, block);
   }
+
   #noteForm(eip: number): void {
     let forms = this.forms.get(eip);
     if (!forms) this.forms.set(eip, forms = new FlagForms());
