@@ -222,8 +222,9 @@ export class Rtc extends ByteDevice {
       const alarm = this.#bytes[register + ALARM]!;
       return alarm >= ANY || alarm === this.#encode(register, value);
     };
+    const timeOfDay = time - Math.floor(time / SECONDS_PER_DAY) * SECONDS_PER_DAY;
     for (let ahead = 1; ahead <= SECONDS_PER_DAY;) {
-      const second = (time + ahead) % SECONDS_PER_DAY;
+      const second = (timeOfDay + ahead) % SECONDS_PER_DAY;
       if (!matches(REG.HOUR, Math.floor(second / 3600))) ahead += 3600 - second % 3600;
       else if (!matches(REG.MINUTE, Math.floor(second / 60) % 60)) ahead += 60 - second % 60;
       else if (!matches(REG.SECOND, second % 60)) ahead++;

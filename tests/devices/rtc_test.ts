@@ -150,6 +150,18 @@ Deno.test("Rtc alarm matches to the second, and any value from C0 on", () => {
   }
 });
 
+Deno.test("Rtc alarm compares the time of day alone: the date may be before 1970", () => {
+  for (const [century, year] of [[0x19, 0x69], [0x00, 0x00]] as const) {
+    const board = new Board();
+    board.set(CENTURY, century);
+    board.set(9, year);
+    [[5, 0x00], [3, 0x01], [1, 0x05]].forEach(([at, value]) => board.set(at!, value!));
+    board.set(B, 0x22);
+    board.run(86_400 * SECOND);
+    assertEquals(board.irq.risesAt, [65 * SECOND]);
+  }
+});
+
 Deno.test("Rtc alarm never comes at a time that no clock shows", () => {
   const board = new Board();
   board.set(B, 0x22);
