@@ -92,6 +92,8 @@ export class PitChannel {
   #gate: boolean;
   /** Last count written since the control word. */
   #register: number | undefined = 0x10000;
+  /** The counting element has not taken it. */
+  #registerWaits = false;
   /** Count that the counting element started from. */
   #loaded = 0x10000;
   /** Clock at which the counting element holds `#loaded`; `undefined`: it waits to be started. */
@@ -122,7 +124,7 @@ export class PitChannel {
     if (gate === this.#gate) return;
     const elapsed = this.#elapsed(tick);
     this.#gate = gate;
-    if (!gate) this.#heldAt = this.#mode.gate === "starts" ? undefined : elapsed;
+    if (!gate) this.#hold(elapsed);
     else if (this.#mode.gate !== "pauses") this.#begin(tick + 1);
     else if (this.#start !== undefined) {
       this.#start = tick - elapsed;
@@ -201,22 +203,32 @@ export class PitChannel {
     this.#latchedStatus ??= out | nullCount | this.#control;
   }
 
+  /** The gate has fallen. A periodic mode waits for it even to take a new count. */
+  #hold(elapsed: number): void {
+    this.#heldAt = this.#mode.gate === "starts" ? undefined : elapsed;
+    this.#reloadAt = Infinity;
+  }
+
   /**
-   * A running periodic mode finishes its period first, or its half period; the modes that a gate
-   * starts wait for it.
+   * A running periodic mode finishes its period first, or its half period, or waits for its gate;
+   * so do the modes that a gate starts.
    */
   #load(count: number, tick: number): void {
     const elapsed = this.#elapsed(tick);
     this.#register = count;
-    if (this.#mode.gate === "reloads" && this.#start !== undefined && this.#heldAt === undefined) {
+    this.#registerWaits = true;
+    if (this.#mode.gate === "starts") return;
+    if (this.#mode.gate === "pauses" || this.#start === undefined) this.#begin(tick + 1);
+    else if (this.#heldAt === undefined) {
       this.#reloadAt = this.#start + this.#mode.nextLoad!(elapsed, this.#loaded);
-    } else if (this.#mode.gate !== "starts") this.#begin(tick + 1);
+    }
   }
 
   /** The counting element takes the count register at the clock `start`. */
   #begin(start: number): void {
     if (this.#register === undefined) return;
     this.#loaded = this.#register;
+    this.#registerWaits = false;
     this.#start = start;
     this.#heldAt = this.#gate || this.#mode.gate === "starts" ? undefined : 0;
     this.#reloadAt = Infinity;
@@ -236,7 +248,7 @@ export class PitChannel {
 
   #isLoaded(tick: number): boolean {
     this.#elapsed(tick);
-    return this.#start !== undefined && tick >= this.#start && this.#register === this.#loaded;
+    return this.#start !== undefined && tick >= this.#start && !this.#registerWaits;
   }
 
   /** The counter as it reads: 16 bits, or four decimal digits. */

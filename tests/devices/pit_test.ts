@@ -230,6 +230,16 @@ Deno.test("Pit status shows a null count until the counter has taken it", () => 
   assertEquals(board.status(0), 0xb4);
 });
 
+Deno.test("Pit status shows a null count while the same count waits once more", () => {
+  const board = new Board();
+  board.load(0, 2, 100);
+  board.runTo(50);
+  board.out(0x40, 100, 0);
+  assertEquals(board.status(0) & 0x40, 0x40);
+  board.runTo(101);
+  assertEquals(board.status(0) & 0x40, 0);
+});
+
 Deno.test("Pit reads and writes one byte only when the access bits say so", () => {
   const board = new Board();
   board.out(CONTROL, 0x14);
@@ -310,6 +320,25 @@ Deno.test("Pit.systemPort holds OUT of mode 3 high while the gate is low and rel
   assertEquals(board.out2(), 1);
   board.runTo(501 + 50);
   assertEquals(board.out2(), 0);
+});
+
+Deno.test("Pit.systemPort holds the count of modes 2 and 3 while the gate is low, a new one waiting", () => {
+  for (const [mode, left] of [[2, 60], [3, 20]] as const) {
+    const board = new Board();
+    board.out(SYSTEM, 1);
+    board.load(2, mode, 100);
+    board.runTo(41);
+    board.out(0x42, 10, 0);
+    board.out(SYSTEM, 0);
+    board.runTo(500);
+    assertEquals([board.count(2), board.status(2) & 0x40], [left, 0x40]);
+    board.out(0x42, 20, 0);
+    board.runTo(600);
+    assertEquals([board.count(2), board.status(2) & 0x40], [left, 0x40]);
+    board.out(SYSTEM, 1);
+    board.runTo(601);
+    assertEquals([board.count(2), board.status(2) & 0x40], [20, 0]);
+  }
 });
 
 Deno.test("Pit.systemPort toggles the refresh bit every 15 microseconds", () => {
