@@ -26,19 +26,40 @@ export interface Decoded<D> {
   readonly device: D;
 }
 
-/**
- * Puts a device where its register says, unless somebody is there already.
- * @param base `undefined` when nothing is decoded
- */
-export function moveBar<D>(
-  space: AddressSpace<D>,
-  { name, length, device }: Decoded<D>,
-  base: number | undefined,
-  errors: GuestErrors,
-): void {
-  space.unmap(name);
-  if (base === undefined) return;
-  const owner = space.ownerOf(base, length);
-  if (owner === undefined) space.map(name, base, length, device);
-  else errors.guestError("pci", `BAR of ${name} at 0x${hex(base, 4)}: ${owner}`);
+/** One address space as base address registers see it: whoever was there first stays. */
+export class MovingBars<D> {
+  readonly #space: AddressSpace<D>;
+  readonly #errors: GuestErrors;
+  /** Those whose place is taken, by name, and where that is. */
+  readonly #waiting = new Map<string, readonly [decoded: Decoded<D>, base: number]>();
+
+  constructor(space: AddressSpace<D>, errors: GuestErrors) {
+    this.#space = space;
+    this.#errors = errors;
+  }
+
+  /**
+   * Puts a device where its register says, as soon as nobody else is there.
+   * @param base `undefined` when nothing is decoded
+   */
+  move(decoded: Decoded<D>, base: number | undefined): void {
+    const { name, length } = decoded;
+    this.#space.unmap(name);
+    this.#waiting.delete(name);
+    if (base !== undefined && !this.#show(decoded, base)) {
+      const owner = this.#space.ownerOf(base, length);
+      this.#errors.guestError("pci", `BAR of ${name} at 0x${hex(base, 4)}: ${owner}`);
+      this.#waiting.set(name, [decoded, base]);
+    }
+    for (const [other, place] of this.#waiting) {
+      if (this.#show(...place)) this.#waiting.delete(other);
+    }
+  }
+
+  /** Shows a device if its place is free. */
+  #show({ name, length, device }: Decoded<D>, base: number): boolean {
+    if (this.#space.ownerOf(base, length) !== undefined) return false;
+    this.#space.map(name, base, length, device);
+    return true;
+  }
 }

@@ -13,8 +13,8 @@
  */
 
 import { allOnes } from "../core/bits.ts";
-import type { AccessSize, GuestErrors, MmioDevice } from "../core/types.ts";
-import { type AddressSpace, moveBar } from "./moving_bar.ts";
+import type { AccessSize, MmioDevice } from "../core/types.ts";
+import type { MovingBars } from "./moving_bar.ts";
 import { PciFunction, type PciFunctionSpec } from "./pci.ts";
 import { type Vga, VGA_CRTC_PORTS, VGA_PORTS } from "./vga.ts";
 import { VGA_MEMORY_BYTES } from "./vga_memory.ts";
@@ -42,18 +42,14 @@ const VGA_PCI: PciFunctionSpec = {
 
 /**
  * The function at power-on.
- * @param mmio where its registers show what they show
+ * @param bars where its registers show what they show
  */
-export function makeVgaFunction(
-  vga: Vga,
-  mmio: AddressSpace<MmioDevice>,
-  errors: GuestErrors,
-): PciFunction {
+export function makeVgaFunction(vga: Vga, bars: MovingBars<MmioDevice>): PciFunction {
   const memory = { name: "vga memory", length: VGA_MEMORY_BYTES, device: vga.memory.linear };
   const device = new PortsInMemory(vga);
   const ports = { name: "vga ports", length: PORTS_BAR_BYTES, device };
   return new PciFunction(VGA_PCI, (bar, base) => {
-    moveBar(mmio, bar === MEMORY_BAR ? memory : ports, base, errors);
+    bars.move(bar === MEMORY_BAR ? memory : ports, base);
   });
 }
 

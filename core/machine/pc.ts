@@ -24,7 +24,7 @@ import { Typist } from "../../devices/keyboard_typist.ts";
 import { LAPIC_BYTES, LocalApic } from "../../devices/lapic.ts";
 import { MmioBus } from "../../devices/mmio.ts";
 import { Mouse } from "../../devices/mouse.ts";
-import { type Decoded, moveBar } from "../../devices/moving_bar.ts";
+import { MovingBars } from "../../devices/moving_bar.ts";
 import { PciBus, PciConfigPorts, PciFunction } from "../../devices/pci.ts";
 import { Pic8259Pair } from "../../devices/pic.ts";
 import { Pit } from "../../devices/pit.ts";
@@ -44,7 +44,15 @@ import {
   XenPlatform,
 } from "../../devices/xen/platform.ts";
 import { hex } from "../bits.ts";
-import type { Clock, Disk, GuestErrors, GuestMemory, InterruptLine, PortDevice } from "../types.ts";
+import type {
+  Clock,
+  Disk,
+  GuestErrors,
+  GuestMemory,
+  InterruptLine,
+  MmioDevice,
+  PortDevice,
+} from "../types.ts";
 import {
   CASCADE,
   gsiOfPin,
@@ -140,12 +148,17 @@ export class Pc {
   /** ISA interrupts for those who share them: SCI and the PIRQs. */
   readonly #sharedLines = new SharedLines((irq) => this.line(irq));
   readonly #isa: IsaBridge;
+  /** What base address registers and PMBASE show. */
+  readonly #portBars: MovingBars<PortDevice>;
+  readonly #mmioBars: MovingBars<MmioDevice>;
   /** ISA interrupts, which APICs and the 8259A pair share. */
   readonly #lines: readonly (InterruptLine | undefined)[];
 
   constructor(parts: PcParts) {
     const { memory, errors, drives, events } = parts;
     this.#parts = parts;
+    this.#portBars = new MovingBars(this.ports, errors);
+    this.#mmioBars = new MovingBars(this.mmio, errors);
     this.#isa = new IsaBridge(this.#sharedLines, () => events.onReset("port CF9h"));
     [this.localApic, this.ioApic] = this.#makeApics();
     this.#lines = joinedLines(this.pic, this.ioApic);
@@ -333,10 +346,10 @@ export class Pc {
       const [primary, secondary] = this.ide;
       const above = base === undefined ? undefined : base + BUS_MASTER_PORTS;
       const length = BUS_MASTER_PORTS;
-      this.#movePorts({ name: "ide bus master", length, device: primary.busMaster }, base);
-      this.#movePorts({ name: "ide2 bus master", length, device: secondary.busMaster }, above);
+      this.#portBars.move({ name: "ide bus master", length, device: primary.busMaster }, base);
+      this.#portBars.move({ name: "ide2 bus master", length, device: secondary.busMaster }, above);
     });
-    const { memory, errors } = this.#parts;
+    const { memory } = this.#parts;
     const isa = this.#isa;
     const bus = this.pci;
     const add = ({ device, func }: PciSlot, fn: PciFunction) => bus.add(device, func, fn);
@@ -344,7 +357,7 @@ export class Pc {
     add(PCI_SLOT.ISA_BRIDGE, isa.function);
     add(PCI_SLOT.IDE, ide);
     add(PCI_SLOT.POWER, this.#power.function);
-    add(PCI_SLOT.VGA, makeVgaFunction(this.vga, this.mmio, errors));
+    add(PCI_SLOT.VGA, makeVgaFunction(this.vga, this.#mmioBars));
     if (this.#parts.xenPlatform) add(PCI_SLOT.XEN_PLATFORM, this.#makePlatform());
     const config = new PciConfigPorts(bus, isa.resetControl);
     this.ports.map("pci address", PORT.PCI_ADDRESS, 4, config.address);
@@ -356,7 +369,8 @@ export class Pc {
     const power: PowerManagement = new PowerManagement(
       clock,
       this.#sharedLines.input(IRQ.SCI),
-      (base) => this.#movePorts({ name: "pm", length: PM_PORTS, device: power.registers }, base),
+      (base) =>
+        this.#portBars.move({ name: "pm", length: PM_PORTS, device: power.registers }, base),
       () => events.onPowerOff(),
     );
     this.ports.map("gpe", PORT.GPE, GPE_PORTS, power.gpe);
@@ -365,7 +379,7 @@ export class Pc {
   }
 
   #makePlatform(): PciFunction {
-    const { memory, errors } = this.#parts;
+    const { memory } = this.#parts;
     const platform = new XenPlatform({
       onUnplug: (mask) => this.#unplug(mask),
       onLog: (byte) => this.#parts.events.onDebugByte(byte),
@@ -378,13 +392,9 @@ export class Pc {
     const ports = { name: "xen platform bar", length: PLATFORM_BAR_PORTS, device: platform.bar0 };
     const room = { name: "xen platform", length: PLATFORM_BAR1_BYTES, device: PLATFORM_BAR1 };
     return new PciFunction(XEN_PLATFORM_PCI, (bar, base) => {
-      if (bar === 0) this.#movePorts(ports, base);
-      else moveBar(this.mmio, room, base, errors);
+      if (bar === 0) this.#portBars.move(ports, base);
+      else this.#mmioBars.move(room, base);
     });
-  }
-
-  #movePorts(decoded: Decoded<PortDevice>, base: number | undefined): void {
-    moveBar(this.ports, decoded, base, this.#parts.errors);
   }
 
   #unplug(mask: number): void {

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { MovingBars } from "../../devices/moving_bar.ts";
 import { makeVgaFunction } from "../../devices/vga_bars.ts";
 import { VgaBoard } from "../helpers/vga.ts";
 
@@ -9,7 +10,7 @@ function makeCard() {
   const board = new VgaBoard();
   const errors: string[] = [];
   const guestError = (_source: string, text: string) => errors.push(text);
-  const config = makeVgaFunction(board.vga, board.memory, { guestError });
+  const config = makeVgaFunction(board.vga, new MovingBars(board.memory, { guestError }));
   const place = (memory: number, ports: number) => {
     config.write(0x10, 4, memory);
     config.write(0x18, 4, ports);
@@ -56,4 +57,18 @@ Deno.test("makeVgaFunction() moves with its registers, not onto somebody else", 
   assertEquals(board.memory.read(MEMORY + 0x10040c, 1), 0x67);
   place(0xe0000000, 0xe0000000);
   assertEquals(errors, ["BAR of vga ports at 0xe0000000: vga memory"]);
+});
+
+Deno.test("makeVgaFunction() shows a range as soon as who kept it out has moved away", () => {
+  const { board, config, errors, place } = makeCard();
+  place(MEMORY, PORTS);
+  config.write(0x18, 4, MEMORY + 0x1000);
+  assertEquals(errors, ["BAR of vga ports at 0xf1001000: vga memory"]);
+  config.write(0x10, 4, 0xe0000000);
+  assertEquals(board.memory.read(MEMORY + 0x140c, 1), 0x67);
+  config.write(0x18, 4, 0xe0000000);
+  config.write(0x18, 4, PORTS);
+  config.write(0x10, 4, MEMORY);
+  assertEquals(board.memory.ownerOf(0xe0000000), undefined);
+  assertEquals(errors.length, 2);
 });
