@@ -9,7 +9,8 @@ import type { InterruptLine } from "../core/types.ts";
 import { ByteDevice } from "./bus.ts";
 
 const FAST_RESET = 0x01;
-const A20 = 0x02;
+/** Bit of the port: address line 20 is let through. */
+export const A20 = 0x02;
 
 /** One port. A20 has other gates besides: who writes last decides. */
 export class SystemControlPortA extends ByteDevice {

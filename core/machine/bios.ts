@@ -8,6 +8,7 @@
  * @module
  */
 
+import { A20 } from "../../devices/port92.ts";
 import { GuestPanic, type ImageError } from "../errors.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
 import type { PortSpace } from "../hypervisor/port_access.ts";
@@ -243,12 +244,13 @@ export class Bios implements BiosTraps {
     const frame = this.#frame;
     frame.carry = false;
     switch (frame.ax) {
-      case 0x2400: // A20 off: accepted without effect, like a board whose gate is fixed
+      case 0x2400: // A20 off
       case 0x2401: // A20 on
+        this.#gateA20(frame.al !== 0);
         frame.ah = 0;
         return;
-      case 0x2402: // A20 is on
-        frame.ax = 1;
+      case 0x2402: // A20 as it stands
+        frame.ax = this.#hasA20() ? 1 : 0;
         return;
       case 0x2403: // A20 by keyboard controller and port 92h
         frame.ah = 0;
@@ -267,6 +269,16 @@ export class Bios implements BiosTraps {
     }
     frame.ah = UNSUPPORTED;
     frame.carry = true;
+  }
+
+  /** Of the gates, this BIOS uses the fast one. */
+  #gateA20(open: boolean): void {
+    const rest = this.#ports.read(PORT.SYSTEM_CONTROL_A, 1) & ~A20;
+    this.#ports.write(PORT.SYSTEM_CONTROL_A, 1, open ? rest | A20 : rest);
+  }
+
+  #hasA20(): boolean {
+    return (this.#ports.read(PORT.SYSTEM_CONTROL_A, 1) & A20) !== 0;
   }
 
   /** E801h: KiB between 1 and 16 MiB, units of 64 KiB above. */

@@ -1,10 +1,11 @@
 /**
  * The state in which a BIOS hands over the board, for guests that start without one.
- * Source: interrupt controller and timer set-up as SeaBIOS 1.16 leaves them.
+ * Source: interrupt controllers, timer and port 92h as SeaBIOS 1.16 leaves them.
  * @module
  */
 
 import { PCI, PCI_COMMAND } from "../../devices/pci.ts";
+import { A20 } from "../../devices/port92.ts";
 import type { PortSpace } from "../hypervisor/port_access.ts";
 import type { AccessSize } from "../types.ts";
 import { PCI_SLOT, type PciSlot, PORT } from "./address_map.ts";
@@ -13,12 +14,13 @@ import { PCI_SLOT, type PciSlot, PORT } from "./address_map.ts";
 const PIRQ_LEVELS = 0x0c;
 
 /**
- * Leaves interrupt controllers, timer, keyboard and PCI functions as a BIOS does.
+ * Leaves interrupt controllers, timer, keyboard, A20 and PCI functions as a BIOS does.
  * @param interrupts false masks every line: the guest enters without real-mode handlers
  */
 export function setUpBoard(ports: PortSpace, interrupts: boolean): void {
   setUpInterrupts(ports, interrupts);
   setUpKeyboard(ports);
+  ports.write(PORT.SYSTEM_CONTROL_A, 1, A20);
   for (const slot of Object.values(PCI_SLOT)) setUpFunction(ports, slot);
 }
 

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { makeBios } from "../../helpers/bios.ts";
 import { COSTS } from "../../helpers/host.ts";
+import { boot, bootGuest, runToEnd } from "../../helpers/small_machine.ts";
 
 const SMAP = 0x534d4150;
 
@@ -60,6 +61,25 @@ Deno.test("Bios.call() INT 15h tells sizes and A20, and refuses what it does not
   assertEquals([test.ax, test.carry], [1, false]);
   test.call(0x15, { ax: 0xc000 });
   assertEquals([test.ax >> 8, test.carry], [0x86, true]);
+});
+
+Deno.test("Bios.call() INT 15h AX=2400h to 2402h switches A20 and tells how it stands, as SeaBIOS does", () => {
+  const call = (ax: number) => [0xb8, ax & 0xff, ax >> 8, 0xcd, 0x15];
+  const store = [
+    ...[0xc6, 0x06, 0x00, 0x05, 0x01], // mov byte [0500h], 1
+    ...[0x26, 0xc6, 0x06, 0x10, 0x05, 0x02], // mov byte [es:0510h], 2
+  ];
+  const seen = (...code: readonly number[]) => {
+    const machine = boot(bootGuest(...[0xb8, 0xff, 0xff, 0x8e, 0xc0], ...code, 0xe6, 0xf4)); // mov es, ffffh
+    return runToEnd(machine).code >> 1;
+  };
+  const load = [0xa0, 0x00, 0x05]; // mov al, [0500h]
+  const off92 = [0xb0, 0x00, 0xe6, 0x92];
+  assertEquals(seen(...call(0x2402)), 1);
+  assertEquals(seen(...call(0x2400), ...store, ...load), 2);
+  assertEquals(seen(...call(0x2400), ...call(0x2402)), 0);
+  assertEquals(seen(...off92, ...call(0x2401), ...store, ...load), 1);
+  assertEquals(seen(...off92, ...call(0x2401), ...call(0x2402)), 1);
 });
 
 Deno.test("Bios.call() INT 16h without a key makes who waits for one wait in the stub", () => {
