@@ -8,7 +8,7 @@ import type { Cpu } from "./cpu.ts";
 import { powerUp } from "./fpu/environment.ts";
 import { setSegment, updateMode } from "./segment.ts";
 import { MXCSR_RESET } from "./sse/mxcsr.ts";
-import { AT, CR0, CS, EDX, LDTR, NULL_ATTR, SEG, TR } from "./state.ts";
+import { AT, CR0, CS, EDX, FLAG, LDTR, NULL_ATTR, SEG, TR } from "./state.ts";
 
 /** DR6 and DR7 with their fixed bits. */
 const DEBUG_STATUS = 0xffff0ff0;
@@ -27,9 +27,11 @@ const TSS_LIMIT = 0x67;
 export interface Reset {
   /**
    * `reset`: CS has its base below 4 GiB; `real16`: CS = 0; `protected32`: flat segments, paging
-   * off. Interrupts are off in all of them.
+   * off.
    */
   readonly mode: "reset" | "real16" | "protected32";
+  /** IF; off unless given. */
+  readonly interrupts?: boolean | undefined;
   readonly eip: number;
   /** EAX ECX EDX EBX ESP EBP ESI EDI. */
   readonly regs: readonly number[];
@@ -49,7 +51,7 @@ export function setRegisters(cpu: Cpu, to: Reset): void {
   const { state } = cpu;
   const isReal = to.mode !== "protected32";
   state.set(AT.CR, isReal ? CR0.ET : CR0.ET | CR0.PE);
-  state.eflags = 2;
+  state.eflags = to.interrupts ? FLAG.IF | 2 : 2;
   state.set(AT.CPL, 0);
   state.set(AT.IDT_BASE, 0);
   state.set(AT.IDT_LIMIT, isReal ? VECTORS_LIMIT : 0);

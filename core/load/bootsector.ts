@@ -1,6 +1,7 @@
 /**
  * A boot sector, alone or as sector 0 of a disk image, entered as a PC BIOS enters it.
- * Source: BIOS Boot Specification 1.01, §6.5; Intel SDM vol. 3, §20.1 for real mode.
+ * Source: BIOS Boot Specification 1.01, §6.5; Intel SDM vol. 3, §20.1 for real mode; interrupts on as
+ * SeaBIOS 1.16 has them.
  * @module
  */
 
@@ -20,7 +21,7 @@ export function hasBootSignature(file: Uint8Array): boolean {
 }
 
 /**
- * Places sector 0 at 0000:7C00 with the stack below it and DL = 80h.
+ * Places sector 0 at 0000:7C00 with the stack below it, DL = 80h and interrupts on.
  * @throws {UsageError} when it has a partition table, perhaps, but no code
  */
 export function loadBootSector(file: Uint8Array, name: string): GuestImage {
@@ -34,6 +35,7 @@ export function loadBootSector(file: Uint8Array, name: string): GuestImage {
     format: "bootsector",
     segments: [{ gpa: LOAD_GPA, bytes: file.subarray(0, SECTOR_SIZE), zero: 0 }],
     mode: "real16",
+    interrupts: true,
     eip: LOAD_GPA,
     regs: [0, 0, FIRST_HARD_DISK, 0, LOAD_GPA, 0, 0, 0],
   };

@@ -42,8 +42,10 @@ export interface GuestImage {
   readonly format: GuestFormat;
   /** Everything to be placed. */
   readonly segments: readonly GuestSegment[];
-  /** `reset`: as at power-on. `real16`: CS = 0, IVT and BIOS services present. `protected32`: flat 4 GiB segments, paging off, IF = 0. */
+  /** `reset`: as at power-on. `real16`: CS = 0, IVT and BIOS services present. `protected32`: flat 4 GiB segments, paging off. */
   readonly mode: "reset" | "real16" | "protected32";
+  /** IF at the first instruction; off unless given. */
+  readonly interrupts?: boolean;
   /** First instruction. */
   readonly eip: number;
   /** Initial EAX ECX EDX EBX ESP EBP ESI EDI. */

@@ -217,7 +217,7 @@ export class PowerCycle {
 
   #loadGuest(): void {
     const { memory, cpu } = this.#parts;
-    const { segments, mode, eip, regs, gdt, rom } = this.#config.guest;
+    const { segments, mode, interrupts, eip, regs, gdt, rom } = this.#config.guest;
     for (const { gpa, bytes, zero } of segments) {
       const place = memory.range(gpa, bytes.length + zero);
       if (place === undefined) throw new InternalError(`Cannot load a guest at ${gpa}: no memory`);
@@ -228,7 +228,7 @@ export class PowerCycle {
     if (rom === undefined && !setsUpItself(this.#config)) {
       placeTables(memory, this.#config.cpu ?? DEFAULT_PROFILE);
     }
-    cpu.reset({ mode, eip, regs, gdt });
+    cpu.reset({ mode, interrupts, eip, regs, gdt });
   }
 }
 

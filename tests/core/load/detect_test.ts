@@ -10,10 +10,10 @@ function usageError(file: Uint8Array, extra: Partial<Parameters<typeof loadGuest
   return assertThrows(() => loadGuest(file, { ...options, ...extra }), UsageError);
 }
 
-Deno.test("loadGuest() enters a boot sector at 0000:7C00 with DL = 80h", () => {
+Deno.test("loadGuest() enters a boot sector at 0000:7C00 with DL = 80h and interrupts on", () => {
   const image = loadGuest(bootDisk(1), options);
   assertEquals(image.format, "bootsector");
-  assertEquals(image.mode, "real16");
+  assertEquals([image.mode, image.interrupts], ["real16", true]);
   assertEquals(image.eip, 0x7c00);
   assertEquals(image.regs[2], 0x80);
   assertEquals(image.segments.map((s) => [s.gpa, s.bytes.length]), [[0x7c00, 512]]);

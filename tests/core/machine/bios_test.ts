@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
+import { loadBootSector } from "../../../core/load/bootsector.ts";
 import { makeBios } from "../../helpers/bios.ts";
 import { COSTS } from "../../helpers/host.ts";
-import { boot, bootGuest, runToEnd } from "../../helpers/small_machine.ts";
+import { boot, bootGuest, exitWith, runToEnd } from "../../helpers/small_machine.ts";
 
 const SMAP = 0x534d4150;
 
@@ -107,4 +108,11 @@ Deno.test("Bios.call() INT 76h notes the disk's interrupt and ends it", () => {
   const { call, memory, pic } = makeBios();
   call(0x76, {});
   assertEquals([memory.read8(0x48e), pic.log], [0xff, ["out 0 size 1 20"]]);
+});
+
+Deno.test("Bios starts a boot sector with interrupts on, as SeaBIOS does: its ticks can be waited for", () => {
+  const wait = [0xa1, 0x6c, 0x04, 0x3b, 0x06, 0x6c, 0x04, 0x74, 0xfa]; // mov ax, [46ch]; cmp; je
+  const sector = Uint8Array.from([...wait, ...exitWith(1)]);
+  const machine = boot(loadBootSector(sector, "ticks.img"), { maxTime: 1e9 });
+  assertEquals(runToEnd(machine).reason, "guest-exit");
 });
