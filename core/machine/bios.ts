@@ -60,8 +60,8 @@ const TICKS_PER_DAY = 0x1800b0;
 const VIDEO_MODE_TEXT = 3;
 const COLUMNS = 80;
 const ROWS = 25;
-/** 80x25 colour, one serial port. */
-const EQUIPMENT = 0x0220;
+/** Mathematics coprocessor, PS/2 mouse, 80x25 colour, one serial port. */
+const EQUIPMENT = 0x0226;
 /** Cursor shape: scan lines 6 and 7. */
 const CURSOR_SHAPE = 0x0607;
 const SMAP = 0x534d4150;

@@ -102,21 +102,30 @@ export class BiosKeyboard {
         if (key !== undefined) frame.ax = key;
         return false;
       case 0x02:
+        frame.al = this.#shiftFlags();
+        return false;
+      case 0x05:
+        frame.al = this.#put(frame.cx) ? 0 : 1;
+        return false;
       case 0x12:
-        frame.al = this.#memory.read8(BDA.SHIFT_FLAGS);
+        frame.ax = leftKeys(this.#shiftFlags()) << 8 | this.#shiftFlags();
         return false;
     }
     return false;
   }
 
+  #shiftFlags(): number {
+    return this.#memory.read8(BDA.SHIFT_FLAGS);
+  }
+
   #setFlag(flag: number, pressed: boolean): void {
-    const flags = this.#memory.read8(BDA.SHIFT_FLAGS);
+    const flags = this.#shiftFlags();
     this.#memory.write8(BDA.SHIFT_FLAGS, pressed ? flags | flag : flags & ~flag);
   }
 
   /** 0 for a key that has none, as with Alt. */
   #characterOf(scanCode: number): number {
-    const flags = this.#memory.read8(BDA.SHIFT_FLAGS);
+    const flags = this.#shiftFlags();
     const characters = CHARACTERS.get(scanCode);
     if (characters === undefined || (flags & FLAG.ALT) !== 0) return 0;
     if ((flags & FLAG.CONTROL) !== 0) return characters.plain & CONTROL_CODES;
@@ -134,13 +143,14 @@ export class BiosKeyboard {
     }
   }
 
-  /** A key that does not fit is lost. */
-  #put(key: number): void {
+  /** @returns false when the key does not fit; it is lost then */
+  #put(key: number): boolean {
     const tail = this.#memory.read16(BDA.TAIL);
     const after = this.#after(tail);
-    if (after === this.#memory.read16(BDA.HEAD)) return;
+    if (after === this.#memory.read16(BDA.HEAD)) return false;
     this.#memory.write16(BDA.BASE + tail, key);
     this.#memory.write16(BDA.TAIL, after);
+    return true;
   }
 
   #next(): number | undefined {
@@ -157,6 +167,11 @@ export class BiosKeyboard {
     const next = offset + 2;
     return next >= this.#memory.read16(BDA.END) ? this.#memory.read16(BDA.START) : next;
   }
+}
+
+/** What AH tells of shift flags: Control and Alt, the left ones, whichever is held. */
+function leftKeys(flags: number): number {
+  return ((flags & FLAG.CONTROL) !== 0 ? 0x01 : 0) | ((flags & FLAG.ALT) !== 0 ? 0x02 : 0);
 }
 
 function charactersByScanCode(): Map<number, Characters> {

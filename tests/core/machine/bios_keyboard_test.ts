@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { makeBios } from "../../helpers/bios.ts";
 import { boot, bootGuest, exitWith } from "../../helpers/small_machine.ts";
 
-const [READ, PEEK, FLAGS] = [0x0000, 0x0100, 0x0200];
+const [READ, PEEK, FLAGS, STORE, ALL_FLAGS] = [0x0000, 0x0100, 0x0200, 0x0500, 0x1200];
 
 /** A BIOS with a keyboard that sends these scan codes, each with its interrupt. */
 function typed(...scanCodes: readonly number[]) {
@@ -49,6 +49,35 @@ Deno.test("BiosKeyboard keeps fifteen keys and the state of the shift keys", () 
   }
   test.call(0x16, { ax: FLAGS });
   assertEquals([keys, test.ax & 0xff], [15, 0x06]);
+});
+
+Deno.test("BiosKeyboard tells of Control and Alt in AH too when it is asked for all shift keys", () => {
+  const rows: readonly [scanCodes: number[], ax: number][] = [
+    [[], 0x0000],
+    [[0x2a], 0x0002],
+    [[0x1d], 0x0104],
+    [[0x38], 0x0208],
+    [[0x1d, 0x38, 0x9d], 0x0208],
+  ];
+  for (const [scanCodes, ax] of rows) {
+    const test = typed(...scanCodes);
+    test.call(0x16, { ax: ALL_FLAGS });
+    assertEquals(test.ax, ax);
+  }
+});
+
+Deno.test("BiosKeyboard takes keys from software, and says in AL when there is no room", () => {
+  const test = typed();
+  for (let key = 1; key <= 16; key++) {
+    test.call(0x16, { ax: STORE, cx: 0x1e00 | key });
+    assertEquals(test.ax, key <= 15 ? 0x0500 : 0x0501);
+  }
+  for (let key = 1; key <= 15; key++) {
+    test.call(0x16, { ax: READ });
+    assertEquals(test.ax, 0x1e00 | key);
+  }
+  test.call(0x16, { ax: PEEK });
+  assertEquals(test.zero, true);
 });
 
 Deno.test("BiosKeyboard ends its interrupt", () => {

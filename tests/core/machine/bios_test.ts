@@ -18,6 +18,12 @@ Deno.test("Bios puts a stub behind every vector and tells where the hardware is"
   assertEquals([memory.read16(0x400), memory.read16(0x413)], [0x3f8, 639]);
 });
 
+Deno.test("Bios.call() INT 11h tells of the coprocessor and the mouse, as CMOS does", () => {
+  const test = makeBios();
+  test.call(0x11, {});
+  assertEquals([test.ax, test.memory.read16(0x410)], [0x0226, 0x0226]);
+});
+
 Deno.test("Bios.call() INT 10h prints, and charges BIOS time", () => {
   const test = makeBios();
   for (const char of "ok") test.call(0x10, { ax: 0x0e00 | char.charCodeAt(0) });
