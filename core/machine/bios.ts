@@ -46,12 +46,16 @@ const BDA = {
   BASE_KIB: 0x413,
   VIDEO_MODE: 0x449,
   VIDEO_COLUMNS: 0x44a,
+  VIDEO_PAGE_BYTES: 0x44c,
+  CURSOR_SHAPE: 0x460,
   CRTC_PORT: 0x463,
   TICKS: 0x46c,
   MIDNIGHT: 0x470,
   DISK_COUNT: 0x475,
   LAST_ROW: 0x484,
+  CHARACTER_LINES: 0x485,
   DISK_INTERRUPT: 0x48e,
+  KEYBOARD_TYPE: 0x496,
 } as const;
 
 const EBDA_BASE = LOW_MEMORY_END;
@@ -60,6 +64,9 @@ const TICKS_PER_DAY = 0x1800b0;
 const VIDEO_MODE_TEXT = 3;
 const COLUMNS = 80;
 const ROWS = 25;
+const VIDEO_PAGE_BYTES = 0x1000;
+const CHARACTER_LINES = 16;
+const KEYS_101 = 0x10;
 /** Mathematics coprocessor, PS/2 mouse, 80x25 colour, one serial port. */
 const EQUIPMENT = 0x0226;
 /** Cursor shape: scan lines 6 and 7. */
@@ -162,9 +169,13 @@ export class Bios implements BiosTraps {
     memory.write16(BDA.BASE_KIB, EBDA_BASE / 1024);
     memory.write8(BDA.VIDEO_MODE, VIDEO_MODE_TEXT);
     memory.write16(BDA.VIDEO_COLUMNS, COLUMNS);
+    memory.write16(BDA.VIDEO_PAGE_BYTES, VIDEO_PAGE_BYTES);
+    memory.write16(BDA.CURSOR_SHAPE, CURSOR_SHAPE);
     memory.write16(BDA.CRTC_PORT, 0x3d4);
     memory.write8(BDA.DISK_COUNT, disks);
     memory.write8(BDA.LAST_ROW, ROWS - 1);
+    memory.write16(BDA.CHARACTER_LINES, CHARACTER_LINES);
+    memory.write8(BDA.KEYBOARD_TYPE, KEYS_101);
   }
 
   #answer(ax: number): void {

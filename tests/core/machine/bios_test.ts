@@ -18,6 +18,20 @@ Deno.test("Bios puts a stub behind every vector and tells where the hardware is"
   assertEquals([memory.read16(0x400), memory.read16(0x413)], [0x3f8, 639]);
 });
 
+Deno.test("Bios leaves of screen and keyboard in the data area what SeaBIOS leaves in mode 3", () => {
+  const { memory } = makeBios();
+  const words: readonly [gpa: number, value: number][] = [
+    [0x449, 0x5003], // mode, columns
+    [0x44c, 0x1000], // bytes of a page
+    [0x450, 0x0000], // cursor of page 0
+    [0x460, 0x0607], // its shape
+    [0x463, 0x03d4], // CRT controller
+    [0x484, 0x1018], // last row, lines of a character
+    [0x496, 0x0010], // a keyboard of 101 keys
+  ];
+  assertEquals(words.map(([gpa]) => [gpa, memory.read16(gpa)]), words);
+});
+
 Deno.test("Bios.call() INT 11h tells of the coprocessor and the mouse, as CMOS does", () => {
   const test = makeBios();
   test.call(0x11, {});
