@@ -19,6 +19,7 @@ import type { BlockBackend, GuestMemory, Ledger, VcpuState } from "../types.ts";
 import { BiosDisks } from "./bios_disk.ts";
 import { BiosFrame } from "./bios_frame.ts";
 import { BiosKeyboard } from "./bios_keyboard.ts";
+import { BiosSerial } from "./bios_serial.ts";
 import { PORT } from "./address_map.ts";
 
 const ROM_BASE = 0xf0000;
@@ -98,6 +99,7 @@ export class Bios implements BiosTraps {
   readonly #costs: CostPreset;
   readonly #disks: BiosDisks;
   readonly #keyboard: BiosKeyboard;
+  readonly #serial: BiosSerial;
   readonly #onByte: (byte: number) => void;
   readonly #frame: BiosFrame;
   readonly #services: ReadonlyMap<number, () => void>;
@@ -109,6 +111,7 @@ export class Bios implements BiosTraps {
     this.#costs = options.costs;
     this.#disks = new BiosDisks(options.memory, options.disks, options.onHostError);
     this.#keyboard = new BiosKeyboard(options.memory, options.ports);
+    this.#serial = new BiosSerial(options.ports);
     this.#onByte = options.onByte;
     this.#frame = new BiosFrame(options.memory);
     this.#services = new Map([
@@ -120,6 +123,7 @@ export class Bios implements BiosTraps {
       [0x11, () => this.#answer(EQUIPMENT)],
       [0x12, () => this.#answer(EBDA_BASE / 1024)],
       [0x13, () => this.#disk()],
+      [0x14, () => this.#serial.serve(this.#frame)],
       [0x15, () => this.#system()],
       [0x16, () => this.#frame.ownCarry = this.#keyboard.serve(this.#frame)],
       [0x18, () => giveUp("INT 18h: the boot sector found nothing to boot")],
