@@ -67,7 +67,7 @@ export class FwCfg implements PortDevice {
   readonly dma: PortDevice;
   readonly #contents: () => FwCfgContents;
   #items: ReadonlyMap<number, Uint8Array> | undefined;
-  #item: Uint8Array = NOTHING;
+  #item: Uint8Array = SIGNATURE;
   #at = 0;
 
   /** @param contents asked for once, when a guest looks: most never do */

@@ -49,6 +49,10 @@ Deno.test("FwCfg is found by its signature and features", () => {
   assertEquals([ports.read(DMA, 4), ports.read(DMA + 4, 4)], [0x554d4551, 0x47464320]);
 });
 
+Deno.test("FwCfg gives the signature to who selects nothing, as QEMU after a reset", () => {
+  assertEquals(new TextDecoder().decode(Uint8Array.from(makeFwCfg().next(4))), "QEMU");
+});
+
 Deno.test("FwCfg reads items from their first byte, and zeros behind the last", () => {
   const { select, next } = makeFwCfg();
   select(FW_CFG.CPU_COUNT);
