@@ -8,6 +8,7 @@
  * @module
  */
 
+import { PIT_HZ } from "../../devices/pit.ts";
 import { A20 } from "../../devices/port92.ts";
 import { GuestPanic, type ImageError } from "../errors.ts";
 import type { CostPreset } from "../hypervisor/costs.ts";
@@ -62,6 +63,10 @@ const BDA = {
 const EBDA_BASE = LOW_MEMORY_END;
 const MIB = 1 << 20;
 const TICKS_PER_DAY = 0x1800b0;
+/** Of the timer's input. */
+const CLOCKS_OF_TICK = 0x10000;
+/** Hours, minutes, seconds. */
+const CLOCK_REGISTERS: readonly number[] = [4, 2, 0];
 const VIDEO_MODE_TEXT = 3;
 const COLUMNS = 80;
 const ROWS = 25;
@@ -176,10 +181,22 @@ export class Bios implements BiosTraps {
     memory.write16(BDA.VIDEO_PAGE_BYTES, VIDEO_PAGE_BYTES);
     memory.write16(BDA.CURSOR_SHAPE, CURSOR_SHAPE);
     memory.write16(BDA.CRTC_PORT, 0x3d4);
+    memory.write32(BDA.TICKS, this.#ticksSinceMidnight());
     memory.write8(BDA.DISK_COUNT, disks);
     memory.write8(BDA.LAST_ROW, ROWS - 1);
     memory.write16(BDA.CHARACTER_LINES, CHARACTER_LINES);
     memory.write8(BDA.KEYBOARD_TYPE, KEYS_101);
+  }
+
+  /** By the clock chip, which stands in BCD and 24 hours at power-on. */
+  #ticksSinceMidnight(): number {
+    const [hours, minutes, seconds] = CLOCK_REGISTERS.map((register) => {
+      this.#ports.write(PORT.RTC, 1, register);
+      const digits = this.#ports.read(PORT.RTC + 1, 1);
+      return (digits >> 4) * 10 + (digits & 0x0f);
+    });
+    const time = (hours! * 60 + minutes!) * 60 + seconds!;
+    return Math.min(Math.floor(time * PIT_HZ / CLOCKS_OF_TICK), TICKS_PER_DAY - 1);
   }
 
   #answer(ax: number): void {

@@ -124,6 +124,13 @@ Deno.test("Bios.call() INT 08h counts ticks up to midnight and ends the interrup
   assertEquals(pic.log, ["out 0 size 1 20", "out 0 size 1 20"]);
 });
 
+Deno.test("Bios begins to count ticks at the time of day that the clock shows, as SeaBIOS does", () => {
+  const noon = 1_767_225_600 + 12 * 3600;
+  const loadTicks = [0xa0, 0x6e, 0x04, 0xe6, 0xf4]; // mov al, [46eh]; out 0f4h, al
+  const hours = runToEnd(boot(bootGuest(...loadTicks), { rtcBase: noon })).code >> 1;
+  assertEquals(hours, 12);
+});
+
 Deno.test("Bios.call() INT 76h notes the disk's interrupt and ends it", () => {
   const { call, memory, pic } = makeBios();
   call(0x76, {});
