@@ -1,7 +1,7 @@
 /**
  * A boot sector, alone or as sector 0 of a disk image, entered as a PC BIOS enters it.
- * Source: BIOS Boot Specification 1.01, §6.5; Intel SDM vol. 3, §20.1 for real mode; interrupts on as
- * SeaBIOS 1.16 has them.
+ * Source: BIOS Boot Specification 1.01, §6.5; Intel SDM vol. 3, §20.1 for real mode; SeaBIOS 1.16
+ * for interrupts.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * Serial port services of the built-in BIOS, INT 14h. Nobody waits in them: a byte that has not come
- * when a caller asks for it is a time-out.
+ * Serial port services of the built-in BIOS, INT 14h. Nobody waits in them: a byte that has not
+ * come when a caller asks for it is a time-out.
  * Source: IBM PS/2 and Personal Computer BIOS Interface Technical Reference, INT 14h.
  * @module
  */

@@ -1,6 +1,7 @@
 /**
  * The state in which a BIOS hands over the board, for guests that start without one.
- * Source: interrupt controllers, timer and port 92h as SeaBIOS 1.16 leaves them.
+ * Source: interrupt controllers, timer, keyboard controller and port 92h as SeaBIOS 1.16 leaves
+ * them.
  * @module
  */
 
@@ -38,10 +39,12 @@ function setUpInterrupts(ports: PortSpace, interrupts: boolean): void {
   out(PORT.PIT, 0, 0);
 }
 
-/** Interrupt and translation on, the mouse off. */
+/** The self-test has passed; interrupt and translation on, the mouse off. */
 function setUpKeyboard(ports: PortSpace): void {
+  ports.write(PORT.KEYBOARD_COMMAND, 1, 0xaa);
+  ports.read(PORT.KEYBOARD_DATA, 1);
   ports.write(PORT.KEYBOARD_COMMAND, 1, 0x60);
-  ports.write(PORT.KEYBOARD_DATA, 1, 0x65);
+  ports.write(PORT.KEYBOARD_DATA, 1, 0x61);
 }
 
 function setUpFunction(ports: PortSpace, { device, func, bars, bytes = {} }: PciSlot): void {

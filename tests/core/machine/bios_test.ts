@@ -143,3 +143,11 @@ Deno.test("Bios starts a boot sector with interrupts on, as SeaBIOS does: its ti
   const machine = boot(loadBootSector(sector, "ticks.img"), { maxTime: 1e9 });
   assertEquals(runToEnd(machine).reason, "guest-exit");
 });
+
+Deno.test("Bios leaves the keyboard controller tested and translating, as SeaBIOS does", () => {
+  const seen = (...code: readonly number[]) =>
+    runToEnd(boot(bootGuest(...code, 0xe6, 0xf4))).code >> 1;
+  assertEquals(seen(0xe4, 0x64), 0x1c); // in al, 64h
+  assertEquals(seen(0xb0, 0x20, 0xe6, 0x64, 0xe4, 0x60), 0x61); // out 64h, 20h; in al, 60h
+  assertEquals(seen(0xb0, 0x0a, 0xe6, 0x20, 0xe4, 0x20) & 0x02, 0); // IRR: no IRQ 1 of the test
+});
