@@ -168,7 +168,7 @@ export class PitChannel {
     if (word && !this.#writesHigh) {
       this.#low = byte;
       this.#writesHigh = true;
-      if (this.#mode === MODES[0]) this.#start = undefined; // the first byte already stops it
+      if (this.#mode === MODES[0]) this.#stop(tick); // the first byte already stops it
       return;
     }
     const count = !this.#writesHigh ? byte : byte << 8 | (word ? this.#low : 0);
@@ -201,6 +201,12 @@ export class PitChannel {
     const out = this.out(tick) ? STATUS_OUT : 0;
     const nullCount = this.#isLoaded(tick) ? 0 : STATUS_NULL_COUNT;
     this.#latchedStatus ??= out | nullCount | this.#control;
+  }
+
+  /** The counting element stands at what it has come to. */
+  #stop(tick: number): void {
+    this.#loaded = this.#mode.count(this.#elapsed(tick), this.#loaded);
+    this.#start = undefined;
   }
 
   /** The gate has fallen. A periodic mode waits for it even to take a new count. */
