@@ -64,15 +64,21 @@ export function absolutePath(domid: number, path: string): string {
   if (path.length > limit || path.startsWith("@") || !PATH.test(path)) {
     throw new StoreError("EINVAL", path);
   }
-  return absolute ? path : `${homePath(domid)}/${path}`;
+  return canonicalPath(domid, path);
 }
 
 /**
- * Resolves the path of a watch: a node's, or one of the special names.
+ * Resolves the path of a watch: a node's, or a name that begins with @, of any syntax.
  * @throws {StoreError} EINVAL
  */
 export function absoluteWatchPath(domid: number, path: string): string {
-  return isSpecial(path) ? path : absolutePath(domid, path);
+  const isName = path.startsWith("@") && path.length <= RELATIVE_PATH_MAX;
+  return isName ? path : absolutePath(domid, path);
+}
+
+/** What a domain names by `path`, be there such a thing or not. */
+export function canonicalPath(domid: number, path: string): string {
+  return /^[/@]/.test(path) ? path : `${homePath(domid)}/${path}`;
 }
 
 /** It is one of {@link SPECIAL_NAMES}. */

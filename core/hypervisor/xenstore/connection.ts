@@ -79,7 +79,7 @@ export class StoreConnection {
   }
 
   unwatch(path: string, token: string): void {
-    this.#core.watches.remove(this.#sink, path, token);
+    this.#core.watches.remove(this.#sink, this.#domid, path, token);
   }
 
   startTransaction(): number {

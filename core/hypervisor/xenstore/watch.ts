@@ -8,6 +8,7 @@ import { DOM0 } from "../domid.ts";
 import {
   absoluteWatchPath,
   accessOf,
+  canonicalPath,
   homePath,
   isAtOrBelow,
   levelOf,
@@ -59,7 +60,7 @@ export class WatchTable {
   ): void {
     const absolute = absoluteWatchPath(domid, path);
     const own = this.#watches.filter((watch) => watch.sink === sink);
-    if (own.some((watch) => watch.path === path && watch.token === token)) {
+    if (own.some((watch) => watch.absolute === absolute && watch.token === token)) {
       throw new StoreError("EEXIST", `${path} ${token}`);
     }
     if (domid !== DOM0 && own.length >= STORE_QUOTA.WATCHES) {
@@ -70,9 +71,10 @@ export class WatchTable {
   }
 
   /** @throws {StoreError} ENOENT */
-  remove(sink: WatchSink, path: string, token: string): void {
+  remove(sink: WatchSink, domid: number, path: string, token: string): void {
+    const absolute = canonicalPath(domid, path);
     const index = this.#watches.findIndex((watch) =>
-      watch.sink === sink && watch.path === path && watch.token === token
+      watch.sink === sink && watch.absolute === absolute && watch.token === token
     );
     if (index < 0) throw new StoreError("ENOENT", `${path} ${token}`);
     this.#watches.splice(index, 1);

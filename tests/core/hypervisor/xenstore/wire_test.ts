@@ -70,7 +70,7 @@ for (
     ["SET_PERMS", "/local/domain/1\0n1\0r2\0r3\0r4\0r5\0", "<OK|>"],
     ["SET_PERMS", "/local/domain/1\0n1\0r2\0r3\0r4\0r5\0r6\0", "ENOSPC"],
     ["UNWATCH", "x\0t\0", "ENOENT"],
-    ["WATCH", "@nonsense\0t\0", "EINVAL"],
+    ["WATCH", "@nonsense\0t\0", "<OK|> W(@nonsense|t|)"],
     ["WATCH", "@releaseDomain\0t\0", "<OK|> W(@releaseDomain|t|)"],
     ["WATCH", "x\0t\0" + "0\0", "<OK|> W(x|t|)"],
     ["WATCH", "x\0t\0" + "-1\0", "EINVAL"],

@@ -374,6 +374,30 @@ Deno.test("StoreConnection.unwatch() ends one watch; a second one of the name is
   assertEquals(events, ["data/x u"]);
 });
 
+// What Debian's xenstored 4.17 answers a guest: it keeps the absolute path of a watch.
+Deno.test("StoreConnection.watch() and unwatch() know a watch by its node, however it is named", () => {
+  const { guest, events } = fixture();
+  guest.watch("data", "t");
+  assertEquals(refusal(() => guest.watch("/local/domain/1/data", "t")), "EEXIST");
+  guest.unwatch("/local/domain/1/data", "t");
+  guest.write("data", "");
+  assertEquals(events, []);
+  assertEquals(refusal(() => guest.unwatch("data", "t")), "ENOENT");
+  assertEquals(refusal(() => guest.unwatch("a//b", "t")), "ENOENT");
+});
+
+// xenstore.txt: "<wspecial> may have any syntax".
+Deno.test("StoreConnection.watch() takes any name behind an @, of which nothing is heard", () => {
+  const { store, guest, events } = fixture();
+  for (const name of ["@", "@foo", "@a b", "@releaseDomain/2"]) guest.watch(name, "t");
+  store.introduce(2);
+  store.release(2);
+  assertEquals(events, []);
+  guest.unwatch("@foo", "t");
+  assertEquals(refusal(() => guest.unwatch("@foo", "t")), "ENOENT");
+  assertEquals(refusal(() => guest.watch(`@${"x".repeat(2048)}`, "t")), "EINVAL");
+});
+
 Deno.test("StoreConnection.reset() forgets watches and transactions of that client only", () => {
   const { store, guest, events } = fixture();
   const heard: string[] = [];
