@@ -110,9 +110,9 @@ export class StoreView {
   }
 
   remove(path: string): void {
-    if (path === "/") throw new StoreError("EINVAL", path);
     const at = this.#touch(path);
     const node = this.#find(at, MAY.WRITE);
+    if (at === "/") throw new StoreError("EINVAL", path);
     if (node === undefined) {
       if (this.tree.lookup(parentPath(at)) === undefined) throw new StoreError("ENOENT", path);
       return;

@@ -8,7 +8,6 @@
 import {
   formatPermissions,
   homePath,
-  parseDomid,
   parsePermissions,
   StoreError,
   type StoreErrorName,
@@ -128,7 +127,8 @@ export const XS_OPERATIONS: Readonly<Record<number, XsOperation>> = {
   10: {
     name: "GET_DOMAIN_PATH",
     request: "domid|",
-    serve: (_client, [domid = ""]) => strings([homePath(parseDomid(domid))]),
+    // Of any number, whether or not there is such a domain; what is none counts as 0.
+    serve: (_client, [domid = ""]) => strings([homePath((parseInt(domid, 10) || 0) >>> 0)]),
   },
   11: {
     name: "WRITE",

@@ -117,7 +117,7 @@ Deno.test("XenStoreRing keeps every other domain's nodes as they are", () => {
     assertEquals(guest.ask(TYPE.READ, `${path}\0`), "EACCES");
     assertEquals(guest.ask(TYPE.WRITE, `${path}\0evil`), "EACCES");
     assertEquals(guest.ask(TYPE.SET_PERMS, `${path}\0b1\0`), "EACCES");
-    assertEquals(guest.ask(TYPE.RM, `${path}\0`), path === "/" ? "EINVAL" : "EACCES");
+    assertEquals(guest.ask(TYPE.RM, `${path}\0`), "EACCES");
   }
   for (const path of ["../2", "/local/domain/1/../2", ".", "a/", "//", "a b", "", "a\xff"]) {
     assertEquals(guest.ask(TYPE.WRITE, `${path}\0evil`), "EINVAL");
