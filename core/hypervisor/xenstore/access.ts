@@ -38,8 +38,9 @@ export class StoreError extends Error {
   }
 }
 
-const ABSOLUTE_PATH_MAX = 3072;
-const RELATIVE_PATH_MAX = 2048;
+/** Of a path from a domain's home; of any other, from the root (xenstored's quota `path-max`). */
+const PATH_MAX = 2048;
+const HOME = /^\/local\/domain\/[0-9]{1,5}\//;
 const PATH = /^\/?[A-Za-z0-9\-_@]+(?:\/[A-Za-z0-9\-_@]+)*$/;
 
 /** Names that can be watched and are no nodes. They have permissions all the same. */
@@ -59,12 +60,12 @@ export function homePath(domid: number): string {
  */
 export function absolutePath(domid: number, path: string): string {
   if (path === "/") return path;
-  const absolute = path.startsWith("/");
-  const limit = absolute ? ABSOLUTE_PATH_MAX : RELATIVE_PATH_MAX;
-  if (path.length > limit || path.startsWith("@") || !PATH.test(path)) {
+  const absolute = canonicalPath(domid, path);
+  const start = HOME.exec(absolute)?.[0].length ?? 0;
+  if (absolute.length - start > PATH_MAX || path.startsWith("@") || !PATH.test(path)) {
     throw new StoreError("EINVAL", path);
   }
-  return canonicalPath(domid, path);
+  return absolute;
 }
 
 /**
@@ -72,7 +73,7 @@ export function absolutePath(domid: number, path: string): string {
  * @throws {StoreError} EINVAL
  */
 export function absoluteWatchPath(domid: number, path: string): string {
-  const isName = path.startsWith("@") && path.length <= RELATIVE_PATH_MAX;
+  const isName = path.startsWith("@") && path.length <= PATH_MAX;
   return isName ? path : absolutePath(domid, path);
 }
 

@@ -83,7 +83,7 @@ export class StoreConnection {
   }
 
   startTransaction(): number {
-    if (this.#domid !== DOM0 && this.#transactions.size >= STORE_QUOTA.TRANSACTIONS) {
+    if (this.#domid !== DOM0 && this.#transactions.size > STORE_QUOTA.TRANSACTIONS) {
       throw new StoreError("ENOSPC", `transactions of domain ${this.#domid}`);
     }
     do this.#lastTransaction = (this.#lastTransaction + 1) >>> 0; while (

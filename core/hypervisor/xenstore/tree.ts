@@ -30,12 +30,14 @@ const NO_CHILDREN: ReadonlyMap<string, StoreNode> = new Map();
 /** Of `/`: dom0 owns it, nobody else may look. */
 const ROOT_PERMISSIONS: Permissions = [{ domid: DOM0, access: 0 }];
 
-/** Bytes of a permission entry in a node record (xenstored's `struct xs_permissions`). */
+/** Bytes before the permissions in a node record (xenstored's `struct xs_tdb_record_hdr`). */
+const HEADER_BYTES = 24;
+/** Bytes of a permission entry there (`struct xs_permissions`). */
 const PERMISSION_BYTES = 8;
 
-/** Bytes that count against the quota of node size: value, permissions, names of children. */
+/** Bytes of a node's record: permissions, value, names of children. */
 export function nodeBytes(node: StoreNode): number {
-  let bytes = node.value.length + node.permissions.length * PERMISSION_BYTES;
+  let bytes = HEADER_BYTES + node.permissions.length * PERMISSION_BYTES + node.value.length;
   for (const name of node.children.keys()) bytes += name.length + 1;
   return bytes;
 }

@@ -17,11 +17,14 @@ import {
 } from "./access.ts";
 import { descendants, nodeBytes, type StoreNode, type StorePlace, type StoreTree } from "./tree.ts";
 
-/** What a guest may use up. dom0 is not limited. Source: defaults of C xenstored. */
+/**
+ * What a guest may use up. dom0 is not limited. Source: defaults of C xenstored, which asks for watches
+ * and transactions whether there are more already: it gives one of each beyond the number.
+ */
 export const STORE_QUOTA = {
   /** Nodes owned by the domain. */
   NODES: 1000,
-  /** Bytes of one node, see `nodeBytes()`. */
+  /** No node has so many bytes, see `nodeBytes()`. */
   NODE_BYTES: 2048,
   /** Entries in the permission list of one node. */
   PERMISSIONS: 5,
@@ -210,7 +213,7 @@ export function admitNodes(domid: number, before: StoreTree, after: StoreTree): 
  * @throws {StoreError} ENOSPC
  */
 export function admitSizes(changed: readonly StorePlace[]): void {
-  const large = changed.find(({ node }) => nodeBytes(node) > STORE_QUOTA.NODE_BYTES);
+  const large = changed.find(({ node }) => nodeBytes(node) >= STORE_QUOTA.NODE_BYTES);
   if (large !== undefined) throw new StoreError("ENOSPC", large.path);
 }
 

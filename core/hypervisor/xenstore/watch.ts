@@ -63,7 +63,7 @@ export class WatchTable {
     if (own.some((watch) => watch.absolute === absolute && watch.token === token)) {
       throw new StoreError("EEXIST", `${path} ${token}`);
     }
-    if (domid !== DOM0 && own.length >= STORE_QUOTA.WATCHES) {
+    if (domid !== DOM0 && own.length > STORE_QUOTA.WATCHES) {
       throw new StoreError("E2BIG", `watches of domain ${domid}`);
     }
     const lowest = levelOf(absolute) + depth;

@@ -48,21 +48,21 @@ Deno.test("XenStoreRing refuses the guest quota in one path as a whole", () => {
   assertEquals(guest.ask(TYPE.MKDIR, `${"a/".repeat(1100)}a\0`), "EINVAL");
 });
 
-Deno.test("XenStoreRing answers E2BIG to the 129th watch, whatever the paths", () => {
+Deno.test("XenStoreRing answers E2BIG to the 130th watch, whatever the paths", () => {
   const guest = guestAtHome();
-  const answers = flood(guest, TYPE.WATCH, "#\0t#\0", 130);
-  assertEquals(answers.slice(127), ["<OK|> W(128|t128|)", "E2BIG", "E2BIG"]);
+  const answers = flood(guest, TYPE.WATCH, "#\0t#\0", 131);
+  assertEquals(answers.slice(128), ["<OK|> W(129|t129|)", "E2BIG", "E2BIG"]);
   assertEquals(guest.ask(TYPE.UNWATCH, "1\0t1\0"), "<OK|>");
   assertEquals(guest.ask(TYPE.WATCH, "1\0t1\0"), "<OK|> W(1|t1|)");
 });
 
-Deno.test("XenStoreRing answers ENOSPC to the eleventh transaction; reset closes them all", () => {
+Deno.test("XenStoreRing answers ENOSPC to the twelfth transaction; reset closes them all", () => {
   const guest = guestAtHome();
-  const answers = flood(guest, TYPE.TRANSACTION_START, "\0", 11);
-  assertEquals(answers.slice(9), ["<10|>", "ENOSPC"]);
+  const answers = flood(guest, TYPE.TRANSACTION_START, "\0", 12);
+  assertEquals(answers.slice(10), ["<11|>", "ENOSPC"]);
   assertEquals(guest.ask(TYPE.RESET_WATCHES, "\0"), "<OK|>");
   assertEquals(guest.ask(TYPE.READ, `${HOME}\0`, 10), "ENOENT");
-  assertEquals(flood(guest, TYPE.TRANSACTION_START, "\0", 11)[10], "ENOSPC");
+  assertEquals(flood(guest, TYPE.TRANSACTION_START, "\0", 12)[11], "ENOSPC");
 });
 
 Deno.test("XenStoreRing keeps one of the equal events that wait, in the place of the first", () => {
