@@ -103,7 +103,7 @@ export class StoreConnection {
     if (!commit) return;
     this.#core.change((fork) => {
       transaction.commit(fork);
-      return transaction.view.changes;
+      return transaction.view.news();
     });
   }
 
@@ -142,7 +142,7 @@ export class StoreConnection {
     this.#core.change((fork) => {
       const view = new StoreView(fork, this.#domid);
       update(view);
-      return view.changes;
+      return view.news();
     });
   }
 }

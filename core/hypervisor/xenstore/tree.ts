@@ -173,6 +173,12 @@ export function* descendants(path: string, node: StoreNode): Generator<StorePlac
   }
 }
 
+/** A node and all below it, children first, in order of creation. */
+export function* bottomUp(path: string, node: StoreNode): Generator<StorePlace> {
+  for (const [name, child] of node.children) yield* bottomUp(`${path}/${name}`, child);
+  yield { path, node };
+}
+
 function namesOf(path: string): string[] {
   return path === "/" ? [] : path.slice(1).split("/");
 }

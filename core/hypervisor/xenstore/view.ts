@@ -50,6 +50,8 @@ export class StoreView {
   readonly #contents: Set<string> = new Set();
   readonly #listings: Set<string> = new Set();
   readonly #changes: Map<string, StoreChange> = new Map();
+  /** Nodes that came to be only for others below them. */
+  readonly #implied: Set<string> = new Set();
 
   constructor(tree: StoreTree, domid: number) {
     this.tree = tree;
@@ -69,6 +71,14 @@ export class StoreView {
   /** In the order of the last change to each node. */
   get changes(): Iterable<StoreChange> {
     return this.#changes.values();
+  }
+
+  /** What watches are to hear of: one change of a node, in the order of first access. */
+  *news(): Iterable<StoreChange> {
+    for (const path of this.#contents) {
+      const change = this.#changes.get(`-${path}`) ?? this.#changes.get(`+${path}`);
+      if (change?.removed || (change && !this.#implied.has(path))) yield change;
+    }
   }
 
   read(path: string): string {
@@ -173,7 +183,11 @@ export class StoreView {
     const after = fork.lineage(path);
     this.#admit(fork, after.slice(before - 1));
     this.tree.adopt(fork);
-    for (const created of after.slice(before, -1)) this.#changed(created.path, false);
+    for (const created of after.slice(before, -1)) {
+      this.#implied.add(created.path);
+      this.#changed(created.path, false);
+    }
+    this.#implied.delete(path);
     this.#changed(path, false);
   }
 

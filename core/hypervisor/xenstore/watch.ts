@@ -13,11 +13,12 @@ import {
   isAtOrBelow,
   levelOf,
   MAY,
+  parentPath,
   type Permissions,
   type SpecialName,
   StoreError,
 } from "./access.ts";
-import type { StoreNode, StoreTree } from "./tree.ts";
+import { bottomUp, type StoreNode, type StoreTree } from "./tree.ts";
 import { STORE_QUOTA, type StoreChange } from "./view.ts";
 
 /** Takes an event: the path as the watcher would name it, and the watch's token. */
@@ -86,15 +87,29 @@ export class WatchTable {
 
   /** Tells of one change that led from tree `before` to tree `after`. */
   fire(change: StoreChange, before: StoreTree, after: StoreTree): void {
+    if (change.removed) this.#fireBelow(change.path, before);
     const level = levelOf(change.path);
-    let changed: readonly (StoreNode | undefined)[] | undefined;
+    let witnesses: readonly StoreNode[] | undefined;
     for (const watch of this.#watches) {
-      if (isAtOrBelow(change.path, watch.absolute)) {
-        if (level > watch.lowest) continue;
-        changed ??= [after.lookup(change.path), before.lookup(change.path)]; // paths may be long
-        if (isVisible(watch, changed)) this.#send(watch, change.path);
-      } else if (change.removed && isAtOrBelow(watch.absolute, change.path)) {
-        if (isVisible(watch, [before.lookup(watch.absolute)])) this.#send(watch, watch.absolute);
+      if (!isAtOrBelow(change.path, watch.absolute) || level > watch.lowest) continue;
+      witnesses ??= witnessesOf(change.path, [after, before]); // paths may be long
+      if (isVisible(watch, witnesses)) this.#send(watch, change.path);
+    }
+  }
+
+  /** Tells those who watch a node that goes away with one above it. */
+  #fireBelow(path: string, before: StoreTree): void {
+    const below = this.#watches.filter(({ absolute }) =>
+      absolute !== path && isAtOrBelow(absolute, path)
+    );
+    const node = below.length > 0 ? before.lookup(path) : undefined;
+    if (node === undefined) return;
+    for (const place of bottomUp(path, node)) {
+      for (const watch of below) {
+        const isIt = watch.absolute === place.path;
+        if (isIt && isVisible(watch, witnessesOf(place.path, [before]))) {
+          this.#send(watch, place.path);
+        }
       }
     }
   }
@@ -125,9 +140,14 @@ export class WatchTable {
   }
 }
 
-/** A watcher hears only of nodes that it may read, or could before they went or were closed to it. */
-function isVisible(watch: Watch, nodes: readonly (StoreNode | undefined)[]): boolean {
-  return nodes.some((node) =>
-    node !== undefined && (accessOf(node.permissions, watch.domid) & MAY.READ) !== 0
-  );
+/** Nodes of which a watcher must be able to read one: the changed one, as it is and was, its parent. */
+function witnessesOf(path: string, trees: readonly StoreTree[]): readonly StoreNode[] {
+  const look = (at: string) =>
+    trees.map((tree) => tree.lookup(at)).filter((node) => node !== undefined);
+  const nodes = look(path);
+  return nodes.length > 0 ? [...nodes, ...look(parentPath(path)).slice(0, 1)] : [];
+}
+
+function isVisible(watch: Watch, witnesses: readonly StoreNode[]): boolean {
+  return witnesses.some((node) => (accessOf(node.permissions, watch.domid) & MAY.READ) !== 0);
 }

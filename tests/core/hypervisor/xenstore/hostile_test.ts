@@ -80,7 +80,7 @@ Deno.test("XenStoreRing does not send an event that is longer than a message may
   const guest = guestAtHome();
   const token = "t".repeat(4090);
   assertEquals(guest.ask(TYPE.WATCH, `a\0${token}\0`), `<OK|> W(a|${token}|)`);
-  assertEquals(guest.ask(TYPE.WRITE, "a/long-name\0"), `W(a|${token}|) <OK|>`);
+  assertEquals(guest.ask(TYPE.WRITE, "a/long-name\0"), "<OK|>");
   assertEquals(guest.ask(TYPE.WRITE, "a\0"), `W(a|${token}|) <OK|>`);
 });
 

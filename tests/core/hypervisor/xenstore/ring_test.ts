@@ -113,7 +113,7 @@ Deno.test("XenStoreRing lets its indices pass 2^32", () => {
 Deno.test("XenStoreRing puts the event of a write before its OK, a watch's first after its OK", () => {
   const guest = guestAtHome();
   assertEquals(guest.ask(TYPE.WATCH, "a\0t\0"), "<OK|> W(a|t|)");
-  assertEquals(guest.ask(TYPE.WRITE, "a/b\x001"), "W(a|t|) W(a/b|t|) <OK|>");
+  assertEquals(guest.ask(TYPE.WRITE, "a/b\x001"), "W(a/b|t|) <OK|>");
   assertEquals(guest.ask(TYPE.RM, "a\0"), "W(a|t|) <OK|>");
   assertEquals(guest.ask(TYPE.UNWATCH, "a\0t\0"), "<OK|>");
   assertEquals(guest.ask(TYPE.WRITE, "a\x001"), "<OK|>");

@@ -1,7 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { XenStore } from "../../../../core/hypervisor/xenstore/xenstore.ts";
-import { StoreError } from "../../../../core/hypervisor/xenstore/access.ts";
+import {
+  formatPermissions,
+  parsePermissions,
+  StoreError,
+} from "../../../../core/hypervisor/xenstore/access.ts";
 import type { StoreConnection } from "../../../../core/hypervisor/xenstore/connection.ts";
 
 interface Fixture {
@@ -48,9 +52,35 @@ Deno.test("StoreConnection.endTransaction() commits all changes and fires for ea
   guest.remove("a", id);
   assertEquals(events, []);
   guest.endTransaction(id, true);
-  assertEquals(events.map((path) => path.slice(15)), ["/c", "/d", "/d/e", "/a"]);
+  assertEquals(events.map((path) => path.slice(15)), ["/c", "/d/e", "/a"]);
   assertEquals([guest.read("c"), guest.read("d/e")], ["2", "3"]);
   assertEquals(refusal(() => guest.read("a/b")), "ENOENT");
+});
+
+// Measured with xenstored 4.17.
+Deno.test("StoreConnection.endTransaction() fires in the order of first access, once for a node", () => {
+  const { guest, events } = fixture();
+  guest.watch("/local/domain/1", "t");
+  const id = guest.startTransaction();
+  guest.read("c", id);
+  for (const [path, value] of [["a", "1"], ["c", "1"], ["a", "2"]] as const) {
+    guest.write(path, value, id);
+  }
+  guest.write("x", "", id);
+  guest.remove("x", id);
+  guest.remove("a/b", id);
+  guest.write("a/b", "", id);
+  guest.endTransaction(id, true);
+  assertEquals(events.map((path) => path.slice(15)), ["/c", "/a", "/a/b"]);
+});
+
+Deno.test("StoreConnection.endTransaction() keeps a new parent's permissions from its child's", () => {
+  const { guest } = fixture();
+  const id = guest.startTransaction();
+  guest.write("p/q", "", id);
+  guest.setPermissions("p/q", parsePermissions(["r1", "w2"]), id);
+  guest.endTransaction(id, true);
+  assertEquals(formatPermissions(guest.permissions("p")), ["n1"]);
 });
 
 Deno.test("StoreConnection.endTransaction() discards everything when told so", () => {

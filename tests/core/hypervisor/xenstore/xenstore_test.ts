@@ -341,21 +341,26 @@ Deno.test("StoreConnection.watch() names paths as it was given: relative or abso
   assertEquals(events, ["data/x rel", "/local/domain/1/data/x abs"]);
 });
 
-Deno.test("StoreConnection.watch() hears of parents that a write creates", () => {
+// What Debian's xenstored 4.17 tells a guest.
+Deno.test("StoreConnection.watch() hears of a new node, not of the parents that it needed", () => {
   const { guest, events } = fixture();
   guest.watch("data", "t");
+  guest.watch("data/m", "u");
   guest.write("data/a/b/c", "");
-  assertEquals(events, ["data/a t", "data/a/b t", "data/a/b/c t"]);
+  guest.makeDirectory("data/m/n");
+  assertEquals(events, ["data/a/b/c t", "data/m/n t", "data/m/n u"]);
 });
 
-Deno.test("StoreConnection.watch() below a removed node fires with its own path", () => {
+// In the order in which xenstored 4.17 takes nodes away.
+Deno.test("StoreConnection.watch() below a removed node fires with its own path, the lowest first", () => {
   const { guest, events } = fixture();
-  guest.write("data/a/b/c", "");
-  guest.watch("data/a/b", "below");
-  guest.watch("data/a/none", "absent");
+  for (const path of ["x", "b/c", "y"]) guest.write(`data/a/${path}`, "");
   guest.watch("data", "above");
+  for (const path of ["x", "b", "b/c", "none", "y"]) guest.watch(`data/a/${path}`, "below");
   guest.remove("data/a");
-  assertEquals(events, ["data/a/b below", "data/a above"]);
+  assertEquals(events, [
+    ...["data/a/x below", "data/a/b/c below", "data/a/b below", "data/a/y below", "data/a above"],
+  ]);
 });
 
 Deno.test("StoreConnection.watch() hears of new permissions", () => {
@@ -365,14 +370,23 @@ Deno.test("StoreConnection.watch() hears of new permissions", () => {
   assertEquals(events, ["data t"]);
 });
 
-Deno.test("StoreConnection.watch() hears nothing of nodes that the guest may not read", () => {
+// Source: watch_permitted() of xenstored.
+Deno.test("StoreConnection.watch() hears of a node if the guest may read it or its parent", () => {
   const { guest, dom0, events } = fixture();
   guest.watch("/", "t");
   dom0.write("/secret", "");
   dom0.remove("/secret");
   assertEquals(events, []);
-  dom0.write("/local/domain/1/name", "g");
-  assertEquals(events, ["/local/domain/1/name t"]);
+  const secret = "/local/domain/1/secret";
+  dom0.write(secret, "");
+  dom0.setPermissions(secret, ["n0"]);
+  dom0.write(secret, "more");
+  assertEquals(events.splice(0), [`${secret} t`, `${secret} t`, `${secret} t`]);
+  dom0.write(`${secret}/deep`, "");
+  assertEquals(events, []);
+  guest.watch(`${secret}/deep`, "u");
+  dom0.remove(secret);
+  assertEquals(events, [`${secret} t`]);
 });
 
 Deno.test("StoreConnection.unwatch() ends one watch; a second one of the name is EEXIST", () => {
