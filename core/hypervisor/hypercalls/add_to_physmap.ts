@@ -111,14 +111,15 @@ export function removeFromPhysmap(targets: PhysmapTargets, call: GuestCall): num
 }
 
 function place(targets: PhysmapTargets, space: number, index: number, gfn: number): number {
+  const { frames, reservation, shared } = targets;
   if (gfn >= GFN_LIMIT) return -ERRNO.EINVAL;
-  if (space === XENMAPSPACE.GMFN) {
-    return targets.reservation.move(index, gfn) ? 0 : -ERRNO.EINVAL;
-  }
   const frame = frameOf(targets, space, index);
   if (frame === undefined) return -ERRNO.EINVAL;
-  if (space === XENMAPSPACE.SHARED_INFO) targets.shared.writeClocks();
-  targets.frames.place(frame, gfn);
+  // What is there has to go, and a page of another domain's goes by its handle alone.
+  if (frames.isForeign(gfn)) return -ERRNO.ENXIO;
+  if (space === XENMAPSPACE.GMFN) return reservation.move(index, gfn) ? 0 : -ERRNO.EINVAL;
+  if (space === XENMAPSPACE.SHARED_INFO) shared.writeClocks();
+  frames.place(frame, gfn);
   return 0;
 }
 
@@ -128,6 +129,8 @@ function frameOf(targets: PhysmapTargets, space: number, index: number): Uint8Ar
       return index === 0 ? targets.shared.frame : undefined;
     case XENMAPSPACE.GRANT_TABLE:
       return targets.grants.frames.at(index);
+    case XENMAPSPACE.GMFN:
+      return targets.reservation.page(index);
     default:
       return undefined;
   }

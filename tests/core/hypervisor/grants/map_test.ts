@@ -5,6 +5,7 @@ import { SCRATCH } from "../../../helpers/xen_guest.ts";
 const [OKAY, GENERAL_ERROR, BAD_DOMAIN, BAD_GNTREF, BAD_HANDLE, BAD_PAGE, NO_SPACE] = [
   ...[0, -1, -2, -3, -4, -9, -13],
 ] as const;
+const [ENXIO, EINVAL] = [-6, -22] as const;
 const PERMIT = 1, READONLY = 4, READING = 8, WRITING = 16;
 /** A frame without memory behind it. */
 const GFN = 0x5000;
@@ -107,6 +108,38 @@ Deno.test("GNTTABOP_map_grant_ref over another mapping crashes the domain, as it
   assertEquals([guest.shutdowns, guest.dom0Flags(9)], [["crash"], PERMIT]);
 });
 
+// Source: xenmem_add_to_physmap_one() of xen/arch/x86/mm/p2m.c, where guest_remove_page() gets no
+// hold of a page that is not the domain's.
+Deno.test("XENMEM_add_to_physmap lays nothing over a page that another domain has granted", () => {
+  const guest = new GrantGuest();
+  const page = guest.dom0Grants(8);
+  guest.map({ gref: 8, gfn: GFN });
+  const { handle } = guest.mapped;
+  assertEquals(
+    [[0, 0], [1, 1], [2, 20]].map(([space, index]) => {
+      return guest.addToPhysmap(space!, index!, GFN);
+    }),
+    [ENXIO, ENXIO, ENXIO],
+  );
+  assertEquals(
+    [[0, 1], [1, 64], [2, 0x6000]].map(([space, index]) => {
+      return guest.addToPhysmap(space!, index!, GFN);
+    }),
+    [EINVAL, EINVAL, EINVAL],
+  );
+  guest.memory.write8(GFN * 4096, 9);
+  assertEquals([page[0], guest.memory.page(20) !== undefined], [9, true]);
+  assertEquals(guest.unmap(handle, GFN), OKAY);
+  assertEquals(guest.addToPhysmap(0, 0, GFN), 0);
+});
+
+Deno.test("XENMEM_add_to_physmap takes the place of a page of the guest's own that it has mapped", () => {
+  const guest = new GrantGuest();
+  guest.grant(8, 20, PERMIT, 1);
+  guest.map({ gref: 8, gfn: GFN, dom: 1 });
+  assertEquals(guest.addToPhysmap(0, 0, GFN), 0);
+});
+
 Deno.test("GNTTABOP_unmap_grant_ref refuses wrong handles, places and bus addresses", () => {
   const guest = new GrantGuest();
   guest.dom0Grants(8);
@@ -194,7 +227,7 @@ Deno.test("A mapped page stays until its handle is given back, whatever the entr
   guest.xen.grantTables.dom0.frames.write(8, { flags: 0, domid: 0, gfn: 99 });
   guest.memory.write8(GFN * 4096, 5);
   assertEquals(page[0], 5);
-  guest.addToPhysmap(0, 0, GFN); // shared_info in its place
+  guest.call(12, 15, guest.struct([0, 2, 1], [4, 4, GFN])); // taken out of the guest's sight
   assertEquals(guest.unmap(handle, GFN), GENERAL_ERROR);
   assertEquals(guest.memory.read64(SCRATCH) >> 12n, BigInt(GFN));
 });
