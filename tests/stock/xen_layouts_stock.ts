@@ -177,25 +177,13 @@ const LAYOUTS: readonly Layout[] = [
   { ours: { SIZE: grants.GRANT_STATUS_BYTES }, type: "grant_status_t" },
   { ours: gnttab.GNTTAB_MAP_GRANT_REF, type: "struct gnttab_map_grant_ref" },
   { ours: gnttab.GNTTAB_UNMAP_GRANT_REF, type: "struct gnttab_unmap_grant_ref" },
-  { ours: gnttab.GNTTAB_UNMAP_AND_REPLACE, type: "struct gnttab_unmap_and_replace" },
   { ours: gnttab.GNTTAB_SETUP_TABLE, type: "struct gnttab_setup_table", abis: ONLY_I386 },
-  { ours: gnttab.GNTTAB_TRANSFER, type: "struct gnttab_transfer", abis: ONLY_I386 },
   { ours: gnttab.GNTTAB_COPY, type: "struct gnttab_copy", abis: ONLY_I386 },
   { ours: gnttab.GNTTAB_COPY_PTR, type: "struct gnttab_copy_ptr", abis: ONLY_I386 },
   { ours: gnttab.GNTTAB_QUERY_SIZE, type: "struct gnttab_query_size" },
   { ours: gnttab.GNTTAB_SET_VERSION, type: "struct gnttab_set_version" },
-  {
-    ours: gnttab.GNTTAB_GET_STATUS_FRAMES,
-    type: "struct gnttab_get_status_frames",
-    abis: ONLY_I386,
-  },
   { ours: gnttab.GNTTAB_GET_VERSION, type: "struct gnttab_get_version" },
   { ours: gnttab.GNTTAB_SWAP_GRANT_REF, type: "struct gnttab_swap_grant_ref" },
-  {
-    ours: gnttab.GNTTAB_CACHE_FLUSH,
-    type: "struct gnttab_cache_flush",
-    fields: { DEV_BUS_ADDR: "a.dev_bus_addr" },
-  },
   ...Object.entries(EVTCHN).filter(([name]) => name !== "STATUS")
     .map(([name, ours]) => ({ ours, type: `struct evtchn_${name.toLowerCase()}` })),
   {
@@ -285,7 +273,6 @@ const NUMBERS: readonly Numbers[] = [
   { ours: numbered(HYPERCALLS), theirs: (name) => `__HYPERVISOR_${name}` },
   ...prefixed({ GNTTABOP: gnttab.GNTTABOP, GNTST: grants.GNTST, GNTMAP: gnttab.GNTMAP }),
   ...prefixed({ GNTCOPY: gnttab.GNTCOPY }),
-  { ours: gnttab.GNTTAB_CACHE, theirs: (name) => `GNTTAB_CACHE_${name}` },
   ...prefixed({ EVTCHNOP, HVMOP, RUNSTATE, SCHEDOP, VCPUOP }),
   ...prefixed({ XENMAPSPACE, XENMEM, XENVER }),
   ...prefixed({ CONSOLEIO, VMASST_CMD, VMASST_TYPE, XENFEAT }),

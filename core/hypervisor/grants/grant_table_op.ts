@@ -1,39 +1,35 @@
 /**
  * The grant_table_op hypercall: EBX = command, ECX = array of structures, EDX = their number. Each
  * element has a status of its own; the call fails as a whole when the array cannot be read.
- * Source: Xen public header grant_table.h; do_grant_table_op() of xen/common/grant_table.c.
+ * Source: Xen public header grant_table.h; do_grant_table_op() of xen/common/grant_table.c, and
+ * hvm_grant_table_op() of xen/arch/x86/hvm/hypercall.c for what gets there.
  * @module
  */
 
-import { PAGE_SIZE } from "../../types.ts";
 import { checkTarget } from "../domid.ts";
 import { ERRNO } from "../hypercalls/errno.ts";
 import type { GrantCaller } from "./caller.ts";
 import { GrantCopy } from "./copy.ts";
 import { GNTST, type GrantStatus, MAX_GRANT_FRAMES } from "./entry.ts";
-import { busAddressOf, mapGrantRefs, unmapAndReplace, unmapGrantRefs } from "./map.ts";
+import { mapGrantRefs, unmapGrantRefs } from "./map.ts";
 import {
-  GNTTAB_CACHE,
-  GNTTAB_CACHE_FLUSH,
-  GNTTAB_GET_STATUS_FRAMES,
   GNTTAB_GET_VERSION,
   GNTTAB_QUERY_SIZE,
   GNTTAB_SET_VERSION,
   GNTTAB_SETUP_TABLE,
   GNTTAB_SWAP_GRANT_REF,
-  GNTTAB_TRANSFER,
   GNTTABOP,
 } from "./structs.ts";
 import type { GuestCall } from "../hypercalls/guest_pointer.ts";
 
-/** Above the command Xen keeps where it was in a cache_flush that it has interrupted. */
-const CMD_MASK = 0xfff;
+/** What an HVM guest may ask for; Xen has not looked into the rest. */
+const SERVED: ReadonlySet<number> = new Set(Object.values(GNTTABOP));
 /** A count with this bit is negative. */
 const SIGN = 0x80000000;
 /** Where the guest has not put a page: INVALID_GFN. */
 const NOWHERE = 0xffffffff;
 
-const { OKAY, GENERAL_ERROR, BAD_DOMAIN, BAD_GNTREF, BAD_VIRT_ADDR, BAD_PAGE, EAGAIN } = GNTST;
+const { OKAY, GENERAL_ERROR, BAD_DOMAIN, BAD_GNTREF, BAD_VIRT_ADDR, EAGAIN } = GNTST;
 
 /** Serves grant_table_op for one guest. */
 export class GrantTableOps {
@@ -46,32 +42,23 @@ export class GrantTableOps {
 
   /** Serves one call. */
   grantTableOp(call: GuestCall): number {
+    if (!SERVED.has(call.first)) return -ERRNO.ENOSYS;
     if (call.third >= SIGN) return -ERRNO.EINVAL;
-    const command = call.first & CMD_MASK;
-    if (command !== GNTTABOP.CACHE_FLUSH && command !== call.first) return -ERRNO.EINVAL;
-    switch (command) {
+    switch (call.first) {
       case GNTTABOP.MAP_GRANT_REF:
         return mapGrantRefs(this.#caller, call);
       case GNTTABOP.UNMAP_GRANT_REF:
         return unmapGrantRefs(this.#caller, call);
-      case GNTTABOP.UNMAP_AND_REPLACE:
-        return unmapAndReplace(this.#caller, call);
       case GNTTABOP.COPY:
         return this.#copy.serve(this.#caller, call);
-      case GNTTABOP.TRANSFER:
-        return this.#caller.forEach(call, GNTTAB_TRANSFER, () => BAD_PAGE);
       case GNTTABOP.SWAP_GRANT_REF:
         return this.#caller.forEach(call, GNTTAB_SWAP_GRANT_REF, () => this.#swap(call.fields));
-      case GNTTABOP.CACHE_FLUSH:
-        return this.#flushCaches(call);
       case GNTTABOP.SETUP_TABLE:
         return this.#setupTable(call);
       case GNTTABOP.QUERY_SIZE:
         return this.#querySize(call);
       case GNTTABOP.SET_VERSION:
         return this.#setVersion(call);
-      case GNTTABOP.GET_STATUS_FRAMES:
-        return this.#getStatusFrames(call);
       case GNTTABOP.GET_VERSION:
         return this.#getVersion(call);
       default:
@@ -133,24 +120,6 @@ export class GrantTableOps {
     return 0;
   }
 
-  #getStatusFrames(call: GuestCall): number {
-    const { NR_FRAMES, DOM, STATUS, FRAME_LIST, SIZE } = GNTTAB_GET_STATUS_FRAMES;
-    const { fields } = call;
-    if (call.third !== 1) return -ERRNO.EINVAL;
-    if (!call.load(call.second, SIZE)) return -ERRNO.EFAULT;
-    const { frames } = this.#caller.table;
-    const count = fields.getUint32(NR_FRAMES, true);
-    const list = fields.getUint32(FRAME_LIST, true);
-    let status = this.#targetStatus(fields.getUint16(DOM, true));
-    if (status === OKAY && count > frames.statusCount) status = GENERAL_ERROR;
-    for (let i = 0; status === OKAY && i < count; i++) {
-      const place = this.#placeOf(frames.status(i));
-      fields.setBigUint64(0, place === NOWHERE ? 2n ** 64n - 1n : BigInt(place), true);
-      if (!call.store(list + i * 8, 8)) status = BAD_VIRT_ADDR;
-    }
-    return this.#storeStatus(call, STATUS, status);
-  }
-
   #getVersion(call: GuestCall): number {
     const { DOM, VERSION, SIZE } = GNTTAB_GET_VERSION;
     if (!call.load(call.second, SIZE)) return -ERRNO.EFAULT;
@@ -187,32 +156,5 @@ export class GrantTableOps {
   #storeStatus(call: GuestCall, at: number, status: GrantStatus): number {
     call.fields.setInt16(at, status, true);
     return call.store(call.second + at, 2, at) ? 0 : -ERRNO.EFAULT;
-  }
-
-  // ---- caches -----------------------------------------------------------------------------------
-
-  /** There is no cache, but there are checks. Elements have no status: the first error ends. */
-  #flushCaches(call: GuestCall): number {
-    return this.#caller.array(call, GNTTAB_CACHE_FLUSH.SIZE, () => this.#flushOne(call.fields));
-  }
-
-  #flushOne(fields: DataView): number {
-    const { DEV_BUS_ADDR, OFFSET, LENGTH, OP } = GNTTAB_CACHE_FLUSH;
-    const { CLEAN, INVAL, SOURCE_GREF } = GNTTAB_CACHE;
-    const length = fields.getUint16(LENGTH, true);
-    const op = fields.getUint32(OP, true);
-    const offset = fields.getUint16(OFFSET, true);
-    if (offset >= PAGE_SIZE || offset + length > PAGE_SIZE) return -ERRNO.EINVAL;
-    if (length === 0 || op === 0) return 0;
-    if ((op & SOURCE_GREF) !== 0) return -ERRNO.EOPNOTSUPP;
-    if ((op & ~(CLEAN | INVAL)) !== 0) return -ERRNO.EINVAL;
-    if (!this.#hasMapped(fields.getBigUint64(DEV_BUS_ADDR, true))) return -ERRNO.EINVAL;
-    return op === INVAL ? -ERRNO.EOPNOTSUPP : 0; // an x86 cannot drop lines unwritten
-  }
-
-  #hasMapped(busAddress: bigint): boolean {
-    const { maptrack, domain } = this.#caller;
-    const page = busAddress - busAddress % BigInt(PAGE_SIZE);
-    return maptrack.mappings.some(({ domid, gref }) => busAddressOf(domain(domid)!, gref) === page);
   }
 }

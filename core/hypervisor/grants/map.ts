@@ -1,6 +1,6 @@
 /**
- * GNTTABOP_map_grant_ref, unmap_grant_ref and unmap_and_replace: a guest has pages that it is
- * granted appear in its guest-physical space.
+ * GNTTABOP_map_grant_ref and unmap_grant_ref: a guest has pages that it is granted appear in its
+ * guest-physical space.
  * Source: Xen public header grant_table.h; map_grant_ref() and unmap_common() of
  * xen/common/grant_table.c; create_grant_p2m_mapping(), replace_grant_p2m_mapping() for HVM guests.
  * @module
@@ -10,12 +10,7 @@ import { PAGE_SIZE } from "../../types.ts";
 import type { Gfn } from "../../types.ts";
 import type { GrantCaller } from "./caller.ts";
 import { GNTST, type GrantStatus } from "./entry.ts";
-import {
-  GNTMAP,
-  GNTTAB_MAP_GRANT_REF,
-  GNTTAB_UNMAP_AND_REPLACE,
-  GNTTAB_UNMAP_GRANT_REF,
-} from "./structs.ts";
+import { GNTMAP, GNTTAB_MAP_GRANT_REF, GNTTAB_UNMAP_GRANT_REF } from "./structs.ts";
 import type { GrantTable } from "./grant_table.ts";
 import type { GuestCall } from "../hypercalls/guest_pointer.ts";
 import type { GrantMapping } from "./maptrack.ts";
@@ -39,21 +34,6 @@ export function unmapGrantRefs(caller: GrantCaller, call: GuestCall): number {
     const handle = fields.getUint32(HANDLE, true);
     const busAddress = fields.getBigUint64(DEV_BUS_ADDR, true);
     return unmapOne(caller, handle, fields.getBigUint64(HOST_ADDR, true), busAddress);
-  });
-}
-
-/** Serves unmap_and_replace. An HVM guest has no page-table entry that could be replaced. */
-export function unmapAndReplace(caller: GrantCaller, call: GuestCall): number {
-  return caller.forEach(call, GNTTAB_UNMAP_AND_REPLACE, () => {
-    const { HOST_ADDR, NEW_ADDR, HANDLE } = GNTTAB_UNMAP_AND_REPLACE;
-    const { fields } = call;
-    const handle = fields.getUint32(HANDLE, true);
-    const hostAddress = fields.getBigUint64(HOST_ADDR, true);
-    if (fields.getBigUint64(NEW_ADDR, true) === 0n || hostAddress === 0n) {
-      return unmapOne(caller, handle, hostAddress, 0n);
-    }
-    if (caller.maptrack.get(handle) === undefined) return refuseHandle(caller, handle);
-    return caller.refuse(GENERAL_ERROR, `cannot replace the mapping of handle ${handle}`);
   });
 }
 
@@ -105,7 +85,7 @@ function show(caller: GrantCaller, owner: GrantTable, { gref, flags, gfn }: Gran
 }
 
 /** A machine address says which page it is, and nothing more: pages lie where the host has them. */
-export function busAddressOf(owner: GrantTable, gref: number): bigint {
+function busAddressOf(owner: GrantTable, gref: number): bigint {
   const { byteOffset } = owner.page(gref);
   return BigInt(byteOffset - byteOffset % PAGE_SIZE);
 }

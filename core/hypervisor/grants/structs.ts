@@ -4,21 +4,16 @@
  * @module
  */
 
-/** Numbers of the operations. */
+/** Numbers of the operations that an HVM guest has. */
 export const GNTTABOP = {
   MAP_GRANT_REF: 0,
   UNMAP_GRANT_REF: 1,
   SETUP_TABLE: 2,
-  DUMP_TABLE: 3,
-  TRANSFER: 4,
   COPY: 5,
   QUERY_SIZE: 6,
-  UNMAP_AND_REPLACE: 7,
   SET_VERSION: 8,
-  GET_STATUS_FRAMES: 9,
   GET_VERSION: 10,
   SWAP_GRANT_REF: 11,
-  CACHE_FLUSH: 12,
 } as const;
 
 /** Bits of gnttab_map_grant_ref's flags. */
@@ -32,9 +27,6 @@ export const GNTMAP = {
 
 /** Bits of gnttab_copy's flags. */
 export const GNTCOPY = { SOURCE_GREF: 0x1, DEST_GREF: 0x2 } as const;
-
-/** Bits of gnttab_cache_flush's op. */
-export const GNTTAB_CACHE = { CLEAN: 0x1, INVAL: 0x2, SOURCE_GREF: 0x80000000 } as const;
 
 /** Offsets of gnttab_map_grant_ref. */
 export const GNTTAB_MAP_GRANT_REF = {
@@ -57,15 +49,6 @@ export const GNTTAB_UNMAP_GRANT_REF = {
   SIZE: 24,
 } as const;
 
-/** Offsets of gnttab_unmap_and_replace. */
-export const GNTTAB_UNMAP_AND_REPLACE = {
-  HOST_ADDR: 0,
-  NEW_ADDR: 8,
-  HANDLE: 16,
-  STATUS: 20,
-  SIZE: 24,
-} as const;
-
 /** Offsets of gnttab_setup_table. */
 export const GNTTAB_SETUP_TABLE = {
   DOM: 0,
@@ -74,9 +57,6 @@ export const GNTTAB_SETUP_TABLE = {
   FRAME_LIST: 12,
   SIZE: 16,
 } as const;
-
-/** Offsets of gnttab_transfer. */
-export const GNTTAB_TRANSFER = { MFN: 0, DOMID: 4, REF: 8, STATUS: 12, SIZE: 16 } as const;
 
 /** Offsets of gnttab_copy. */
 export const GNTTAB_COPY = {
@@ -103,26 +83,8 @@ export const GNTTAB_QUERY_SIZE = {
 /** Offsets of gnttab_set_version. */
 export const GNTTAB_SET_VERSION = { VERSION: 0, SIZE: 4 } as const;
 
-/** Offsets of gnttab_get_status_frames. */
-export const GNTTAB_GET_STATUS_FRAMES = {
-  NR_FRAMES: 0,
-  DOM: 4,
-  STATUS: 6,
-  FRAME_LIST: 8,
-  SIZE: 12,
-} as const;
-
 /** Offsets of gnttab_get_version. */
 export const GNTTAB_GET_VERSION = { DOM: 0, VERSION: 4, SIZE: 8 } as const;
 
 /** Offsets of gnttab_swap_grant_ref. */
 export const GNTTAB_SWAP_GRANT_REF = { REF_A: 0, REF_B: 4, STATUS: 8, SIZE: 12 } as const;
-
-/** Offsets of gnttab_cache_flush. */
-export const GNTTAB_CACHE_FLUSH = {
-  DEV_BUS_ADDR: 0,
-  OFFSET: 8,
-  LENGTH: 10,
-  OP: 12,
-  SIZE: 16,
-} as const;

@@ -156,19 +156,6 @@ Deno.test("GNTTABOP_unmap_grant_ref refuses wrong handles, places and bus addres
   assertEquals([guest.unmap(0, GFN, bus), guest.unmap(0, GFN)], [OKAY, BAD_HANDLE]);
 });
 
-Deno.test("GNTTABOP_unmap_and_replace only unmaps an HVM guest's page", () => {
-  const guest = new GrantGuest();
-  guest.dom0Grants(8);
-  guest.map({ gref: 8, gfn: GFN });
-  const replace = (handle: number, to: bigint) => {
-    const op = guest.struct([0, 8, BigInt(GFN) << 12n], [8, 8, to], [16, 4, handle]);
-    assertEquals(guest.op(7, op), 0);
-    return guest.status(20);
-  };
-  assertEquals([replace(5, 0x1000n), replace(0, 0x1000n)], [BAD_HANDLE, GENERAL_ERROR]);
-  assertEquals([replace(0, 0n), guest.dom0Flags(8)], [OKAY, PERMIT]);
-});
-
 Deno.test("A page that is granted to the guest cannot be granted on by its frame, but copied", () => {
   const guest = new GrantGuest();
   const page = guest.dom0Grants(8);
