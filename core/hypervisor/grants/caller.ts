@@ -84,27 +84,11 @@ export class GrantCaller {
   }
 
   /**
-   * Serves an array of structures: ECX points to it, EDX counts.
-   * @param serve works on {@link GuestCall.fields}, which came from its argument; 0, or a negative
-   *   error number that ends the call
-   * @returns 0 or an error number
-   */
-  array(call: GuestCall, size: number, serve: (pointer: number) => number): number {
-    const { second: base, third: count } = call;
-    const now = Math.min(count, PREEMPT_AFTER);
-    for (let i = 0; i < now; i++) {
-      if (!call.load(base + i * size, size)) return -ERRNO.EFAULT;
-      const result = serve(base + i * size);
-      if (result !== 0) return result;
-    }
-    if (now < count) call.goOn(call.first, base + now * size, count - now);
-    return 0;
-  }
-
-  /**
-   * Serves an array whose elements have a status each. Those that were served keep theirs when a
-   * later one cannot be read.
+   * Serves an array of structures that ECX points to and EDX counts. Each has a status; those that
+   * were served keep theirs when a later one cannot be read.
+   * @param serve works on {@link GuestCall.fields}, which came from its argument
    * @param whole all of a structure is written back, not the status alone
+   * @returns 0 or an error number
    */
   forEach(
     call: GuestCall,
@@ -112,10 +96,16 @@ export class GrantCaller {
     serve: () => GrantStatus,
     whole: boolean = false,
   ): number {
-    return this.array(call, SIZE, (pointer) => {
+    const { second: base, third: count } = call;
+    const now = Math.min(count, PREEMPT_AFTER);
+    for (let i = 0; i < now; i++) {
+      const pointer = base + i * SIZE;
+      if (!call.load(pointer, SIZE)) return -ERRNO.EFAULT;
       call.fields.setInt16(STATUS, serve(), true);
       const stored = whole ? call.store(pointer, SIZE) : call.store(pointer + STATUS, 2, STATUS);
-      return stored ? 0 : -ERRNO.EFAULT;
-    });
+      if (!stored) return -ERRNO.EFAULT;
+    }
+    if (now < count) call.goOn(call.first, base + now * SIZE, count - now);
+    return 0;
   }
 }

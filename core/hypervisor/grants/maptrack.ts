@@ -41,11 +41,6 @@ export class Maptrack {
     return this.#mappings.length / MAPTRACK_PER_PAGE;
   }
 
-  /** All mappings that there are. */
-  get mappings(): GrantMapping[] {
-    return this.#mappings.filter((mapping) => mapping !== undefined);
-  }
-
   /** A handle for a mapping; `undefined` when there are too many. */
   add(mapping: GrantMapping): number | undefined {
     const handle = this.#take() ?? this.#grow();
