@@ -3,7 +3,7 @@
  * guest sees their state is the business of an ABI: the 2-level one, until the guest asks for FIFO.
  * Source: Xen public header event_channel.h; xen/common/event_channel.c.
  *
- * Port 0 is never valid. The guest's unbound ports that name dom0 are bound by backends through
+ * Port 0 is never bound. The guest's unbound ports that name dom0 are bound by backends through
  * {@link EventChannels.bindInterdomain}; dom0's own ports are callbacks.
  * @module
  */
@@ -89,9 +89,9 @@ export class EventChannels {
     return this.#channels[evtchnPort];
   }
 
-  /** A number that a port can have. */
+  /** A number that a port can have. Port 0 is one that is closed for ever. */
   isPort(evtchnPort: number): boolean {
-    return evtchnPort > 0 && evtchnPort < this.#ops.limit;
+    return evtchnPort < this.#ops.limit;
   }
 
   isPending(evtchnPort: number): boolean {
@@ -111,11 +111,12 @@ export class EventChannels {
    */
   connect(remoteDomid: number, remotePort: number): number {
     const remote = this.#resolve(remoteDomid);
-    if (remote !== this.domid) return remote === DOM0 ? -ERRNO.EINVAL : -ERRNO.ESRCH;
-    const peer = this.#channels[remotePort];
-    if (peer?.state !== "unbound" || peer.remoteDomid !== this.domid) return -ERRNO.EINVAL;
-    const port = this.#open(this.#loopback(remotePort));
+    if (remote !== this.domid && remote !== DOM0) return -ERRNO.ESRCH;
+    const port = this.#freePort();
     if (port < 0) return port;
+    const peer = remote === DOM0 ? undefined : this.#channels[remotePort];
+    if (peer?.state !== "unbound" || peer.remoteDomid !== this.domid) return -ERRNO.EINVAL;
+    this.#occupy(port, this.#loopback(remotePort));
     this.#channels[remotePort] = this.#loopback(port);
     this.#ops.setPending(port);
     return port;
@@ -219,6 +220,8 @@ export class EventChannels {
   /** EVTCHNOP_set_priority. */
   setPriority(evtchnPort: number, priority: number): number {
     if (!this.isPort(evtchnPort)) return -ERRNO.EINVAL;
+    const isClosed = this.#channels[evtchnPort] === undefined;
+    if (isClosed && this.#fifo !== undefined) return -ERRNO.EACCES;
     return this.#ops.setPriority(evtchnPort, priority);
   }
 
@@ -286,15 +289,24 @@ export class EventChannels {
 
   /** Takes the lowest free port. @returns the port, or -ENOSPC */
   #open(channel: Channel): number {
+    const port = this.#freePort();
+    if (port > 0) this.#occupy(port, channel);
+    return port;
+  }
+
+  /** @returns the lowest free port, or -ENOSPC */
+  #freePort(): number {
     let port = this.#mayBeFree;
     while (this.#channels[port] !== undefined) port++;
     this.#mayBeFree = port;
     while (this.#channels[port] !== undefined || this.#ops.isBusy(port)) port++;
-    if (port >= this.#ops.limit) return -ERRNO.ENOSPC;
+    return port < this.#ops.limit ? port : -ERRNO.ENOSPC;
+  }
+
+  #occupy(port: number, channel: Channel): void {
     while (this.#channels.length < port) this.#channels.push(undefined);
     this.#channels[port] = channel;
     this.#ops.init(port);
-    return port;
   }
 
   #resolve(domid: number): number {

@@ -179,7 +179,7 @@ export class SchedOps {
     this.#pollCount = 0;
     for (let i = 0; i < count; i++) {
       const port = fields.getUint32(i * 4, true);
-      if (port !== 0 && !this.#events.isPort(port)) return -ERRNO.EINVAL;
+      if (!this.#events.isPort(port)) return -ERRNO.EINVAL;
       if (this.#events.isPending(port)) return 0;
       this.#pollPorts[i] = port;
     }

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { type Field, SCRATCH, XenGuest } from "../../../helpers/xen_guest.ts";
 
-const [EPERM, ENOENT, ESRCH, EFAULT] = [-1, -2, -3, -14] as const;
+const [EPERM, ENOENT, ESRCH, EACCES, EFAULT] = [-1, -2, -3, -13, -14] as const;
 const [EEXIST, EINVAL, ENOSPC, ENOSYS, EOPNOTSUPP] = [-17, -22, -28, -38, -95] as const;
 
 const SELF = 0x7ff0;
@@ -29,8 +29,8 @@ function makeGuest(evtchnFifo: boolean): XenGuest {
   return guest;
 }
 
-/** Numbers that no port has in either ABI. */
-const NO_PORTS = [0, 1 << 17, 0xffffffff] as const;
+/** Numbers that no port has in either ABI; 0 is one, and nobody's. */
+const NO_PORTS = [1 << 17, 0xffffffff] as const;
 
 type Row = readonly [result: number, ...fields: readonly Field[]];
 
@@ -43,7 +43,7 @@ interface Command {
 }
 
 const noPorts = (...more: readonly Field[]): Row[] =>
-  NO_PORTS.map((port) => [EINVAL, [0, 4, port], ...more] as const);
+  [0, ...NO_PORTS].map((port) => [EINVAL, [0, 4, port], ...more] as const);
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   bind_interdomain: {
@@ -55,7 +55,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       [EINVAL, [0, 2, SELF], [4, 4, PORT.forDom0]], // waits for somebody else
       [EINVAL, [0, 2, 1], [4, 4, PORT.ipi]],
       [EINVAL, [0, 2, 1], [4, 4, PORT.closed]],
-      ...NO_PORTS.map((port) => [EINVAL, [0, 2, SELF], [4, 4, port]] as const),
+      ...[0, ...NO_PORTS].map((port) => [EINVAL, [0, 2, SELF], [4, 4, port]] as const),
       [EINVAL, [0, 2, 0], [4, 4, 1]], // dom0 is nobody's frontend
       [ESRCH, [0, 2, 9], [4, 4, 1]],
       [ESRCH, [0, 2, 0x7ff4], [4, 4, 1]],
@@ -105,7 +105,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     number: 5,
     size: 24,
     rows: [
-      ...[1, 2, 3, 4, 5, 6].map((port) => [0, [0, 2, SELF], [4, 4, port]] as const),
+      ...[0, 1, 2, 3, 4, 5, 6].map((port) => [0, [0, 2, SELF], [4, 4, port]] as const),
       [0, [0, 2, 1], [4, 4, 1]],
       [EPERM, [0, 2, 0], [4, 4, 1]],
       [ESRCH, [0, 2, 9], [4, 4, 1]],
@@ -147,7 +147,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   unmask: {
     number: 9,
     size: 4,
-    rows: [...[1, 2, 3, 4, 5, 6].map((port) => [0, [0, 4, port]] as const), ...noPorts()],
+    rows: [
+      ...[0, 1, 2, 3, 4, 5, 6].map((port) => [0, [0, 4, port]] as const),
+      ...NO_PORTS.map((port) => [EINVAL, [0, 4, port]] as const),
+    ],
   },
   reset: {
     number: 10,
@@ -199,9 +202,11 @@ const FIFO_COMMANDS: Readonly<Record<"absent" | "offered" | "in use", Record<str
       size: 8,
       rows: [
         [0, [0, 4, 1], [4, 4, 0]],
-        [0, [0, 4, PORT.closed], [4, 4, 15]],
+        [EACCES, [0, 4, PORT.closed], [4, 4, 15]],
+        [EACCES, [0, 4, PORT.closed], [4, 4, 16]],
+        [EACCES, [0, 4, 0], [4, 4, 7]],
         [EINVAL, [0, 4, 1], [4, 4, 16]],
-        ...noPorts([4, 4, 0]),
+        ...NO_PORTS.map((port) => [EINVAL, [0, 4, port], [4, 4, 0]] as const),
       ],
     },
   },
@@ -266,6 +271,16 @@ for (const name of BINDERS) {
     assertEquals(guest.u32(COMMANDS[name]!.portAt!), 900);
   });
 }
+
+// Source: evtchn_bind_interdomain() of xen/common/event_channel.c looks for a port of its own first.
+Deno.test("EVTCHNOP_bind_interdomain answers -ENOSPC whatever the remote port is", () => {
+  const guest = makeGuest(false);
+  while (guest.xen.events.bindIpi(0) > 0);
+  const bind = (domid: number, port: number) =>
+    guest.call(32, 0, guest.struct([0, 2, domid], [4, 4, port]));
+  assertEquals([bind(SELF, PORT.ipi), bind(SELF, 5000), bind(0, 1)], [ENOSPC, ENOSPC, ENOSPC]);
+  assertEquals(bind(9, 1), ESRCH);
+});
 
 Deno.test("EVTCHNOP_close a second time finds nothing", () => {
   const guest = makeGuest(false);

@@ -153,7 +153,7 @@ Deno.test("EVTCHNOP_close, bind_ipi, bind_vcpu and unmask refuse what is not the
   assertEquals(close(guest, 5), EINVAL);
   assertEquals(close(guest, 4096), EINVAL);
   assertEquals(bindIpi(guest, 1), ENOENT);
-  assertEquals([0, 1024].map((port) => unmask(guest, port)), [EINVAL, EINVAL]);
+  assertEquals([0, 1024].map((port) => unmask(guest, port)), [0, EINVAL]);
   bindVirq(guest, 0);
   const unbound = guest.allocateUnbound();
   const bindVcpu = (port: number, vcpu: number) =>
@@ -222,7 +222,7 @@ Deno.test("EVTCHNOP_status tells states by their numbers", () => {
   assertEquals(status(2), [5, 0, 0, 0]);
   assertEquals(status(3), [1, 0, 0, 0]);
   assertEquals(status(4), [2, 0, 0, 1]);
-  assertEquals(status(5), [0, 0, 0, 0]);
+  assertEquals([status(5), status(0)], [[0, 0, 0, 0], [0, 0, 0, 0]]);
   assertEquals(guest.memory.read8(0x8000 + 24), 0xa5);
   assertEquals(guest.call(32, 5, guest.struct([0, 2, 0x7ff0], [4, 4, 1024])), EINVAL);
   assertEquals(guest.call(32, 5, guest.struct([0, 2, 0], [4, 4, 1])), EPERM);
