@@ -76,7 +76,10 @@ export interface BlkbackRingParts {
   readonly onDrained: () => void;
 }
 
-/** The worker sleeps so long after a request that makes no sense: a bad client is a slow one. */
+/**
+ * The worker sleeps so long after a request that makes no sense, a discard apart: a bad client is a slow
+ * one.
+ */
 const BACK_OFF: Ns = 1e6;
 
 /**
@@ -352,7 +355,8 @@ export class BlkbackRing {
 
   #fail(slot: RequestSlot, status: number): void {
     this.#answer(slot, status);
-    const isPunished = status === BLKIF_RSP.ERROR && this.#ending === undefined;
+    const isPunished = status === BLKIF_RSP.ERROR && this.#ending === undefined &&
+      slot.request.operation !== BLKIF_OP.DISCARD;
     if (isPunished) this.#backOff.armAfter(BACK_OFF);
   }
 

@@ -54,7 +54,7 @@ export function refusalOf(request: BlkifRequest, limits: BlkifLimits): Refusal |
     case BLKIF_OP.INDIRECT:
       return badIndirect(request, limits);
     case BLKIF_OP.DISCARD:
-      return badDiscard(request, limits);
+      return writeProtected(limits);
     default:
       return UNSUPPORTED;
   }
@@ -66,12 +66,15 @@ export function refusalOf(request: BlkifRequest, limits: BlkifLimits): Refusal |
  */
 export function rangeRefusalOf(
   request: BlkifRequest,
-  { sectorCount, blockSectors }: BlkifLimits,
+  { sectorCount, blockSectors, canDiscard }: BlkifLimits,
 ): Refusal | undefined {
   const { sectors } = request;
+  const isDiscard = request.operation === BLKIF_OP.DISCARD;
   if (sectors === NO_SECTORS) return BAD_SEGMENT;
-  if (sectors === 0 && request.operation !== BLKIF_OP.DISCARD) return undefined;
+  if (sectors === 0 && !isDiscard) return undefined;
   if (request.sector + sectors > sectorCount) return PAST_END;
+  if (isDiscard && !canDiscard) return UNSUPPORTED;
+  if (isDiscard && request.secure) return SECURE;
   const isAligned = request.sector % blockSectors === 0 && request.granule % blockSectors === 0;
   return isAligned ? undefined : UNALIGNED;
 }
@@ -95,10 +98,4 @@ function badIndirect(request: BlkifRequest, limits: BlkifLimits): Refusal | unde
   if (segmentCount > MAX_INDIRECT_SEGMENTS) return TOO_MANY_INDIRECT;
   return empty(request) ??
     (dataOperation === BLKIF_OP.WRITE ? writeProtected(limits) : undefined);
-}
-
-function badDiscard({ secure }: BlkifRequest, limits: BlkifLimits): Refusal | undefined {
-  if (limits.readOnly) return WRITE_PROTECTED;
-  if (!limits.canDiscard) return UNSUPPORTED;
-  return secure ? SECURE : undefined;
 }
