@@ -60,6 +60,7 @@ export class EventChannels {
   /** By VIRQ: the port it is bound to, 0 = none. */
   readonly #virqPorts: Uint32Array = new Uint32Array(VIRQ_LIMIT);
   #nextDom0Port = 1;
+  #raised = 0;
   #sentByGuest = 0;
   #sentByDom0 = 0;
 
@@ -78,6 +79,11 @@ export class EventChannels {
   /** The guest has an event that it has not taken note of. */
   get upcallPending(): boolean {
     return this.#shared.upcallPending;
+  }
+
+  /** Events that have become pending so far, masked ones too. */
+  get raised(): number {
+    return this.#raised;
   }
 
   get counters(): EventCounters {
@@ -118,7 +124,7 @@ export class EventChannels {
     if (peer?.state !== "unbound" || peer.remoteDomid !== this.domid) return -ERRNO.EINVAL;
     this.#occupy(port, this.#loopback(remotePort));
     this.#channels[remotePort] = this.#loopback(port);
-    this.#ops.setPending(port);
+    this.#raise(port);
     return port;
   }
 
@@ -172,7 +178,7 @@ export class EventChannels {
         channel.signal();
         return 0;
       case "ipi":
-        this.#ops.setPending(evtchnPort);
+        this.#raise(evtchnPort);
         return 0;
       case "unbound":
         return 0;
@@ -230,7 +236,7 @@ export class EventChannels {
   /** Raises a VIRQ; nothing happens while the guest has not bound it. */
   raiseVirq(virq: number): void {
     const port = this.#virqPorts[virq] ?? 0;
-    if (port !== 0) this.#ops.setPending(port);
+    if (port !== 0) this.#raise(port);
   }
 
   /** A port that the toolstack opens in the guest for dom0, for xenstore or the console. */
@@ -267,7 +273,7 @@ export class EventChannels {
         if (!isBound()) return;
         this.#sentByDom0++;
         this.#dom0.charge(DOM0_COST.notify, this.#notifyNs);
-        this.#ops.setPending(remotePort);
+        this.#raise(remotePort);
       },
       close: () => {
         if (isBound()) this.#channels[remotePort] = waiting;
@@ -280,11 +286,16 @@ export class EventChannels {
       state: "interdomain",
       remoteDomid: this.domid,
       remotePort: peerPort,
-      signal: () => this.#ops.setPending(peerPort),
+      signal: () => this.#raise(peerPort),
       hangUp: () => {
         this.#channels[peerPort] = { state: "unbound", remoteDomid: this.domid };
       },
     };
+  }
+
+  #raise(evtchnPort: number): void {
+    if (!this.#ops.isPending(evtchnPort)) this.#raised++;
+    this.#ops.setPending(evtchnPort);
   }
 
   /** Takes the lowest free port. @returns the port, or -ENOSPC */

@@ -69,6 +69,8 @@ export class SchedOps {
   readonly #pollTimer: Timer;
   readonly #pollPorts: Uint32Array = new Uint32Array(POLL_LIMIT);
   #pollCount = 0;
+  /** Events that there had been when the poll began. */
+  #raisedBefore = 0;
   #waitingFor: "nothing" | "upcall" | "ports" = "nothing";
 
   constructor(
@@ -89,7 +91,7 @@ export class SchedOps {
       case "upcall":
         return !this.#events.upcallPending;
       case "ports":
-        return !this.#polledPortPending();
+        return !this.#hasPolledEvent();
       default:
         return false;
     }
@@ -184,6 +186,7 @@ export class SchedOps {
       this.#pollPorts[i] = port;
     }
     this.#pollCount = count;
+    this.#raisedBefore = this.#events.raised;
     this.#waitUntil(deadline);
     return 0;
   }
@@ -194,7 +197,9 @@ export class SchedOps {
     if (deadline !== 0 && deadline !== Infinity) this.#pollTimer.armAt(deadline);
   }
 
-  #polledPortPending(): boolean {
+  /** Xen keeps the port of a poll for one, and else wakes for any. */
+  #hasPolledEvent(): boolean {
+    if (this.#pollCount !== 1 && this.#events.raised !== this.#raisedBefore) return true;
     for (let i = 0; i < this.#pollCount; i++) {
       if (this.#events.isPending(this.#pollPorts[i] ?? 0)) return true;
     }

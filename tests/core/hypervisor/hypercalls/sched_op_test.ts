@@ -43,6 +43,26 @@ Deno.test("SCHEDOP_poll blocks until one of its ports is pending", () => {
   assertEquals(guest.xen.blocked, false);
 });
 
+// Source: do_poll(), and evtchn_check_pollers() of xen/common/event_channel.c.
+Deno.test("SCHEDOP_poll for no port, or for several, ends with whatever event comes", () => {
+  for (const ports of [[], [5, 6]]) {
+    const guest = timedGuest();
+    guest.memory.write32(SHARED + 2176, 0xffffffff);
+    guest.memory.write32(PENDING, 1 << 5 | 1 << 6); // nobody's
+    assertEquals([poll(guest, ports), guest.xen.blocked], [0, true]);
+    guest.xen.events.raiseVirq(0);
+    assertEquals(guest.xen.blocked, false);
+    assertEquals([poll(guest, ports), guest.xen.blocked], [0, true], "it has been pending before");
+    guest.xen.events.raiseVirq(0);
+    assertEquals(guest.xen.blocked, true, "nothing new");
+  }
+  const guest = timedGuest();
+  const ipi = guest.xen.events.bindIpi(0);
+  poll(guest, [ipi]);
+  guest.xen.events.raiseVirq(0);
+  assertEquals(guest.xen.blocked, true, "of one, nothing else counts");
+});
+
 Deno.test("SCHEDOP_poll ends with its timeout", () => {
   const guest = timedGuest();
   guest.clock.moveTo(1_000);
