@@ -48,6 +48,17 @@ const E820_ENTRY = { ADDR: 0, LENGTH: 8, TYPE: 16, SIZE: 20 } as const;
 const EXTENT_SHIFT = 6;
 const COMMAND_MASK = (1 << EXTENT_SHIFT) - 1;
 
+/** Commands that are done at once: there is nothing to go on with. */
+const AT_ONCE: readonly number[] = [
+  XENMEM.MAXIMUM_RAM_PAGE,
+  XENMEM.CURRENT_RESERVATION,
+  XENMEM.MAXIMUM_RESERVATION,
+  XENMEM.REMOVE_FROM_PHYSMAP,
+];
+
+/** Flag of a reservation: pages come when they are touched. A domain cannot have it so for itself. */
+const XENMEMF_POPULATE_ON_DEMAND = 1 << 16;
+
 /** Pages after which a call is made again for the rest. */
 const PREEMPT_AFTER = 1024;
 /** Largest extent of an unprivileged domain: 2 MiB. */
@@ -71,11 +82,19 @@ export interface MemoryOpTargets extends PhysmapTargets {
 export function memoryOp(targets: MemoryOpTargets, call: GuestCall): number {
   const { domid, reservation } = targets;
   const start = call.first >>> EXTENT_SHIFT;
-  switch (call.first & COMMAND_MASK) {
+  const command = call.first & COMMAND_MASK;
+  if (start !== 0 && AT_ONCE.includes(command)) return -ERRNO.EINVAL;
+  switch (command) {
     case XENMEM.DECREASE_RESERVATION:
       return eachExtent(domid, call, start, (gfn, pages) => reservation.decrease(gfn, pages));
     case XENMEM.POPULATE_PHYSMAP:
-      return eachExtent(domid, call, start, (gfn, pages) => reservation.populate(gfn, pages));
+      return eachExtent(
+        domid,
+        call,
+        start,
+        (gfn, pages, flags) =>
+          (flags & XENMEMF_POPULATE_ON_DEMAND) === 0 && reservation.populate(gfn, pages),
+      );
   }
   switch (call.first) {
     case XENMEM.MAXIMUM_RAM_PAGE:
@@ -112,10 +131,10 @@ function eachExtent(
   domid: number,
   call: GuestCall,
   start: number,
-  serve: (gfn: number, pages: number) => boolean,
+  serve: (gfn: number, pages: number, memFlags: number) => boolean,
 ): number {
   const { fields } = call;
-  const { EXTENT_START, NR_EXTENTS, EXTENT_ORDER, DOMID, SIZE } = XEN_MEMORY_RESERVATION;
+  const { EXTENT_START, NR_EXTENTS, EXTENT_ORDER, MEM_FLAGS, DOMID, SIZE } = XEN_MEMORY_RESERVATION;
   if (!call.load(call.second, SIZE)) return start;
   if (checkTarget(fields.getUint16(DOMID, true), domid) !== 0) return start;
   const [extents, count] = [
@@ -123,12 +142,13 @@ function eachExtent(
     fields.getUint32(NR_EXTENTS, true),
   ];
   const order = fields.getUint32(EXTENT_ORDER, true);
+  const memFlags = fields.getUint32(MEM_FLAGS, true);
   if (order > MAX_ORDER || count > 0xffffffff >>> EXTENT_SHIFT || start >= count) return start;
   const pages = 1 << order;
   const now = Math.min(count, start + (PREEMPT_AFTER >> order));
   for (let i = start; i < now; i++) {
     if (!call.load(extents + 4 * i, 4)) return i;
-    if (!serve(fields.getUint32(0, true), pages)) return i;
+    if (!serve(fields.getUint32(0, true), pages, memFlags)) return i;
   }
   if (now < count) {
     const command = call.first & COMMAND_MASK;

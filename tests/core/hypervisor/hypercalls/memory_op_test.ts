@@ -211,7 +211,29 @@ Deno.test("memory_op goes on with many extents, the number of those done above t
     [2500, false, 2048 << 6 | 1],
   ]);
   assertEquals(given, Array.from({ length: 2500 }, (_, i) => i));
-  assertEquals(guest.call(12, 1 << 6 | 3, guest.struct([0, 2, 1])), ENOSYS);
+});
+
+// Source: do_memory_op() of xen/common/memory.c.
+Deno.test("memory_op goes on with nothing that has no extents", () => {
+  const guest = new XenGuest();
+  assertEquals([2, 3, 4, 15].map((command) => guest.call(12, 1 << 6 | command, 0xe0000000)), [
+    ...[EINVAL, EINVAL, EINVAL, EINVAL],
+  ]);
+});
+
+// Source: populate_physmap() there.
+Deno.test("XENMEM_populate_physmap gives a guest no pages on its own demand", () => {
+  const guest = new XenGuest();
+  decrease(guest, [20]);
+  guest.memory.write32(LIST, 20);
+  const populateOnDemand = 1 << 16;
+  const fields = [[0, 4, LIST], [4, 4, 1], [8, 4, 0], [12, 4, populateOnDemand], [
+    16,
+    2,
+    1,
+  ]] as const;
+  assertEquals(guest.call(12, 6, guest.struct(...fields)), 0);
+  assertEquals(guest.memory.page(20), undefined);
 });
 
 // ---- memory map --------------------------------------------------------------------------------
