@@ -120,7 +120,6 @@ export class AtapiDrive implements Drive, IdentifiedDrive {
 
   /** Ends a command: status, interrupt. */
   end(error: number): void {
-    if (error !== 0) this.#cable.busMaster.stop();
     this.error = error;
     this.status = error === 0 ? SR_IDLE : SR_DRDY | SR_ERR;
     this.#cable.interrupt();

@@ -107,7 +107,7 @@ export class PacketRunner {
 
   /** Starts a data phase by DMA once both the command and the Start bit are there. */
   tryDma(): void {
-    if (this.#phase !== "start" || !this.#cable.busMaster.started) return;
+    if (this.#phase !== "start" || !this.#cable.busMaster.active) return;
     const { count } = this.#range;
     const bytes = count === 0 ? this.#filled + this.#filled % 2 : count * BLOCK_BYTES;
     switch (this.#cable.busMaster.prepare(bytes, true)) {
@@ -253,6 +253,7 @@ export class PacketRunner {
   }
 
   #end(sense: Sense, error: number): void {
+    if (error !== 0 && this.#usesDma) this.#cable.busMaster.stop();
     this.#phase = "idle";
     this.#drive.unit.sense = sense;
     this.#drive.taskfile.count = REASON_CD | REASON_IO;

@@ -101,8 +101,9 @@ export class BusMaster implements PortDevice {
     this.#onStart = onStart;
   }
 
-  get started(): boolean {
-    return (this.#command & BM_START) !== 0;
+  /** The host has set Start, and no transfer has come to its end since. */
+  get active(): boolean {
+    return (this.#status & BM_ACTIVE) !== 0;
   }
 
   /** The prepared transfer as segments of a disk request. */
@@ -162,10 +163,10 @@ export class BusMaster implements PortDevice {
   }
 
   #writeCommand(value: number): void {
-    const wasStarted = this.started;
+    const changed = this.#command ^ value;
     this.#command = value & (BM_START | BM_TO_MEMORY);
-    if (wasStarted === this.started) return;
-    if (wasStarted) return this.stop();
+    if ((changed & BM_START) === 0) return;
+    if ((value & BM_START) === 0) return this.stop();
     this.#status |= BM_ACTIVE;
     this.#onStart();
   }

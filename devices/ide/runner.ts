@@ -109,7 +109,7 @@ export class CommandRunner {
   /** Starts the transfer of a DMA command once both the command and the Start bit are there. */
   tryDma(): void {
     if (!this.#running || !this.#isDma() || this.#inFlight !== "nothing") return;
-    if (!this.#cable.busMaster.started) return;
+    if (!this.#cable.busMaster.active) return;
     const bytes = this.#sectors * SECTOR_SIZE;
     switch (this.#cable.busMaster.prepare(bytes, this.#isRead())) {
       case "short":
@@ -366,7 +366,7 @@ export class CommandRunner {
 
   #end(error: number, fault: number = 0): void {
     this.#running = false;
-    if (error !== 0) this.#cable.busMaster.stop();
+    if (error !== 0 && this.#isDma()) this.#cable.busMaster.stop();
     this.#drive.error = error;
     this.#drive.status = SR_IDLE | fault | (error === 0 ? 0 : SR_ERR);
     this.#cable.interrupt();

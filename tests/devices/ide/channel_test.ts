@@ -498,6 +498,30 @@ Deno.test("IdeChannel submits a transfer once when the host sets Start again in 
   assertEquals([ide.in8(BM + 2), disk.log], [0x04, ["read 7+1"]]);
 });
 
+Deno.test("IdeChannel begins a transfer when Start changes to 1, as it does in QEMU", () => {
+  const { disk, ide } = bench();
+  ide.prds(0x8000, [[0x3000, SECTOR]]);
+  ide.out32(BM + 4, 0x8000);
+  ide.out8(BM, 9);
+  ide.lba28(0xc8, 5, 1);
+  disk.complete();
+  assertEquals([ide.in8(0x1f7), ide.in8(BM), ide.in8(BM + 2)], [0x50, 9, 0x04]);
+  ide.lba28(0xc8, 6, 1);
+  ide.out8(BM, 9);
+  assertEquals([ide.in8(0x1f7), ide.in8(BM + 2), disk.log], [0x58, 0x04, ["read 5+1"]]);
+  ide.out8(BM, 8);
+  ide.out8(BM, 9);
+  disk.complete();
+  assertEquals([ide.in8(0x1f7), ide.memory.slice(0x3000, SECTOR)], [0x50, disk.sectors(6, 1)]);
+});
+
+Deno.test("IdeChannel leaves the bus master to the commands that use it", () => {
+  const { ide } = bench();
+  ide.out8(BM, 9);
+  ide.out8(0x1f7, 0xa1);
+  assertEquals([ide.in8(0x1f7), ide.in8(BM + 2)], [0x51, 0x05]);
+});
+
 Deno.test("IdeChannel is busy until FLUSH CACHE is durable", () => {
   const { disk, ide } = bench();
   for (const command of [0xe7, 0xea]) {
