@@ -61,7 +61,7 @@ export class PacketRunner {
   #phase: Phase = "idle";
   #opcode = 0;
   #usesDma = false;
-  #limit = 0; // bytes of a burst, even
+  #limit = 0; // bytes of a burst; even when there are several
   #fetched = 0; // blocks that the last disk request was for
   #filled = 0; // bytes for the host in the buffer
   #taken = 0; // of those, offered to the host
@@ -77,7 +77,7 @@ export class PacketRunner {
     const { taskfile } = this.#drive;
     if ((taskfile.features & FEATURE_OVERLAP) !== 0) return this.#drive.end(ER_ABRT);
     this.#usesDma = (taskfile.features & FEATURE_DMA) !== 0;
-    this.#limit = taskfile.byteCount & ~1;
+    this.#limit = taskfile.byteCount;
     this.#phase = "packet";
     this.#drive.error = 0;
     this.#drive.status = SR_DATA_READY;
@@ -148,6 +148,8 @@ export class PacketRunner {
       this.block.bytes.set(outcome);
       this.block.bytes[outcome.length] = 0; // of a last word that is half used
     }
+    const total = this.#filled || this.#range.count * BLOCK_BYTES;
+    if (total > this.#limit) this.#limit &= ~1;
     if (this.#usesDma) this.#awaitStart();
     else if (this.#limit === 0) this.#fail(SENSE.INVALID_FIELD);
     else if (this.#filled > 0) this.#offer();

@@ -114,6 +114,17 @@ Deno.test("AtapiDrive gives an odd length in whole words", () => {
   assertEquals([[...dma.data], dma.status], [[5, 0x80, 0, 0x21, 31, 0], 0x50]);
 });
 
+Deno.test("AtapiDrive gives in one burst what an odd byte count limit has room for, as in QEMU", () => {
+  const cd = new CdBench(4);
+  const bursts = (limit: number, length: number): readonly number[] => {
+    return cd.pio([0x12, 0, 0, 0, length], limit).bursts;
+  };
+  assertEquals([bursts(5, 5), bursts(35, 35), bursts(35, 36)], [[5], [35], [34, 2]]);
+  assertEquals([bursts(1, 1), bursts(3, 5)], [[1], [2, 2, 1]]);
+  assertEquals(cd.pio(READ_10(0, 1), 2049).bursts, [2048]);
+  assertEquals(cd.pio([0x12, 0, 0, 0, 2], 1).error, 0x54);
+});
+
 Deno.test("AtapiDrive aborts overlap, and PIO data without a byte count limit", () => {
   const cd = new CdBench(4);
   cd.ide.out8(0x1f1, 2);
