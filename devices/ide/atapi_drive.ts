@@ -14,7 +14,7 @@ import { CdUnit } from "./atapi_unit.ts";
 import { setTransferMode } from "./commands.ts";
 import type { Cable, DataPort, Drive } from "./drive.ts";
 import type { DriveIdentity, IdentifiedDrive, IdentifyWords } from "./identify.ts";
-import { fillWords, selected } from "./identify.ts";
+import { BUFFER, DEFAULT_TRANSFER_MODE, fillWords, selected } from "./identify.ts";
 import {
   DIAGNOSTIC_PASSED,
   ER_ABRT,
@@ -27,7 +27,6 @@ import {
   Taskfile,
 } from "./taskfile.ts";
 
-const MULTIWORD_DMA_2 = 0x22;
 const SET_TRANSFER_MODE = 0x03;
 
 const DEVICE_RESET = 0x08;
@@ -36,7 +35,8 @@ const IDENTIFY_PACKET_DEVICE = 0xa1;
 
 const WORDS: IdentifyWords<IdentifiedDrive> = [
   [0, 0x85c0], // ATAPI, CD-ROM, removable, DRQ within 50 µs and without INTRQ, 12-byte packets
-  [49, 0x0300], // LBA, DMA
+  BUFFER,
+  [48, 0x0001, 0x0300], // 32-bit data port access; LBA, DMA
   [53, 0x0007], // words 64-70 and 88 are valid
   [62, 0x0007, (d) => 0x0007 | selected(d, 0x20)], // multiword DMA 0-2
   [64, 0x0003, 180, 180, 300, 180], // PIO 3 and 4; cycle times in ns
@@ -87,7 +87,7 @@ export class AtapiDrive implements Drive, IdentifiedDrive {
   readonly unit: CdUnit;
   status = 0;
   error: number = DIAGNOSTIC_PASSED;
-  transferMode: number = MULTIWORD_DMA_2;
+  transferMode: number = DEFAULT_TRANSFER_MODE;
   readonly #cable: Cable;
   readonly #runner: PacketRunner;
 
@@ -139,7 +139,7 @@ export class AtapiDrive implements Drive, IdentifiedDrive {
   }
 
   softReset(): void {
-    this.transferMode = MULTIWORD_DMA_2;
+    this.transferMode = DEFAULT_TRANSFER_MODE;
     this.diagnose();
   }
 

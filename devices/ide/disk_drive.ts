@@ -9,7 +9,7 @@ import type { Disk } from "../../core/types.ts";
 import { COMMANDS } from "./commands.ts";
 import type { Cable, DataPort, Drive } from "./drive.ts";
 import type { DriveIdentity, IdentifyState } from "./identify.ts";
-import { HARD_DISK, MAX_MULTIPLE } from "./identify.ts";
+import { DEFAULT_TRANSFER_MODE, HARD_DISK, MAX_MULTIPLE } from "./identify.ts";
 import { CommandRunner } from "./runner.ts";
 import {
   DIAGNOSTIC_PASSED,
@@ -26,7 +26,6 @@ const HEADS = 16;
 const SECTORS_PER_TRACK = 63;
 const MAX_CYLINDERS = 16383;
 const MIN_CYLINDERS = 2;
-const ULTRA_DMA_5 = 0x45;
 
 /** A disk, as an ATA drive. */
 export class DiskDrive implements Drive, IdentifyState {
@@ -41,7 +40,7 @@ export class DiskDrive implements Drive, IdentifyState {
   status: number = SR_IDLE;
   error: number = DIAGNOSTIC_PASSED;
   multiple: number = MAX_MULTIPLE;
-  transferMode: number = ULTRA_DMA_5;
+  transferMode: number = DEFAULT_TRANSFER_MODE;
   writeCache = true;
   smartEnabled = true;
   /** Reads that have met a bad sector since power-on. */
@@ -97,7 +96,7 @@ export class DiskDrive implements Drive, IdentifyState {
     if (this.revertOnReset) {
       this.#geometry = this.defaultGeometry;
       this.multiple = MAX_MULTIPLE;
-      this.transferMode = ULTRA_DMA_5;
+      this.transferMode = DEFAULT_TRANSFER_MODE;
     }
     this.diagnose();
   }

@@ -25,6 +25,9 @@ export const HARD_DISK: DriveIdentity = {
 /** Most sectors in one DRQ block of READ/WRITE MULTIPLE. */
 export const MAX_MULTIPLE = 16;
 
+/** Ultra DMA 5: the mode of a drive that the host has not told any other. */
+export const DEFAULT_TRANSFER_MODE = 0x45;
+
 /** What the words tell about a drive of any kind. */
 export interface IdentifiedDrive {
   readonly identity: DriveIdentity;
@@ -57,11 +60,16 @@ const WRITE_CACHE = 0x0020;
 const SMART = 0x0001;
 const READS_ZEROS_AFTER_TRIM = 0x4020; // always the same, and that is zeros
 
+/** Words 20 to 22: a dual-ported caching buffer, its sectors; bytes of ECC. Obsolete, yet shown. */
+export const BUFFER = [20, 3, 512, 4] as const;
+
 const WORDS: IdentifyWords<IdentifyState> = [
   [0, 0x0040], // ATA, not removable
   [1, (d) => d.defaultGeometry.cylinders],
   [3, (d) => d.defaultGeometry.heads],
+  [4, (d) => d.defaultGeometry.sectorsPerTrack * SECTOR_SIZE, SECTOR_SIZE], // unformatted
   [6, (d) => d.defaultGeometry.sectorsPerTrack],
+  BUFFER,
   [47, 0x8000 | MAX_MULTIPLE],
   [48, 0x0001], // 32-bit data port access
   [49, 0x0b00], // IORDY, LBA, DMA

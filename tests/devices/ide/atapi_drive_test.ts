@@ -41,10 +41,11 @@ Deno.test("AtapiDrive answers IDENTIFY PACKET DEVICE with one interrupt", () => 
     0x85c0,
     0x0300,
     0x0007,
-    0x0407,
+    0x0007,
     0x001e,
-    0x003f,
+    0x203f,
   ]);
+  assertEquals([20, 21, 22, 48].map((index) => word(data, index)), [3, 0x200, 4, 1]);
   assertEquals(String.fromCharCode(...data.subarray(54, 66)), "EQUMD DVR-MO");
 });
 

@@ -34,6 +34,7 @@ Deno.test("IDENTIFY DEVICE describes the disk", () => {
   assertEquals(text(words, 23, 4), "2.5+    ");
   assertEquals(text(words, 27, 20).trimEnd(), "QEMU HARDDISK");
   assertEquals([words[1], words[3], words[6]], [130, 16, 63]);
+  assertEquals([4, 5, 20, 21, 22].map((index) => words[index]), [0x7e00, 0x200, 3, 0x200, 4]);
   assertEquals([...words.subarray(54, 62)], [130, 16, 63, 0xffe0, 1, 0x0110, 0, 2]);
   assertEquals([words[47], words[49], words[53], words[80]], [0x8010, 0x0b00, 7, 0xf0]);
   assertEquals([...words.subarray(82, 88)], [0x4021, 0x7400, 0x4000, 0x4021, 0x3400, 0x4000]);
