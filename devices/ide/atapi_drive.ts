@@ -38,7 +38,8 @@ const WORDS: IdentifyWords<IdentifiedDrive> = [
   BUFFER,
   [48, 0x0001, 0x0300], // 32-bit data port access; LBA, DMA
   [53, 0x0007], // words 64-70 and 88 are valid
-  [62, 0x0007, (d) => 0x0007 | selected(d, 0x20)], // multiword DMA 0-2
+  [62, (d) => 0x0007 | selected(d, 0x10)], // single-word DMA 0-2
+  [63, (d) => 0x0007 | selected(d, 0x20)], // multiword DMA 0-2
   [64, 0x0003, 180, 180, 300, 180], // PIO 3 and 4; cycle times in ns
   [71, 30, 30], // ns from PACKET and from SERVICE to bus release
   [80, 0x001e], // ATA-1 to ATA-4

@@ -201,7 +201,13 @@ function setRevert(drive: DiskDrive, enabled: boolean): number {
 }
 
 /** Modes by the high five bits of the count register, and the highest of each family. */
-const HIGHEST_MODE: Readonly<Record<number, number>> = { 0x00: 1, 0x08: 4, 0x20: 2, 0x40: 5 };
+const HIGHEST_MODE: Readonly<Record<number, number>> = {
+  0x00: 1,
+  0x08: 4,
+  0x10: 2,
+  0x20: 2,
+  0x40: 5,
+};
 
 /** SET FEATURES 03h, on a drive of any kind. Returns the Error register. */
 export function setTransferMode(drive: Pick<DiskDrive, "taskfile" | "transferMode">): number {
@@ -209,6 +215,6 @@ export function setTransferMode(drive: Pick<DiskDrive, "taskfile" | "transferMod
   const highest = HIGHEST_MODE[mode & ~7];
   if (highest === undefined || (mode & 7) > highest) return ER_ABRT;
   // A drive keeps its DMA mode when the host sets a PIO mode.
-  if (mode >= 0x20) drive.transferMode = mode;
+  if (mode >= 0x10) drive.transferMode = mode;
   return 0;
 }

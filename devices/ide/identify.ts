@@ -31,7 +31,7 @@ export const DEFAULT_TRANSFER_MODE = 0x45;
 /** What the words tell about a drive of any kind. */
 export interface IdentifiedDrive {
   readonly identity: DriveIdentity;
-  /** As SET FEATURES 03h encodes it: 08h+n PIO, 20h+n multiword DMA, 40h+n Ultra DMA. */
+  /** As SET FEATURES 03h encodes it: 08h+n PIO, 10h+n single-word, 20h+n multiword, 40h+n Ultra DMA. */
   readonly transferMode: number;
 }
 
@@ -79,6 +79,7 @@ const WORDS: IdentifyWords<IdentifyState> = [
   [57, (d) => chsCapacity(d) & 0xffff, (d) => chsCapacity(d) >>> 16],
   [59, (d) => d.multiple === 0 ? 0 : 0x0100 | d.multiple],
   [60, (d) => lba28Capacity(d) & 0xffff, (d) => lba28Capacity(d) >>> 16],
+  [62, (d) => 0x0007 | selected(d, 0x10)], // single-word DMA 0-2
   [63, (d) => 0x0007 | selected(d, 0x20)], // multiword DMA 0-2
   [64, 0x0003, 120, 120, 120, 120], // PIO 3 and 4; cycle times in ns
   [69, (d) => d.canTrim ? READS_ZEROS_AFTER_TRIM : 0],
@@ -148,7 +149,7 @@ function lba28Capacity({ sectorCount }: IdentifyState): number {
   return Math.min(sectorCount, 0x0fffffff);
 }
 
-/** High byte of a word of DMA modes: the one in use, if it is of that family (20h, 40h). */
+/** High byte of a word of DMA modes: the one in use, if it is of that family (10h, 20h, 40h). */
 export function selected({ transferMode }: IdentifiedDrive, family: number): number {
   return (transferMode & ~7) === family ? 0x0100 << (transferMode & 7) : 0;
 }

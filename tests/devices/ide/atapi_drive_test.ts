@@ -64,6 +64,9 @@ Deno.test("AtapiDrive records the transfer mode and aborts other features and di
   assertEquals(ide.in8(0x1f2), 0xff);
   ide.out8(0x1f7, 0xa1);
   assertEquals(word(ide.insl(128), 88), 0x043f);
+  assertEquals(command(0xef, 0x03, 0x11), [0, 0x50]);
+  ide.out8(0x1f7, 0xa1);
+  assertEquals(word(ide.insl(128), 62), 0x0207);
 });
 
 Deno.test("AtapiDrive takes a packet without an interrupt and says what it waits for", () => {

@@ -60,13 +60,15 @@ Deno.test("IDENTIFY DEVICE caps capacity and cylinders when the disk is large", 
 Deno.test("SET FEATURES records the transfer mode, aborts one that the disk lacks", () => {
   const ide = bench();
   assertEquals(command(ide, 0xef, 0x03, 0x22), [0x50, 0]);
-  assertEquals([identify(ide)[63], identify(ide)[88]], [0x0407, 0x003f]);
+  assertEquals([identify(ide)[62], identify(ide)[63], identify(ide)[88]], [0x0007, 0x0407, 0x003f]);
   assertEquals(command(ide, 0xef, 0x03, 0x0c), [0x50, 0]);
   assertEquals(identify(ide)[63], 0x0407);
-  for (const mode of [0x23, 0x46, 0x0d, 0x10, 0x80]) {
+  for (const mode of [0x23, 0x46, 0x0d, 0x13, 0x80]) {
     assertEquals(command(ide, 0xef, 0x03, mode), [0x51, 0x04]);
   }
   assertEquals(command(ide, 0xef, 0x99), [0x51, 0x04]);
+  assertEquals(command(ide, 0xef, 0x03, 0x12), [0x50, 0]);
+  assertEquals([identify(ide)[62], identify(ide)[63]], [0x0407, 0x0007]);
 });
 
 Deno.test("SET FEATURES turns the write cache off when it has been flushed, and on", () => {
