@@ -5,6 +5,7 @@
  * @module
  */
 
+import { geometryOf as driveGeometryOf } from "../../devices/ide/disk_drive.ts";
 import { ImageError } from "../errors.ts";
 import { SECTOR_SIZE } from "../types.ts";
 import type { BlockBackend, Gpa, GuestMemory } from "../types.ts";
@@ -34,8 +35,10 @@ const PARAMETERS = {
   SECTOR_BYTES: 24,
   BYTES: 26,
 } as const;
-/** Flags of function 48h: the geometry is valid. */
+/** Flags of function 48h: the geometry is valid. It is the drive's own. */
 const GEOMETRY_VALID = 2;
+/** Sectors that it can tell of. */
+const LARGEST_GEOMETRY = 16383 * 16 * 63;
 
 const FIRST_DRIVE = 0x80;
 const LAST_STATUS = 0x474; // in the BIOS data area
@@ -56,6 +59,11 @@ interface Geometry {
 
 /** One function: the status for AH. It may set other registers. */
 type Service = (frame: BiosFrame, disk: BlockBackend) => number;
+
+/** Reset, initialize, seek, reset, test, recalibrate, diagnose: the drives are always ready. */
+const NOTHING_TO_DO: Readonly<Record<number, Service>> = Object.fromEntries(
+  [0x00, 0x09, 0x0c, 0x0d, 0x10, 0x11, 0x14].map((ah) => [ah, () => STATUS.OK]),
+);
 
 /** The disk services. */
 export class BiosDisks {
@@ -80,18 +88,18 @@ export class BiosDisks {
     this.#disks = disks;
     this.#onHostError = onHostError;
     this.#services = {
-      0x00: () => STATUS.OK,
+      ...NOTHING_TO_DO,
       0x01: () => this.#memory.read8(LAST_STATUS),
       0x02: (frame, disk) => this.#moveByGeometry(frame, disk, this.#read),
       0x03: (frame, disk) => this.#moveByGeometry(frame, disk, this.#write),
-      0x04: (frame, disk) => this.#moveByGeometry(frame, disk, () => STATUS.OK),
+      0x04: (frame, disk) => this.#moveByGeometry(frame, disk, VERIFY),
       0x08: (frame, disk) => this.#tellGeometry(frame, disk),
       0x15: (frame, disk) => this.#tellType(frame, disk),
       0x41: (frame) => this.#tellExtensions(frame),
       0x42: (frame, disk) => this.#moveByPacket(frame, disk, this.#read),
       0x43: (frame, disk) => this.#moveByPacket(frame, disk, this.#write),
-      0x44: (frame, disk) => this.#moveByPacket(frame, disk, () => STATUS.OK),
-      0x47: (frame, disk) => this.#moveByPacket(frame, disk, () => STATUS.OK),
+      0x44: (frame, disk) => this.#moveByPacket(frame, disk, VERIFY),
+      0x47: (frame, disk) => this.#moveByPacket(frame, disk, VERIFY),
       0x48: (frame, disk) => this.#tellParameters(frame, disk),
     };
   }
@@ -139,6 +147,7 @@ export class BiosDisks {
 
   #move(disk: BlockBackend, first: number, count: number, gpa: Gpa, move: Move): number {
     if (first + count > disk.sectorCount) return STATUS.INVALID;
+    if (move === VERIFY) return STATUS.OK;
     const buffer = this.#memory.range(gpa, count * SECTOR_SIZE);
     return buffer === undefined ? STATUS.BOUNDARY : move(disk, first, buffer);
   }
@@ -198,12 +207,13 @@ export class BiosDisks {
     const memory = this.#memory;
     const result = frame.dsSi;
     if (memory.read16(result + PARAMETERS.SIZE) < PARAMETERS.BYTES) return STATUS.INVALID;
-    const { cylinders, heads } = geometryOf(disk);
+    const { cylinders, heads, sectorsPerTrack } = driveGeometryOf(disk.sectorCount);
+    const isValid = disk.sectorCount <= LARGEST_GEOMETRY;
     memory.write16(result + PARAMETERS.SIZE, PARAMETERS.BYTES);
-    memory.write16(result + PARAMETERS.FLAGS, GEOMETRY_VALID);
+    memory.write16(result + PARAMETERS.FLAGS, isValid ? GEOMETRY_VALID : 0);
     memory.write32(result + PARAMETERS.CYLINDERS, cylinders);
     memory.write32(result + PARAMETERS.HEADS, heads);
-    memory.write32(result + PARAMETERS.SECTORS, SECTORS_PER_TRACK);
+    memory.write32(result + PARAMETERS.SECTORS, sectorsPerTrack);
     memory.write32(result + PARAMETERS.TOTAL, disk.sectorCount >>> 0);
     memory.write32(result + PARAMETERS.TOTAL + 4, Math.floor(disk.sectorCount / 2 ** 32));
     memory.write16(result + PARAMETERS.SECTOR_BYTES, SECTOR_SIZE);
@@ -213,6 +223,9 @@ export class BiosDisks {
 
 /** Moves whole sectors between a disk and memory; returns a status. */
 type Move = (disk: BlockBackend, first: number, buffer: Uint8Array) => number;
+
+/** Of sectors that are there; the buffer need not be. */
+const VERIFY: Move = () => STATUS.OK;
 
 function geometryOf(disk: BlockBackend): Geometry {
   const tracks = Math.floor(disk.sectorCount / SECTORS_PER_TRACK);

@@ -133,6 +133,36 @@ Deno.test("INT 13h 43h writes; a write-protected disk says so", () => {
   assertEquals(makeCaller(locked).packet(0x4300, 5, 1), [0x03, true]);
 });
 
+Deno.test("INT 13h 44h verifies sectors whatever the buffer is, as SeaBIOS does", () => {
+  const { call, packet, vcpu, memory } = makeCaller();
+  assertEquals(packet(0x4400, SECTORS - 2, 2), [0, false]);
+  memory.write16(PACKET + 6, 0xb800);
+  call(0x13, { ax: 0x4400, dx: 0x80 });
+  assertEquals(vcpu.regs[0]! >> 8, 0);
+  assertEquals(packet(0x4400, SECTORS - 1, 2), [0x01, true]);
+});
+
+Deno.test("INT 13h has nothing to do for a drive that is always ready, and says so as SeaBIOS does", () => {
+  const { status } = makeCaller();
+  for (const ah of [0x00, 0x09, 0x0c, 0x0d, 0x10, 0x11, 0x14]) {
+    assertEquals(status(ah << 8, 1, 0x80), [0, false]);
+    assertEquals(status(ah << 8, 1, 0x81), [0x01, true]);
+  }
+});
+
+Deno.test("INT 13h 48h tells the geometry of IDENTIFY DEVICE, as SeaBIOS does", () => {
+  const edd = (sectorCount: number): number[] => {
+    const disk = Object.assign(new BrokenBackend(), { sectorCount });
+    const { memory, status, vcpu } = makeCaller(disk);
+    memory.write16(PACKET, 26);
+    vcpu.regs[6] = PACKET;
+    assertEquals(status(0x4800, 0, 0x80), [0, false]);
+    return [memory.read16(PACKET + 2), ...[4, 8, 12, 16].map((at) => memory.read32(PACKET + at))];
+  };
+  assertEquals(edd(2 ** 21), [2, 2080, 16, 63, 2 ** 21]);
+  assertEquals(edd(2 ** 25), [0, 16383, 16, 63, 2 ** 25], "more than it can say");
+});
+
 Deno.test("INT 13h 48h fills the parameter table", () => {
   const { status, memory, vcpu } = makeCaller();
   memory.write16(PACKET, 26);
