@@ -60,7 +60,10 @@ export async function chooseProgress(
   return wanted ? await openProgress(total) : NO_PROGRESS;
 }
 
-/** Hears Ctrl-C, SIGTERM and the end of the terminal: the first asks the run to stop, the second ends the process. */
+/**
+ * Hears Ctrl-C, Ctrl-\, SIGTERM and the end of the terminal: the first asks the run to stop, the
+ * second ends the process.
+ */
 export class StopSignals {
   #requested = false;
   readonly #listener: () => void = () => {
@@ -85,4 +88,4 @@ export class StopSignals {
 
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
-  : ["SIGINT", "SIGTERM", "SIGHUP"];
+  : ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP"];

@@ -74,7 +74,7 @@ ptyTest("run on a terminal has a monitor behind Ctrl-A c that stops the guest", 
   assertEquals([code, restored], [130, true]);
 });
 
-for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) {
+for (const signal of ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"] as const) {
   ptyTest(`run on a terminal restores it at ${signal}`, async (folder) => {
     await guest(folder, ECHO);
     const run = new PtyRun(folder, "run", "guest.bin", ...FLAT);
