@@ -50,14 +50,15 @@ export function dropFileAccess(names: readonly ("read" | "write")[]): void {
   for (const name of names) Deno.permissions.revokeSync({ name });
 }
 
-/** Opens a progress line where there is a terminal for it that nothing else writes to. */
+/** Opens a progress line where there is a terminal that can redraw it and nothing else writes to. */
 export async function chooseProgress(
   options: CommonOptions,
   free: boolean,
   total: number | undefined,
 ): Promise<Progress> {
-  const wanted = options.progress && !options.quiet && free && Deno.stderr.isTerminal();
-  return wanted ? await openProgress(total) : NO_PROGRESS;
+  const wanted = options.progress && !options.quiet && free;
+  const canRedraw = Deno.stderr.isTerminal() && Deno.env.get("TERM") !== "dumb";
+  return wanted && canRedraw ? await openProgress(total) : NO_PROGRESS;
 }
 
 /**

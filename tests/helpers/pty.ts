@@ -46,8 +46,9 @@ export class PtyRun {
   #text = "";
   #wake: () => void = () => {};
 
-  /** @param folder where it runs, and where notes about it are kept */
-  constructor(folder: string, ...args: string[]) {
+  /** @param place the folder where it runs, and where notes about it are kept; kind of terminal */
+  constructor(place: string | { folder: string; term: string }, ...args: string[]) {
+    const { folder, term } = typeof place === "string" ? { folder: place, term: "xterm" } : place;
     this.#folder = folder;
     const quoted = [Deno.execPath(), ...trapringArguments(args)].map((arg) => `'${arg}'`).join(" ");
     const lines = [
@@ -63,7 +64,7 @@ export class PtyRun {
     this.#child = new Deno.Command("/usr/bin/script", {
       args: ["-qefc", "sh run.sh", "/dev/null"],
       cwd: folder,
-      env: { NO_COLOR: "1", TERM: "xterm" },
+      env: { NO_COLOR: "1", TERM: term },
       stdin: "piped",
       stdout: "piped",
       stderr: "null",

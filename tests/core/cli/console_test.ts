@@ -116,6 +116,15 @@ ptyTest(
   },
 );
 
+for (const { term, shows } of [{ term: "xterm", shows: true }, { term: "dumb", shows: false }]) {
+  ptyTest(`compare ${shows ? "shows" : "hides"} its progress, TERM=${term}`, async (folder) => {
+    await Deno.writeFile(`${folder}/a.img`, new Uint8Array(4096));
+    const args = ["compare", "--disk", "a.img", "--count", "1"];
+    const { code, text } = await new PtyRun({ folder, term }, ...args).end();
+    assertEquals([code, text.includes("exits/s")], [0, shows]);
+  });
+}
+
 // ---- without -----------------------------------------------------------------------------------
 
 processTest("run without a terminal types what comes through a pipe", async (folder) => {
