@@ -94,11 +94,12 @@ function readNamed<T>(
   read: (file: Deno.FsFile, length: number) => T,
 ): T {
   try {
-    using file = Deno.openSync(path);
-    const { isDirectory, isFile, size } = file.statSync();
+    // Opening a FIFO would wait for somebody to write to it.
+    const { isDirectory, isFile } = Deno.statSync(path);
     if (isDirectory) throw new UsageError(`Cannot read ${what} "${name}": it is a directory`);
     if (!isFile) throw new UsageError(`Cannot read ${what} "${name}": it is not a regular file`);
-    return read(file, size);
+    using file = Deno.openSync(path);
+    return read(file, file.statSync().size);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw unreadable(what, name, error, missingHint);

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bootDisk, elf32, multibootHeader } from "../../helpers/guest_files.ts";
 import { elfNote, notedKernel } from "../../helpers/linux_files.ts";
-import { processTest, runTrapring as run } from "../../helpers/process.ts";
+import { processTest, runTrapring as run, trapring } from "../../helpers/process.ts";
 
 /** mov al, 8; out 0f4h, al: exit code 17. */
 const EXIT_17 = [0xb0, 0x08, 0xe6, 0xf4];
@@ -45,6 +45,35 @@ processTest("run says of a device in an image's place what it is", async (folder
     'trapring: Cannot open disk image "/dev/full": it is not a regular file\n',
   ]);
 });
+
+processTest(
+  "run refuses a FIFO in a file's place and does not wait for a writer",
+  async (folder) => {
+    await new Deno.Command("mkfifo", { args: [`${folder}/f`] }).output();
+    const rows: [string[], string][] = [
+      [["f"], 'guest "f"'],
+      [["-bios", "f"], 'BIOS "f"'],
+      [["-bios", "b", "-hvmloader", "f"], 'hvmloader "f"'],
+    ];
+    await Deno.writeFile(`${folder}/b`, new Uint8Array(65536).fill(0x90));
+    for (const [args, what] of rows) {
+      const { code, stderr } = await endWithin(5000, trapring(folder, ["run", ...args]));
+      assertEquals([code, stderr], [
+        2,
+        `trapring: Cannot read ${what}: it is not a regular file\n`,
+      ]);
+    }
+  },
+);
+
+/** Kills what takes longer. */
+async function endWithin(milliseconds: number, command: Deno.Command) {
+  const child = command.spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), milliseconds);
+  const { code, stderr } = await child.output();
+  clearTimeout(timer);
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
 
 processTest("run tells an ISO where a disk is expected, and a disk as CD-ROM", async (folder) => {
   await Deno.writeFile(`${folder}/g.bin`, exitDisk());
