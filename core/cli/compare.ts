@@ -17,7 +17,14 @@ import { compareLinux, LINUX_BOOTS } from "./compare_linux.ts";
 import { endOf } from "./compare_run.ts";
 import type { CompareOutcome, CompareWorkload } from "./compare_workload.ts";
 import { type GuestFile, hostReason, onHost, readGuest, readInitrd } from "./files.ts";
-import { SerialSink, type Streams, writeError, writeText } from "./output.ts";
+import {
+  type ByteStream,
+  createFile,
+  SerialSink,
+  type Streams,
+  writeError,
+  writeText,
+} from "./output.ts";
 import { choosePresets, chooseProgress, dropFileAccess, limits, StopSignals } from "./session.ts";
 
 /** The bundled guest and the image made on first use, as messages and records name them. */
@@ -54,14 +61,15 @@ export async function compareCommand(options: CompareOptions, streams: Streams):
     () => openDisk(path, { readOnly: false, snapshot: true }),
   );
   try {
-    dropFileAccess(options.out === undefined ? ["read", "write"] : ["read"]);
+    const out = options.out === undefined ? undefined : createRecordFile(options.out);
+    dropFileAccess(["read", "write"]);
     const outcome = await runToEnd(
       start.paths,
       options,
       streams,
       (workload) => start.compare(workload, name, backends),
     );
-    return report(outcome, options, streams);
+    return report(outcome, options, streams, out);
   } finally {
     for (const backend of backends) backend.close();
   }
@@ -154,14 +162,26 @@ async function runToEnd(
   }
 }
 
-function writeFile(folder: string, record: CompareRecord): void {
-  onHost(`Cannot write ${folder}/compare.json`, () => {
-    Deno.mkdirSync(folder, { recursive: true });
-    Deno.writeTextFileSync(`${folder}/compare.json`, stableJson(record));
-  });
+/** The file of `--out`. */
+function createRecordFile(folder: string): ByteStream {
+  const path = `${folder}/compare.json`;
+  const what = `Cannot write ${path}`;
+  onHost(what, () => Deno.mkdirSync(folder, { recursive: true }));
+  return createFile(what, path);
 }
 
-function report(outcome: CompareOutcome, options: CompareOptions, streams: Streams): number {
+function print(record: CompareRecord, { json, quiet }: CompareOptions, streams: Streams): void {
+  if (!quiet) writeText(json ? streams.stderr : streams.stdout, formatCompare(record));
+  if (json) writeText(streams.stdout, stableJson(record));
+}
+
+/** @param out gets the record, too */
+function report(
+  outcome: CompareOutcome,
+  options: CompareOptions,
+  streams: Streams,
+  out: ByteStream | undefined,
+): number {
   const { result, record, failure } = outcome;
   if (record === undefined) {
     writeError(streams, failure ?? endOf(result));
@@ -169,11 +189,11 @@ function report(outcome: CompareOutcome, options: CompareOptions, streams: Strea
     const { reason } = result;
     return reason === "limit" || reason === "interrupted" ? result.code : EXIT_CODE.GUEST_CRASH;
   }
-  if (options.out !== undefined) writeFile(options.out, record);
-  if (!options.quiet) {
-    writeText(options.json ? streams.stderr : streams.stdout, formatCompare(record));
+  try {
+    if (out !== undefined) writeText(out, stableJson(record));
+  } finally {
+    print(record, options, streams);
   }
-  if (options.json) writeText(streams.stdout, stableJson(record));
   if (record.sameData) return EXIT_CODE.POWER_OFF;
   writeError(streams, "The paths moved different data", "sha256 in --json tells which");
   return EXIT_CODE.GUEST_CRASH;

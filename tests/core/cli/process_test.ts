@@ -4,6 +4,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../../core/cli/files.ts";
+import { mayMount, mountSmallDisk } from "../../helpers/full_disk.ts";
 import { bootDisk } from "../../helpers/guest_files.ts";
 import { imageBytes, writtenPattern } from "../../helpers/machine.ts";
 import { unhex } from "../../helpers/oracle.ts";
@@ -208,6 +209,36 @@ processTest("compare --json is the same twice, and the image as it was", async (
   const table = await runTrapring(folder, ...args.slice(0, -1));
   assertEquals(first.stderr.endsWith(table.stdout), true, "the same table");
 });
+
+processTest("compare sees before its guest starts that --out cannot be written", async (folder) => {
+  await Deno.writeFile(`${folder}/a.img`, imageBytes(SECTORS));
+  const end = await runTrapring(folder, "compare", "--disk", "a.img", "--out", "a.img");
+  assertEquals(end, {
+    code: 2,
+    stdout: "",
+    stderr: "trapring: Cannot write a.img/compare.json: File exists (os error 17)\n",
+  });
+});
+
+if (mayMount) {
+  processTest("compare prints what it found although --out has become full", async (folder) => {
+    await Deno.writeFile(`${folder}/a.img`, imageBytes(SECTORS));
+    const { folder: small, unmount } = mountSmallDisk(8 << 10);
+    try {
+      await Deno.writeFile(`${small}/fill`, new Uint8Array(4 << 10));
+      const args = ["--disk", "a.img", "--count", "1", "--out", small];
+      const { code, stdout, stderr } = await runTrapring(folder, "compare", ...args);
+      assertEquals(code, 2);
+      assertStringIncludes(stdout, "same data: yes");
+      assertStringIncludes(
+        stderr,
+        `Cannot write ${small}/compare.json: No space left on device (os error 28)`,
+      );
+    } finally {
+      unmount();
+    }
+  });
+}
 
 processTest("run ends with 130 when the reader of its output has left", async (folder) => {
   const sector = bootDisk(1);
