@@ -8,6 +8,7 @@ import { UsageError } from "../errors.ts";
 import { hasBootSignature } from "../load/bootsector.ts";
 import { cdRomAsGuest, isIso, ISO_START_BYTES } from "../load/iso.ts";
 import { isBzImage } from "../load/linux.ts";
+import { ramHint } from "../load/memory_map.ts";
 import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 
 const CHUNK_BYTES = 1 << 20;
@@ -121,7 +122,7 @@ function tooBig(what: string, name: string, length: number, ramBytes: number): U
   const mib = 1 << 20;
   return new UsageError(
     `Cannot load ${what} "${name}": ${length} bytes do not fit into ${ramBytes / mib} MiB of RAM`,
-    `-m ${Math.ceil(length / mib) + 1} or more`,
+    ramHint(length + mib),
   );
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
+import { MAX_RAM } from "../load/memory_map.ts";
 import { REBOOT_ACTIONS, type RebootAction } from "../machine/config.ts";
 import { DISK_OPS, type DiskOp } from "../report/compare.ts";
 import { parseBytes, parseCount, parseDate, parseMemory } from "./units.ts";
@@ -24,8 +25,6 @@ export interface DisasmRange {
 
 const MIB = 1 << 20;
 const MIN_RAM = 2 * MIB;
-/** RAM and what lies below it in the host's memory have addresses of 31 bits. */
-const MAX_RAM = 1920 * MIB;
 /** Tags of requests in flight fit into the marks of `report/phases.ts`. */
 const MAX_DEPTH = 32;
 /** A READ DMA with sector count 0 (256 sectors) moves this much, the largest LBA28 transfer. */

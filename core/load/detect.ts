@@ -12,7 +12,7 @@ import type { GuestFormat, GuestImage } from "./image.ts";
 import type { NamedFile } from "./initrd.ts";
 import { cdRomAsGuest, isIso } from "./iso.ts";
 import { isBzImage, isLinuxElf, type LinuxOptions, loadBzImage, loadLinuxElf } from "./linux.ts";
-import { HOLE } from "./memory_map.ts";
+import { HOLE, ramHint } from "./memory_map.ts";
 import { readModules } from "./modules.ts";
 import { findMultibootHeader, loadMultiboot } from "./multiboot.ts";
 import { findPvhEntry, loadPvh } from "./pvh.ts";
@@ -124,7 +124,7 @@ function checkPlacement(image: GuestImage, options: LoadOptions): void {
     if (end > ramBytes) {
       throw new UsageError(
         `Cannot load guest "${name}": it needs memory ${range}, RAM has ${ramBytes / mib} MiB`,
-        `-m ${Math.ceil(end / mib)} or more`,
+        ramHint(end),
       );
     }
     if (gpa < HOLE.end && end > HOLE.begin) {

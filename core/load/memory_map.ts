@@ -4,6 +4,11 @@
  * @module
  */
 
+const MIB = 1 << 20;
+
+/** Bytes. RAM and what lies below it in the host's memory have addresses of 31 bits. */
+export const MAX_RAM: number = 1920 * MIB;
+
 /** Types of a range, as E820h numbers them. */
 export const E820 = { RAM: 1, RESERVED: 2 } as const;
 
@@ -32,6 +37,12 @@ export interface MemoryRange {
   readonly length: number;
   /** Of {@link E820}. */
   readonly type: number;
+}
+
+/** What helps where so many bytes of RAM are wanted. */
+export function ramHint(bytes: number): string {
+  if (bytes > MAX_RAM) return `-m ${MAX_RAM / MIB} is the most that a machine has`;
+  return `-m ${Math.ceil(bytes / MIB)} or more`;
 }
 
 /** The whole map, ascending. What no line names is free for devices. */

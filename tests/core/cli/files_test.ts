@@ -110,6 +110,9 @@ fileTest("readGuest() tells the user what is wrong with the file", (folder) => {
   Deno.writeFileSync(`${folder}/big`, new Uint8Array(2 * MIB));
   const big = failure(`${folder}/big`);
   assertEquals(big.message, 'Cannot load guest "g": 2097152 bytes do not fit into 1 MiB of RAM');
+  assertEquals(big.hint, "-m 3 or more");
+  Deno.truncateSync(`${folder}/big`, 3072 * MIB);
+  assertEquals(failure(`${folder}/big`).hint, "-m 1920 is the most that a machine has");
 });
 
 Deno.test("hostReason() leaves out the call and the path behind the host's words", () => {

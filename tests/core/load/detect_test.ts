@@ -82,6 +82,9 @@ Deno.test("loadGuest() says how much memory is wanted when the guest is too big 
     'Cannot load guest "guest.bin": it needs memory 0x100000 to 0x400000, RAM has 2 MiB',
   );
   assertEquals(error.hint, "-m 4 or more");
+  const far = { placement: { mode: "protected32", gpa: 0xfffff000 } } as const;
+  const { hint } = usageError(new Uint8Array(MIB), far);
+  assertEquals(hint, "-m 1920 is the most that a machine has");
 });
 
 Deno.test("loadGuest() counts the bss when it checks for room", () => {
