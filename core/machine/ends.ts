@@ -33,12 +33,18 @@ export function crash(cause: string, dump: string): End {
 
 /** The user's limit of instructions. */
 export function instructionLimit(instructions: number, limit: number): End {
-  return limited(`Stopped after ${instructions} instructions: the limit is ${limit}`);
+  const noun = instructions === 1 ? "instruction" : "instructions";
+  return limited(`Stopped after ${instructions} ${noun}: the limit is ${limit}`);
 }
 
 /** The user's limit of virtual time. */
 export function timeLimit(now: Ns, limit: Ns): End {
-  return limited(`Stopped at ${now / 1e9} s of virtual time: the limit is ${limit / 1e9} s`);
+  return limited(`Stopped at ${seconds(now)} of virtual time: the limit is ${seconds(limit)}`);
+}
+
+/** To the nanosecond, without an exponent. */
+function seconds(ns: Ns): string {
+  return `${(ns / 1e9).toFixed(9).replace(/\.?0+$/, "")} s`;
 }
 
 function limited(message: string): End {
