@@ -6,6 +6,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { sha256 } from "../../../core/cli/files.ts";
 import { mayMount, mountSmallDisk } from "../../helpers/full_disk.ts";
 import { bootDisk } from "../../helpers/guest_files.ts";
+import { bzImage } from "../../helpers/linux_files.ts";
 import { imageBytes, writtenPattern } from "../../helpers/machine.ts";
 import { unhex } from "../../helpers/oracle.ts";
 import { guestPath, processTest, runTrapring, trapring } from "../../helpers/process.ts";
@@ -53,6 +54,22 @@ const BAD = [
     args: ["compare", "--disk", "a.img"],
     code: 1,
     says: "length 1000 is not a multiple of 512",
+  },
+  {
+    what: "a boot sector in the place of a benchmark guest",
+    make: (folder: string) => Deno.writeFile(`${folder}/g.bin`, bootDisk(1)),
+    args: ["compare", "g.bin"],
+    code: 2,
+    says: 'Cannot compare with guest "g.bin": it is a boot sector, which cannot be told what to do',
+    hint: "Multiboot",
+  },
+  {
+    what: "a Linux kernel in the place of a benchmark guest",
+    make: (folder: string) => Deno.writeFile(`${folder}/vmlinuz`, bzImage()),
+    args: ["compare", "vmlinuz"],
+    code: 2,
+    says: 'Cannot compare with guest "vmlinuz": it is a Linux kernel',
+    hint: "--kernel vmlinuz",
   },
   {
     what: "an option with a letter too few",
