@@ -15,6 +15,7 @@ import { TOOL, VERSION } from "../version.ts";
 import type { Channel } from "./console_mux.ts";
 import { hostReason } from "./files.ts";
 import type { OpenDrive, OpenVbd } from "./open_drives.ts";
+import { IN_USE, openEmptied, writeText } from "./output.ts";
 
 const NO_FILES = "without a terminal it takes -monitor stdio or -serial mon:stdio to write files";
 
@@ -171,7 +172,9 @@ function refusal(action: () => void): string[] {
 
 function writeFile(path: string, text: string): void {
   try {
-    Deno.writeTextFileSync(path, text);
+    using file = openEmptied(path);
+    if (file === undefined) throw new Error(IN_USE);
+    writeText(file, text);
   } catch (error) {
     const isTakenAway = error instanceof Deno.errors.NotCapable &&
       Deno.permissions.querySync({ name: "write" }).state !== "granted";

@@ -46,20 +46,24 @@ export function writeAll(stream: ByteStream, bytes: Uint8Array): void {
  * @throws {UsageError} when the host refuses, or the file is a disk image that is open
  */
 export function createFile(what: string, path: string): ByteStream {
-  const file = onHost(what, () => Deno.openSync(path, { write: true, create: true }));
-  if (file.statSync().isFile) {
-    if (!tryLock(file, true)) throw inUse(what, file);
-    file.truncateSync();
-  }
+  const file = onHost(what, () => openEmptied(path));
+  if (file === undefined) throw new UsageError(`${what}: ${IN_USE}`, "a name that is not taken");
   return { writeSync: (bytes) => onHost(what, () => file.writeSync(bytes)) };
 }
 
-function inUse(what: string, file: Deno.FsFile): UsageError {
-  file.close();
-  return new UsageError(
-    `${what}: something else uses that file, as a disk image or to write to`,
-    "a name that is not taken",
-  );
+/** Why a file cannot be had. */
+export const IN_USE = "something else uses that file, as a disk image or to write to";
+
+/** Opens a file to write to, made or emptied. @returns nothing when it is in use */
+export function openEmptied(path: string): Deno.FsFile | undefined {
+  const file = Deno.openSync(path, { write: true, create: true });
+  if (!file.statSync().isFile) return file;
+  if (!tryLock(file, true)) {
+    file.close();
+    return undefined;
+  }
+  file.truncateSync();
+  return file;
 }
 
 /** Writes a text as UTF-8. */

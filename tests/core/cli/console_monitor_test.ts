@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { MonitorChannel } from "../../../core/cli/console_monitor.ts";
 import { PLAIN_DISK } from "../../../core/cli/drive_keys.ts";
 import { ImageError } from "../../../core/errors.ts";
+import { openDisk } from "../../../core/machine/storage.ts";
 import { MEDIA_PRESETS } from "../../../devices/disk/media.ts";
 import { MemoryDisk } from "../../../devices/disk/memory.ts";
 import { boot, flatGuest } from "../../helpers/small_machine.ts";
@@ -69,4 +70,28 @@ Deno.test("The monitor tells what came of a command above the line that is being
   const hidden = seen();
   channel.tell("gone too");
   assertEquals(seen().slice(hidden.length), "gone too\n");
+});
+
+Deno.test({
+  name: "The monitor puts no screen in the place of a disk image that is open",
+  ignore: Deno.permissions.querySync({ name: "write" }).state !== "granted",
+  fn() {
+    const { type, machine } = newChannel();
+    const path = Deno.makeTempFileSync();
+    try {
+      Deno.writeFileSync(path, new Uint8Array(512));
+      const disk = openDisk(path, { readOnly: false, snapshot: false });
+      assertEquals(type(`screendump ${path}`), [
+        `Error: Could not open '${path}': something else uses that file, as a disk image or to ` +
+        "write to",
+      ]);
+      assertEquals(Deno.readFileSync(path), new Uint8Array(512));
+      disk.close();
+      for (const _ of ["once", "twice"]) assertEquals(type(`screendump ${path}`), []);
+      assertEquals(Deno.readTextFileSync(path), "\n".repeat(25));
+    } finally {
+      Deno.removeSync(path);
+      machine.close();
+    }
+  },
 });
