@@ -28,32 +28,33 @@ export class LineEditor {
     "\r": (editor) => editor.#finish(),
     "\n": (editor) => editor.#finish(),
     "\t": (editor) => editor.#complete(),
-    "\x7f": (editor) => editor.#erase(editor.#cursor - 1, editor.#cursor),
-    "\b": (editor) => editor.#erase(editor.#cursor - 1, editor.#cursor),
+    "\x7f": (editor) => editor.#erase(editor.#left, editor.#cursor),
+    "\b": (editor) => editor.#erase(editor.#left, editor.#cursor),
     "\x03": (editor) => editor.#abandon(),
-    "\x04": (editor) => editor.#erase(editor.#cursor, editor.#cursor + 1),
+    "\x04": (editor) => editor.#erase(editor.#cursor, editor.#right),
     "\x15": (editor) => editor.#erase(0, editor.#cursor),
     "\x0b": (editor) => editor.#erase(editor.#cursor, editor.#text.length),
     "\x17": (editor) => editor.#erase(editor.#wordStart(), editor.#cursor),
     "\x01": (editor) => editor.#move(0),
     "\x05": (editor) => editor.#move(editor.#text.length),
-    "\x02": (editor) => editor.#move(editor.#cursor - 1),
-    "\x06": (editor) => editor.#move(editor.#cursor + 1),
+    "\x02": (editor) => editor.#move(editor.#left),
+    "\x06": (editor) => editor.#move(editor.#right),
     "\x10": (editor) => editor.#recall(-1),
     "\x0e": (editor) => editor.#recall(1),
     "\x0c": (editor) => editor.#clearScreen(),
     "\x1b[A": (editor) => editor.#recall(-1),
     "\x1b[B": (editor) => editor.#recall(1),
-    "\x1b[C": (editor) => editor.#move(editor.#cursor + 1),
-    "\x1b[D": (editor) => editor.#move(editor.#cursor - 1),
+    "\x1b[C": (editor) => editor.#move(editor.#right),
+    "\x1b[D": (editor) => editor.#move(editor.#left),
     "\x1b[H": (editor) => editor.#move(0),
     "\x1b[F": (editor) => editor.#move(editor.#text.length),
     "\x1b[1~": (editor) => editor.#move(0),
     "\x1b[4~": (editor) => editor.#move(editor.#text.length),
-    "\x1b[3~": (editor) => editor.#erase(editor.#cursor, editor.#cursor + 1),
+    "\x1b[3~": (editor) => editor.#erase(editor.#cursor, editor.#right),
   };
 
   readonly #user: LineUser;
+  readonly #decoder: TextDecoder = new TextDecoder();
   readonly #history: string[] = [];
   #recalled = 0;
   #text = "";
@@ -72,7 +73,7 @@ export class LineEditor {
 
   /** Takes what has been typed. */
   input(bytes: Uint8Array): void {
-    for (const byte of bytes) this.#take(String.fromCharCode(byte));
+    for (const char of this.#decoder.decode(bytes, { stream: true })) this.#take(char);
   }
 
   #take(char: string): void {
@@ -82,7 +83,7 @@ export class LineEditor {
     this.#key = "";
     const action = Object.hasOwn(LineEditor.#KEYS, key) ? LineEditor.#KEYS[key] : undefined;
     if (action) action(this);
-    else if (/^[\x20-\x7e]$/.test(key)) this.#insert(key);
+    else if (/^[^\p{C}\ufffd]$/u.test(key)) this.#insert(key);
   }
 
   #insert(text: string): void {
@@ -103,6 +104,18 @@ export class LineEditor {
     const rest = this.#text.slice(start);
     this.#user.write(rest + CLEAR_TO_END);
     this.#back(rest.length);
+  }
+
+  /** Where the character before the cursor begins. */
+  get #left(): number {
+    const last = [...this.#text.slice(0, this.#cursor)].at(-1);
+    return this.#cursor - (last?.length ?? 0);
+  }
+
+  /** Where the character under the cursor ends. */
+  get #right(): number {
+    const [first] = this.#text.slice(this.#cursor);
+    return this.#cursor + (first?.length ?? 0);
   }
 
   #move(to: number): void {

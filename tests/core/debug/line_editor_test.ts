@@ -10,7 +10,7 @@ function entered(typed: string): string[] {
     line: (text) => lines.push(text),
     complete: (line) => ["info", "inject"].filter((name) => name.startsWith(line)),
   });
-  editor.input(new TextEncoder().encode(typed));
+  for (const byte of new TextEncoder().encode(typed)) editor.input(Uint8Array.of(byte));
   return lines;
 }
 
@@ -31,7 +31,9 @@ const TYPED: readonly (readonly [string, string, readonly string[]])[] = [
   ]],
   ["completes what is clear", "inf\t\r", ["info "]],
   ["completes as far as it is clear", "i\tx\r", ["inx"]],
-  ["ignores keys that it does not know", "a\x1b[15~\x1b[1;5C\x1bOPb\x00\xff\r", ["ab"]],
+  ["ignores keys that it does not know", "a\x1b[15~\x1b[1;5C\x1bOPb\x00\x9b\ufffd\r", ["ab"]],
+  ["takes letters of all alphabets", "ü文\x7f😀é\x1b[D\x7f\r", ["üé"]],
+  ["goes over letters of two units", "😀a\x01\x1b[C-\x02\x02\x04\r", ["-a"]],
 ];
 
 for (const [what, typed, lines] of TYPED) {
