@@ -118,7 +118,7 @@ export function logItems(text: string): LogItem[] {
 
 /** `--disasm`: `0x7c00,20`, or nothing. */
 export function disasmRange(text: string): DisasmRange {
-  const [, digits, count] = /^(0x[0-9a-f]+|\d+)(?:,(.*))?$/i.exec(text) ?? [];
+  const [, digits, count] = /^(0x[0-9a-f]+|\d+)(?:,(.+))?$/i.exec(text) ?? [];
   const address = Number(digits ?? NaN);
   if (text === "") return {};
   if (!(address <= 0xffffffff)) {

@@ -265,7 +265,7 @@ Deno.test("parseArgs() reads what --disasm is to print, and takes no guest for i
 });
 
 Deno.test("parseArgs() refuses a --disasm that is no address and count, with a working one", () => {
-  for (const value of ["main", "0x7c00 20", "0x100000000", ",5", "-1"]) {
+  for (const value of ["main", "0x7c00 20", "0x100000000", ",5", "-1", "0x7c00,"]) {
     const { message, hint } = usageError("run", "g.bin", `--disasm=${value}`);
     assertEquals(
       message,
