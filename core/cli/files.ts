@@ -12,6 +12,8 @@ import { ramHint } from "../load/memory_map.ts";
 import { type BlockBackend, SECTOR_SIZE } from "../types.ts";
 
 const CHUNK_BYTES = 1 << 20;
+/** What has been read, by device and inode. */
+const inputs = new Set<string>();
 
 /** A guest file. */
 export interface GuestFile {
@@ -72,6 +74,21 @@ export function readInitrd(path: string, ramBytes: number): Uint8Array {
   });
 }
 
+/**
+ * Reads a file with symbols.
+ * @throws {UsageError} when it cannot be read
+ */
+export function readSymbolFile(path: string): Uint8Array {
+  return readNamed("symbols", { path, name: path }, readStart);
+}
+
+/** It has been read as a guest, BIOS, initial RAM disk or symbols: nothing may be written there. */
+export function isInput(file: Deno.FileInfo): boolean {
+  return inputs.has(identity(file));
+}
+
+const identity = ({ dev, ino }: Deno.FileInfo): string => `${dev} ${ino}`;
+
 /** Reads a small file that may be missing. */
 export function readIfThere(path: string): Uint8Array | undefined {
   try {
@@ -100,7 +117,9 @@ function readNamed<T>(
     if (isDirectory) throw new UsageError(`Cannot read ${what} "${name}": it is a directory`);
     if (!isFile) throw new UsageError(`Cannot read ${what} "${name}": it is not a regular file`);
     using file = Deno.openSync(path);
-    return read(file, file.statSync().size);
+    const info = file.statSync();
+    if (info.ino !== null) inputs.add(identity(info));
+    return read(file, info.size);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw unreadable(what, name, error, missingHint);

@@ -7,7 +7,7 @@ import { styleText } from "node:util";
 import { UsageError } from "../errors.ts";
 import { tryLock } from "../machine/storage.ts";
 import { TOOL } from "../version.ts";
-import { hostReason, onHost } from "./files.ts";
+import { hostReason, isInput, onHost } from "./files.ts";
 import { type KeySource, standardInput } from "./terminal.ts";
 
 /** A synchronous byte stream such as `Deno.stdout`. */
@@ -43,7 +43,7 @@ export function writeAll(stream: ByteStream, bytes: Uint8Array): void {
 /**
  * Makes a file, emptied, that output goes to as long as the process runs.
  * @param what as in "Cannot write x", for the message when the host refuses, now or later
- * @throws {UsageError} when the host refuses, or the file is a disk image that is open
+ * @throws {UsageError} when the host refuses, or something else uses the file: {@link IN_USE}
  */
 export function createFile(what: string, path: string): ByteStream {
   const file = onHost(what, () => openEmptied(path));
@@ -52,13 +52,14 @@ export function createFile(what: string, path: string): ByteStream {
 }
 
 /** Why a file cannot be had. */
-export const IN_USE = "something else uses that file, as a disk image or to write to";
+export const IN_USE = "something else uses that file, as input, disk image or output";
 
 /** Opens a file to write to, made or emptied. @returns nothing when it is in use */
 export function openEmptied(path: string): Deno.FsFile | undefined {
   const file = Deno.openSync(path, { write: true, create: true });
-  if (!file.statSync().isFile) return file;
-  if (!tryLock(file, true)) {
+  const info = file.statSync();
+  if (!info.isFile) return file;
+  if (isInput(info) || !tryLock(file, true)) {
     file.close();
     return undefined;
   }

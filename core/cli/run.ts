@@ -24,7 +24,7 @@ import type { RunOptions } from "./run_args.ts";
 import { GuestConsole } from "./console.ts";
 import { type DebugOutput, openDebugOutput } from "./debug_console.ts";
 import { listGuest } from "./disasm.ts";
-import { onHost } from "./files.ts";
+import { readSymbolFile } from "./files.ts";
 import {
   attachment,
   closeDrives,
@@ -116,8 +116,7 @@ function diskInput(drive: OpenDrive, hidesXen: boolean): DiskInput {
 }
 
 function readSymbols(path: string): SymbolTable {
-  const file = onHost(`Cannot read symbols "${path}"`, () => Deno.readFileSync(path));
-  return SymbolTable.parse(file, path);
+  return SymbolTable.parse(readSymbolFile(path), path);
 }
 
 /** The file of `--requests`, with its first line. */

@@ -82,8 +82,8 @@ Deno.test({
       Deno.writeFileSync(path, new Uint8Array(512));
       const disk = openDisk(path, { readOnly: false, snapshot: false });
       assertEquals(type(`screendump ${path}`), [
-        `Error: Could not open '${path}': something else uses that file, as a disk image or to ` +
-        "write to",
+        `Error: Could not open '${path}': something else uses that file, as input, disk ` +
+        "image or output",
       ]);
       assertEquals(Deno.readFileSync(path), new Uint8Array(512));
       disk.close();

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../../core/errors.ts";
+import { readGuest, readInitrd, readSymbolFile } from "../../../core/cli/files.ts";
 import {
   createFile,
   SerialSink,
@@ -94,5 +95,32 @@ Deno.test({
       Deno.removeSync(folder, { recursive: true });
     }
     createFile("Cannot write x", "/dev/null");
+  },
+});
+
+Deno.test({
+  name: "createFile() leaves what has been read as input as it is",
+  ignore: Deno.permissions.querySync({ name: "write" }).state !== "granted",
+  fn() {
+    const folder = Deno.makeTempDirSync();
+    const inputs = {
+      guest: (path: string) => readGuest(path, path, 1 << 20),
+      initrd: (path: string) => readInitrd(path, 1 << 20),
+      symbols: readSymbolFile,
+    };
+    try {
+      for (const [name, read] of Object.entries(inputs)) {
+        const path = `${folder}/${name}`;
+        Deno.writeTextFileSync(path, name);
+        read(path);
+        Deno.symlinkSync(path, `${path}.link`);
+        for (const named of [path, `${path}.link`]) {
+          assertThrows(() => createFile("Cannot write x", named), UsageError, "as input");
+        }
+        assertEquals(Deno.readTextFileSync(path), name);
+      }
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
   },
 });
