@@ -3,8 +3,8 @@
  *
  * `node:fs` costs the same as a C program's pread() here; asynchronous calls cost five times as
  * much. It cannot discard: neither `node:fs` nor Deno has a call that punches a hole into a file.
- * While it is open no other process can write it, or open it at all if this one writes; as with QEMU,
- * that is agreed by flock() among those who ask.
+ * While it is open no other process can write it, or open it at all if this one writes: that is
+ * agreed by flock() among those who ask, which QEMU does not.
  * @module
  */
 
