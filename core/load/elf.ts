@@ -84,7 +84,8 @@ export function parseElf32(file: Uint8Array, name: string): Elf32 {
 }
 
 /**
- * Reads the note segments, as far as they are whole. Nothing else is checked.
+ * Reads the note segments, as far as they are whole and no longer than the file together. Nothing
+ * else is checked.
  * @param file an ELF file
  */
 export function elfNotes(file: Uint8Array): readonly ElfNote[] {
@@ -92,21 +93,22 @@ export function elfNotes(file: Uint8Array): readonly ElfNote[] {
   const data = viewOf(file);
   const first = data.getUint32(EHDR.phoff, true);
   const notes: ElfNote[] = [];
+  let left = file.length;
   for (let i = 0; i < data.getUint16(EHDR.phnum, true); i++) {
     const at = first + i * PHDR.size;
     if (at + PHDR.size > file.length) break;
     if (data.getUint32(at + PHDR.type, true) !== PT_NOTE) continue;
     const offset = data.getUint32(at + PHDR.offset, true);
-    notes.push(
-      ...readNotes(file.subarray(offset, offset + data.getUint32(at + PHDR.filesz, true))),
-    );
+    const segment = file.subarray(offset, offset + data.getUint32(at + PHDR.filesz, true));
+    left -= segment.length;
+    if (left < 0) break;
+    readNotes(segment, notes);
   }
   return notes;
 }
 
-function readNotes(segment: Uint8Array): ElfNote[] {
+function readNotes(segment: Uint8Array, notes: ElfNote[]): void {
   const data = viewOf(segment);
-  const notes: ElfNote[] = [];
   for (let at = 0; at + NOTE.size <= segment.length;) {
     const ownerAt = at + NOTE.size;
     const ownerEnd = ownerAt + data.getUint32(at + NOTE.ownerLength, true);
@@ -118,7 +120,6 @@ function readNotes(segment: Uint8Array): ElfNote[] {
     notes.push({ owner, type, desc: segment.subarray(descAt, descEnd) });
     at = align4(descEnd);
   }
-  return notes;
 }
 
 function align4(offset: number): number {

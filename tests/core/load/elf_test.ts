@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../../core/errors.ts";
-import { isElf, parseElf32 } from "../../../core/load/elf.ts";
+import { elfNotes, isElf, parseElf32 } from "../../../core/load/elf.ts";
 import { elf32 } from "../../helpers/guest_files.ts";
 
 const code = { vaddr: 0xc0100000, paddr: 0x100000, bytes: new Uint8Array([0x90, 0xf4]) };
@@ -48,6 +48,15 @@ Deno.test("parseElf32() refuses a file that ends inside its segments or headers"
 
 Deno.test("parseElf32() refuses a file with nothing to load", () => {
   assertThrows(() => parseElf32(elf32(0x100000, []), "k"), UsageError, "no loadable segment");
+});
+
+Deno.test("elfNotes() reads as many notes as the file has room for, and no byte of it twice", () => {
+  const empty = { vaddr: 0, paddr: 0, bytes: new Uint8Array(12 * 200_000) };
+  const file = elf32(0x100000, [empty, { ...empty, bytes: new Uint8Array() }]);
+  const data = new DataView(file.buffer);
+  for (const header of [52, 84]) file.set(file.subarray(52, 84), header);
+  for (const header of [52, 84]) data.setUint32(header, 4, true);
+  assertEquals(elfNotes(file).length, 200_000);
 });
 
 const tools =
