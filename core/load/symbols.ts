@@ -137,12 +137,14 @@ function readElf(file: Uint8Array): Symbol[] {
     }
   }
   for (const table of sections.filter(({ type }) => type === SHT_SYMTAB)) {
+    const strings = sections[table.link];
+    if (strings === undefined) throw new RangeError("strings in no section");
     for (let at = table.offset; at < table.offset + table.size; at += SYM.size) {
       const type = data.getUint8(at + SYM.info) & 0xf;
       const section = sections[data.getUint16(at + SYM.shndx, true)];
       if (section === undefined || type === STT_SECTION || type === STT_FILE) continue;
       const isCode = (section.flags & SHF_EXECINSTR) !== 0;
-      const text = textAt(file, sections[table.link]!.offset + data.getUint32(at, true));
+      const text = textAt(file, strings.offset + data.getUint32(at, true));
       const address = data.getUint32(at + SYM.value, true);
       add(symbols, { address, name: isCode && text !== "" ? text : undefined });
     }
@@ -164,6 +166,7 @@ function sectionAt(data: DataView, index: number): Record<keyof typeof SHDR, num
 }
 
 function textAt(file: Uint8Array, at: number): string {
-  if (at >= file.length) throw new RangeError("string outside the file");
-  return new TextDecoder().decode(file.subarray(at, file.indexOf(0, at)));
+  const end = file.indexOf(0, at);
+  if (end < 0) throw new RangeError("string outside the file");
+  return new TextDecoder().decode(file.subarray(at, end));
 }

@@ -60,6 +60,12 @@ Deno.test("SymbolTable.parse() throws when an ELF file is damaged or stripped", 
   const damaged = elf();
   new DataView(damaged.buffer).setUint32(32, 0x1000, true);
   assertThrows(() => SymbolTable.parse(damaged, "x"), UsageError, "headers point outside");
+  for (const [offset, value] of [[0x100 + 80 + 24, 4], [0x100 + 120 + 16, 0x1ff]] as const) {
+    const unnamed = elf();
+    unnamed[0x1ff] = 0x78;
+    new DataView(unnamed.buffer).setUint32(offset, value, true);
+    assertThrows(() => SymbolTable.parse(unnamed, "x"), UsageError, "headers point outside");
+  }
   const stripped = elf();
   new DataView(stripped.buffer).setUint16(48, 2, true);
   assertThrows(() => SymbolTable.parse(stripped, "x"), UsageError, "no function in it");
