@@ -32,15 +32,25 @@ const COMPRESSIONS: readonly {
  */
 export function readInitramfs({ name, bytes }: NamedFile): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
-  for (let at = firstByte(bytes, 0); at < bytes.length;) {
-    const part = isCpio(bytes, at) ? { plain: bytes, begin: at } : expanded(name, bytes, at);
-    const archive = readCpio(part.plain, part.begin);
+  const packedAt = addArchives(files, name, bytes);
+  if (packedAt === bytes.length) return files;
+  const packed = bytes.subarray(packedAt);
+  if (compressionOf(packed) === undefined) throw damaged(name);
+  const plain = expand({ name, bytes: packed });
+  if (addArchives(files, name, plain) < plain.length) throw damaged(name);
+  return files;
+}
+
+/** @returns the first byte behind the archives that is not zero, or the end */
+function addArchives(files: Map<string, Uint8Array>, name: string, bytes: Uint8Array): number {
+  let at = firstByte(bytes, 0);
+  while (isCpio(bytes, at)) {
+    const archive = readCpio(bytes, at);
     if (archive === undefined) throw damaged(name);
     for (const [path, content] of archive.files) files.set(path, content);
-    if (part.plain !== bytes) break;
     at = firstByte(bytes, archive.end);
   }
-  return files;
+  return at;
 }
 
 /** Expands a file by its magic number; a file without one stays as it is. */
@@ -60,16 +70,6 @@ export function expand({ name, bytes }: NamedFile): Uint8Array {
   }
 }
 
-function expanded(
-  name: string,
-  bytes: Uint8Array,
-  at: number,
-): { readonly plain: Uint8Array; readonly begin: number } {
-  const packed = bytes.subarray(at);
-  if (compressionOf(packed) === undefined) throw damaged(name);
-  return { plain: expand({ name, bytes: packed }), begin: 0 };
-}
-
 function compressionOf(bytes: Uint8Array): typeof COMPRESSIONS[number] | undefined {
   return COMPRESSIONS.find(({ magic }) => magic.every((byte, i) => bytes[i] === byte));
 }
@@ -77,7 +77,7 @@ function compressionOf(bytes: Uint8Array): typeof COMPRESSIONS[number] | undefin
 /** Archives may have any number of zeros between them. */
 function firstByte(bytes: Uint8Array, at: number): number {
   while (at < bytes.length && bytes[at] === 0) at++;
-  return at;
+  return Math.min(at, bytes.length);
 }
 
 function damaged(name: string): UsageError {

@@ -24,10 +24,23 @@ Deno.test("readInitramfs() has of two files of one path the last", () => {
   assertEquals(new TextDecoder().decode(files.get("init")), "last");
 });
 
+Deno.test("readInitramfs() reads all archives that are compressed together, or one by one", () => {
+  const [one, two] = [writeCpio({ init: "i" }), writeCpio({ "lib/a.ko": "a" })];
+  const both = joined(one, new Uint8Array(512), two);
+  for (const whole of [gzipSync(both), joined(gzipSync(one), gzipSync(two))]) {
+    assertEquals(names(whole), ["init", "lib/a.ko"]);
+  }
+});
+
 const faults: readonly [string, Uint8Array, string][] = [
   ["xz", Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), 'unpack "i": it is compressed by xz'],
   ["text", new TextEncoder().encode("#!/bin/sh"), 'Cannot unpack initrd "i": it is no archive'],
   ["a torn gzip", gzipSync(writeCpio({ a: "b" })).subarray(0, 40), "or damaged"],
+  [
+    "junk behind a compressed archive",
+    gzipSync(joined(writeCpio({}), Uint8Array.of(1))),
+    "damaged",
+  ],
   ["a torn archive", writeCpio({ a: "b" }).subarray(0, 130), "or damaged"],
 ];
 for (const [what, bytes, message] of faults) {
