@@ -115,8 +115,11 @@ function unknownFormat(file: Uint8Array, name: string): UsageError {
   );
 }
 
-function checkPlacement(image: GuestImage, options: LoadOptions): void {
-  const { name, ramBytes } = options;
+/** @throws {UsageError} when a part lies outside of RAM, in the hole below 1 MiB, or on another */
+export function checkPlacement(
+  image: GuestImage,
+  { name, ramBytes }: Pick<LoadOptions, "name" | "ramBytes">,
+): void {
   const mib = 1 << 20;
   for (const { gpa, bytes, zero } of image.segments) {
     const end = gpa + bytes.length + zero;

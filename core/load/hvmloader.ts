@@ -8,6 +8,7 @@
 
 import { UsageError } from "../errors.ts";
 import { PAGE_SIZE } from "../types.ts";
+import { checkPlacement } from "./detect.ts";
 import { isElf, parseElf32 } from "./elf.ts";
 import type { GuestImage, GuestSegment } from "./image.ts";
 import { endOf } from "./linux.ts";
@@ -61,7 +62,7 @@ export function loadHvmloader(file: Uint8Array, options: HvmloaderOptions): Gues
   if (module + bios.length > ramBytes) {
     throw new UsageError(`Cannot load "${name}": it does not fit into ${ramBytes} bytes of RAM`);
   }
-  return {
+  const image: GuestImage = {
     format: "hvmloader",
     segments: [
       ...segments,
@@ -73,6 +74,8 @@ export function loadHvmloader(file: Uint8Array, options: HvmloaderOptions): Gues
     eip: entry,
     regs: [0, 0, 0, start, 0, 0, 0, 0],
   };
+  checkPlacement(image, options);
+  return image;
 }
 
 /** The record, the one entry of its list of modules, and the name of that. */

@@ -50,4 +50,10 @@ Deno.test("loadHvmloader() refuses what has no room, and what is no program", ()
   const options = { name: "h", ramBytes: RAM, bios: BIOS };
   assertThrows(() => loadHvmloader(BIOS, options), UsageError, "it is no ELF file");
   assertThrows(() => load(0x150000), UsageError, 'Cannot load "hvmloader": it does not fit');
+  const at = (gpa: number) => elf32(gpa, [{ vaddr: gpa, paddr: gpa, bytes: new Uint8Array(16) }]);
+  const refused = (gpa: number, why: string) =>
+    assertThrows(() => loadHvmloader(at(gpa), options), UsageError, why);
+  refused(0xa0000, "overlaps the hole");
+  refused(0x9f800, "overlaps the hole"); // its BIOS does
+  refused(0x7e000, "lies on that from"); // its BIOS on hvm_info_table
 });
