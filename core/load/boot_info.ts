@@ -10,7 +10,7 @@ import type { GuestSegment } from "./image.ts";
 const BASE_GPA = 0x10000;
 const CAPACITY = 0x20000;
 
-/** Longest command line of any loader; kernels announce less. */
+/** Longest command line of any loader, whatever a kernel announces. */
 export const MAX_COMMAND_LINE: number = CAPACITY / 2;
 
 /** Parts of a segment grow behind each other; each knows where it will lie. */

@@ -19,6 +19,8 @@ const HEADER_MAGIC = 0x53726448;
 /** Boot protocol that brought a kernel loaded at 1 MiB and a command line anywhere. */
 const OLDEST_PROTOCOL = 0x0202;
 const PROTOCOL_INITRD_LIMIT = 0x0203;
+/** Before it, the upper half of the length is something else, so that the length says nothing. */
+const PROTOCOL_LENGTH = 0x0204;
 const PROTOCOL_COMMAND_LINE_SIZE = 0x0206;
 const PROTOCOL_INIT_SIZE = 0x020a;
 
@@ -77,7 +79,7 @@ export function isLinuxElf(file: Uint8Array): boolean {
  */
 export function loadBzImage(file: Uint8Array, options: LinuxOptions): GuestImage {
   const setup = readSetup(file, options.name);
-  checkCommandLine(options, setup.commandLineSize);
+  checkCommandLine(options, Math.min(setup.commandLineSize, MAX_COMMAND_LINE));
   const kernel: GuestSegment = {
     gpa: KERNEL_GPA,
     bytes: file.subarray(setup.kernelAt),
@@ -182,7 +184,8 @@ function readSetup(file: Uint8Array, name: string): Setup {
   const data = viewOf(file);
   const protocol = data.getUint16(SETUP.protocol, true);
   const kernelAt = ((file[SETUP.sectors] || DEFAULT_SETUP_SECTORS) + 1) * SECTOR;
-  const length = kernelAt + data.getUint32(SETUP.paragraphs, true) * PARAGRAPH;
+  const paragraphs = protocol < PROTOCOL_LENGTH ? 0 : data.getUint32(SETUP.paragraphs, true);
+  const length = kernelAt + paragraphs * PARAGRAPH;
   // The last paragraph need not be full: memtest86+ ends inside of it.
   if (file.length <= Math.max(length - PARAGRAPH, kernelAt)) throw truncated(file, name, length);
   if (protocol < OLDEST_PROTOCOL || (file[SETUP.loadFlags]! & LOADED_HIGH) === 0) {

@@ -113,6 +113,22 @@ Deno.test("loadGuest() refuses a command line that the kernel would cut", () => 
   assertEquals(message, 'Cannot pass -append to guest "vmlinuz": 11 bytes, the kernel takes 10');
 });
 
+Deno.test("loadGuest() has room for a command line up to 65,536 bytes, whatever a kernel takes", () => {
+  const file = bzImage({ commandLineSize: 0xffffffff });
+  const { message } = refusal(file, { append: "x".repeat(130_000) });
+  assertStringIncludes(message, "130000 bytes, the kernel takes 65536");
+  assertEquals(load(file, { append: "x".repeat(65_536) }).format, "bzimage");
+});
+
+Deno.test("loadGuest() does not believe the length in a header before protocol 2.04", () => {
+  const old = bzImage({ protocol: 0x0203 });
+  old[0x1f6] = 1; // the swap device
+  assertEquals(load(old).segments[0]!.bytes.length, 4096);
+  const newer = bzImage({ protocol: 0x0204 });
+  newer[0x1f6] = 1;
+  assertStringIncludes(refusal(newer).message, "header announces");
+});
+
 Deno.test("loadGuest() refuses an empty initrd", () => {
   const { message } = refusal(bzImage(), { initrd: "i.gz", readFile: () => new Uint8Array() });
   assertEquals(message, 'Cannot load initrd "i.gz": the file is empty');
