@@ -156,7 +156,7 @@ export class BlkbackRing {
   /** The first look after connecting. */
   start(): void {
     this.#announced = true;
-    this.#parts.observer?.event(this.#ring.unconsumed());
+    this.#parts.observer?.begins(this.#ring.unconsumed());
     this.#useful = true; // no event, so no spurious one
     this.#wake();
   }
@@ -191,6 +191,7 @@ export class BlkbackRing {
       pages.release();
     }
     this.#persistent?.close();
+    if (how !== "crashed") this.#parts.observer?.finish();
     return true;
   }
 

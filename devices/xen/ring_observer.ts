@@ -28,7 +28,13 @@ export interface TakenRequest {
 /** Follows requests from the guest's event to their response. */
 export interface RingObserver {
   /**
-   * The guest has sent its event, or the backend looks for the first time.
+   * The backend looks at the ring for the first time. After one that has died it begins with what
+   * that has not answered.
+   * @param waiting requests on the ring that have not been answered
+   */
+  begins(waiting: number): void;
+  /**
+   * The guest has sent its event.
    * @param waiting requests on the ring that have not been taken
    */
   event(waiting: number): void;
@@ -39,4 +45,6 @@ export interface RingObserver {
   taken(slot: number, request: TakenRequest): void;
   /** The response is on the ring. @param notified with an event */
   answered(slot: number, notified: boolean): void;
+  /** The ring is gone, with what it shows. */
+  finish(): void;
 }

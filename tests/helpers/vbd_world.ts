@@ -7,10 +7,12 @@
 import { VirtualClock } from "../../core/clock.ts";
 import { Dom0Timeline } from "../../core/dom0.ts";
 import { Accounting } from "../../core/hypervisor/books/accounting.ts";
+import { ExitBooks } from "../../core/hypervisor/books/exit_books.ts";
 import { type VbdPaths, vbdPaths } from "../../core/hypervisor/toolstack/vbd.ts";
 import { XenStore } from "../../core/hypervisor/xenstore/xenstore.ts";
 import { Books } from "../../core/ledger.ts";
 import { Domain } from "../../core/machine/domain.ts";
+import { type RequestRecord, requestRecord } from "../../core/machine/exit_report.ts";
 import type { GuestRam } from "../../core/machine/memory.ts";
 import type { DomainDisk } from "../../core/machine/vbds.ts";
 import type { Ns } from "../../core/types.ts";
@@ -48,11 +50,22 @@ export class VbdWorld {
     hdb: new Uint8Array(1 << 16),
   };
   readonly removed: Vdev[] = [];
+  /** By the books, those that are over. */
+  readonly requests: RequestRecord[] = [];
+  readonly exits: ExitBooks;
   readonly domain: Domain;
 
   constructor() {
+    this.exits = new ExitBooks({
+      clock: this.clock,
+      devices: { ofPort: () => undefined, ofAddress: () => undefined },
+      ideIrqs: [14, 15],
+      sites: false,
+      onRequest: (request) => this.requests.push(requestRecord(request)),
+    });
     this.domain = new Domain({
       clock: this.clock,
+      exits: this.exits,
       ledger: new Books(this.clock),
       memory: this.memory,
       physmap: this.memory,

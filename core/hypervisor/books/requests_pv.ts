@@ -43,22 +43,33 @@ export class PvRequests {
   }
 
   /**
+   * A backend begins. What one that has died had taken waits again; a ring that shows less than that
+   * is another one.
+   * @param waiting requests that the ring shows
+   */
+  begins(waiting: number): void {
+    const again = this.#taken.filter((request) => request !== undefined);
+    this.#taken.length = 0;
+    this.#announced.unshift(...again.sort((a, b) => a.id - b.id));
+    if (this.#announced.length > waiting) this.finish();
+    this.#announce(waiting);
+  }
+
+  /**
    * The guest's event has come.
    * @param waiting requests that the ring shows and the backend has not taken
    */
   event(waiting: number): void {
     const before = this.#announced.length;
-    for (let i = before; i < waiting; i++) this.#announced.push(this.#open());
+    this.#announce(waiting);
     if (waiting > before) this.#book.claim(this.#announced[before]!);
   }
 
   /**
    * The backend has taken the next request, which need not make sense.
-   * @param slot the backend's place for it; a request that is there was dropped with its ring
+   * @param slot the backend's place for it
    */
   taken(slot: number, { operation, dataOperation, sector, sectors }: PvRequest): void {
-    const dropped = this.#taken[slot];
-    if (dropped !== undefined) this.#book.close(dropped);
     const request = this.#announced.shift() ?? this.#open();
     request.code = operation;
     request.op = OPS[dataOperation] ?? "other";
@@ -80,12 +91,16 @@ export class PvRequests {
     this.#book.close(request);
   }
 
-  /** The run is over. */
+  /** The ring is gone, or the run is over. */
   finish(): void {
     for (const request of [...this.#announced, ...this.#taken]) {
       if (request !== undefined) this.#book.close(request);
     }
     this.#announced.length = this.#taken.length = 0;
+  }
+
+  #announce(waiting: number): void {
+    while (this.#announced.length < waiting) this.#announced.push(this.#open());
   }
 
   #open(): DiskRequest {

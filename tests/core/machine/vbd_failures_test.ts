@@ -119,3 +119,35 @@ Deno.test("A domain destroyed while a backend is dead has none afterwards", () =
   world.settle();
   assertEquals([a.channel, world.isBusy, world.state("hda")], ["unbound", false, "6"]);
 });
+
+/** What the books have of hda: sectors and bytes, in the order of submission. */
+function bookedOf({ exits, requests }: VbdWorld): string[] {
+  exits.finish();
+  const ofDisk = requests.filter(({ disk }) => disk === "hda").sort((a, b) => a.id - b.id);
+  return ofDisk.map(({ op, sector, bytes }) => `${op} ${sector}: ${bytes}`);
+}
+
+Deno.test("A request that a second driver serves is in the books once, from the guest's event on", () => {
+  const { world, a } = busyWorld();
+  const putAt = world.clock.now;
+  world.domain.vbds.restartDriver("hda", false);
+  world.settle();
+  assertEquals(a.collect(), ["1: 0", "2: 0", "3: 0", "4: 0"]);
+  assertEquals(bookedOf(world), [8, 16, 24, 32].map((sector) => `write ${sector}: 4096`));
+  assertEquals(world.requests.filter(({ submitNs }) => submitNs > putAt), []);
+});
+
+Deno.test("What a closed ring has shown is not what the next one shows", () => {
+  const world = new VbdWorld();
+  const a = new VbdFrontend(world, "hda");
+  for (let id = 1; id <= 4; id++) a.put(id, 8 * id);
+  a.setState(6);
+  a.setState(1);
+  const next = new VbdFrontend(world, "hda");
+  const putAt = world.clock.now;
+  next.put(9, 40);
+  world.settle();
+  assertEquals(next.collect(), ["9: 0"]);
+  assertEquals(bookedOf(world).at(-1), "write 40: 4096");
+  assertEquals(world.requests.find(({ sector }) => sector === 40)?.submitNs, putAt);
+});

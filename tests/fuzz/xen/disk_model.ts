@@ -57,6 +57,7 @@ export class DiskModel implements Disk {
     const slots = new Map<number, Accepted | "refused">();
     this.#rings.push(slots);
     return {
+      begins: () => {},
       event: () => {},
       taken: (slot, request) => {
         if (slots.has(slot)) throw new Error(`place ${slot} is taken twice`);
@@ -68,6 +69,7 @@ export class DiskModel implements Disk {
         slots.delete(slot);
         if (taken !== "refused") this.#inFlight.delete(taken);
       },
+      finish: () => {},
     };
   }
 
