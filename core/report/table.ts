@@ -36,7 +36,7 @@ export function microseconds(ns: number): string {
 /** Virtual time with the unit that leaves one to three digits before the point. */
 export function duration(ns: number): string {
   if (ns < 1_000) return `${ns} ns`;
-  if (ns < 1_000_000) return `${(ns / 1e3).toFixed(2)} us`;
-  if (ns < 1_000_000_000) return `${(ns / 1e6).toFixed(2)} ms`;
+  if (ns < 999_995) return `${(ns / 1e3).toFixed(2)} us`; // above it is 1000.00 us
+  if (ns < 999_995_000) return `${(ns / 1e6).toFixed(2)} ms`;
   return `${(ns / 1e9).toFixed(3)} s`;
 }
