@@ -333,6 +333,7 @@ export class BlkbackRing {
   #submit(slot: RequestSlot): void {
     if (this.#ending === "crashed") return;
     this.#onDisk++;
+    this.#parts.observer?.asked(slot.index, slot.request);
     this.#parts.disk.submit(slot);
   }
 

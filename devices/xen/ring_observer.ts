@@ -43,6 +43,8 @@ export interface RingObserver {
    * @param slot the backend's place for it, until it is answered
    */
   taken(slot: number, request: TakenRequest): void;
+  /** What has been taken makes sense, and goes to the disk: once, or in parts one after the other. */
+  asked(slot: number, request: TakenRequest): void;
   /** The response is on the ring. @param notified with an event */
   answered(slot: number, notified: boolean): void;
   /** The ring is gone, with what it shows. */

@@ -69,13 +69,19 @@ export class PvRequests {
    * The backend has taken the next request, which need not make sense.
    * @param slot the backend's place for it
    */
-  taken(slot: number, { operation, dataOperation, sector, sectors }: PvRequest): void {
+  taken(slot: number, { operation, sector }: PvRequest): void {
     const request = this.#announced.shift() ?? this.#open();
     request.code = operation;
-    request.op = OPS[dataOperation] ?? "other";
     request.sector = Math.min(sector, Number.MAX_SAFE_INTEGER);
-    request.bytes = Math.min(Math.max(sectors, 0) * SECTOR_SIZE, Number.MAX_SAFE_INTEGER);
     this.#taken[slot] = request;
+  }
+
+  /** What has been taken makes sense, and goes to the disk. */
+  asked(slot: number, { dataOperation, sectors }: PvRequest): void {
+    const request = this.#taken[slot];
+    if (request === undefined) return;
+    request.op = OPS[dataOperation] ?? "other";
+    request.bytes = sectors * SECTOR_SIZE;
   }
 
   /**

@@ -151,3 +151,13 @@ Deno.test("What a closed ring has shown is not what the next one shows", () => {
   assertEquals(bookedOf(world).at(-1), "write 40: 4096");
   assertEquals(world.requests.find(({ sector }) => sector === 40)?.submitNs, putAt);
 });
+
+Deno.test("A request that its backend refuses asks nothing of the disk and moves nothing, by the books", () => {
+  const world = new VbdWorld();
+  const a = new VbdFrontend(world, "hda");
+  a.put(1, 1000);
+  a.put(2, 8);
+  world.settle();
+  assertEquals(a.collect(), ["1: -1", "2: 0"]);
+  assertEquals(bookedOf(world), ["other 1000: 0", "write 8: 4096"]);
+});

@@ -63,6 +63,7 @@ export class DiskModel implements Disk {
         if (slots.has(slot)) throw new Error(`place ${slot} is taken twice`);
         slots.set(slot, this.#judge(request as BlkifRequest));
       },
+      asked: () => {},
       answered: (slot) => {
         const taken = slots.get(slot);
         if (taken === undefined) throw new Error(`place ${slot} is answered, but not taken`);

@@ -85,7 +85,9 @@ Deno.test("ExitBooks ties an event to the first request that it shows, an upcall
   const ring = bench.books.watchRing("hda");
   bench.other(EXIT.VMCALL, () => ring.event(2)).other(EXIT.VMCALL);
   for (const slot of [0, 1]) {
-    ring.taken(slot, { operation: 1, dataOperation: 1, sector: 8 * slot, sectors: 8 });
+    const request = { operation: 1, dataOperation: 1, sector: 8 * slot, sectors: 8 };
+    ring.taken(slot, request);
+    ring.asked(slot, request);
   }
   ring.answered(0, true);
   ring.answered(1, false);
