@@ -58,8 +58,8 @@ export class SymbolTable {
     if (hasNames(found)) return new SymbolTable(found);
     throw new UsageError(
       `Cannot read symbols "${name}": no function in it`,
-      "an unpacked vmlinux, System.map, /proc/kallsyms of the guest, or an ELF file that is not " +
-        "stripped",
+      "an unpacked vmlinux, System.map, /proc/kallsyms of the guest as root reads it, or an ELF " +
+        "file that is not stripped",
     );
   }
 
@@ -76,15 +76,21 @@ export class SymbolTable {
   }
 }
 
-/** Of several symbols at one address the first function counts, as it is in the file. */
+/**
+ * Of several symbols at one address the first function counts, as it is in the file. The addresses of
+ * `/proc/kallsyms` are all 0 for whoever may not see them.
+ */
 function textSymbols(file: Uint8Array): Symbol[] {
-  const symbols = new Map<number, Symbol>();
+  const found: Symbol[] = [];
   for (const line of new TextDecoder().decode(file).split("\n")) {
     const [, digits, letter = "", name, module] = LINE.exec(line.trimEnd()) ?? [];
     if (digits === undefined || ABSOLUTE_LETTERS.includes(letter)) continue;
     const text = module === undefined ? name! : `${name} [${module}]`;
-    add(symbols, symbolOf(parseInt(digits, 16), letter, text));
+    found.push(symbolOf(parseInt(digits, 16), letter, text));
   }
+  if (found.length > 1 && found.every(({ address }) => address === 0)) return [];
+  const symbols = new Map<number, Symbol>();
+  for (const symbol of found) add(symbols, symbol);
   return [...symbols.values()];
 }
 

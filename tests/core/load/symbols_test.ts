@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../../core/errors.ts";
 import { SymbolTable } from "../../../core/load/symbols.ts";
 
@@ -27,6 +27,13 @@ Deno.test("SymbolTable.parse() throws when there is no function in the file", ()
   for (const text of ["", "no map\n", "00000000 A absolute\n"]) {
     assertThrows(() => SymbolTable.parse(encode(text), "x"), UsageError, "no function in it");
   }
+});
+
+Deno.test("SymbolTable.parse() takes a kallsyms whose addresses are hidden for none", () => {
+  const hidden = "00000000 T _stext\n00000000 t startup\n00000000 t a [b]\n";
+  const error = assertThrows(() => SymbolTable.parse(encode(hidden), "kallsyms"), UsageError);
+  assertStringIncludes(error.hint!, "/proc/kallsyms of the guest as root reads it");
+  assertEquals(SymbolTable.parse(encode("00000000 T main\n"), "nm").nameAt(5), "main");
 });
 
 /** Sections: none, .text of 100h bytes at 100000h, symbols, strings. */
