@@ -23,6 +23,7 @@ const PROTOCOL_INITRD_LIMIT = 0x0203;
 const PROTOCOL_LENGTH = 0x0204;
 const PROTOCOL_COMMAND_LINE_SIZE = 0x0206;
 const PROTOCOL_INIT_SIZE = 0x020a;
+const PROTOCOL_MORE_FLAGS = 0x020c;
 
 /** Offsets in the file, which are offsets in the zero page, too. */
 const SETUP = {
@@ -35,6 +36,7 @@ const SETUP = {
   initrdLimit: 0x22c,
   alignment: 0x230,
   relocatable: 0x234,
+  moreLoadFlags: 0x236,
   commandLineSize: 0x238,
   preferredAddress: 0x258,
   initSize: 0x260,
@@ -42,6 +44,8 @@ const SETUP = {
 /** Of all fields above. */
 const HEADER_END = 0x264;
 const LOADED_HIGH = 0x01;
+/** XLF_KERNEL_64: its 32-bit entry point leads nowhere without long mode. */
+const KERNEL_64 = 0x01;
 const SECTOR = 512;
 const PARAGRAPH = 16;
 const DEFAULT_SETUP_SECTORS = 4;
@@ -195,6 +199,12 @@ function readSetup(file: Uint8Array, name: string): Setup {
           `${protocol & 0xff}`.padStart(2, "0")
         }, wanted a bzImage with 2.02 or later`,
       "build it with make bzImage",
+    );
+  }
+  if (protocol >= PROTOCOL_MORE_FLAGS && (file[SETUP.moreLoadFlags]! & KERNEL_64) !== 0) {
+    throw new UsageError(
+      `Cannot load guest "${name}": a 64-bit Linux kernel, wanted a 32-bit one`,
+      "Debian's package linux-image-686-pae has one",
     );
   }
   return {

@@ -108,6 +108,15 @@ Deno.test("loadGuest() takes a bzImage whose last paragraph is not full", () => 
   assertEquals(cut.segments[0]!.bytes.length, load(whole).segments[0]!.bytes.length - 8);
 });
 
+Deno.test("loadGuest() refuses a 64-bit bzImage", () => {
+  const file = bzImage();
+  file[0x236] = 1;
+  assertStringIncludes(refusal(file).message, "a 64-bit Linux kernel, wanted a 32-bit one");
+  const old = bzImage({ protocol: 0x020b });
+  old[0x236] = 1;
+  assertEquals(load(old).format, "bzimage", "the bit has no meaning before 2.12");
+});
+
 Deno.test("loadGuest() refuses a command line that the kernel would cut", () => {
   const { message } = refusal(bzImage({ commandLineSize: 10 }), { append: "x".repeat(11) });
   assertEquals(message, 'Cannot pass -append to guest "vmlinuz": 11 bytes, the kernel takes 10');
