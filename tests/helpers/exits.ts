@@ -70,15 +70,16 @@ export class BooksBench {
   }
 
   /**
-   * Port accesses, one a word: `in1f7=50` is a read that is answered 50h, `out1f7=c8` a write. The
-   * disk is asked inside the access that ends with `!`.
+   * Port accesses, one a word: `in1f7=50` is a read that is answered 50h, `out1f7=c8` a write,
+   * `outw1f6=b0` one of two bytes. The disk is asked inside the access that ends with `!`.
    */
   ports(text: string): this {
     for (const word of text.trim().split(/\s+/)) {
-      const [, direction, port = "", value = "", asks] =
-        /^(in|out)([0-9a-f]+)=([0-9a-f]+)(!?)$/.exec(word) ?? [];
+      const [, direction, wide, port = "", value = "", asks] =
+        /^(in|out)(w?)([0-9a-f]+)=([0-9a-f]+)(!?)$/.exec(word) ?? [];
+      const size = wide === "w" ? 2 : 1;
       this.#exit(
-        { port: parseInt(port, 16), write: direction === "out", value: parseInt(value, 16) },
+        { port: parseInt(port, 16), write: direction === "out", value: parseInt(value, 16), size },
         asks === "!" ? () => this.#ask() : undefined,
       );
     }

@@ -94,14 +94,14 @@ export class IdeRequests {
   command({ write, value, size }: VmExit, { offset }: ExitRow): Tally {
     if (offset === REG.DATA) return this.#own();
     if (!write) return offset === REG.STATUS ? this.#status(value) : this.#result();
-    if (offset === REG.STATUS && size === 1) return this.#begin(value);
-    if (offset === REG.DEVICE) this.#unit = value >> DEVICE_SHIFT & 1;
+    if (size === 1 && offset === REG.STATUS) return this.#begin(value);
+    if (size === 1 && offset === REG.DEVICE) this.#unit = value >> DEVICE_SHIFT & 1;
     return this.#prepare();
   }
 
   /** An access to Alternate Status and Device Control. */
-  control({ write, value }: VmExit): Tally {
-    if (write && (value & SRST) !== 0) {
+  control({ write, value, size }: VmExit): Tally {
+    if (write && size === 1 && (value & SRST) !== 0) {
       this.#idle();
       this.#unit = 0;
     }

@@ -69,6 +69,13 @@ Deno.test("ExitBooks ties set-up to none when a reset or an empty position ends 
   assertEquals([tied.exits, none.exits, bench.requests], [0, 8, []]);
 });
 
+Deno.test("ExitBooks knows that registers of a byte do not change by a wider access", () => {
+  const bench = new BooksBench();
+  bench.ports("out1f6=a0 outw1f6=b0 out1f7=e7 outw3f6=4 in1f7=50");
+  bench.finish();
+  assertEquals(bench.requests.map(({ disk, exits }) => [disk, exits]), [["hda", 5]]);
+});
+
 Deno.test("ExitBooks gives an interrupt controller to none once the guest halts", () => {
   const bench = new BooksBench();
   bench.ports(FLUSH);
