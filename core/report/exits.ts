@@ -106,5 +106,7 @@ export function formatFunctions({ functions, tied, none }: RunExits): string {
     percent(each.samples, samples),
     percent(each.timeNs, timeNs),
   ]);
+  const hidden = functions.length - SHOWN_FUNCTIONS;
+  if (hidden > 0) rows.push([`and ${hidden} functions more`]);
   return formatTable([["FUNCTION -> DEVICE", "Samples", "Samples%", "Time%"], ...rows]);
 }

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildCompareRecord } from "../../../core/report/compare.ts";
 import { DiskSums } from "../../../core/report/disk_sums.ts";
+import { formatFunctions } from "../../../core/report/exits.ts";
 import { buildRunRecord } from "../../../core/report/run.ts";
 import { formatCompare, formatRun } from "../../../core/report/summary.ts";
 import { inputs } from "../../helpers/compare_inputs.ts";
@@ -108,6 +109,18 @@ Deno.test("formatRun() lists exits by number and only the books in use", () => {
   assertEquals(cells(text, "waiting for media"), ["300,000", "75.00%"]);
   assertEquals(text.includes("BIOS"), false);
   assertEquals(text.indexOf("IO_INSTRUCTION") < text.indexOf("HLT"), true);
+});
+
+Deno.test("formatFunctions() says how many functions have no room", () => {
+  const { sites: _, ...exits } = exitReport();
+  const each = { reason: "HLT", device: null, samples: 1, timeNs: 1000 };
+  const functions = Array.from({ length: 22 }, (_, i) => ({ ...each, name: `f${i}` }));
+  const text = formatFunctions({ ...exits, functions });
+  assertEquals(text.split("\n").slice(-2), ["and 2 functions more", ""]);
+  assertEquals(
+    formatFunctions({ ...exits, functions: functions.slice(2) }).includes("more"),
+    false,
+  );
 });
 
 Deno.test("formatRun() lists what backends have refused, by disk and reason", () => {
