@@ -12,7 +12,7 @@ import { isElf, parseElf32 } from "./elf.ts";
 import type { GuestImage, GuestSegment } from "./image.ts";
 import { type NamedFile, placeInitrd } from "./initrd.ts";
 import { linuxEntry } from "./linux_params.ts";
-import { HOLE, RSDP_GPA } from "./memory_map.ts";
+import { HOLE, MAX_RAM, ramHint, RSDP_GPA } from "./memory_map.ts";
 
 /** "HdrS". */
 const HEADER_MAGIC = 0x53726448;
@@ -135,7 +135,9 @@ export function checkRam({ name, ramBytes }: LinuxOptions, end: number): void {
   throw new UsageError(
     `Cannot load guest "${name}": the kernel needs memory up to 0x${end.toString(16)}, RAM has ` +
       `${ramBytes / mib} MiB`,
-    `-m ${Math.max(256, 2 ** Math.ceil(Math.log2((2 * end) / mib)))}`,
+    end > MAX_RAM
+      ? ramHint(end)
+      : `-m ${Math.min(Math.max(256, 2 ** Math.ceil(Math.log2((2 * end) / mib))), MAX_RAM / mib)}`,
   );
 }
 

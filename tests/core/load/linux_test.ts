@@ -93,6 +93,9 @@ Deno.test("loadGuest() refuses a Linux kernel that needs more RAM than there is"
   const { message, hint } = refusal(bzImage({ preferred: 16 * MIB, initSize: RAM }));
   assertStringIncludes(message, "needs memory up to 0x5000000, RAM has 64 MiB");
   assertEquals(hint, "-m 256");
+  assertEquals(refusal(bzImage({ initSize: 1000 * MIB })).hint, "-m 1920");
+  const larger = refusal(bzImage({ initSize: 1920 * MIB }));
+  assertEquals(larger.hint, "-m 1920 is the most that a machine has");
 });
 
 Deno.test("loadGuest() refuses a truncated, an old and a low-loaded bzImage", () => {
