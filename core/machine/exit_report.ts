@@ -33,7 +33,7 @@ export interface RequestRecord {
   readonly bytes: number;
   /** When the guest had handed it over. */
   readonly submitNs: Ns;
-  /** When the disk had done its part. */
+  /** When the disk had done its part; of path `pv`, when the response was on the ring. */
   readonly completeNs: Ns;
   /** All that served it. */
   readonly exits: number;

@@ -41,7 +41,10 @@ export class DiskRequest {
   bytes = 0;
   /** The guest had handed it over. */
   submittedAt: Ns = NaN;
-  /** The disk had done its part; without one, the guest saw that the command had ended. NaN before. */
+  /**
+   * The disk had done its part; without one, the guest saw that the command had ended; on a ring, the
+   * response was there. NaN before.
+   */
   completedAt: Ns = NaN;
   /** Interrupts and upcalls injected for it. */
   interrupts = 0;
