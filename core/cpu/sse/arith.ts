@@ -10,7 +10,7 @@
 
 import type { SystemOp } from "../insn.ts";
 import { AT } from "../state.ts";
-import { fetch, permit, registerAt, turnToMmx, usesMmx, written } from "./access.ts";
+import { fetch, permitMmx, permitSse, registerAt, turnToMmx, usesMmx, written } from "./access.ts";
 import { type Format, isInside, isPlain, SINGLE } from "./format.ts";
 import { keep } from "./lanes.ts";
 import { FloatUnit, MX, ROUND } from "./mxcsr.ts";
@@ -32,9 +32,12 @@ export function floating(op: FloatOp, bytes: number): SystemOp {
   return (cpu, insn) => {
     const { state } = cpu;
     const first = insn.operands[0]!;
-    permit(cpu, insn);
+    const mmx = usesMmx(insn);
+    // Conversions from memory name no XMM register, but MXCSR rules them all.
+    permitSse(cpu);
+    if (mmx) permitMmx(cpu);
     const from = fetch(cpu, insn, true);
-    if (usesMmx(insn)) turnToMmx(state);
+    if (mmx) turnToMmx(state);
     const to = registerAt(first);
     unit.begin(state);
     op(unit, to, from, insn.imm);

@@ -52,6 +52,25 @@ Deno.test("permit() raises #UD for CR0.EM, then for CR4.OSFXSR, then #NM for CR0
   }
 });
 
+/** Conversions from memory: no operand is an XMM register. */
+const CONVERSIONS: readonly [text: string, code: string][] = [
+  ["cvtss2si eax,[0]", "f3 0f 2d 05 00 00 00 00"],
+  ["cvttsd2si eax,[0]", "f2 0f 2c 05 00 00 00 00"],
+  ["cvtps2pi mm0,[0]", "0f 2d 05 00 00 00 00"],
+  ["cvttpd2pi mm0,[0]", "66 0f 2c 05 00 00 00 00"],
+];
+
+Deno.test("floating() is refused as SSE is, whatever its operands are", () => {
+  for (const [text, code] of CONVERSIONS) {
+    for (const [cr0, cr4, , expected] of CONTROL) {
+      const bench = new SseBench();
+      bench.cpu.state.set(AT.CR, CR0.PE | CR0.NE | cr0);
+      bench.cpu.state.set(AT.CR + 16, cr4);
+      assertEquals(bench.execute(code), expected, `${text}, CR0 ${cr0}, CR4 ${cr4}`);
+    }
+  }
+});
+
 Deno.test("permitMmx() raises #MF for an x87 exception that is waiting", () => {
   const bench = new SseBench();
   bench.cpu.state.set(AT.FPU_STATUS, 0x80);
