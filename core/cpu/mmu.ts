@@ -188,11 +188,12 @@ export class Mmu implements PhysicalMemory {
   // ---- accesses ------------------------------------------------------------------------------
 
   /**
-   * @param size bytes of the operand; one of ten is aligned like one of eight
+   * @param size bytes of the operand; one of ten is aligned like one of eight, one of sixteen need
+   * not be
    * @throws {Fault} #AC(0) for an access that ring 3 has asked to be told of
    */
   checkAlignment(linear: number, size: number): void {
-    const mask = size === 10 ? 7 : size - 1;
+    const mask = size === 10 ? 7 : size === 16 ? 0 : size - 1;
     if (linear & mask && this.#user() && this.#state.flag(AC)) {
       if (this.#state.get(AT_CR) & CR0_AM) throw Fault.of(VECTOR_AC, 0);
     }

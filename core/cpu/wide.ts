@@ -6,6 +6,16 @@
 
 import { PAGE_SIZE } from "../types.ts";
 import type { Cpu } from "./cpu.ts";
+import { AT, type CpuState, TLB } from "./state.ts";
+
+/**
+ * Bytes that are accessed at a time. Sixteen may lie anywhere, also where alignment is checked:
+ * MOVUPS raises no #AC.
+ */
+function unitOf(state: CpuState, linear: number, size: number): 1 | 4 {
+  const anywhere = size === 16 && (linear & 3) !== 0;
+  return anywhere && state.get(AT.BANK) === TLB.STRICT ? 1 : 4;
+}
 
 /**
  * Reads guest memory into linear memory.
@@ -15,8 +25,11 @@ import type { Cpu } from "./cpu.ts";
  */
 export function readWide(cpu: Cpu, linear: number, size: number, to: number): void {
   const { mmu, state } = cpu;
-  for (let n = 0; n < size; n += 4) {
-    state.view.setInt32(to + n, mmu.read((linear + n) >>> 0, 4), true);
+  const unit = unitOf(state, linear, size);
+  for (let n = 0; n < size; n += unit) {
+    const value = mmu.read((linear + n) >>> 0, unit);
+    if (unit === 4) state.view.setInt32(to + n, value, true);
+    else state.bytes[to + n] = value;
   }
 }
 
@@ -28,9 +41,11 @@ export function readWide(cpu: Cpu, linear: number, size: number, to: number): vo
  */
 export function writeWide(cpu: Cpu, linear: number, size: number, from: number): void {
   const { mmu, state } = cpu;
+  const unit = unitOf(state, linear, size);
   checkWritable(cpu, linear, size);
-  for (let n = 0; n < size; n += 4) {
-    mmu.write((linear + n) >>> 0, 4, state.view.getInt32(from + n, true));
+  for (let n = 0; n < size; n += unit) {
+    const value = unit === 4 ? state.view.getInt32(from + n, true) : state.bytes[from + n]!;
+    mmu.write((linear + n) >>> 0, unit, value);
   }
 }
 

@@ -45,6 +45,7 @@ export function maskMove(cpu: Cpu, insn: Insn): void {
     if (state.view.getInt8(mask + n) >= 0) continue;
     if (linear < 0) {
       linear = cpu.linear(insn.segment, maskAddress(state.regs[EDI]!, insn), size, true);
+      mmu.checkAlignment(linear, 8);
       checkWritable(cpu, linear, size);
     }
     mmu.write((linear + n) >>> 0, 1, state.view.getUint8(data + n));

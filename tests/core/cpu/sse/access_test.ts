@@ -1,9 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { Profile } from "../../../../core/cpu/cpuid.ts";
-import { AT, CR0, CR4, EAX, EDI } from "../../../../core/cpu/state.ts";
+import { AT, CR0, CR4, EAX, EDI, FLAG } from "../../../../core/cpu/state.ts";
+import { CpuBench, firstException } from "../../../helpers/cpu.ts";
 import { SseBench } from "../../../helpers/sse.ts";
+import { Tables } from "../../../helpers/tables.ts";
 
-const UD = 6, NM = 7, GP = 13, PF = 14, MF = 16, XM = 19, NONE = -1;
+const UD = 6, NM = 7, GP = 13, PF = 14, MF = 16, AC = 17, XM = 19, NONE = -1;
 
 /** Instructions that are undefined before a processor. */
 const FIRST_IN: readonly [text: string, code: string, profiles: readonly Profile[]][] = [
@@ -158,5 +160,35 @@ Deno.test("ldmxcsr() refuses reserved bits, and DAZ without SSE2", () => {
       return bench.execute("0f ae 15 00 50 00 00");
     };
     assertEquals([load(0xffbf), load(0x1fc0), load(0x11f80)], [NONE, daz, GP]);
+  }
+});
+
+/** Instructions on 16 bytes at EDI, and the distances from 16-byte alignment that raise #AC. */
+const UNALIGNED: readonly [text: string, code: string, raise: (offset: number) => boolean][] = [
+  ["movups xmm0,[edi]", "0f 10 07", () => false],
+  ["movups [edi],xmm0", "0f 11 07", () => false],
+  ["movdqu xmm0,[edi]", "f3 0f 6f 07", () => false],
+  ["movdqu [edi],xmm0", "f3 0f 7f 07", () => false],
+  ["maskmovdqu xmm0,xmm0", "66 0f f7 c0", (offset) => offset % 8 !== 0],
+  ["movlps xmm0,[edi]", "0f 12 07", (offset) => offset % 8 !== 0],
+];
+
+Deno.test("vector() checks no alignment of the forms that need none, as processors do", () => {
+  const tables = new Tables(new CpuBench(0x20000, [], { profile: "pentium4" }));
+  const { bench } = tables;
+  const { state } = bench.cpu;
+  for (const [text, code, raises] of UNALIGNED) {
+    for (let offset = 0; offset < 16; offset++) {
+      tables.load(3, 0x4000, code, FLAG.AC | 2);
+      state.set(AT.CR + 16, CR4.OSFXSR);
+      const bytes = Array.from({ length: 16 }, (_, n) => 0x80 + n);
+      state.bytes.set(bytes, AT.XMM);
+      bench.ram.set(bytes, 0x5040 + offset);
+      state.regs[EDI] = 0x5040 + offset;
+      const vector = firstException(bench, 1)?.vector;
+      assertEquals(vector, raises(offset) ? AC : undefined, `${text}, ${offset}`);
+      assertEquals(state.bytes.slice(AT.XMM, AT.XMM + 16), Uint8Array.from(bytes));
+      assertEquals(bench.ram.slice(0x5040 + offset, 0x5050 + offset), Uint8Array.from(bytes));
+    }
   }
 });
