@@ -214,13 +214,15 @@ const FX = {
   END: 288,
 } as const;
 
-function checkArea(linear: number): void {
+/** All of the area must be there; processors look at its last byte first. */
+function checkArea(cpu: Cpu, linear: number, write: boolean): void {
   if (linear & 15) throw Fault.of(VECTOR.GP, 0);
+  cpu.mmu.hostAddress((linear + IMAGE_BYTES - 1) >>> 0, write);
 }
 
 /** FXSAVE; XMM registers are stored whatever CR4.OSFXSR says. */
 export function fxsave(cpu: Cpu, fpu: FpuUnit, linear: number): void {
-  checkArea(linear);
+  checkArea(cpu, linear, true);
   const { state } = fpu;
   imageBytes.fill(0);
   image.setUint16(FX.CONTROL, fpu.control, true);
@@ -244,7 +246,7 @@ export function fxsave(cpu: Cpu, fpu: FpuUnit, linear: number): void {
 
 /** FXRSTOR. */
 export function fxrstor(cpu: Cpu, fpu: FpuUnit, linear: number): void {
-  checkArea(linear);
+  checkArea(cpu, linear, false);
   const { state } = fpu;
   readBlock(cpu, linear, FX.END, image);
   const mxcsr = image.getInt32(FX.MXCSR, true);

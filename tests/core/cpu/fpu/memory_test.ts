@@ -118,6 +118,19 @@ Deno.test("FXSAVE and FXRSTOR keep x87, MXCSR and XMM registers; their area is a
   assertEquals(bench.execute("0fae03"), GENERAL_PROTECTION);
 });
 
+for (const [name, code] of [["FXSAVE", "0fae03"], ["FXRSTOR", "0fae0b"]] as const) {
+  Deno.test(`${name} needs all 512 bytes of its area, and asks for the last one first`, () => {
+    const area = 0x6000 - 304;
+    const bench = benchAt(area);
+    bench.machine.mapPage(6, 0);
+    const before = bench.visible();
+    assertEquals(bench.execute(code), PAGE_FAULT);
+    assertEquals(bench.state.get(AT.CR + 8), area + 511);
+    assertEquals(bench.visible(), before);
+    assertEquals(ram(bench, area, 304), new Array(304).fill(0));
+  });
+}
+
 Deno.test("a pending exception raises #MF at the next instruction that waits, if CR0.NE is set", () => {
   const bench = benchAt(0x5000);
   bench.reset(0x37b);
