@@ -68,12 +68,16 @@ export function betweenInstructions(cpu: Cpu): boolean {
     return false;
   }
   if (watched && !held && !state.flag(RF) && stopsAt(cpu)) return spend(cpu);
-  step(cpu);
+  step(cpu, held);
   return true;
 }
 
-/** Executes one instruction, and the trap that it leads to. */
-function step(cpu: Cpu): void {
+/**
+ * Executes one instruction, and the trap that it leads to. Of loads of SS in a row, each second one
+ * holds nothing back.
+ * @param held it follows a load of SS that does
+ */
+function step(cpu: Cpu, held: boolean): void {
   const { state, mmu } = cpu;
   state.setFlag(RF, false);
   const single = state.flag(TF);
@@ -83,6 +87,7 @@ function step(cpu: Cpu): void {
     mmu.breakpoints.take();
     throw fault;
   }
+  if (held && cpu.shadow && cpu.noTrap) cpu.shadow = cpu.noTrap = false;
   if (!cpu.noTrap) trap(cpu, single ? DR6.BS : 0);
 }
 

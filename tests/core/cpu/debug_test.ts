@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { updateMode } from "../../../core/cpu/segment.ts";
 import { AT, CR4, FLAG, SEG, SS } from "../../../core/cpu/state.ts";
 import { CpuBench, firstException } from "../../helpers/cpu.ts";
+import { SELECTOR, Tables } from "../../helpers/tables.ts";
 
 const DB = 1;
 const DR6 = AT.DR + 24, DR7 = AT.DR + 28;
@@ -149,6 +150,42 @@ Deno.test("betweenInstructions() holds the traps of MOV SS back, and a breakpoin
     assertEquals(trapped(bench), eip < 0 ? undefined : [eip, 1]);
     assertEquals(bench.cpu.state.regs[0], 1);
   }
+});
+
+/** Loads of SS in a row, then INC EAX, and where a processor traps that steps singly. */
+const LOADS_OF_SS: readonly [code: string, traps: readonly number[]][] = [
+  ["8ed0 40", [3]], // mov ss, ax
+  ["8ed0 8ed0 40", [4, 5]],
+  ["8ed0 8ed0 8ed0 40", [4, 7]],
+  ["50 8ed0 17 40", [1, 4, 5]], // push eax; mov ss, ax; pop ss
+];
+
+Deno.test("betweenInstructions() holds nothing back behind each second load of SS in a row", () => {
+  for (const [code, traps] of LOADS_OF_SS) {
+    const tables = new Tables(new CpuBench());
+    const { bench } = tables;
+    const { state } = bench.cpu;
+    const seen: number[] = [];
+    tables.load(0, 0x4000, code, FLAG.TF | 2);
+    tables.gate(DB, "interrupt", SELECTOR.CODE0, 0x6000);
+    bench.ram[0x6000] = 0xcf;
+    state.regs[0] = SELECTOR.DATA0;
+    bench.cpu.onException = () => seen.push(state.eip - 0x4000);
+    while (state.regs[0] === SELECTOR.DATA0) bench.run(1);
+    assertEquals(seen, traps, code);
+  }
+});
+
+Deno.test("betweenInstructions() takes an interrupt behind the second load of SS in a row", () => {
+  const bench = new CpuBench();
+  bench.load("real16", 0x1000, "8ed2 8ed2 bc0090 f4"); // mov ss, dx; mov ss, dx; mov sp, 9000; hlt
+  bench.view.setUint32(0x20 * 4, 0x2000, true);
+  bench.ram.set([0x89, 0xe3, 0xcf], 0x2000); // mov bx, sp; iret
+  bench.cpu.state.setFlag(FLAG.IF, true);
+  bench.run(1);
+  bench.host.vectors.push(0x20);
+  bench.run(100);
+  assertEquals(bench.cpu.state.regs[3], 0x8000 - 6);
 });
 
 Deno.test("betweenInstructions() does not hold a breakpoint back behind STI", () => {
