@@ -8,13 +8,18 @@
 import type { Clock, InterruptLine, Ns, Timer } from "../core/types.ts";
 import { ByteDevice } from "./bus.ts";
 
-const RBR_THR = 0; // DLL while LCR_DLAB
-const IER = 1; // DLM while LCR_DLAB
+/** Receiver buffer and transmitter holding register; low byte of the divisor while LCR_DLAB. */
+export const RBR_THR = 0;
+/** Interrupt enable register; high byte of the divisor while LCR_DLAB. */
+export const IER = 1;
 const IIR_FCR = 2;
-const LCR = 3;
+/** Line control register. */
+export const LCR = 3;
 const MCR = 4;
-const LSR = 5;
-const MSR = 6;
+/** Line status register. */
+export const LSR = 5;
+/** Modem status register. */
+export const MSR = 6;
 const SCR = 7;
 
 const IER_RX = 0x01;
@@ -38,7 +43,8 @@ const LCR_WORD_LENGTH = 0x03;
 const LCR_TWO_STOP_BITS = 0x04;
 const LCR_PARITY = 0x08;
 const LCR_BREAK = 0x40;
-const LCR_DLAB = 0x80;
+/** The divisor is accessed. */
+export const LCR_DLAB = 0x80;
 
 const MCR_DTR = 0x01;
 const MCR_RTS = 0x02;
@@ -47,7 +53,8 @@ const MCR_OUT2 = 0x08;
 const MCR_LOOPBACK = 0x10;
 const MCR_WRITABLE = 0x1f;
 
-const LSR_DR = 0x01;
+/** A byte has come. */
+export const LSR_DR = 0x01;
 const LSR_OE = 0x02;
 const LSR_BI = 0x10;
 const LSR_THRE = 0x20;

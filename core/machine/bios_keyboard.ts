@@ -8,6 +8,7 @@
  */
 
 import { KEYS, SET1_BY_SET2, SHIFTED } from "../../devices/keyboard_keys.ts";
+import { LSR, LSR_DR } from "../../devices/uart.ts";
 import type { PortSpace } from "../hypervisor/port_access.ts";
 import type { GuestMemory } from "../types.ts";
 import type { BiosFrame } from "./bios_frame.ts";
@@ -39,8 +40,6 @@ const CHARACTER_OF_KEY: ReadonlyMap<string, number> = new Map([
   ["Escape", 0x1b],
 ]);
 
-const LSR = 5;
-const DATA_READY = 0x01;
 const FLOATING = 0xff;
 const DEL = 0x7f;
 
@@ -136,7 +135,7 @@ export class BiosKeyboard {
   #receive(): void {
     for (;;) {
       const status = this.#ports.read(PORT.COM1 + LSR, 1);
-      if (status === FLOATING || (status & DATA_READY) === 0) return;
+      if (status === FLOATING || (status & LSR_DR) === 0) return;
       const byte = this.#ports.read(PORT.COM1, 1);
       const character = byte === DEL ? CHARACTER_OF_KEY.get("Backspace")! : byte;
       this.#put((SCAN_CODES.get(character) ?? 0) << 8 | character);

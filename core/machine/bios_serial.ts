@@ -5,15 +5,13 @@
  * @module
  */
 
+import { IER, LCR, LCR_DLAB, LSR, LSR_DR, MSR, RBR_THR } from "../../devices/uart.ts";
 import type { PortSpace } from "../hypervisor/port_access.ts";
 import type { BiosFrame } from "./bios_frame.ts";
 import { PORT } from "./address_map.ts";
 
-/** Registers of the port. */
-const REG = { DATA: 0, DIVISOR_HIGH: 1, LINE_CONTROL: 3, LINE_STATUS: 5, MODEM_STATUS: 6 } as const;
-const DIVISOR_ACCESS = 0x80;
-const DATA_READY = 0x01;
-const ERRORS = 0x1e;
+/** Overrun, parity, framing, break. */
+const LINE_ERRORS = 0x1e;
 const TIMED_OUT = 0x80;
 
 /** Parity, stop bits and word length, in the caller's parameters as in the register. */
@@ -37,8 +35,8 @@ export class BiosSerial {
         this.#setUp(frame.al);
         return this.#tellStatus(frame);
       case 0x01:
-        this.#write(REG.DATA, frame.al);
-        frame.ah = this.#read(REG.LINE_STATUS);
+        this.#write(RBR_THR, frame.al);
+        frame.ah = this.#read(LSR);
         return;
       case 0x02:
         return this.#receive(frame);
@@ -49,20 +47,20 @@ export class BiosSerial {
 
   #setUp(parameters: number): void {
     const divisor = DIVISORS[parameters >> 5]!;
-    this.#write(REG.LINE_CONTROL, DIVISOR_ACCESS);
-    this.#write(REG.DATA, divisor & 0xff);
-    this.#write(REG.DIVISOR_HIGH, divisor >> 8);
-    this.#write(REG.LINE_CONTROL, parameters & FORMAT);
+    this.#write(LCR, LCR_DLAB);
+    this.#write(RBR_THR, divisor & 0xff);
+    this.#write(IER, divisor >> 8);
+    this.#write(LCR, parameters & FORMAT);
   }
 
   #receive(frame: BiosFrame): void {
-    const status = this.#read(REG.LINE_STATUS);
-    if ((status & DATA_READY) === 0) frame.ah = status | TIMED_OUT;
-    else frame.ax = (status & ERRORS) << 8 | this.#read(REG.DATA);
+    const status = this.#read(LSR);
+    if ((status & LSR_DR) === 0) frame.ah = status | TIMED_OUT;
+    else frame.ax = (status & LINE_ERRORS) << 8 | this.#read(RBR_THR);
   }
 
   #tellStatus(frame: BiosFrame): void {
-    frame.ax = this.#read(REG.LINE_STATUS) << 8 | this.#read(REG.MODEM_STATUS);
+    frame.ax = this.#read(LSR) << 8 | this.#read(MSR);
   }
 
   #read(register: number): number {
